@@ -1,0 +1,131 @@
+//! The pure step with and without the parse, and the codec of records.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "a benchmark"
+)]
+
+use std::hint::black_box;
+
+use criterion::BatchSize;
+use criterion::Criterion;
+use criterion::criterion_group;
+use criterion::criterion_main;
+use segstream::domain::event::parse::IntakeRules;
+use segstream::domain::event::parse::parse;
+use segstream::domain::ids::CustomerId;
+use segstream::domain::ids::Partition;
+use segstream::domain::ids::Position;
+use segstream::domain::money::Currency;
+use segstream::domain::money::Exchange;
+use segstream::domain::money::Money;
+use segstream::domain::time::BusinessZone;
+use segstream::domain::time::Timestamp;
+use segstream::engine::policy::Policy;
+use segstream::engine::record::CustomerRecord;
+use segstream::engine::step::Delivered;
+use segstream::engine::step::Rules;
+use segstream::engine::step::step;
+use segstream::model_files;
+use segstream::store::codec;
+
+fn payload(number: i64) -> (Vec<u8>, Timestamp) {
+    let at = Timestamp::from_milliseconds(1_767_225_600_000 + number * 86_400_000).unwrap();
+    let text = format!(
+        r#"{{"event_id":"e-{number}","type":"order.completed","occurred_at":"{at}","customer_id":"c-1042","order_id":"o-{number}","currency":"USD","revenue":"129.50","channel":"web","coupon":"WELCOME","products":[{{"sku":"sku-1","category":"wine","quantity":1,"price":"89.50"}},{{"sku":"sku-2","category":"fish","quantity":2,"price":"20.00"}}]}}"#
+    );
+    (text.into_bytes(), at)
+}
+
+fn benchmarks(criterion: &mut Criterion) {
+    let intake = IntakeRules {
+        exchange: Exchange {
+            base: Currency::parse("USD").unwrap(),
+            rates: Vec::new(),
+            amount_max: Money(100_000_000_000),
+        },
+        earliest: Timestamp::MIN,
+        customer_ids_ignored: vec!["null".to_owned()],
+    };
+    let policy = Policy {
+        zone: BusinessZone::UTC,
+        base_currency: Currency::parse("USD").unwrap(),
+        ledger_days: 800,
+        refund_days: 60,
+        remembered_ids: 512,
+        assign_prospects: false,
+    };
+    let model = model_files::shipped_model().unwrap();
+    let rules = Rules {
+        policy: &policy,
+        model: &model,
+    };
+    let id = CustomerId::new("c-1042");
+    let fold = |record: CustomerRecord, number: i64| {
+        let (payload, at) = payload(number);
+        let event = parse(&payload, at, &intake).unwrap();
+        let position = Position {
+            partition: Partition(0),
+            offset: u64::try_from(number).unwrap(),
+        };
+        step(
+            record,
+            &id,
+            Delivered {
+                event: &event,
+                position,
+                record_time: at,
+            },
+            rules,
+        )
+        .record
+    };
+    let record = (0..12).fold(CustomerRecord::default(), fold);
+    let (next, at) = payload(12);
+    let event = parse(&next, at, &intake).unwrap();
+    let position = Position {
+        partition: Partition(0),
+        offset: 12,
+    };
+    let delivered = Delivered {
+        event: &event,
+        position,
+        record_time: at,
+    };
+    criterion.bench_function("parse", |bencher| {
+        bencher.iter(|| parse(black_box(&next), at, &intake).unwrap());
+    });
+    criterion.bench_function("step", |bencher| {
+        bencher.iter_batched(
+            || record.clone(),
+            |record| step(record, &id, delivered, rules),
+            BatchSize::SmallInput,
+        );
+    });
+    criterion.bench_function("parse and step", |bencher| {
+        bencher.iter_batched(
+            || record.clone(),
+            |record| {
+                let event = parse(black_box(&next), at, &intake).unwrap();
+                let delivered = Delivered {
+                    event: &event,
+                    position,
+                    record_time: at,
+                };
+                step(record, &id, delivered, rules)
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    let bytes = codec::encode_record(&record).unwrap();
+    criterion.bench_function("encode", |bencher| {
+        bencher.iter(|| codec::encode_record(black_box(&record)).unwrap());
+    });
+    criterion.bench_function("decode", |bencher| {
+        bencher.iter(|| codec::decode_record(black_box(&bytes)).unwrap());
+    });
+}
+
+criterion_group!(benches, benchmarks);
+criterion_main!(benches);

@@ -1,0 +1,29 @@
+# Formatting, lints and dependencies.
+check:
+    cargo fmt --check
+    cargo clippy --all-targets -- -D warnings
+    cargo deny check bans licenses sources
+
+# The whole test suite.
+test:
+    cargo test
+
+# The randomised suites for longer, on another seed each day.
+test-long:
+    SEGSTREAM_TEST_SCHEDULES=10000 cargo test --release --test crash_schedules
+    SEGSTREAM_TEST_SEED=$(date +%j) cargo test --release --test cdnow
+
+fmt:
+    cargo fmt
+
+# The pure step and the codec.
+bench:
+    cargo bench
+
+# A simulated shop through the whole engine.
+demo:
+    cargo run --release -- demo --duration 30s
+
+# What runs on every change.
+ci:
+    .ci/run

@@ -1,0 +1,58 @@
+//! Arguments that several commands share.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use crate::cli::exit::CallError;
+use crate::config;
+use crate::config::settings::Settings;
+use crate::telemetry::logging;
+use crate::telemetry::logging::LogFormat;
+
+/// Where the settings come from.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct SettingsArgs {
+    /// A settings file (TOML); its keys override the defaults.
+    #[arg(long, global = true)]
+    pub config: Option<PathBuf>,
+    /// One setting, such as `store.directory=/var/lib/segstream`; overrides file and environment.
+    #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
+    pub set: Vec<String>,
+}
+
+impl SettingsArgs {
+    /// Reads defaults, file, environment and `--set`.
+    ///
+    /// # Errors
+    /// Lists every problem at once.
+    pub fn load(&self) -> anyhow::Result<Settings> {
+        self.load_with(&[])
+    }
+
+    /// The same with settings that only this command has, below all others but the defaults.
+    ///
+    /// # Errors
+    /// Lists every problem at once.
+    pub fn load_with(&self, preset: &[String]) -> anyhow::Result<Settings> {
+        let overrides: Vec<String> = preset.iter().chain(&self.set).cloned().collect();
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        let settings = config::load(self.config.as_deref(), environment, &overrides);
+        settings.map_err(|problems| CallError(problems.to_string()).into())
+    }
+
+    /// Starts logging to standard error.
+    ///
+    /// # Errors
+    /// If the filter is wrong.
+    pub fn init_logging(&self, settings: &Settings) -> anyhow::Result<()> {
+        let format = if settings.log.is_json {
+            LogFormat::Json
+        } else {
+            LogFormat::Text
+        };
+        logging::init(format, &settings.log.filter).context("cannot start logging")
+    }
+}

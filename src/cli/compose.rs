@@ -1,0 +1,158 @@
+//! Puts the parts together: the only composition root besides the commands beside it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::bus::embedded::EmbeddedLog;
+use crate::bus::embedded::EmbeddedWorker;
+use crate::config::settings::Settings;
+use crate::engine::policy::Policy;
+use crate::faults::Faults;
+use crate::model::segment_model::SegmentModel;
+use crate::model_files;
+use crate::pipeline::Limits;
+use crate::pipeline::Shared;
+use crate::pipeline::clock::ClockMode;
+use crate::pipeline::clock::ClockRules;
+use crate::pipeline::clock::WallClock;
+use crate::pipeline::control::Control;
+use crate::pipeline::control::Tally;
+use crate::pipeline::partitions::Partitions;
+use crate::store::directory::StoreDirectory;
+use crate::store::partition::Sizes;
+use crate::telemetry::metrics::Metrics;
+
+/// How long a command waits for the process that still holds the store.
+const DIRECTORY_PATIENCE: Duration = Duration::from_secs(20);
+
+/// The parts of an engine on the embedded bus, before any thread is started.
+#[derive(Debug)]
+pub struct Parts {
+    /// The log.
+    pub log: EmbeddedLog,
+    /// What the workers share.
+    pub shared: Arc<Shared>,
+    /// Number of workers.
+    pub workers: usize,
+}
+
+/// What a command decides for itself.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// The event clock, whatever the settings say.
+    pub clock: Option<ClockMode>,
+}
+
+impl Parts {
+    /// Opens the log and the store directory of the settings.
+    ///
+    /// # Errors
+    /// If the model, the log or the store cannot be used.
+    pub fn open(settings: &Settings, overrides: &Overrides) -> anyhow::Result<Self> {
+        let model = Arc::new(load_model(settings)?);
+        let policy = policy(settings);
+        policy.check_model(&model)?;
+        let root = &settings.store.directory;
+        let directory = StoreDirectory::open(root, &settings.instance_id, DIRECTORY_PATIENCE)?;
+        let partitions = settings.embedded.partitions;
+        let log = EmbeddedLog::open(&settings.embedded.directory, partitions, Faults::none())?;
+        let segment_ids: Vec<&str> = model
+            .segments()
+            .iter()
+            .map(|segment| segment.id.as_str())
+            .collect();
+        let metrics = Arc::new(Metrics::new(&segment_ids).context("cannot register the metrics")?);
+        let facts = model.facts();
+        metrics.describe_model(
+            facts.version.as_str(),
+            facts.k,
+            facts.trained_at.0.as_milliseconds(),
+        );
+        let cache_bytes = settings.store.cache_bytes / u64::from(partitions.max(1));
+        let sizes = Sizes {
+            cache_bytes: cache_bytes / 2,
+            database_cache_bytes: cache_bytes / 2,
+        };
+        let shared = Arc::new(Shared {
+            limits: limits(settings),
+            clock_rules: ClockRules {
+                mode: overrides.clock.unwrap_or(if settings.time.is_event_clock {
+                    ClockMode::Event
+                } else {
+                    ClockMode::Wall
+                }),
+                skew: settings.time.skew,
+                disorder: settings.time.disorder,
+                grace: settings.time.grace,
+            },
+            wall: WallClock::system(),
+            policy,
+            intake: settings.intake.clone(),
+            model,
+            topic_events: settings.topic_events.clone(),
+            partitions: Partitions::new(directory, sizes, Faults::none()),
+            metrics,
+            tally: Tally::default(),
+            control: Control::default(),
+            faults: Faults::none(),
+        });
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = if settings.workers == 0 {
+            cores
+        } else {
+            settings.workers
+        };
+        let workers = workers.clamp(1, usize::try_from(partitions).unwrap_or(1));
+        Ok(Self {
+            log,
+            shared,
+            workers,
+        })
+    }
+
+    /// One view of the log for each worker.
+    #[must_use]
+    pub fn buses(&self) -> Vec<EmbeddedWorker> {
+        (0..self.workers)
+            .map(|index| self.log.worker(index, self.workers))
+            .collect()
+    }
+}
+
+/// The model of the settings, or the one shipped in the binary.
+///
+/// # Errors
+/// If the file cannot be read or does not fit.
+pub fn load_model(settings: &Settings) -> anyhow::Result<SegmentModel> {
+    match &settings.model_path {
+        Some(path) => Ok(model_files::load(path)?),
+        None => Ok(model_files::shipped_model()?),
+    }
+}
+
+/// The engine's choices of the settings.
+#[must_use]
+pub fn policy(settings: &Settings) -> Policy {
+    Policy {
+        zone: settings.time.business_zone.clone(),
+        base_currency: settings.intake.exchange.base,
+        ledger_days: settings.ledger_days,
+        refund_days: settings.refund_days,
+        remembered_ids: settings.remembered_ids,
+        assign_prospects: settings.assign_prospects,
+    }
+}
+
+fn limits(settings: &Settings) -> Limits {
+    Limits {
+        commit_interval: settings.commit.interval,
+        commit_records: settings.commit.records,
+        commit_bytes: settings.commit.bytes,
+        flush_interval: settings.store.flush_interval,
+        flush_records: settings.store.flush_records,
+        flush_bytes: settings.store.flush_bytes,
+        checkpoint_interval: settings.time.checkpoint_interval,
+    }
+}

@@ -1,0 +1,233 @@
+//! `segstream demo`: a simulated shop, the whole engine and its metrics in one process, with no
+//! set-up. The event clock runs with the shop's time.
+
+use std::io::IsTerminal;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::time::Instant;
+
+use anyhow::Context;
+
+use crate::bus::embedded::EmbeddedLog;
+use crate::bus::embedded::InputRecord;
+use crate::cli::common::SettingsArgs;
+use crate::cli::compose::Overrides;
+use crate::cli::compose::Parts;
+use crate::cli::exit::CallError;
+use crate::cli::serve::Server;
+use crate::cli::simulate::DIRT_OF_A_REAL_FEED;
+use crate::cli::simulate::SHOP_STARTS_AT;
+use crate::cli::summary::Summary;
+use crate::cli::summary::customers_by_segment;
+use crate::domain::time::Timestamp;
+use crate::pipeline::Shared;
+use crate::pipeline::clock::ClockMode;
+use crate::pipeline::service::Service;
+use crate::simulate::Shop;
+use crate::simulate::ShopEvent;
+use crate::simulate::ShopOptions;
+
+/// The shop's time moves on this often.
+const PIECE_DURATION: Duration = Duration::from_millis(50);
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Runs a simulated shop through the whole engine.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  segstream demo --duration 30s")]
+pub struct Args {
+    /// Customers of the shop.
+    #[arg(long, default_value_t = 5000)]
+    customers: u32,
+    /// Shop time a second of wall time, such as 1d/s or 12h/s.
+    #[arg(long, default_value = "2d/s", value_parser = parse_speed)]
+    speed: Duration,
+    /// Seed of all chance.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Wall time until it ends; until ctrl-c if absent.
+    #[arg(long, value_parser = parse_duration)]
+    duration: Option<Duration>,
+    /// Listen address.
+    #[arg(long)]
+    http: Option<SocketAddr>,
+    /// Keep log and store here; a temporary directory, removed at the end, if absent.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    crate::config::reader::duration(text)
+        .ok_or_else(|| format!("{text:?} is no duration such as 30s or 5m"))
+}
+
+fn parse_speed(text: &str) -> Result<Duration, String> {
+    let per_second = text.strip_suffix("/s").unwrap_or(text);
+    let speed = crate::config::reader::duration(per_second).filter(|speed| !speed.is_zero());
+    speed.ok_or_else(|| format!("{text:?} is no speed such as 1d/s or 12h/s"))
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the engine fails.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let temporary = TemporaryDirectory::unless_given(args.dir.as_ref())?;
+    let directory = args.dir.as_ref().unwrap_or(&temporary.path);
+    let mut preset = vec![format!(
+        "store.directory={}",
+        directory.join("store").display()
+    )];
+    preset.extend(args.http.map(|address| format!("http.address={address}")));
+    let settings = args.settings.load_with(&preset)?;
+    args.settings.init_logging(&settings)?;
+    let parts = Parts::open(
+        &settings,
+        &Overrides {
+            clock: Some(ClockMode::Event),
+        },
+    )?;
+    let server = Server::start(&settings, &parts, args.http.is_none())?;
+    let mut notes = std::io::stderr().lock();
+    if let Some(address) = server.address() {
+        writeln!(notes, "metrics  http://{address}/metrics")?;
+        writeln!(notes, "segments http://{address}/v1/segments")?;
+    }
+    writeln!(notes, "state    {}", directory.display())?;
+    drop(notes);
+    let mut service = Service::start(parts.buses(), &parts.shared)?;
+    let fed = feed(args, &parts.log, &parts.shared, &mut service);
+    if fed.is_ok() && !parts.shared.control.is_stopping() {
+        // Everything the shop has sent is processed before the summary.
+        parts.shared.control.stop_at(parts.log.input_ends());
+        if !service.wait(settings.shutdown_deadline)? {
+            service.stop(settings.shutdown_deadline)?;
+        }
+    } else {
+        service.stop(settings.shutdown_deadline)?;
+    }
+    fed?;
+    server.stop();
+    Summary::of(&parts.shared).print(args.json)
+}
+
+fn feed(
+    args: &Args,
+    log: &EmbeddedLog,
+    shared: &Shared,
+    service: &mut Service,
+) -> anyhow::Result<()> {
+    let starts_at = Timestamp::parse_rfc3339(SHOP_STARTS_AT)
+        .ok_or_else(|| CallError("the shop's first day is no date".to_owned()))?;
+    let mut shop = Shop::new(ShopOptions {
+        customers: args.customers,
+        seed: args.seed,
+        starts_at,
+        days: None,
+        dirt: DIRT_OF_A_REAL_FEED,
+    })
+    .peekable();
+    let started = Instant::now();
+    let mut reported_at = started;
+    let mut lines_drawn = 0;
+    while args
+        .duration
+        .is_none_or(|duration| started.elapsed() < duration)
+        && !shared.control.is_stopping()
+    {
+        let shop_ms = started.elapsed().as_secs_f64() * args.speed.as_secs_f64() * 1000.0;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "milliseconds of the shop's time"
+        )]
+        let now = starts_at.plus_milliseconds(shop_ms as i64);
+        let mut piece = Vec::new();
+        while let Some(event) = shop.next_if(|event| event.record_time <= now) {
+            piece.push(input(event));
+        }
+        if !piece.is_empty() {
+            log.append(piece, None)?;
+        }
+        if reported_at.elapsed() >= REPORT_INTERVAL && !args.json {
+            reported_at = Instant::now();
+            lines_drawn = report(shared, now, lines_drawn)?;
+        }
+        // A worker that failed ends the demo at once.
+        service.wait(Duration::ZERO)?;
+        std::thread::park_timeout(PIECE_DURATION);
+    }
+    Ok(())
+}
+
+fn input(event: ShopEvent) -> InputRecord {
+    InputRecord {
+        timestamp: Some(event.record_time),
+        key: event.key,
+        payload: event.payload,
+    }
+}
+
+/// Draws the counts over the last ones on a terminal; one plain line otherwise.
+fn report(shared: &Shared, now: Timestamp, lines_drawn: usize) -> anyhow::Result<usize> {
+    let mut out = std::io::stderr().lock();
+    let counts = shared.tally.counts();
+    let segments = customers_by_segment(shared);
+    if !out.is_terminal() {
+        let customers: u64 = segments.values().sum();
+        let (events, changes) = (counts.events, counts.changes);
+        writeln!(
+            out,
+            "shop {now}  events {events}  changes {changes}  customers {customers}"
+        )?;
+        return Ok(0);
+    }
+    if lines_drawn > 0 {
+        write!(out, "\x1b[{lines_drawn}A\x1b[J")?;
+    }
+    writeln!(
+        out,
+        "shop {now}  events {}  changes {}",
+        counts.events, counts.changes
+    )?;
+    let most = segments.values().copied().max().unwrap_or(0).max(1);
+    for (segment, customers) in &segments {
+        let width = usize::try_from(customers * 30 / most).unwrap_or(0);
+        writeln!(out, "  {segment:<36} {customers:>8} {}", "#".repeat(width))?;
+    }
+    Ok(segments.len() + 1)
+}
+
+/// A directory that is removed when the demo ends.
+struct TemporaryDirectory {
+    path: PathBuf,
+    is_ours: bool,
+}
+
+impl TemporaryDirectory {
+    fn unless_given(given: Option<&PathBuf>) -> anyhow::Result<Self> {
+        let name = format!("segstream-demo-{}", uuid::Uuid::new_v4());
+        let path = std::env::temp_dir().join(name);
+        if given.is_none() {
+            std::fs::create_dir_all(&path)
+                .with_context(|| format!("cannot create {}", path.display()))?;
+        }
+        Ok(Self {
+            path,
+            is_ours: given.is_none(),
+        })
+    }
+}
+
+impl Drop for TemporaryDirectory {
+    fn drop(&mut self) {
+        if self.is_ours && std::fs::remove_dir_all(&self.path).is_err() {
+            tracing::warn!(path = %self.path.display(), "cannot remove the demo's directory");
+        }
+    }
+}

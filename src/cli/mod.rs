@@ -1,0 +1,64 @@
+//! The command line: one file a command, and the composition of the parts.
+
+pub mod common;
+pub mod compose;
+pub mod config_check;
+pub mod customer_view;
+pub mod demo;
+pub mod exit;
+pub mod predict;
+pub mod replay;
+pub mod run;
+pub mod serve;
+pub mod services;
+pub mod simulate;
+pub mod state;
+pub mod summary;
+pub mod train;
+
+use clap::Parser;
+
+/// Real-time customer segmentation: purchases in, segment changes out, exactly once.
+#[derive(Debug, Parser)]
+#[command(name = "segstream", version, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// A simulated shop through the whole engine, with no set-up.
+    Demo(demo::Args),
+    /// The service.
+    Run(run::Args),
+    /// Learn segments from a table of customers.
+    Train(train::Args),
+    /// The segment of one customer, or of each row of a file.
+    Predict(predict::Args),
+    /// A simulated shop's events as JSON Lines.
+    Simulate(simulate::Args),
+    /// Historical purchases as events.
+    Replay(replay::Args),
+    /// Look into the state of a stopped instance.
+    State(state::Args),
+    /// Check the settings.
+    Config(config_check::Args),
+}
+
+/// Runs the command that was called.
+///
+/// # Errors
+/// Whatever stopped it; [`exit::code_of`] tells the exit code.
+pub fn run(cli: &Cli) -> anyhow::Result<()> {
+    match &cli.command {
+        Command::Demo(args) => demo::run(args),
+        Command::Run(args) => run::run(args),
+        Command::Train(args) => train::run(args),
+        Command::Predict(args) => predict::run(args),
+        Command::Simulate(args) => simulate::run(args),
+        Command::Replay(args) => replay::run(args),
+        Command::State(args) => state::run(args),
+        Command::Config(args) => config_check::run(args),
+    }
+}

@@ -1,0 +1,204 @@
+//! `segstream replay`: historical purchases as events, through the whole engine on the embedded
+//! bus, always on the event clock. One that was interrupted goes on where it stopped.
+
+use std::fs;
+use std::io::IsTerminal;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::time::Instant;
+
+use anyhow::Context;
+use indicatif::ProgressBar;
+use indicatif::ProgressStyle;
+use sha2::Digest;
+use sha2::Sha256;
+
+use crate::bus::embedded::EmbeddedLog;
+use crate::bus::embedded::InputRecord;
+use crate::cli::common::SettingsArgs;
+use crate::cli::compose::Overrides;
+use crate::cli::compose::Parts;
+use crate::cli::summary::Summary;
+use crate::config::settings::Settings;
+use crate::dataset::replay;
+use crate::dataset::replay::SourceEvent;
+use crate::domain::time::Timestamp;
+use crate::pipeline::clock::ClockMode;
+use crate::pipeline::service::Service;
+
+/// Events sent to the log at a time, at most.
+const PIECE_EVENTS: usize = 2048;
+/// With a rate, a piece holds at most the events of this long.
+const PIECE_DURATION: Duration = Duration::from_millis(20);
+/// Off a terminal a line tells the progress this often.
+const REPORT_INTERVAL: Duration = Duration::from_millis(250);
+const WAIT_FOR_WORKERS: Duration = Duration::from_millis(1);
+
+/// Replays historical purchases as events.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  segstream replay --input cdnow_master.txt --format cdnow --to embedded"
+)]
+pub struct Args {
+    /// The file to read.
+    #[arg(long)]
+    input: PathBuf,
+    /// What is in it.
+    #[arg(long, value_enum)]
+    format: replay::Format,
+    /// Where the events go: `embedded` runs the whole engine in this process.
+    #[arg(long, default_value = "embedded", value_parser = ["embedded"])]
+    to: String,
+    /// Events a second, such as 2000 or 2000/s; as fast as they are taken if absent.
+    #[arg(long, value_parser = parse_rate)]
+    rate: Option<f64>,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix("/s").unwrap_or(text);
+    match number.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        Ok(_) | Err(_) => Err(format!(
+            "{text:?} is not a number of events a second above 0"
+        )),
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the file is bad or the engine fails.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let settings = args.settings.load()?;
+    args.settings.init_logging(&settings)?;
+    let events = read(args, &settings)?;
+    let source = source_name(args)?;
+    let parts = Parts::open(
+        &settings,
+        &Overrides {
+            clock: Some(ClockMode::Event),
+        },
+    )?;
+    let mut service = Service::start(parts.buses(), &parts.shared)?;
+    let fed = feed(&parts.log, &events, &source, args.rate, &mut service);
+    if let Err(error) = fed {
+        // What is in the log stays there; the next run goes on from it.
+        service.stop(settings.shutdown_deadline)?;
+        return Err(error);
+    }
+    parts.shared.control.stop_at(parts.log.input_ends());
+    while !service.wait(Duration::from_secs(3600))? {}
+    Summary::of(&parts.shared).print(args.json)
+}
+
+fn read(args: &Args, settings: &Settings) -> anyhow::Result<Vec<SourceEvent>> {
+    let context = replay::Context {
+        base: settings.intake.exchange.base,
+        zone: settings.time.business_zone.clone(),
+        as_of: Timestamp::parse_rfc3339("2014-06-30T00:00:00Z").unwrap_or_default(),
+    };
+    Ok(replay::read(&args.input, args.format, &context)?)
+}
+
+/// The same content in the same format is the same replay, wherever the file is.
+fn source_name(args: &Args) -> anyhow::Result<String> {
+    let path = &args.input;
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let digest = Sha256::digest(&bytes);
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("replay/{:?}/{hex}", args.format))
+}
+
+fn feed(
+    log: &EmbeddedLog,
+    events: &[SourceEvent],
+    source: &str,
+    rate: Option<f64>,
+    service: &mut Service,
+) -> anyhow::Result<()> {
+    let total = u64::try_from(events.len())?;
+    let sent_before = log.cursor(source)?.unwrap_or(0).min(total);
+    let progress = ProgressBar::new(total);
+    progress.set_style(ProgressStyle::with_template(
+        "{bar:40} {pos}/{len} events, {per_sec}",
+    )?);
+    progress.set_position(sent_before);
+    if sent_before > 0 {
+        tracing::info!(sent_before, total, "an interrupted replay goes on");
+    }
+    let is_terminal = std::io::stderr().is_terminal();
+    let mut pace = rate.map(Pace::new);
+    let mut reported_at = Instant::now();
+    let mut sent: usize = usize::try_from(sent_before)?;
+    while sent < events.len() {
+        // A worker that failed ends the replay at once.
+        service.wait(Duration::ZERO)?;
+        let allowed = pace.as_mut().map_or(PIECE_EVENTS, Pace::take);
+        let until = (sent + allowed).min(events.len());
+        if until == sent {
+            std::thread::park_timeout(WAIT_FOR_WORKERS);
+            continue;
+        }
+        let piece: Vec<InputRecord> = events
+            .iter()
+            .skip(sent)
+            .take(until - sent)
+            .map(|event| InputRecord {
+                timestamp: Some(event.record_time),
+                key: event.key.clone(),
+                payload: event.payload.clone(),
+            })
+            .collect();
+        sent = until;
+        let next = (sent < events.len()).then_some(u64::try_from(sent)?);
+        log.append(piece, Some((source, next)))?;
+        progress.set_position(u64::try_from(sent)?);
+        if !is_terminal && reported_at.elapsed() >= REPORT_INTERVAL {
+            reported_at = Instant::now();
+            writeln!(std::io::stderr(), "replayed {sent} of {total} events")?;
+        }
+    }
+    progress.finish_and_clear();
+    Ok(())
+}
+
+/// Gives out events at a rate. What a stall left undone is not made up for in a burst.
+struct Pace {
+    rate: f64,
+    due: f64,
+    asked_at: Instant,
+}
+
+impl Pace {
+    fn new(rate: f64) -> Self {
+        Self {
+            rate,
+            due: 0.0,
+            asked_at: Instant::now(),
+        }
+    }
+
+    /// Events that may be sent now.
+    fn take(&mut self) -> usize {
+        let now = Instant::now();
+        let since = now
+            .saturating_duration_since(self.asked_at)
+            .min(PIECE_DURATION);
+        self.asked_at = now;
+        self.due += since.as_secs_f64() * self.rate;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a count of events, zero or more, cut to whole ones"
+        )]
+        let whole = self.due as usize;
+        self.due = self.due.fract();
+        whole.min(PIECE_EVENTS)
+    }
+}

@@ -1,0 +1,212 @@
+//! Settings: defaults, file, environment and `--set`, read key by key so that every problem is
+//! reported at once, with the key, the value, where it comes from and what is allowed.
+
+pub mod reader;
+pub mod settings;
+pub mod sources;
+
+use std::fmt;
+use std::path::Path;
+
+use crate::config::reader::Reader;
+use crate::config::settings::Settings;
+
+/// Everything that is wrong with the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems(pub Vec<String>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "the settings are wrong:")?;
+        for problem in &self.0 {
+            write!(formatter, "\n  {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Reads all sources, the later over the earlier, and checks every key.
+///
+/// # Errors
+/// Every problem at once.
+pub fn load(
+    file: Option<&Path>,
+    environment: impl Iterator<Item = (String, String)>,
+    overrides: &[String],
+) -> Result<Settings, Problems> {
+    let mut problems = Vec::new();
+    let values = sources::merge(file, environment, overrides, &mut problems);
+    let mut reader = Reader::new(values, problems);
+    let settings = Settings::read(&mut reader);
+    let problems = reader.finish();
+    match settings {
+        Some(settings) if problems.is_empty() => Ok(settings),
+        Some(_) | None => Err(Problems(problems)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::settings::Secret;
+    use crate::config::settings::describe;
+    use crate::domain::money::Currency;
+    use crate::domain::money::Decimal;
+
+    fn load_with(environment: &[(&str, &str)], overrides: &[&str]) -> Result<Settings, Problems> {
+        let environment = environment
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+        load(None, environment, &overrides)
+    }
+
+    #[test]
+    fn the_defaults_are_valid_and_every_key_is_known() {
+        let settings = load_with(&[], &[]).unwrap();
+        assert_eq!(settings.commit.interval, Duration::from_millis(100));
+        assert_eq!(settings.store.cache_bytes, 256 * 1024 * 1024);
+    }
+
+    #[test]
+    fn later_sources_override_earlier_ones() {
+        let environment = [
+            ("SEGSTREAM_COMMIT__INTERVAL", "250ms"),
+            ("SEGSTREAM_WORKERS", "3"),
+        ];
+        let settings = load_with(&environment, &["commit.interval=1s"]).unwrap();
+        assert_eq!(settings.commit.interval, Duration::from_secs(1));
+        assert_eq!(settings.workers, 3);
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once_with_its_key() {
+        let environment = [
+            ("SEGSTREAM_COMMIT__INTERVALL", "1s"),
+            ("SEGSTREAM_DATA", "/anywhere"),
+            ("SEGSTREAM_TEST_X", "1"),
+        ];
+        let overrides = [
+            "commit.records=none",
+            "time.business_zone=Mars",
+            "http.address=0.0.0.0:80",
+            "x",
+        ];
+        let Problems(problems) = load_with(&environment, &overrides).unwrap_err();
+        let all = problems.join("\n");
+        for key in [
+            "commit.intervall",
+            "commit.records",
+            "time.business_zone",
+            "http.token_file",
+            "\"x\"",
+        ] {
+            assert!(all.contains(key), "{key} in {all}");
+        }
+        assert_eq!(problems.len(), 5, "{all}");
+    }
+
+    fn problems_of(environment: &[(&str, &str)], overrides: &[&str]) -> String {
+        let Problems(problems) = load_with(environment, overrides).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        problems.join("\n")
+    }
+
+    #[test]
+    fn an_unknown_variable_is_named_as_it_was_written() {
+        // Only the exact name SEGSTREAM_DATA is no setting.
+        let problem = problems_of(&[("SEGSTREAM_DATABASE", "x")], &[]);
+        assert!(problem.contains("SEGSTREAM_DATABASE"), "{problem}");
+        let problem = problems_of(&[], &["commit.interwall=1s"]);
+        assert!(problem.contains("commit.interwall from --set"), "{problem}");
+    }
+
+    #[test]
+    fn a_file_lies_between_the_defaults_and_the_environment() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("segstream.toml");
+        let text = "workers = 2\n[commit]\nrecords = 7\n[money.rates]\nEUR = \"1.08\"\n";
+        std::fs::write(&path, text).unwrap();
+        let environment = [
+            ("SEGSTREAM_WORKERS", "3"),
+            ("SEGSTREAM_MONEY__RATES__EUR", "1.10"),
+        ];
+        let environment = environment.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let settings = load(Some(&path), environment.into_iter(), &[]).unwrap();
+        assert_eq!((settings.workers, settings.commit.records), (3, 7));
+        let euro = Currency::parse("EUR").unwrap();
+        let rate = settings.intake.exchange.rate(euro);
+        assert_eq!(rate, Decimal::parse("1.10"));
+    }
+
+    #[test]
+    fn a_token_opens_any_address_and_is_never_shown() {
+        let overrides = ["http.address=0.0.0.0:80"];
+        let environment = [("SEGSTREAM_HTTP__TOKEN", "hunter2")];
+        let settings = load_with(&environment, &overrides).unwrap();
+        let token = settings.http.token.as_ref().map(Secret::reveal);
+        assert_eq!(token, Some("hunter2"));
+        assert!(!format!("{settings:?}").contains("hunter2"));
+        let problem = problems_of(&environment, &["http.token_file=/anywhere"]);
+        assert!(
+            problem.contains("http.token ") && !problem.contains("hunter2"),
+            "{problem}"
+        );
+    }
+
+    #[test]
+    fn the_log_is_beside_the_store_and_never_inside_it() {
+        for store in ["state/data", "state/data/", "./state/data"] {
+            let set = format!("store.directory={store}");
+            let settings = load_with(&[], &[&set]).unwrap();
+            let log = settings.embedded.directory.strip_prefix("./");
+            let log = log.unwrap_or(&settings.embedded.directory);
+            assert_eq!(log, Path::new("state/data-log"), "{store}");
+        }
+        for log in ["data/log", "./data/log", "other/../data"] {
+            let set = format!("embedded.directory={log}");
+            let problem = problems_of(&[], &["store.directory=data", &set]);
+            assert!(problem.contains("embedded.directory"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn the_cap_of_an_amount_has_its_documented_bounds() {
+        // The bounds are those of config/default.toml.
+        for (text, is_allowed) in [
+            ("1", true),
+            ("10000000000", true),
+            ("0.99", false),
+            ("10000000000.01", false),
+        ] {
+            let set = format!("events.amount_max={text}");
+            assert_eq!(load_with(&[], &[&set]).is_ok(), is_allowed, "{text}");
+        }
+        let problem = problems_of(&[], &["money.base_currency=dollar"]);
+        assert!(problem.contains("money.base_currency"), "{problem}");
+    }
+
+    #[test]
+    fn a_wrong_log_filter_is_a_problem_of_the_settings() {
+        let problem = problems_of(&[], &["log.filter=segstream=loud"]);
+        assert!(problem.contains("log.filter"), "{problem}");
+    }
+
+    #[test]
+    fn every_key_is_described() {
+        let settings = load_with(&[("SEGSTREAM_HTTP__TOKEN", "hunter2")], &[]).unwrap();
+        let described = describe(&settings);
+        let shown = |key: &str| described.iter().find(|(known, _)| known == key).cloned();
+        let pair = |key: &str, value: &str| Some((key.to_owned(), value.to_owned()));
+        assert_eq!(
+            shown("commit.interval"),
+            pair("commit.interval", "\"100ms\"")
+        );
+        assert_eq!(shown("http.token"), pair("http.token", "(secret)"));
+        assert!(shown("events.customer_ids_ignored").is_some());
+    }
+}

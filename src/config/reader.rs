@@ -1,0 +1,283 @@
+//! Reads typed values key by key and collects every problem.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::sources::Values;
+
+/// Keys whose value is never shown.
+const SECRETS: [&str; 1] = ["http.token"];
+/// What is shown instead.
+const REDACTED: &str = "(secret)";
+
+/// Hands out values; what nobody asked for is unknown.
+pub struct Reader {
+    values: Values,
+    known: BTreeSet<String>,
+    problems: Vec<String>,
+}
+
+impl Reader {
+    /// Reads from merged sources.
+    #[must_use]
+    pub fn new(values: Values, problems: Vec<String>) -> Self {
+        Self {
+            values,
+            known: BTreeSet::new(),
+            problems,
+        }
+    }
+
+    /// Every key that was asked for, with its value; secrets are redacted.
+    #[must_use]
+    pub fn described(&self) -> Vec<(String, String)> {
+        let known = self
+            .values
+            .iter()
+            .filter(|(key, _)| self.known.contains(*key));
+        known
+            .map(|(key, sourced)| (key.clone(), shown(key, &sourced.value)))
+            .collect()
+    }
+
+    /// Reports the keys nobody asked for and hands over every problem.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<String> {
+        for (key, sourced) in &self.values {
+            if !self.known.contains(key) {
+                // Without the value: it may be a secret under a misspelt key.
+                let origin = &sourced.origin;
+                self.problems
+                    .push(format!("{key} from {origin} is no setting of this version"));
+            }
+        }
+        self.problems
+    }
+
+    /// Adds a problem of a key, with its value.
+    pub fn problem(&mut self, key: &str, allowed: &str) {
+        let problem = match self.values.get(key) {
+            Some(sourced) => {
+                format!(
+                    "{key} = {} from {} is not {allowed}",
+                    shown(key, &sourced.value),
+                    sourced.origin
+                )
+            }
+            None => format!("{key} is missing: it must be {allowed}"),
+        };
+        self.problems.push(problem);
+    }
+
+    /// A text that `parse` accepts; numbers and flags count as their text.
+    pub fn parsed<T>(
+        &mut self,
+        key: &str,
+        allowed: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        self.known.insert(key.to_owned());
+        let text = match self.values.get(key).map(|sourced| &sourced.value) {
+            Some(toml::Value::String(text)) => Some(text.clone()),
+            Some(toml::Value::Integer(number)) => Some(number.to_string()),
+            Some(toml::Value::Boolean(flag)) => Some(flag.to_string()),
+            Some(toml::Value::Float(number)) => Some(number.to_string()),
+            Some(toml::Value::Datetime(instant)) => Some(instant.to_string()),
+            Some(toml::Value::Array(_) | toml::Value::Table(_)) | None => None,
+        };
+        let value = text.and_then(|text| parse(&text));
+        if value.is_none() {
+            self.problem(key, allowed);
+        }
+        value
+    }
+
+    /// Any text.
+    pub fn text(&mut self, key: &str) -> Option<String> {
+        self.parsed(key, "a text", |text| Some(text.to_owned()))
+    }
+
+    /// A text that is not empty.
+    pub fn name(&mut self, key: &str) -> Option<String> {
+        self.parsed(key, "a text that is not empty", |text| {
+            (!text.is_empty()).then(|| text.to_owned())
+        })
+    }
+
+    /// A path; empty is none.
+    pub fn optional_path(&mut self, key: &str) -> Option<Option<PathBuf>> {
+        self.parsed(key, "a path", |text| {
+            Some((!text.is_empty()).then(|| PathBuf::from(text)))
+        })
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&mut self, key: &str) -> Option<bool> {
+        self.parsed(key, "true or false", |text| text.parse().ok())
+    }
+
+    /// A whole number within bounds, both included.
+    pub fn integer(&mut self, key: &str, low: u64, high: u64) -> Option<u64> {
+        self.parsed(
+            key,
+            &format!("a whole number from {low} to {high}"),
+            |text| {
+                text.parse()
+                    .ok()
+                    .filter(|number| (low..=high).contains(number))
+            },
+        )
+    }
+
+    /// A duration within bounds, both included.
+    pub fn duration(&mut self, key: &str, low: Duration, high: Duration) -> Option<Duration> {
+        let allowed = format!("a duration such as 100ms, 45s or 5m, from {low:?} to {high:?}");
+        self.parsed(key, &allowed, |text| {
+            duration(text).filter(|duration| (low..=high).contains(duration))
+        })
+    }
+
+    /// A size in bytes, at least `low`.
+    pub fn bytes(&mut self, key: &str, low: u64) -> Option<u64> {
+        let allowed = format!("a size such as 65536, 64KiB or 256MiB, at least {low} bytes");
+        self.parsed(key, &allowed, |text| {
+            size(text).filter(|bytes| *bytes >= low)
+        })
+    }
+
+    /// A list of texts; on the command line separated by commas.
+    pub fn list(&mut self, key: &str) -> Option<Vec<String>> {
+        self.known.insert(key.to_owned());
+        let list = match self.values.get(key).map(|sourced| &sourced.value) {
+            Some(toml::Value::Array(entries)) => entries
+                .iter()
+                .map(|entry| entry.as_str().map(str::to_owned))
+                .collect(),
+            Some(toml::Value::String(text)) => {
+                let entries = text
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|entry| !entry.is_empty());
+                Some(entries.map(str::to_owned).collect())
+            }
+            Some(
+                toml::Value::Integer(_)
+                | toml::Value::Float(_)
+                | toml::Value::Boolean(_)
+                | toml::Value::Datetime(_)
+                | toml::Value::Table(_),
+            )
+            | None => None,
+        };
+        if list.is_none() {
+            self.problem(key, "a list of texts");
+        }
+        list
+    }
+
+    /// The last parts of all keys that begin with `prefix`.
+    #[must_use]
+    pub fn names_below(&self, prefix: &str) -> Vec<String> {
+        self.values
+            .keys()
+            .filter_map(|key| key.strip_prefix(prefix))
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+impl fmt::Debug for Reader {
+    /// Without the values, which may be secrets.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Reader")
+            .field("known", &self.known)
+            .field("problems", &self.problems)
+            .finish_non_exhaustive()
+    }
+}
+
+fn shown(key: &str, value: &toml::Value) -> String {
+    if SECRETS.contains(&key) {
+        REDACTED.to_owned()
+    } else {
+        value.to_string()
+    }
+}
+
+/// Reads `100ms`, `45s`, `5m`, `12h` or `2d`.
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let number: u64 = number.parse().ok()?;
+    let unit_ms = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.checked_mul(unit_ms).map(Duration::from_millis)
+}
+
+/// Reads `65536`, `64KiB`, `256MiB` or `1GiB`.
+fn size(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let factor = match unit {
+        "" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit() {
+        // By hand: the units are 1, 1000, 60,000, 3,600,000 and 86,400,000 ms.
+        for (text, milliseconds) in [
+            ("0s", Some(0)),
+            ("100ms", Some(100)),
+            ("45s", Some(45_000)),
+            ("5m", Some(300_000)),
+            ("12h", Some(43_200_000)),
+            ("2d", Some(172_800_000)),
+            ("5", None),
+            ("-5s", None),
+            ("1.5s", None),
+            ("5 s", None),
+            ("s", None),
+            ("", None),
+            ("18446744073709551615d", None),
+        ] {
+            let expected = milliseconds.map(Duration::from_millis);
+            assert_eq!(duration(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_bytes_or_powers_of_1024() {
+        // By hand: 1024, 1024^2 and 1024^3.
+        for (text, bytes) in [
+            ("65536", Some(65_536)),
+            ("64KiB", Some(65_536)),
+            ("16MiB", Some(16_777_216)),
+            ("1GiB", Some(1_073_741_824)),
+            ("16MB", None),
+            ("MiB", None),
+            ("18446744073709551615GiB", None),
+        ] {
+            assert_eq!(size(text), bytes, "{text}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Everything a customer's features are computed from. The fold does not depend on the order of
+//! events, as long as none is older than the ledger.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::domain::event::Order;
+use crate::domain::ledger::Ledger;
+use crate::domain::profile::Profile;
+use crate::domain::profile::ProfileUpdate;
+use crate::domain::profile::Statement;
+use crate::domain::time::Day;
+use crate::domain::time::Timestamp;
+
+/// The aggregate of one customer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CustomerAggregate {
+    /// Purchases by day.
+    pub ledger: Ledger,
+    /// The first and the last purchase; `None` before the first.
+    pub purchases: Option<PurchaseSpan>,
+    /// What is known of the person; shared between copies of a record because it hardly changes.
+    pub profile: Arc<Profile>,
+    /// The greatest day of any accepted event; the ledger's length counts back from it.
+    pub greatest_event_day: Option<Day>,
+}
+
+/// From the first to the last purchase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PurchaseSpan {
+    /// The earliest purchase.
+    pub first_at: Timestamp,
+    /// The latest purchase.
+    pub last_at: Timestamp,
+}
+
+impl CustomerAggregate {
+    /// An event of this day is older than what the ledger still covers.
+    #[must_use]
+    pub fn is_older_than_ledger(&self, day: Day, ledger_days: u32) -> bool {
+        self.greatest_event_day
+            .is_some_and(|greatest| day < first_kept(greatest, ledger_days))
+    }
+
+    /// Adds an order that is not older than the ledger.
+    pub fn fold_order(&mut self, order: &Order<'_>, occurred_at: Timestamp, day: Day) {
+        self.ledger.add(day, order);
+        let span = self.purchases.get_or_insert(PurchaseSpan {
+            first_at: occurred_at,
+            last_at: occurred_at,
+        });
+        span.first_at = span.first_at.min(occurred_at);
+        span.last_at = span.last_at.max(occurred_at);
+    }
+
+    /// Takes over the facts of a profile event.
+    pub fn fold_profile(&mut self, update: &ProfileUpdate, stated: Statement) {
+        Arc::make_mut(&mut self.profile).fold(update, stated);
+    }
+
+    /// Moves the end of the ledger to the day of an accepted event, folding what falls out of it.
+    pub fn advance_ledger(&mut self, day: Day, ledger_days: u32) {
+        let greatest = self.greatest_event_day.map_or(day, |known| known.max(day));
+        if self.greatest_event_day != Some(greatest) {
+            self.greatest_event_day = Some(greatest);
+            self.ledger.fold_before(first_kept(greatest, ledger_days));
+        }
+    }
+}
+
+/// The first day the ledger covers: `ledger_days` days, the greatest included.
+fn first_kept(greatest: Day, ledger_days: u32) -> Day {
+    let length = i32::try_from(ledger_days).unwrap_or(i32::MAX);
+    Day(greatest.0.saturating_sub(length).saturating_add(1))
+}

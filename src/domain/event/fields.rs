@@ -1,0 +1,131 @@
+//! Readers of single JSON fields. Each keeps the raw text, so that a wrong value is quoted as it
+//! was written and a decimal is exact.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use crate::domain::event::InvalidEvent;
+use crate::domain::event::RejectReason;
+use crate::domain::money::Decimal;
+
+/// Characters of an offending value that a message quotes.
+const QUOTED_CHARACTERS_MAX: usize = 80;
+
+/// One field of an object: its name, its raw JSON (absent and null are the same), and the reason
+/// under which it is rejected.
+#[derive(Clone, Copy, Debug)]
+pub struct Field<'a> {
+    name: &'static str,
+    raw: Option<&'a str>,
+    reason: RejectReason,
+}
+
+impl<'a> Field<'a> {
+    /// A field as found in an object.
+    #[must_use]
+    pub fn new(name: &'static str, raw: Option<&'a RawValue>, reason: RejectReason) -> Self {
+        Self {
+            name,
+            raw: raw.map(RawValue::get),
+            reason,
+        }
+    }
+
+    /// There is a value that is not null.
+    #[must_use]
+    pub fn is_present(&self) -> bool {
+        self.raw.is_some()
+    }
+
+    /// The raw JSON.
+    #[must_use]
+    pub fn raw(&self) -> Option<&'a str> {
+        self.raw
+    }
+
+    /// The rejection of this field's value, with what would be allowed.
+    #[must_use]
+    pub fn invalid(&self, allowed: &str) -> InvalidEvent {
+        let detail = match self.raw {
+            Some(raw) => format!("{}: {} is not {allowed}", self.name, quoted(raw)),
+            None => format!("{} is missing: it must be {allowed}", self.name),
+        };
+        InvalidEvent {
+            reason: self.reason,
+            detail,
+        }
+    }
+
+    /// A text of at most `characters_max` characters; an empty one is absent.
+    ///
+    /// # Errors
+    /// Rejects what is no text, and a longer one.
+    pub fn text(&self, characters_max: usize) -> Result<Option<Cow<'a, str>>, InvalidEvent> {
+        let Some(raw) = self.raw else { return Ok(None) };
+        let allowed = || format!("a text of 1 to {characters_max} characters");
+        let text = json_text(raw).ok_or_else(|| self.invalid(&allowed()))?;
+        let is_short = text.len() <= characters_max || text.chars().count() <= characters_max;
+        if !is_short {
+            return Err(self.invalid(&allowed()));
+        }
+        Ok((!text.is_empty()).then_some(text))
+    }
+
+    /// `true` or `false`; absent is `false`.
+    ///
+    /// # Errors
+    /// Rejects anything else.
+    pub fn flag(&self) -> Result<bool, InvalidEvent> {
+        match self.raw {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(self.invalid("true or false")),
+        }
+    }
+
+    /// An exact decimal, written as a number or as a text.
+    ///
+    /// # Errors
+    /// Rejects what is no decimal of at most 18 digits.
+    pub fn decimal(&self) -> Result<Option<Decimal>, InvalidEvent> {
+        let Some(raw) = self.raw else { return Ok(None) };
+        let text = json_text(raw).unwrap_or(Cow::Borrowed(raw));
+        let decimal = Decimal::parse(&text);
+        decimal
+            .map(Some)
+            .ok_or_else(|| self.invalid("a decimal number of at most 18 digits"))
+    }
+
+    /// A decimal that is zero or more.
+    ///
+    /// # Errors
+    /// Rejects what is no decimal, and a negative one.
+    pub fn amount(&self) -> Result<Option<Decimal>, InvalidEvent> {
+        match self.decimal()? {
+            Some(decimal) if decimal.is_negative() => Err(self.invalid("zero or more")),
+            amount => Ok(amount),
+        }
+    }
+}
+
+/// The text behind a JSON string; `None` if the raw value is none. Borrows unless it is escaped.
+#[must_use]
+pub fn json_text(raw: &str) -> Option<Cow<'_, str>> {
+    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        serde_json::from_str::<String>(raw).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
+}
+
+/// The beginning of a value, for a message.
+#[must_use]
+pub fn quoted(raw: &str) -> String {
+    let mut text: String = raw.chars().take(QUOTED_CHARACTERS_MAX).collect();
+    if text.len() < raw.len() {
+        text.push_str("...");
+    }
+    text
+}

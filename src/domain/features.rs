@@ -1,0 +1,202 @@
+//! The features table: raw values of one customer as of an instant. Definitions: CONTRACTS, 6.3.
+
+use std::fmt;
+
+use crate::domain::aggregate::CustomerAggregate;
+use crate::domain::event::Channel;
+use crate::domain::ledger::Totals;
+use crate::domain::money::Currency;
+use crate::domain::time::BusinessZone;
+use crate::domain::time::Day;
+use crate::domain::time::Timestamp;
+
+/// Where a feature's raw value comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FeatureSource {
+    /// Calendar year of `as_of` in the business zone less the year of birth.
+    Age,
+    /// Yearly income in base-currency units.
+    Income,
+    /// Net spend in base-currency units.
+    TotalSpending,
+    /// Accepted orders.
+    Orders,
+    /// Accepted orders of the web channel.
+    WebPurchases,
+    /// Accepted orders of the store channel.
+    StorePurchases,
+    /// Accepted orders of the catalogue channel.
+    CatalogPurchases,
+    /// Orders with a coupon or a discount.
+    DealPurchases,
+    /// Days of 24 hours since the last purchase, fractional.
+    RecencyDays,
+    /// Days of 24 hours since joining, else since the first purchase, fractional.
+    TenureDays,
+    /// Purchase days, the first included.
+    Frequency,
+    /// Net spend divided by orders; unknown without orders.
+    AverageOrderValue,
+    /// A number among the profile's attributes, such as `web_visits_month`.
+    Attribute(String),
+}
+
+impl FeatureSource {
+    const BUILT_IN: [(&'static str, Self); 12] = [
+        ("age", Self::Age),
+        ("income", Self::Income),
+        ("total_spending", Self::TotalSpending),
+        ("orders", Self::Orders),
+        ("web_purchases", Self::WebPurchases),
+        ("store_purchases", Self::StorePurchases),
+        ("catalog_purchases", Self::CatalogPurchases),
+        ("deal_purchases", Self::DealPurchases),
+        ("recency_days", Self::RecencyDays),
+        ("tenure_days", Self::TenureDays),
+        ("frequency", Self::Frequency),
+        ("average_order_value", Self::AverageOrderValue),
+    ];
+
+    /// The source of a feature of this name; what is not built in is an attribute.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let built_in = Self::BUILT_IN.into_iter().find(|(known, _)| *known == name);
+        built_in.map_or_else(|| Self::Attribute(name.to_owned()), |(_, source)| source)
+    }
+
+    /// May the feature be computed over trailing days?
+    #[must_use]
+    pub fn may_be_windowed(&self) -> bool {
+        match self {
+            Self::TotalSpending
+            | Self::Orders
+            | Self::WebPurchases
+            | Self::StorePurchases
+            | Self::CatalogPurchases
+            | Self::DealPurchases
+            | Self::Frequency
+            | Self::AverageOrderValue => true,
+            Self::Age
+            | Self::Income
+            | Self::RecencyDays
+            | Self::TenureDays
+            | Self::Attribute(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for FeatureSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Attribute(name) = self {
+            return formatter.write_str(name);
+        }
+        let built_in = Self::BUILT_IN.iter().find(|(_, source)| source == self);
+        formatter.write_str(built_in.map_or("", |(name, _)| name))
+    }
+}
+
+/// One customer as of an instant, ready to be asked for features.
+#[derive(Debug)]
+pub struct FeatureReader<'a> {
+    aggregate: &'a CustomerAggregate,
+    as_of: Timestamp,
+    zone: &'a BusinessZone,
+    base: Currency,
+    today: Day,
+    /// The totals asked for last: features of a model mostly share one window.
+    latest: Option<(Option<u32>, Totals)>,
+}
+
+impl<'a> FeatureReader<'a> {
+    /// Looks at a customer as of an instant.
+    #[must_use]
+    pub fn new(
+        aggregate: &'a CustomerAggregate,
+        as_of: Timestamp,
+        zone: &'a BusinessZone,
+        base: Currency,
+    ) -> Self {
+        Self {
+            aggregate,
+            as_of,
+            zone,
+            base,
+            today: zone.day_of(as_of),
+            latest: None,
+        }
+    }
+
+    /// The raw value of a feature before caps; `None` where it is not known. A day `d` is within a
+    /// window of `W` days until the start of day `d + W`.
+    pub fn raw_value(&mut self, source: &FeatureSource, window_days: Option<u32>) -> Option<f64> {
+        match source {
+            FeatureSource::Age => {
+                let birth_year = self.aggregate.profile.birth_year.as_ref()?.value;
+                Some(f64::from(self.zone.year_of(self.as_of) - birth_year))
+            }
+            FeatureSource::Income => Some(
+                self.aggregate
+                    .profile
+                    .income
+                    .as_ref()?
+                    .value
+                    .to_major(&self.base),
+            ),
+            FeatureSource::TotalSpending => {
+                Some(self.totals(window_days).spend.to_major(&self.base))
+            }
+            FeatureSource::Orders => Some(count(self.totals(window_days).orders.total())),
+            FeatureSource::WebPurchases => Some(self.orders(Channel::Web, window_days)),
+            FeatureSource::StorePurchases => Some(self.orders(Channel::Store, window_days)),
+            FeatureSource::CatalogPurchases => Some(self.orders(Channel::Catalog, window_days)),
+            FeatureSource::DealPurchases => Some(f64::from(self.totals(window_days).deal_orders)),
+            FeatureSource::RecencyDays => {
+                Some(self.as_of.days_since(self.aggregate.purchases?.last_at))
+            }
+            FeatureSource::TenureDays => {
+                let joined_at = self
+                    .aggregate
+                    .profile
+                    .joined_at
+                    .as_ref()
+                    .map(|fact| fact.value);
+                let first_at = self.aggregate.purchases.map(|span| span.first_at);
+                Some(self.as_of.days_since(joined_at.or(first_at)?))
+            }
+            FeatureSource::Frequency => Some(f64::from(self.totals(window_days).days)),
+            FeatureSource::AverageOrderValue => {
+                let totals = self.totals(window_days);
+                let orders = totals.orders.total();
+                (orders > 0).then(|| totals.spend.to_major(&self.base) / count(orders))
+            }
+            FeatureSource::Attribute(name) => self.aggregate.profile.number(name),
+        }
+    }
+
+    fn orders(&mut self, channel: Channel, window_days: Option<u32>) -> f64 {
+        f64::from(self.totals(window_days).orders.of(channel))
+    }
+
+    fn totals(&mut self, window_days: Option<u32>) -> Totals {
+        match self.latest {
+            Some((window, totals)) if window == window_days => totals,
+            Some(_) | None => {
+                let first = window_days.map(|window| {
+                    let window = i32::try_from(window).unwrap_or(i32::MAX);
+                    Day(self.today.0.saturating_sub(window).saturating_add(1))
+                });
+                let totals = self.aggregate.ledger.totals_since(first);
+                self.latest = Some((window_days, totals));
+                totals
+            }
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "order counts are far below 2^53"
+)]
+fn count(orders: u64) -> f64 {
+    orders as f64
+}

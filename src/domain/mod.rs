@@ -1,0 +1,15 @@
+//! What the words mean: ids, instants, money, events, the aggregate of one customer, its features
+//! and a change of segment.
+//!
+//! Pure: no clock, file, network, thread, log or global. Everything here is plain data and total
+//! functions on it; bad input is a value ([`event::InvalidEvent`]), never an error.
+
+pub mod aggregate;
+pub mod change;
+pub mod event;
+pub mod features;
+pub mod ids;
+pub mod ledger;
+pub mod money;
+pub mod profile;
+pub mod time;

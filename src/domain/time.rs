@@ -1,0 +1,240 @@
+//! Instants, calendar days and the business time zone.
+//!
+//! An instant is whole milliseconds since 1970-01-01T00:00:00Z. A day is a date of the business
+//! zone, counted from 1970-01-01; its start is found through the calendar, never by adding hours.
+
+use std::fmt;
+
+use jiff::ToSpan;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use serde::Serialize;
+
+/// Milliseconds in 24 hours; days of recency and tenure are counted in these.
+pub const DAY_MS: i64 = 86_400_000;
+
+/// An instant, in milliseconds since the epoch.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The earliest instant that can be written in RFC 3339: year 0001.
+    pub const MIN: Self = Self(-62_135_596_800_000);
+    /// The latest instant that can be written in RFC 3339: year 9999.
+    pub const MAX: Self = Self(253_402_300_799_999);
+
+    /// From milliseconds since the epoch; `None` outside the years 0001 to 9999.
+    #[must_use]
+    pub fn from_milliseconds(milliseconds: i64) -> Option<Self> {
+        let timestamp = Self(milliseconds);
+        (Self::MIN <= timestamp && timestamp <= Self::MAX).then_some(timestamp)
+    }
+
+    /// Milliseconds since the epoch.
+    #[must_use]
+    pub fn as_milliseconds(self) -> i64 {
+        self.0
+    }
+
+    /// Parses RFC 3339 with an offset; digits beyond milliseconds are cut off.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let instant: jiff::Timestamp = text.parse().ok()?;
+        let milliseconds = instant.as_nanosecond().div_euclid(1_000_000);
+        Self::from_milliseconds(i64::try_from(milliseconds).ok()?)
+    }
+
+    /// The instant `milliseconds` later (earlier if negative), kept within the range.
+    #[must_use]
+    pub fn plus_milliseconds(self, milliseconds: i64) -> Self {
+        Self(self.0.saturating_add(milliseconds)).clamp(Self::MIN, Self::MAX)
+    }
+
+    /// Days of 86,400,000 ms from `earlier` to this instant, never negative.
+    #[must_use]
+    pub fn days_since(self, earlier: Self) -> f64 {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "whole milliseconds of 10,000 years fit f64"
+        )]
+        let milliseconds = (self.0 - earlier.0).max(0) as f64;
+        milliseconds / 86_400_000.0
+    }
+
+    fn to_jiff(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC with three decimals: `2026-11-20T03:12:44.000Z`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:.3}", self.to_jiff())
+    }
+}
+
+/// A date of the business zone, in days since 1970-01-01.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Day(pub i32);
+
+impl Day {
+    /// From a calendar date.
+    #[must_use]
+    pub fn from_date(year: i16, month: i8, day: i8) -> Option<Self> {
+        Date::new(year, month, day).ok().map(Self::from_civil)
+    }
+
+    fn from_civil(date: Date) -> Self {
+        let since = date - Date::constant(1970, 1, 1);
+        Self(since.get_days())
+    }
+
+    fn to_civil(self) -> Date {
+        Date::constant(1970, 1, 1)
+            .checked_add(i64::from(self.0).days())
+            .unwrap_or(Date::constant(1970, 1, 1))
+    }
+
+    /// Whole days from `earlier` to this day; negative if it is the later one.
+    #[must_use]
+    pub fn days_after(self, earlier: Self) -> i32 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl fmt::Display for Day {
+    /// `2026-11-20`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_civil().fmt(formatter)
+    }
+}
+
+/// The time zone in which the business counts its days.
+#[derive(Clone, Debug)]
+pub struct BusinessZone {
+    zone: TimeZone,
+    is_utc: bool,
+}
+
+impl BusinessZone {
+    /// Coordinated universal time.
+    pub const UTC: Self = Self {
+        zone: TimeZone::UTC,
+        is_utc: true,
+    };
+
+    /// Finds an IANA zone such as `Europe/Berlin` in the time-zone data compiled in.
+    ///
+    /// # Errors
+    /// Names the zone if there is none.
+    pub fn named(name: &str) -> Result<Self, UnknownZone> {
+        if name == "UTC" {
+            return Ok(Self::UTC);
+        }
+        let zone = jiff::tz::TimeZoneDatabase::bundled()
+            .get(name)
+            .map_err(|_| UnknownZone {
+                name: name.to_owned(),
+            })?;
+        Ok(Self {
+            zone,
+            is_utc: false,
+        })
+    }
+
+    /// The day on which an instant falls.
+    #[must_use]
+    pub fn day_of(&self, instant: Timestamp) -> Day {
+        if self.is_utc {
+            return Day(i32::try_from(instant.0.div_euclid(DAY_MS)).unwrap_or(i32::MAX));
+        }
+        Day::from_civil(instant.to_jiff().to_zoned(self.zone.clone()).date())
+    }
+
+    /// The calendar year in which an instant falls.
+    #[must_use]
+    pub fn year_of(&self, instant: Timestamp) -> i32 {
+        i32::from(self.day_of(instant).to_civil().year())
+    }
+
+    /// The instant at which `hour` o'clock of a day comes; a gap moves it to the gap's end.
+    #[must_use]
+    pub fn instant_at(&self, day: Day, hour: i8) -> Timestamp {
+        let local = day.to_civil().at(hour.clamp(0, 23), 0, 0, 0);
+        let milliseconds = self
+            .zone
+            .to_ambiguous_timestamp(local)
+            .compatible()
+            .map_or(i64::from(day.0) * DAY_MS, jiff::Timestamp::as_millisecond);
+        Timestamp(milliseconds).clamp(Timestamp::MIN, Timestamp::MAX)
+    }
+}
+
+/// No such zone in the pinned time-zone data.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name:?} is no IANA time zone, such as UTC or Europe/Berlin")]
+pub struct UnknownZone {
+    name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse_rfc3339(text).expect("test instants are valid")
+    }
+
+    #[test]
+    fn an_instant_reads_back_as_written() {
+        for text in [
+            "2026-11-20T03:12:44.000Z",
+            "0001-01-01T00:00:00.000Z",
+            "1969-12-31T23:59:59.999Z",
+        ] {
+            assert_eq!(at(text).to_string(), text);
+        }
+        assert_eq!(
+            at("2026-11-20T04:12:44.5+01:00").to_string(),
+            "2026-11-20T03:12:44.500Z"
+        );
+    }
+
+    #[test]
+    fn an_instant_without_an_offset_is_refused() {
+        for text in ["2026-11-20T03:12:44", "2026-11-20", "yesterday", "", "NaN"] {
+            assert_eq!(Timestamp::parse_rfc3339(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn days_follow_the_calendar_of_the_business_zone() {
+        let berlin = BusinessZone::named("Europe/Berlin").expect("in the data");
+        // By the calendar: clocks go forward on 2026-03-29 at 02:00, so that day has 23 hours.
+        let spring = Day::from_date(2026, 3, 29).expect("valid");
+        assert_eq!(berlin.instant_at(spring, 0), at("2026-03-28T23:00:00Z"));
+        assert_eq!(
+            berlin.instant_at(Day(spring.0 + 1), 0),
+            at("2026-03-29T22:00:00Z")
+        );
+        assert_eq!(
+            berlin.day_of(at("2026-03-28T22:59:59.999Z")),
+            Day(spring.0 - 1)
+        );
+        assert_eq!(berlin.day_of(at("2026-03-28T23:00:00Z")), spring);
+        assert_eq!(
+            BusinessZone::UTC.day_of(at("1969-12-31T23:59:59.999Z")),
+            Day(-1)
+        );
+        assert_eq!(berlin.year_of(at("2026-12-31T23:30:00Z")), 2027);
+    }
+
+    #[test]
+    fn an_unknown_zone_is_named() {
+        let error = BusinessZone::named("Mars/Olympus").expect_err("no such zone");
+        assert!(error.to_string().contains("Mars/Olympus"));
+    }
+}

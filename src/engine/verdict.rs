@@ -1,0 +1,132 @@
+//! How a delivery ended. Every delivery ends in exactly one verdict, which is also a metric label.
+
+use crate::domain::event::EventType;
+use crate::domain::event::InvalidEvent;
+use crate::domain::event::RejectReason;
+
+/// The end of one delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Folded into the customer's record. The only verdict that touches it.
+    Applied,
+    /// Seen before: by offset, by event id or by order id.
+    Duplicate,
+    /// Older than the ledger or the remembered ids cover: a dead letter.
+    Late {
+        /// A sentence that says what it is older than.
+        detail: String,
+    },
+    /// A purchase without an account: counted, not aggregated.
+    Guest,
+    /// Marked as a test by its sender: counted and dropped.
+    Test,
+    /// A type of the contract that this version does not process: a dead letter.
+    Unsupported(EventType),
+    /// A broken rule: a dead letter.
+    Rejected(InvalidEvent),
+}
+
+/// A verdict without its details, for counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// See [`Verdict::Applied`].
+    Applied,
+    /// See [`Verdict::Duplicate`].
+    Duplicate,
+    /// See [`Verdict::Late`].
+    Late,
+    /// See [`Verdict::Guest`].
+    Guest,
+    /// See [`Verdict::Test`].
+    Test,
+    /// See [`Verdict::Unsupported`].
+    Unsupported,
+    /// See [`Verdict::Rejected`].
+    Rejected,
+}
+
+impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Applied,
+        Self::Duplicate,
+        Self::Late,
+        Self::Guest,
+        Self::Test,
+        Self::Unsupported,
+        Self::Rejected,
+    ];
+
+    /// The metric label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Duplicate => "duplicate",
+            Self::Late => "late",
+            Self::Guest => "guest",
+            Self::Test => "test",
+            Self::Unsupported => "unsupported",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// What a dead letter says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeadLetterCause<'a> {
+    /// `late`, `unsupported` or a [`RejectReason`].
+    pub reason: &'a str,
+    /// A sentence for the person who looks into it.
+    pub detail: &'a str,
+}
+
+impl Verdict {
+    /// The verdict without its details.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Applied => Outcome::Applied,
+            Self::Duplicate => Outcome::Duplicate,
+            Self::Late { .. } => Outcome::Late,
+            Self::Guest => Outcome::Guest,
+            Self::Test => Outcome::Test,
+            Self::Unsupported(_) => Outcome::Unsupported,
+            Self::Rejected(_) => Outcome::Rejected,
+        }
+    }
+
+    /// The rule that was broken.
+    #[must_use]
+    pub fn reject_reason(&self) -> Option<RejectReason> {
+        match self {
+            Self::Rejected(invalid) => Some(invalid.reason),
+            Self::Applied
+            | Self::Duplicate
+            | Self::Late { .. }
+            | Self::Guest
+            | Self::Test
+            | Self::Unsupported(_) => None,
+        }
+    }
+
+    /// Why the delivery goes to the dead letters; `None` if it does not.
+    #[must_use]
+    pub fn dead_letter(&self) -> Option<DeadLetterCause<'_>> {
+        match self {
+            Self::Rejected(invalid) => Some(DeadLetterCause {
+                reason: invalid.reason.as_str(),
+                detail: &invalid.detail,
+            }),
+            Self::Late { detail } => Some(DeadLetterCause {
+                reason: "late",
+                detail,
+            }),
+            Self::Unsupported(_) => Some(DeadLetterCause {
+                reason: "unsupported",
+                detail: "events of this type are not processed by this version",
+            }),
+            Self::Applied | Self::Duplicate | Self::Guest | Self::Test => None,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Takes one event, or one a line.
+
+use axum::Extension;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use serde::de::IgnoredAny;
+use serde_json::json;
+
+use crate::http::Receipt;
+use crate::http::RefusedLine;
+use crate::http::Services;
+use crate::http::limits::Slot;
+use crate::http::limits::blocking;
+use crate::http::problem::Problem;
+
+/// Refused lines a document lists.
+const REFUSED_LISTED_MAX: usize = 100;
+
+pub(super) async fn accept(
+    State(services): State<Services>,
+    Extension(slot): Extension<Slot>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let body = body.map_err(|rejection| unreadable(&rejection))?;
+    let intake = services.intake;
+    let receipt = blocking(slot, move || {
+        let (numbers, payloads): (Vec<_>, Vec<_>) = lines(&body).into_iter().unzip();
+        if payloads.is_empty() {
+            return Ok(None);
+        }
+        let mut receipt = intake.accept(payloads)?;
+        for refused in &mut receipt.refused {
+            refused.line = number_in_body(refused.line, &numbers);
+        }
+        Ok(Some(receipt))
+    });
+    let Some(Receipt { accepted, refused }) = receipt.await? else {
+        let detail = "the body is empty: send one JSON event, or one a line";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+    };
+    if refused.is_empty() {
+        return Ok((StatusCode::ACCEPTED, Json(json!({"accepted": accepted}))).into_response());
+    }
+    Err(partly_refused(accepted, &refused))
+}
+
+fn partly_refused(accepted: usize, refused: &[RefusedLine]) -> Problem {
+    let total = refused.len();
+    let listed: Vec<_> = refused.iter().take(REFUSED_LISTED_MAX).collect();
+    let detail = format!("{total} events were refused, {accepted} were accepted and are kept");
+    Problem::new(StatusCode::BAD_REQUEST, detail)
+        .with(json!({"accepted": accepted, "refused": total, "errors": listed}))
+}
+
+fn unreadable(rejection: &BytesRejection) -> Problem {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        let detail = "the body is larger than http.body_bytes_max, send fewer events at a time";
+        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail);
+    }
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "the body could not be read to its end",
+    )
+}
+
+/// One document, or one a line: each with the number, from 1, of its line.
+fn lines(body: &[u8]) -> Vec<(usize, Vec<u8>)> {
+    if serde_json::from_slice::<IgnoredAny>(body).is_ok() {
+        return vec![(1, body.trim_ascii().to_vec())];
+    }
+    let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    (1..)
+        .zip(lines)
+        .filter(|(_, line)| !line.is_empty())
+        .map(|(number, line)| (number, line.to_vec()))
+        .collect()
+}
+
+/// The intake counts what it was handed; the sender counts blank lines too.
+fn number_in_body(handed: usize, numbers: &[usize]) -> usize {
+    let number = handed.checked_sub(1).and_then(|index| numbers.get(index));
+    number.copied().unwrap_or(handed)
+}

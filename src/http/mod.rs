@@ -1,0 +1,123 @@
+//! The HTTP interface: reads committed state, takes events, shows metrics. It never waits on a
+//! worker, and states what it needs of the rest as the small traits below. CONTRACTS, section 5.
+
+mod auth;
+mod events;
+mod limits;
+pub mod problem;
+pub mod resources;
+pub mod router;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// What is known of a customer.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    /// The customer as a JSON object.
+    Found(Box<Value>),
+    /// No such customer.
+    Unknown,
+    /// The partition is not ours, or not restored yet.
+    Restoring,
+}
+
+/// A model's segments and their customers now.
+#[derive(Clone, Debug, Serialize)]
+pub struct SegmentsView {
+    /// Version of the model.
+    pub model_version: String,
+    /// When it was trained.
+    pub trained_at: String,
+    /// The segments, by ascending value.
+    pub segments: Vec<SegmentView>,
+}
+
+/// One segment.
+#[derive(Clone, Debug, Serialize)]
+pub struct SegmentView {
+    /// Stable id.
+    pub id: String,
+    /// Name for people.
+    pub name: String,
+    /// What to think of.
+    pub description: String,
+    /// Share of the training rows.
+    pub share: f64,
+    /// The centroid in the features' units.
+    pub profile: BTreeMap<String, f64>,
+    /// Customers of the owned partitions.
+    pub customers: u64,
+}
+
+/// Committed state, metrics and health.
+pub trait Readings: Send + Sync + 'static {
+    /// One customer.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn customer(&self, customer_id: &str) -> Result<Lookup, String>;
+    /// The segments.
+    fn segments(&self) -> SegmentsView;
+    /// All metrics in the Prometheus text format.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    fn metrics(&self) -> Result<String, String>;
+    /// What is not ready yet; empty when all is.
+    fn waiting_for(&self) -> Vec<String>;
+}
+
+/// A line that was refused at the door.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefusedLine {
+    /// Its number, from 1, among the lines handed over.
+    pub line: usize,
+    /// The rule.
+    pub reason: &'static str,
+    /// Field, value and what is allowed.
+    pub detail: String,
+}
+
+/// What became of a body of events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// Events in the log, flushed.
+    pub accepted: usize,
+    /// The others.
+    pub refused: Vec<RefusedLine>,
+}
+
+/// Takes events into the log.
+pub trait EventIntake: Send + Sync + 'static {
+    /// Checks each line and appends the good ones; when it returns they survive power loss.
+    ///
+    /// # Errors
+    /// If the log fails; then none was taken.
+    fn accept(&self, lines: Vec<Vec<u8>>) -> Result<Receipt, String>;
+}
+
+/// What the server answers from.
+#[derive(Clone)]
+pub struct Services {
+    /// Committed state.
+    pub readings: Arc<dyn Readings>,
+    /// The way in.
+    pub intake: Arc<dyn EventIntake>,
+    /// Bearer token of everything that shows or changes a customer.
+    pub token: Option<Arc<str>>,
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Services")
+            .field("has_token", &self.token.is_some())
+            .finish()
+    }
+}

@@ -1,0 +1,440 @@
+//! The router as a client sees it, on answers made up here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::body::to_bytes;
+use axum::http::HeaderMap;
+use axum::http::Request;
+use axum::http::StatusCode;
+use serde_json::Value;
+use serde_json::json;
+use tokio::sync::Notify;
+use tower::ServiceExt;
+
+use crate::http::EventIntake;
+use crate::http::Lookup;
+use crate::http::Readings;
+use crate::http::Receipt;
+use crate::http::RefusedLine;
+use crate::http::SegmentView;
+use crate::http::SegmentsView;
+use crate::http::Services;
+use crate::http::router::Limits;
+use crate::http::router::router;
+use crate::http::router::router_with;
+
+const TOKEN: &str = "open-sesame";
+const BODY_BYTES_MAX: usize = 4096;
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Default)]
+struct Shelf {
+    waiting: Vec<String>,
+    is_broken: bool,
+}
+
+impl Readings for Shelf {
+    fn customer(&self, customer_id: &str) -> Result<Lookup, String> {
+        match customer_id {
+            "c-1" | "a/b ü" => Ok(Lookup::Found(Box::new(json!({"customer_id": customer_id})))),
+            "c-moving" => Ok(Lookup::Restoring),
+            "c-broken" => Err("the disk is gone".to_owned()),
+            _ => Ok(Lookup::Unknown),
+        }
+    }
+
+    fn segments(&self) -> SegmentsView {
+        let segment = SegmentView {
+            id: "dormant".to_owned(),
+            name: "Dormant".to_owned(),
+            description: String::new(),
+            share: 0.25,
+            profile: BTreeMap::from([("orders".to_owned(), 1.5)]),
+            customers: 0,
+        };
+        SegmentsView {
+            model_version: "m-1".to_owned(),
+            trained_at: "2026-11-01T02:00:00.000Z".to_owned(),
+            segments: vec![segment],
+        }
+    }
+
+    fn metrics(&self) -> Result<String, String> {
+        if self.is_broken {
+            Err("no metrics".to_owned())
+        } else {
+            Ok("up 1\n".to_owned())
+        }
+    }
+
+    fn waiting_for(&self) -> Vec<String> {
+        self.waiting.clone()
+    }
+}
+
+/// Refuses what contains `bad`, keeps the rest.
+#[derive(Default)]
+struct Basket(Mutex<Vec<String>>);
+
+impl Basket {
+    fn kept(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl EventIntake for Basket {
+    fn accept(&self, lines: Vec<Vec<u8>>) -> Result<Receipt, String> {
+        let mut receipt = Receipt::default();
+        for (line, payload) in (1..).zip(lines) {
+            let text = String::from_utf8_lossy(&payload).into_owned();
+            if text.contains("bad") {
+                let detail = "type must be known".to_owned();
+                receipt.refused.push(RefusedLine {
+                    line,
+                    reason: "type",
+                    detail,
+                });
+            } else {
+                receipt.accepted += 1;
+                self.0.lock().unwrap().push(text);
+            }
+        }
+        Ok(receipt)
+    }
+}
+
+/// Says that it was entered, then waits to be let go.
+struct Gate {
+    entered: Arc<Notify>,
+    release: Mutex<mpsc::Receiver<()>>,
+}
+
+impl EventIntake for Gate {
+    fn accept(&self, lines: Vec<Vec<u8>>) -> Result<Receipt, String> {
+        self.entered.notify_one();
+        let released = self.release.lock().unwrap().recv_timeout(PATIENCE);
+        released.map_err(|error| error.to_string())?;
+        Ok(Receipt {
+            accepted: lines.len(),
+            refused: Vec::new(),
+        })
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap()
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Every error has the shape of RFC 9457 and repeats its status.
+    fn problem(&self, status: StatusCode) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let problem = self.json();
+        assert_eq!(problem["status"], status.as_u16());
+        for member in ["type", "title", "detail"] {
+            assert!(problem[member].is_string(), "{member} of {problem}");
+        }
+        problem
+    }
+}
+
+fn limits() -> Limits {
+    Limits {
+        body_bytes_max: BODY_BYTES_MAX,
+        timeout: PATIENCE,
+    }
+}
+
+fn services(token: Option<&str>) -> (Services, Arc<Basket>) {
+    let basket = Arc::new(Basket::default());
+    let services = Services {
+        readings: Arc::new(Shelf::default()),
+        intake: basket.clone(),
+        token: token.map(Arc::from),
+    };
+    (services, basket)
+}
+
+fn open() -> (Router, Arc<Basket>) {
+    let (services, basket) = services(None);
+    (router(services, limits()), basket)
+}
+
+fn gated(timeout: Duration) -> (Router, Arc<Notify>, mpsc::Sender<()>) {
+    let (release, released) = mpsc::channel();
+    let entered = Arc::new(Notify::new());
+    let intake = Gate {
+        entered: Arc::clone(&entered),
+        release: Mutex::new(released),
+    };
+    let services = Services {
+        readings: Arc::new(Shelf::default()),
+        intake: Arc::new(intake),
+        token: None,
+    };
+    let limits = Limits {
+        timeout,
+        ..limits()
+    };
+    (router_with(services, limits, 1), entered, release)
+}
+
+async fn send(router: &Router, request: Request<Body>) -> Answer {
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap();
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        text,
+    }
+}
+
+async fn call(router: &Router, method: &str, path: &str, body: impl Into<Body>) -> Answer {
+    let request = Request::builder().method(method).uri(path);
+    send(router, request.body(body.into()).unwrap()).await
+}
+
+async fn get(router: &Router, path: &str) -> Answer {
+    call(router, "GET", path, Body::empty()).await
+}
+
+#[tokio::test]
+async fn a_customer_is_found_by_its_decoded_id() {
+    let (router, _) = open();
+    for (path, id) in [
+        ("/v1/customers/c-1", "c-1"),
+        ("/v1/customers/a%2Fb%20%C3%BC", "a/b ü"),
+    ] {
+        let answer = get(&router, path).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.json()["customer_id"], id);
+        assert_eq!(answer.header("cache-control"), "no-store");
+    }
+}
+
+#[tokio::test]
+async fn every_way_to_miss_a_customer_is_a_problem() {
+    let (router, _) = open();
+    get(&router, "/v1/customers/nobody")
+        .await
+        .problem(StatusCode::NOT_FOUND);
+    get(&router, "/v1/customers/%FF")
+        .await
+        .problem(StatusCode::BAD_REQUEST);
+    get(&router, "/v1/customers/c-broken")
+        .await
+        .problem(StatusCode::INTERNAL_SERVER_ERROR);
+    let moving = get(&router, "/v1/customers/c-moving").await;
+    moving.problem(StatusCode::SERVICE_UNAVAILABLE);
+    assert_ne!(moving.header("retry-after"), "");
+}
+
+#[tokio::test]
+async fn unknown_paths_and_wrong_methods_are_problems() {
+    let (router, _) = open();
+    get(&router, "/v2").await.problem(StatusCode::NOT_FOUND);
+    get(&router, "/v1/customers/")
+        .await
+        .problem(StatusCode::NOT_FOUND);
+    for (method, path, allowed) in [
+        ("GET", "/v1/events", "POST"),
+        ("POST", "/v1/segments", "GET"),
+        ("PUT", "/livez", "GET"),
+    ] {
+        let answer = call(&router, method, path, "").await;
+        answer.problem(StatusCode::METHOD_NOT_ALLOWED);
+        assert!(
+            answer.header("allow").contains(allowed),
+            "{path}: {:?}",
+            answer.headers
+        );
+    }
+}
+
+#[tokio::test]
+async fn pages_for_people_and_machines_answer() {
+    let (router, _) = open();
+    let metrics = get(&router, "/metrics").await;
+    assert!(
+        metrics
+            .header("content-type")
+            .starts_with("text/plain; version=0.0.4")
+    );
+    assert_eq!(metrics.text, "up 1\n");
+    assert!(get(&router, "/").await.text.contains("/v1/segments"));
+    assert_eq!(get(&router, "/livez").await.status, StatusCode::OK);
+    assert_eq!(get(&router, "/readyz").await.status, StatusCode::OK);
+    let segments = get(&router, "/v1/segments").await.json();
+    assert_eq!(segments["segments"][0]["customers"], 0);
+}
+
+#[tokio::test]
+async fn readiness_names_what_is_missing_and_broken_metrics_are_a_problem() {
+    let (mut services, _) = services(None);
+    let waiting = vec!["partition 3".to_owned()];
+    services.readings = Arc::new(Shelf {
+        waiting,
+        is_broken: true,
+    });
+    let router = router(services, limits());
+    let problem = get(&router, "/readyz")
+        .await
+        .problem(StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(problem["waiting_for"], json!(["partition 3"]));
+    get(&router, "/metrics")
+        .await
+        .problem(StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+#[tokio::test]
+async fn one_event_or_one_a_line_is_accepted() {
+    let (router, basket) = open();
+    for (body, accepted) in [("{\"a\":1}", 1), ("{\"a\":1}\r\n\n {\"a\":2}\n", 2)] {
+        let answer = call(&router, "POST", "/v1/events", body).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED);
+        assert_eq!(answer.json(), json!({"accepted": accepted}));
+    }
+    assert_eq!(basket.kept(), ["{\"a\":1}", "{\"a\":1}", "{\"a\":2}"]);
+}
+
+#[tokio::test]
+async fn one_event_over_several_lines_is_one_event() {
+    let (router, basket) = open();
+    let answer = call(&router, "POST", "/v1/events", "{\n  \"a\": 1\n}\n").await;
+    assert_eq!(answer.json(), json!({"accepted": 1}));
+    assert_eq!(basket.kept(), ["{\n  \"a\": 1\n}"]);
+}
+
+#[tokio::test]
+async fn good_lines_are_kept_and_bad_ones_named_by_their_line_in_the_body() {
+    let (router, basket) = open();
+    // Line 2 is blank, so the bad event is the second one handed over and stands on line 3.
+    let answer = call(&router, "POST", "/v1/events", "{\"a\":1}\n\nbad\n{\"a\":2}").await;
+    let problem = answer.problem(StatusCode::BAD_REQUEST);
+    assert_eq!(
+        (&problem["accepted"], &problem["refused"]),
+        (&json!(2), &json!(1))
+    );
+    let error = json!({"line": 3, "reason": "type", "detail": "type must be known"});
+    assert_eq!(problem["errors"], json!([error]));
+    assert_eq!(basket.kept().len(), 2);
+}
+
+#[tokio::test]
+async fn a_hundred_refused_lines_are_listed_and_all_are_counted() {
+    let (router, _) = open();
+    let answer = call(&router, "POST", "/v1/events", "bad\n".repeat(101)).await;
+    let problem = answer.problem(StatusCode::BAD_REQUEST);
+    assert_eq!(problem["errors"].as_array().unwrap().len(), 100);
+    assert_eq!(problem["refused"], 101);
+}
+
+#[tokio::test]
+async fn empty_and_oversized_bodies_are_refused_whole() {
+    let (router, basket) = open();
+    for body in ["", " \r\n\n"] {
+        call(&router, "POST", "/v1/events", body)
+            .await
+            .problem(StatusCode::BAD_REQUEST);
+    }
+    let line = "{}\n";
+    let body = line.repeat(BODY_BYTES_MAX / line.len() + 1);
+    call(&router, "POST", "/v1/events", body)
+        .await
+        .problem(StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(basket.kept().is_empty());
+}
+
+#[tokio::test]
+async fn the_token_guards_customers_and_events_and_nothing_else() {
+    let (services, basket) = services(Some(TOKEN));
+    assert!(!format!("{services:?}").contains(TOKEN));
+    let router = router(services, limits());
+    for path in ["/", "/livez", "/readyz", "/metrics", "/v1/segments"] {
+        assert_eq!(get(&router, path).await.status, StatusCode::OK, "{path}");
+    }
+    for (method, path) in [("GET", "/v1/customers/c-1"), ("POST", "/v1/events")] {
+        for given in [
+            "",
+            "Bearer ",
+            "Bearer open-sesam",
+            "Bearer open-sesame2",
+            "Basic open-sesame",
+        ] {
+            let request = Request::builder().method(method).uri(path);
+            let request = request
+                .header("authorization", given)
+                .body(Body::from("{}"));
+            let answer = send(&router, request.unwrap()).await;
+            answer.problem(StatusCode::UNAUTHORIZED);
+            assert_eq!(answer.header("www-authenticate"), "Bearer");
+        }
+        assert_eq!(
+            call(&router, method, path, "{}").await.status,
+            StatusCode::UNAUTHORIZED
+        );
+        assert!(basket.kept().is_empty());
+        let request = Request::builder().method(method).uri(path);
+        let request = request
+            .header("authorization", "bearer open-sesame")
+            .body(Body::from("{}"));
+        assert!(send(&router, request.unwrap()).await.status.is_success());
+    }
+}
+
+#[tokio::test]
+async fn the_token_is_asked_for_before_the_body_is_read() {
+    let (services, _) = services(Some(TOKEN));
+    let router = router(services, limits());
+    let body = "x".repeat(BODY_BYTES_MAX + 1);
+    call(&router, "POST", "/v1/events", body)
+        .await
+        .problem(StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_full_server_turns_data_requests_away_and_stays_alive() {
+    let (router, entered, release) = gated(PATIENCE);
+    let busy = router.clone();
+    let first = tokio::spawn(async move { call(&busy, "POST", "/v1/events", "{}").await });
+    entered.notified().await;
+    let second = call(&router, "POST", "/v1/events", "{}").await;
+    second.problem(StatusCode::SERVICE_UNAVAILABLE);
+    assert_ne!(second.header("retry-after"), "");
+    assert_eq!(get(&router, "/livez").await.status, StatusCode::OK);
+    release.send(()).unwrap();
+    assert_eq!(first.await.unwrap().status, StatusCode::ACCEPTED);
+    assert_eq!(get(&router, "/v1/segments").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_request_out_of_time_is_a_problem_and_its_work_keeps_the_slot() {
+    let (router, _entered, release) = gated(Duration::from_millis(50));
+    let late = call(&router, "POST", "/v1/events", "{}").await;
+    late.problem(StatusCode::REQUEST_TIMEOUT);
+    get(&router, "/v1/segments")
+        .await
+        .problem(StatusCode::SERVICE_UNAVAILABLE);
+    release.send(()).unwrap();
+}

@@ -1,0 +1,23 @@
+//! segstream keeps every customer of a retailer in the right segment, all the time.
+//!
+//! The way of an event: [`bus`] delivers bytes, [`domain::event::parse`] makes an event or a
+//! rejection of them, [`engine`] decides its one verdict, the next record and at most one change,
+//! [`pipeline`] commits all of it as one transaction, and only then [`store`] shows it to readers.
+//!
+//! `domain <- model <- engine <- { store, bus } <- pipeline <- cli <- main`; `domain`, `model`,
+//! `engine` and `simulate` are pure. `tests/tidy.rs` holds the folders to it.
+
+pub mod bus;
+pub mod cli;
+pub mod config;
+pub mod dataset;
+pub mod domain;
+pub mod engine;
+pub mod faults;
+pub mod http;
+pub mod model;
+pub mod model_files;
+pub mod pipeline;
+pub mod simulate;
+pub mod store;
+pub mod telemetry;

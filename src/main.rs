@@ -1,0 +1,20 @@
+//! The program: parse the call, run the command, print what went wrong, leave with its code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use segstream::cli;
+
+fn main() -> ExitCode {
+    let call = cli::Cli::parse();
+    match cli::run(&call) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "the last word of the program")]
+            {
+                eprintln!("error: {error:#}");
+            }
+            ExitCode::from(cli::exit::code_of(&error) as u8)
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The model artifact as it is written to `models/*.json`. Plain data: nothing here is checked;
+//! [`crate::model::segment_model::SegmentModel`] refuses what does not fit.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::Serialize;
+use sha2::Digest;
+use sha2::Sha256;
+
+/// Version of the artifact's shape.
+pub const FORMAT: u32 = 1;
+
+/// One immutable version of a model, as a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Artifact {
+    /// Version of the shape: [`FORMAT`].
+    pub format: u32,
+    /// Name of this version, never reused.
+    pub version: String,
+    /// RFC 3339 instant of training.
+    pub trained_at: String,
+    /// The features, in the order of every centroid's coordinates.
+    pub features: Vec<ArtifactFeature>,
+    /// How far past the border a customer must be before the segment changes.
+    pub margin: ArtifactMargin,
+    /// The segments, in ascending order of the value they stand for.
+    pub segments: Vec<ArtifactSegment>,
+    /// Where the model comes from.
+    pub training: TrainingFacts,
+    /// SHA-256 of everything else, in hexadecimal.
+    pub fingerprint: String,
+}
+
+/// One feature: its definition and its scaling.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArtifactFeature {
+    /// Name from the features table, or of an attribute.
+    pub name: String,
+    /// Applied after the cap, before scaling.
+    pub transform: Transform,
+    /// Trailing days counted; absent: since ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_days: Option<u32>,
+    /// Greatest value that counts, in the feature's unit; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap: Option<f64>,
+    /// Median of the training rows, in the feature's unit; stands in for an unknown value.
+    pub median: f64,
+    /// Mean of the transformed training values.
+    pub mean: f64,
+    /// Population standard deviation of the transformed training values, above zero.
+    pub standard_deviation: f64,
+}
+
+/// Monotone transform of a feature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transform {
+    /// x
+    Identity,
+    /// ln(1 + x), for x >= 0
+    Log1p,
+}
+
+impl Transform {
+    /// Applies the transform; `Log1p` takes negative values as 0.
+    #[must_use]
+    pub fn apply(self, value: f64) -> f64 {
+        match self {
+            Self::Identity => value,
+            Self::Log1p => value.max(0.0).ln_1p(),
+        }
+    }
+
+    /// Takes the transform back.
+    #[must_use]
+    pub fn invert(self, value: f64) -> f64 {
+        match self {
+            Self::Identity => value,
+            Self::Log1p => value.exp_m1(),
+        }
+    }
+}
+
+/// Hysteresis: a customer leaves segment i for k when D_k + squared + 2 distance |c_k - c_i| < D_i.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArtifactMargin {
+    /// Added to the squared distance.
+    pub squared: f64,
+    /// Distance past the bisecting plane, in standard deviations.
+    pub distance: f64,
+}
+
+/// One segment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArtifactSegment {
+    /// Stable id: lower-case letters, digits and hyphens.
+    pub id: String,
+    /// Name for people, unique in the model.
+    pub name: String,
+    /// What to think of when reading the name.
+    pub description: String,
+    /// Training rows in the segment.
+    pub size: u64,
+    /// Share of the training rows, 0 to 1.
+    pub share: f64,
+    /// Scaled coordinates, one a feature.
+    pub centroid: Vec<f64>,
+    /// The centroid in the features' units, by feature name.
+    pub profile: BTreeMap<String, f64>,
+}
+
+/// Where a model comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingFacts {
+    /// What was read: the input's file name and format.
+    pub source: String,
+    /// RFC 3339 instant as of which features were computed, for data without event times.
+    pub as_of: String,
+    /// Rows read.
+    pub rows_read: u64,
+    /// Rows left out, by reason.
+    pub rows_dropped: BTreeMap<String, u64>,
+    /// Rows used.
+    pub rows: u64,
+    /// Number of segments.
+    pub k: usize,
+    /// Sum of squared distances to the own centroid over all rows.
+    pub inertia: f64,
+    /// Seed of the random starts.
+    pub seed: u64,
+    /// Random starts, the best of which was kept.
+    pub runs: usize,
+}
+
+impl Artifact {
+    /// The fingerprint this content should carry.
+    ///
+    /// # Errors
+    /// Only if a number is not finite.
+    pub fn compute_fingerprint(&self) -> Result<String, serde_json::Error> {
+        let unsigned = Self {
+            fingerprint: String::new(),
+            ..self.clone()
+        };
+        let digest = Sha256::digest(serde_json::to_vec(&unsigned)?);
+        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}

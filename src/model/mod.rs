@@ -1,0 +1,12 @@
+//! How segments are learned and applied: preparation of training rows, scaling, k-means, naming,
+//! and the immutable artifact that assigns a customer to the nearest centroid.
+//!
+//! Pure: rows and seeds come in, values go out. Files are read and written by `model_files`.
+
+pub mod artifact;
+pub mod kmeans;
+pub mod naming;
+pub mod preparation;
+pub mod scaler;
+pub mod segment_model;
+pub mod training;

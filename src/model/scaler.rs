@@ -1,0 +1,80 @@
+//! Standard scaling: mean 0 and population standard deviation 1, as scikit-learn's
+//! `StandardScaler` does it (ddof 0).
+
+/// Mean and spread of one column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ColumnScale {
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// Population standard deviation.
+    pub standard_deviation: f64,
+}
+
+/// Fits one column; `None` without values or where all are equal.
+#[must_use]
+pub fn fit(values: &[f64]) -> Option<ColumnScale> {
+    let count = count(values.len());
+    if values.is_empty() {
+        return None;
+    }
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values
+        .iter()
+        .map(|value| (value - mean) * (value - mean))
+        .sum();
+    let standard_deviation = (squares / count).sqrt();
+    (standard_deviation > 0.0).then_some(ColumnScale {
+        mean,
+        standard_deviation,
+    })
+}
+
+/// A count as a float.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^53")]
+pub fn count(rows: usize) -> f64 {
+    rows as f64
+}
+
+/// The value below which a share of the sorted values lies, interpolated linearly as numpy does;
+/// `None` without values.
+#[must_use]
+pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
+    let last = sorted.len().checked_sub(1)?;
+    let place = share.clamp(0.0, 1.0) * count(last);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a place between 0 and the last index"
+    )]
+    let below = place.floor() as usize;
+    let low = sorted.get(below)?;
+    let high = sorted.get(below + 1).unwrap_or(low);
+    Some(low + (high - low) * (place - place.floor()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_interpolated() {
+        // By hand: numpy.quantile([1, 2, 3, 4], 0.75) = 3.25.
+        assert_eq!(quantile(&[1.0, 2.0, 3.0, 4.0], 0.75), Some(3.25));
+        assert_eq!(quantile(&[5.0], 0.5), Some(5.0));
+        assert_eq!(quantile(&[], 0.5), None);
+    }
+
+    #[test]
+    fn a_constant_column_cannot_be_scaled() {
+        assert_eq!(fit(&[2.0, 2.0]), None);
+        // By hand: mean 2, squares 1 + 1 over 2.
+        assert_eq!(
+            fit(&[1.0, 3.0]),
+            Some(ColumnScale {
+                mean: 2.0,
+                standard_deviation: 1.0
+            })
+        );
+    }
+}

@@ -1,0 +1,89 @@
+//! Model artifacts as files, and the one shipped in the binary.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::model::artifact::Artifact;
+use crate::model::segment_model::Misfit;
+use crate::model::segment_model::SegmentModel;
+
+/// The shipped model: six segments of the marketing data.
+const SHIPPED: &str = include_str!("../models/retail-6.json");
+const SHIPPED_NAME: &str = "the shipped model";
+
+/// Why a model cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read or written.
+    #[error("cannot access {path}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The file is no artifact.
+    #[error("{path} is no model artifact")]
+    Json {
+        /// Which.
+        path: PathBuf,
+        /// The cause.
+        source: serde_json::Error,
+    },
+    /// Its parts do not fit together.
+    #[error("{path} cannot be used")]
+    Misfit {
+        /// Which.
+        path: PathBuf,
+        /// Everything that does not fit.
+        source: Misfit,
+    },
+}
+
+/// The shipped model.
+///
+/// # Errors
+/// If the binary was built with a damaged artifact.
+pub fn shipped_model() -> Result<SegmentModel, Error> {
+    parse(Path::new(SHIPPED_NAME), SHIPPED)
+}
+
+/// Reads and checks a model.
+///
+/// # Errors
+/// If it cannot be read or does not fit.
+pub fn load(path: &Path) -> Result<SegmentModel, Error> {
+    let text = fs::read_to_string(path).map_err(|source| Error::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    parse(path, &text)
+}
+
+fn parse(path: &Path, text: &str) -> Result<SegmentModel, Error> {
+    let artifact: Artifact = serde_json::from_str(text).map_err(|source| Error::Json {
+        path: path.to_owned(),
+        source,
+    })?;
+    SegmentModel::from_artifact(&artifact).map_err(|source| Error::Misfit {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Writes an artifact, readable for people.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn save(path: &Path, artifact: &Artifact) -> Result<(), Error> {
+    let mut text = serde_json::to_string_pretty(artifact).map_err(|source| Error::Json {
+        path: path.to_owned(),
+        source,
+    })?;
+    text.push('\n');
+    fs::write(path, text).map_err(|source| Error::Io {
+        path: path.to_owned(),
+        source,
+    })
+}

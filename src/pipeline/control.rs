@@ -1,0 +1,91 @@
+//! What the outside tells the workers, and what they tell the outside: stop, an end to reach, and
+//! counts of what was committed.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::OnceLock;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+
+use crate::domain::ids::Partition;
+use crate::engine::verdict::Outcome;
+
+/// Tells the workers when to stop.
+#[derive(Debug, Default)]
+pub struct Control {
+    is_stopping: AtomicBool,
+    ends: OnceLock<Vec<u64>>,
+}
+
+impl Control {
+    /// Asks every worker to commit what it has in hand and stop.
+    pub fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// A stop was asked for.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// The workers stop by themselves once everything below these offsets is committed; one entry a
+    /// partition. The first call counts.
+    pub fn stop_at(&self, ends: Vec<u64>) {
+        self.ends.get_or_init(|| ends);
+    }
+
+    /// The offset up to which a partition must be committed before its worker stops.
+    #[must_use]
+    pub fn end_of(&self, partition: Partition) -> Option<u64> {
+        let place = usize::try_from(partition.0).ok()?;
+        self.ends.get()?.get(place).copied()
+    }
+}
+
+/// Counts of what was committed by this process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Deliveries.
+    pub events: u64,
+    /// Changes published.
+    pub changes: u64,
+    /// Transactions.
+    pub transactions: u64,
+    /// Deliveries by verdict.
+    pub verdicts: BTreeMap<Outcome, u64>,
+    /// Rejected deliveries by reason.
+    pub rejected: BTreeMap<&'static str, u64>,
+}
+
+/// Shared counts, added to once a transaction.
+#[derive(Debug, Default)]
+pub struct Tally(Mutex<Counts>);
+
+impl Tally {
+    /// Adds the counts of a committed transaction.
+    pub fn add(&self, more: &Counts) {
+        let mut counts = self.lock();
+        counts.events += more.events;
+        counts.changes += more.changes;
+        counts.transactions += more.transactions;
+        for (outcome, deliveries) in &more.verdicts {
+            *counts.verdicts.entry(*outcome).or_default() += deliveries;
+        }
+        for (reason, deliveries) in &more.rejected {
+            *counts.rejected.entry(reason).or_default() += deliveries;
+        }
+    }
+
+    /// The counts so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,160 @@
+//! The way of an event: poll, step, stage, commit, apply. One worker is one thread with its own
+//! view of the log; nothing is shared on the way but committed state for readers.
+//!
+//! [`worker`] is the whole of it on one screen; [`service`] starts and stops the threads.
+
+pub mod batch;
+pub mod clock;
+pub mod control;
+pub mod outputs;
+pub mod owned;
+pub mod partitions;
+pub mod restore;
+pub mod service;
+pub mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::bus;
+use crate::domain::event::parse::IntakeRules;
+use crate::domain::ids::Partition;
+use crate::engine::policy::Policy;
+use crate::faults::Fault;
+use crate::faults::Faults;
+use crate::model::segment_model::SegmentModel;
+use crate::pipeline::clock::ClockRules;
+use crate::pipeline::clock::WallClock;
+use crate::pipeline::control::Control;
+use crate::pipeline::control::Tally;
+use crate::pipeline::partitions::Partitions;
+use crate::store;
+use crate::store::codec::CodecError;
+use crate::telemetry::metrics::Metrics;
+
+/// Limits of a worker; each is a setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// A transaction is committed this long after its first delivery.
+    pub commit_interval: Duration,
+    /// Or after this many deliveries.
+    pub commit_records: usize,
+    /// Or after this many bytes of payload and outputs.
+    pub commit_bytes: usize,
+    /// Dirty records reach the disk this long after each other.
+    pub flush_interval: Duration,
+    /// Or after this many, over a worker's partitions.
+    pub flush_records: usize,
+    /// Or after this much memory, over a worker's partitions.
+    pub flush_bytes: usize,
+    /// A clock that only moved is written this often.
+    pub checkpoint_interval: Duration,
+}
+
+/// Everything the workers of a process have in common. Read only but for what locks itself.
+#[derive(Debug)]
+pub struct Shared {
+    /// Limits of each worker.
+    pub limits: Limits,
+    /// How record times move the partition clocks.
+    pub clock_rules: ClockRules,
+    /// The wall clock; tests move their own.
+    pub wall: WallClock,
+    /// The deployment's choices.
+    pub policy: Policy,
+    /// What is accepted as an event.
+    pub intake: IntakeRules,
+    /// The model of every transaction.
+    pub model: Arc<SegmentModel>,
+    /// Name of the input topic, for causes and dead letters.
+    pub topic_events: String,
+    /// The stores, and what readers may see of them.
+    pub partitions: Partitions,
+    /// The closed list of metrics.
+    pub metrics: Arc<Metrics>,
+    /// Counts of what was committed.
+    pub tally: Tally,
+    /// Shutdown and the ends to reach.
+    pub control: Control,
+    /// Crash points of tests.
+    pub faults: Faults,
+}
+
+/// Why a worker stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The log failed.
+    #[error("the log failed")]
+    Bus(#[from] bus::Error),
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+    /// The changelog holds bytes that are no record: they were not written by segstream, or are
+    /// damaged, and nothing can be restored past them.
+    #[error("record {offset} of the changelog of partition {partition} cannot be read")]
+    Changelog {
+        /// Its partition.
+        partition: Partition,
+        /// Its offset.
+        offset: u64,
+        /// The cause.
+        source: CodecError,
+    },
+    /// A record or a change could not be written down.
+    #[error("cannot encode an output")]
+    Encode(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The state was made by another model.
+    #[error(
+        "the state of partition {partition} was made by model {found}, and this run has {given}: \
+         start with that model, or with an empty log and store"
+    )]
+    OtherModel {
+        /// The partition.
+        partition: Partition,
+        /// Version and fingerprint in the checkpoint.
+        found: String,
+        /// Version and fingerprint of this run.
+        given: String,
+    },
+    /// The group has read on where the state has no trace of it.
+    #[error(
+        "the group's offset of partition {partition} is {group_offset}, but its changelog has no \
+         checkpoint: the state is lost or belongs to another topic"
+    )]
+    OffsetWithoutCheckpoint {
+        /// The partition.
+        partition: Partition,
+        /// The group's offset.
+        group_offset: u64,
+    },
+    /// The input does not have the events the state continues with.
+    #[error(
+        "the state of partition {partition} continues at input offset {offset}, but the input \
+         holds {input_start} to {input_end}: it was shortened or made anew"
+    )]
+    InputOutOfRange {
+        /// The partition.
+        partition: Partition,
+        /// The next input offset.
+        offset: u64,
+        /// First offset there.
+        input_start: u64,
+        /// End of the input.
+        input_end: u64,
+    },
+    /// A thread could not be started.
+    #[error("cannot start a worker")]
+    Spawn(#[source] std::io::Error),
+    /// A worker panicked; its message is in the log.
+    #[error("a worker panicked")]
+    Panicked,
+    /// The workers did not stop in time.
+    #[error("the workers did not stop within shutdown.deadline, {deadline:?}")]
+    DeadlinePassed {
+        /// The setting.
+        deadline: Duration,
+    },
+    /// A test cut here.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}

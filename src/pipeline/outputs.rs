@@ -1,0 +1,73 @@
+//! Records of the output topics: changes with their `CloudEvents` headers, and dead letters with
+//! the original bytes. CONTRACTS, sections 1 and 3.
+
+use crate::bus::Delivery;
+use crate::bus::OutputRecord;
+use crate::domain::change::SegmentChange;
+use crate::domain::time::Timestamp;
+use crate::engine::verdict::DeadLetterCause;
+
+/// Digits of `ce_sequence`, so that it sorts as text.
+const SEQUENCE_DIGITS: usize = 20;
+
+/// The record of a change.
+///
+/// # Errors
+/// Only if a number is not finite.
+pub fn change_record(
+    change: &SegmentChange,
+    topic_events: &str,
+    emitted_at: Timestamp,
+) -> Result<OutputRecord, serde_json::Error> {
+    let customer_id = change.customer_id.as_str();
+    let header = |name: &str, value: String| (name.to_owned(), value.into_bytes());
+    let sequence = change.sequence;
+    Ok(OutputRecord {
+        key: Some(customer_id.as_bytes().to_vec()),
+        value: change.to_json(topic_events, emitted_at)?,
+        headers: vec![
+            header("ce_specversion", "1.0".to_owned()),
+            header("ce_id", change.event_id.to_string()),
+            header("ce_type", change.kind.cloud_event_type().to_owned()),
+            header("ce_source", "segstream".to_owned()),
+            header("ce_subject", customer_id.to_owned()),
+            header("ce_time", change.occurred_at.to_string()),
+            header("ce_recordedtime", emitted_at.to_string()),
+            header("ce_sequence", format!("{sequence:0SEQUENCE_DIGITS$}")),
+            header("ce_partitionkey", customer_id.to_owned()),
+            header("content-type", "application/json".to_owned()),
+        ],
+        timestamp: emitted_at,
+    })
+}
+
+/// The dead letter of a delivery: its key and bytes as they came.
+#[must_use]
+pub fn dead_letter(
+    delivery: &Delivery,
+    cause: DeadLetterCause<'_>,
+    topic_events: &str,
+    wall: Timestamp,
+) -> OutputRecord {
+    let header = |name: &str, value: String| (name.to_owned(), value.into_bytes());
+    let mut headers = vec![
+        header("reason", cause.reason.to_owned()),
+        header("detail", cause.detail.to_owned()),
+        header("source_topic", topic_events.to_owned()),
+        header("source_partition", delivery.position.partition.to_string()),
+        header("source_offset", delivery.position.offset.to_string()),
+        header("app_version", env!("CARGO_PKG_VERSION").to_owned()),
+    ];
+    if let Some(record_time) = delivery.record_time {
+        headers.push(header(
+            "source_timestamp",
+            record_time.as_milliseconds().to_string(),
+        ));
+    }
+    OutputRecord {
+        key: delivery.key.clone(),
+        value: delivery.payload.clone(),
+        headers,
+        timestamp: wall,
+    }
+}

@@ -1,0 +1,118 @@
+//! Starts one thread a worker and stops them under one deadline.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::sync::mpsc::RecvTimeoutError;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::bus::Bus;
+use crate::pipeline::Error;
+use crate::pipeline::Shared;
+use crate::pipeline::worker::Worker;
+use crate::telemetry::observe;
+
+/// Room for the end of every worker, so that none waits for a listener.
+const ENDS_MAX: usize = 1024;
+
+/// The running workers of a process.
+#[derive(Debug)]
+pub struct Service {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    ends: mpsc::Receiver<Result<(), Error>>,
+    ended: usize,
+}
+
+impl Service {
+    /// Starts a worker for each view of the log.
+    ///
+    /// # Errors
+    /// If a thread cannot be started.
+    pub fn start<B: Bus + 'static>(buses: Vec<B>, shared: &Arc<Shared>) -> Result<Self, Error> {
+        let (sender, ends) = mpsc::sync_channel(ENDS_MAX);
+        let mut threads = Vec::with_capacity(buses.len());
+        for (index, bus) in buses.into_iter().enumerate() {
+            let sender = sender.clone();
+            let shared = Arc::clone(shared);
+            let thread = std::thread::Builder::new()
+                .name(format!("worker-{index}"))
+                .spawn(move || {
+                    // The guard tells of a panic too, so that no half-dead service stays.
+                    let end = EndGuard {
+                        sender,
+                        end: Some(Err(Error::Panicked)),
+                    };
+                    work(bus, shared, index, end);
+                })
+                .map_err(Error::Spawn)?;
+            threads.push(thread);
+        }
+        Ok(Self {
+            shared: Arc::clone(shared),
+            threads,
+            ends,
+            ended: 0,
+        })
+    }
+
+    /// Waits up to `timeout` for all workers to end by themselves; `false` if they have not.
+    ///
+    /// # Errors
+    /// The first error of a worker; the others are asked to stop.
+    pub fn wait(&mut self, timeout: Duration) -> Result<bool, Error> {
+        let deadline = Instant::now() + timeout;
+        while self.ended < self.threads.len() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.ends.recv_timeout(left) {
+                Ok(Ok(())) => self.ended += 1,
+                Ok(Err(error)) => {
+                    self.ended += 1;
+                    self.shared.control.stop();
+                    return Err(error);
+                }
+                Err(RecvTimeoutError::Timeout) => return Ok(false),
+                Err(RecvTimeoutError::Disconnected) => return Err(Error::Panicked),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Asks the workers to commit what they have in hand and to stop, and waits for it.
+    ///
+    /// # Errors
+    /// The first error of a worker, or [`Error::DeadlinePassed`].
+    pub fn stop(&mut self, deadline: Duration) -> Result<(), Error> {
+        self.shared.control.stop();
+        if self.wait(deadline)? {
+            Ok(())
+        } else {
+            Err(Error::DeadlinePassed { deadline })
+        }
+    }
+}
+
+struct EndGuard {
+    sender: mpsc::SyncSender<Result<(), Error>>,
+    end: Option<Result<(), Error>>,
+}
+
+impl Drop for EndGuard {
+    fn drop(&mut self) {
+        if let Some(end) = self.end.take() {
+            // Nobody listens any more only when the process is already leaving.
+            drop(self.sender.try_send(end));
+        }
+    }
+}
+
+fn work<B: Bus>(bus: B, shared: Arc<Shared>, index: usize, mut guard: EndGuard) {
+    observe::worker_started(index);
+    let mut worker = Worker::new(bus, shared);
+    let end = worker.run();
+    // Stores and log are let go before anybody hears of the end.
+    drop(worker);
+    observe::worker_stopped(index, end.is_ok());
+    guard.end = Some(end);
+}

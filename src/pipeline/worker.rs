@@ -1,0 +1,432 @@
+//! A worker: one thread, its own view of the log, its own partitions.
+//!
+//! [`Worker::turn`] is the way of an event. Between any two of its steps the process may die:
+//! before the commit nothing has happened, after it everything is in the log, and the store is
+//! only ever behind. [`crate::faults`] names each of these places.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::bus;
+use crate::bus::Bus;
+use crate::bus::Committed;
+use crate::bus::Delivery;
+use crate::bus::OutputRecord;
+use crate::bus::PollLimit;
+use crate::bus::Polled;
+use crate::bus::Transaction;
+use crate::domain::ids::Partition;
+use crate::domain::time::Timestamp;
+use crate::faults::FaultPoint;
+use crate::pipeline::Error;
+use crate::pipeline::Shared;
+use crate::pipeline::batch::Batch;
+use crate::pipeline::outputs;
+use crate::pipeline::owned::OwnedPartition;
+use crate::pipeline::owned::Pending;
+use crate::pipeline::restore::Restore;
+use crate::store::partition::PartitionStore;
+use crate::telemetry::observe;
+
+/// Longest wait for a delivery; a stop is noticed within it.
+const POLL_WAIT_MAX: Duration = Duration::from_millis(50);
+/// Deliveries taken at a time.
+const POLL_RECORDS: usize = 1024;
+/// How often idle partitions are asked for their end.
+const LOOK_AROUND_INTERVAL: Duration = Duration::from_secs(1);
+
+/// One worker.
+#[derive(Debug)]
+pub struct Worker<B> {
+    bus: B,
+    shared: Arc<Shared>,
+    restoring: BTreeMap<Partition, Restore>,
+    running: BTreeMap<Partition, OwnedPartition>,
+    batch: Batch,
+    flushed_at: Instant,
+    checkpointed_at: Instant,
+    looked_around_at: Option<Instant>,
+    is_assigned: bool,
+}
+
+impl<B: Bus> Worker<B> {
+    /// A worker without partitions; the log assigns them.
+    #[must_use]
+    pub fn new(bus: B, shared: Arc<Shared>) -> Self {
+        let now = Instant::now();
+        Self {
+            bus,
+            shared,
+            restoring: BTreeMap::new(),
+            running: BTreeMap::new(),
+            batch: Batch::default(),
+            flushed_at: now,
+            checkpointed_at: now,
+            looked_around_at: None,
+            is_assigned: false,
+        }
+    }
+
+    /// Works until it is asked to stop, or its partitions are committed up to the ends asked for.
+    ///
+    /// # Errors
+    /// If the world is broken; bad data never stops it.
+    pub fn run(&mut self) -> Result<(), Error> {
+        while !self.shared.control.is_stopping() && !self.has_reached_ends() {
+            self.turn()?;
+        }
+        self.commit()?;
+        self.write_moved_clocks()?;
+        self.flush_stores()
+    }
+
+    /// One turn: poll, step, stage, commit, apply; then whatever is due behind the commit.
+    ///
+    /// # Errors
+    /// If the world is broken.
+    pub fn turn(&mut self) -> Result<(), Error> {
+        self.restore_a_piece()?;
+        match self.bus.poll(self.poll_limit())? {
+            Polled::Deliveries(deliveries) => self.take(&deliveries)?,
+            Polled::Idle => {}
+            Polled::Assigned(partitions) => self.assigned(&partitions)?,
+            Polled::Revoked(partitions) => self.revoked(&partitions)?,
+            Polled::Lost(partitions) => self.lost(&partitions),
+        }
+        if self.batch.is_due(&self.shared.limits, Instant::now()) {
+            self.commit()?;
+        }
+        self.look_around()?;
+        self.flush_if_due()
+    }
+
+    fn poll_limit(&self) -> PollLimit {
+        let limits = &self.shared.limits;
+        let waited = self.batch.started.map(|started| started.elapsed());
+        let until_commit = waited.map(|waited| limits.commit_interval.saturating_sub(waited));
+        let timeout = match until_commit {
+            _ if !self.restoring.is_empty() => Duration::ZERO,
+            Some(until_commit) => until_commit.min(POLL_WAIT_MAX),
+            None => POLL_WAIT_MAX,
+        };
+        let records = limits.commit_records.clamp(1, POLL_RECORDS);
+        PollLimit {
+            records,
+            bytes: limits.commit_bytes,
+            timeout,
+        }
+    }
+
+    fn take(&mut self, deliveries: &[Delivery]) -> Result<(), Error> {
+        self.shared.faults.cross(FaultPoint::Polled)?;
+        let started = Instant::now();
+        for delivery in deliveries {
+            self.take_one(delivery)?;
+            if self.batch.is_full(&self.shared.limits) {
+                self.commit()?;
+            }
+        }
+        observe::processed(
+            &self.shared.metrics,
+            started.elapsed().as_secs_f64(),
+            deliveries.len(),
+        );
+        Ok(())
+    }
+
+    fn take_one(&mut self, delivery: &Delivery) -> Result<(), Error> {
+        // What was polled before a partition was lost, or a commit's outcome was unknown, comes
+        // again from the checkpoint.
+        let Some(owned) = self.running.get_mut(&delivery.position.partition) else {
+            return Ok(());
+        };
+        if delivery.position.offset < owned.offset_next() {
+            return Ok(());
+        }
+        let judged = owned.take(delivery, &self.shared)?;
+        if let Some(cause) = judged.verdict.dead_letter() {
+            let topic = &self.shared.topic_events;
+            let wall = self.shared.wall.now();
+            self.batch
+                .push_dead_letter(outputs::dead_letter(delivery, cause, topic, wall));
+        }
+        let bytes = delivery.payload.len();
+        self.batch
+            .count(judged.event_type, &judged.verdict, bytes, Instant::now());
+        self.batch.occurred_at_max = self.batch.occurred_at_max.max(judged.occurred_at);
+        if let Some(change) = judged.change {
+            self.batch.push_change(change);
+        }
+        self.shared.faults.cross(FaultPoint::Staged)?;
+        Ok(())
+    }
+
+    /// Commits what is in hand. Only when the commit is known to have succeeded does anything
+    /// become visible; when nobody knows, everything in hand is dropped.
+    fn commit(&mut self) -> Result<(), Error> {
+        let moved: Vec<Partition> = self
+            .running
+            .iter()
+            .filter(|(_, owned)| owned.has_moved())
+            .map(|(partition, _)| *partition)
+            .collect();
+        if moved.is_empty() {
+            return Ok(());
+        }
+        self.commit_partitions(&moved)
+    }
+
+    fn commit_partitions(&mut self, partitions: &[Partition]) -> Result<(), Error> {
+        let batch = std::mem::take(&mut self.batch);
+        let (transaction, pending) = self.assemble(partitions, &batch)?;
+        self.shared
+            .faults
+            .cross(FaultPoint::CommitBefore)
+            .map_err(bus::Error::from)?;
+        let started = Instant::now();
+        match self.bus.commit(transaction) {
+            Ok(committed) => {
+                self.shared.faults.cross(FaultPoint::Committed)?;
+                self.apply(&committed, pending)?;
+                self.observe_commit(&batch, started);
+                self.shared.faults.cross(FaultPoint::Applied)?;
+                Ok(())
+            }
+            Err(bus::Error::UnknownOutcome) => {
+                observe::commit_failed(&self.shared.metrics);
+                self.start_over();
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn assemble(
+        &mut self,
+        partitions: &[Partition],
+        batch: &Batch,
+    ) -> Result<(Transaction, BTreeMap<Partition, Pending>), Error> {
+        let emitted_at = self.shared.wall.now();
+        let mut transaction = Transaction::default();
+        let mut current: BTreeMap<&str, OutputRecord> = BTreeMap::new();
+        for change in &batch.changes {
+            let record = outputs::change_record(change, &self.shared.topic_events, emitted_at)
+                .map_err(|source| Error::Encode(Box::new(source)))?;
+            current.insert(change.customer_id.as_str(), record.clone());
+            transaction.changes.push(record);
+        }
+        transaction.current = current.into_values().collect();
+        transaction.dead_letters.clone_from(&batch.dead_letters);
+        let mut pending = BTreeMap::new();
+        for partition in partitions {
+            if let Some(owned) = self.running.get_mut(partition) {
+                let (commit, waiting) = owned.assemble()?;
+                transaction.partitions.push(commit);
+                pending.insert(*partition, waiting);
+            }
+        }
+        Ok((transaction, pending))
+    }
+
+    fn apply(
+        &mut self,
+        committed: &[Committed],
+        mut pending: BTreeMap<Partition, Pending>,
+    ) -> Result<(), Error> {
+        for end in committed {
+            let owned = self.running.get_mut(&end.partition);
+            let (Some(owned), Some(waiting)) = (owned, pending.remove(&end.partition)) else {
+                continue;
+            };
+            let checkpoint = Some(waiting.checkpoint.clone());
+            let deltas = owned
+                .store()
+                .apply(waiting.records, checkpoint, end.changelog_next)?;
+            let has_deliveries = waiting.checkpoint.offset_next != owned.committed_offset();
+            owned.committed(waiting.checkpoint);
+            if has_deliveries {
+                let wall = self.shared.wall.now().days_since(Timestamp::default()) * 86_400.0;
+                observe::last_event(&self.shared.metrics, end.partition.0, wall);
+            }
+            for delta in deltas {
+                let metrics = &self.shared.metrics;
+                observe::customers_moved(metrics, delta.segment_id.as_str(), delta.customers);
+            }
+        }
+        Ok(())
+    }
+
+    fn observe_commit(&self, batch: &Batch, started: Instant) {
+        let metrics = &self.shared.metrics;
+        for ((event_type, outcome), deliveries) in &batch.verdicts {
+            observe::verdicts(metrics, event_type, outcome, *deliveries);
+        }
+        for (reason, deliveries) in &batch.counts.rejected {
+            observe::rejected(metrics, reason, *deliveries);
+        }
+        for change in &batch.changes {
+            let from = change
+                .previous
+                .as_ref()
+                .map(|previous| previous.segment.segment_id.as_str());
+            let to = change.current.segment_id.as_str();
+            observe::transition(metrics, from, to, change.reason.as_str(), change.confidence);
+        }
+        if let Some(occurred_at) = batch.occurred_at_max {
+            let wall = self.shared.wall.now();
+            observe::end_to_end(metrics, wall.days_since(occurred_at) * 86_400.0);
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        observe::committed(metrics, seconds, batch.counts.events, batch.counts.changes);
+        let mut counts = batch.counts.clone();
+        counts.transactions = 1;
+        self.shared.tally.add(&counts);
+    }
+
+    fn assigned(&mut self, partitions: &[Partition]) -> Result<(), Error> {
+        observe::assigned(&self.shared.metrics, partitions.len());
+        self.is_assigned = true;
+        for partition in partitions {
+            let restore = Restore::begin(*partition, &mut self.bus, &self.shared)?;
+            self.restoring.insert(*partition, restore);
+        }
+        Ok(())
+    }
+
+    /// One piece of one partition, so that running partitions go on meanwhile.
+    fn restore_a_piece(&mut self) -> Result<(), Error> {
+        let Some(mut first) = self.restoring.first_entry() else {
+            return Ok(());
+        };
+        if !first.get_mut().advance(&mut self.bus, &self.shared)? {
+            return Ok(());
+        }
+        let (partition, restore) = first.remove_entry();
+        let owned = restore.finish(&mut self.bus, &self.shared)?;
+        self.running.insert(partition, owned);
+        Ok(())
+    }
+
+    fn revoked(&mut self, partitions: &[Partition]) -> Result<(), Error> {
+        self.commit()?;
+        self.write_moved_clocks()?;
+        observe::revoked(&self.shared.metrics, partitions.len());
+        for partition in partitions {
+            if let Some(store) = self.let_go(*partition) {
+                store.flush()?;
+            }
+            self.shared
+                .partitions
+                .directory()
+                .unmark_owned(*partition)?;
+        }
+        Ok(())
+    }
+
+    /// Somebody else may own these already, and the transaction in hand may hold some of theirs:
+    /// all of it is dropped and every partition goes back to its checkpoint.
+    fn lost(&mut self, partitions: &[Partition]) {
+        observe::revoked(&self.shared.metrics, partitions.len());
+        self.start_over();
+    }
+
+    fn start_over(&mut self) {
+        self.batch = Batch::default();
+        let held: Vec<Partition> = self
+            .running
+            .keys()
+            .chain(self.restoring.keys())
+            .copied()
+            .collect();
+        for partition in held {
+            self.let_go(partition);
+        }
+        self.is_assigned = false;
+        self.bus.restart();
+    }
+
+    fn let_go(&mut self, partition: Partition) -> Option<Arc<PartitionStore>> {
+        self.bus.pause(partition);
+        self.shared.partitions.hide(partition);
+        self.restoring.remove(&partition);
+        observe::let_go(&self.shared.metrics, partition.0);
+        let owned = self.running.remove(&partition)?;
+        for (segment_id, customers) in owned.store().customers_by_segment() {
+            let customers = i64::try_from(customers).unwrap_or(i64::MAX);
+            observe::customers_moved(&self.shared.metrics, &segment_id, -customers);
+        }
+        Some(Arc::clone(owned.store()))
+    }
+
+    /// Lags, ends and clocks, about once a second.
+    fn look_around(&mut self) -> Result<(), Error> {
+        let now = Instant::now();
+        let is_due = self.looked_around_at.is_none_or(|looked_around_at| {
+            now.saturating_duration_since(looked_around_at) >= LOOK_AROUND_INTERVAL
+        });
+        if !is_due || self.running.is_empty() {
+            return Ok(());
+        }
+        self.looked_around_at = Some(now);
+        for (partition, owned) in &mut self.running {
+            // The wall time is taken before the query: nothing older can still come.
+            let wall = self.shared.wall.now();
+            let facts = self.bus.facts(*partition)?;
+            let lag = facts.input_end.saturating_sub(owned.committed_offset());
+            observe::lag(&self.shared.metrics, partition.0, lag);
+            if facts.input_end == owned.offset_next() {
+                owned.caught_up(wall);
+            }
+        }
+        if now.saturating_duration_since(self.checkpointed_at)
+            >= self.shared.limits.checkpoint_interval
+        {
+            self.write_moved_clocks()?;
+        }
+        Ok(())
+    }
+
+    fn write_moved_clocks(&mut self) -> Result<(), Error> {
+        self.checkpointed_at = Instant::now();
+        let moved: Vec<Partition> = self
+            .running
+            .iter()
+            .filter(|(_, owned)| owned.has_moved() || owned.clock_has_moved())
+            .map(|(partition, _)| *partition)
+            .collect();
+        if moved.is_empty() {
+            Ok(())
+        } else {
+            self.commit_partitions(&moved)
+        }
+    }
+
+    fn flush_if_due(&mut self) -> Result<(), Error> {
+        let limits = &self.shared.limits;
+        let stores = || self.running.values().map(OwnedPartition::store);
+        let is_due = self.flushed_at.elapsed() >= limits.flush_interval
+            || stores().map(|store| store.dirty_records()).sum::<usize>() >= limits.flush_records
+            || stores().map(|store| store.dirty_bytes()).sum::<usize>() >= limits.flush_bytes;
+        if is_due { self.flush_stores() } else { Ok(()) }
+    }
+
+    fn flush_stores(&mut self) -> Result<(), Error> {
+        for (partition, owned) in &self.running {
+            owned.store().flush()?;
+            let bytes = owned.store().disk_bytes()?;
+            observe::store_bytes(&self.shared.metrics, partition.0, bytes);
+        }
+        self.flushed_at = Instant::now();
+        Ok(())
+    }
+
+    fn has_reached_ends(&self) -> bool {
+        let reached = |(partition, owned): (&Partition, &OwnedPartition)| {
+            let end = self.shared.control.end_of(*partition);
+            end.is_some_and(|end| owned.committed_offset() >= end)
+        };
+        self.is_assigned && self.restoring.is_empty() && self.running.iter().all(reached)
+    }
+}

@@ -1,0 +1,189 @@
+//! `store.directory`: held by one process at a time, with the instance's id, one directory a
+//! partition, and the marks that say which partitions are owned.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::fs::File;
+use std::fs::TryLockError;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
+
+use uuid::Uuid;
+
+use crate::domain::ids::Partition;
+use crate::store::Error;
+
+/// Wipes of one process within an hour that are still taken for bad luck.
+const WIPES_AN_HOUR_MAX: usize = 24;
+const LOCK_RETRY: Duration = Duration::from_millis(50);
+
+/// The root of all partitions' stores.
+#[derive(Clone, Debug)]
+pub struct StoreDirectory(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    root: PathBuf,
+    instance_id: String,
+    wipes: Mutex<BTreeMap<Partition, Vec<Instant>>>,
+    /// Held until the last handle is dropped.
+    _lock: File,
+}
+
+impl StoreDirectory {
+    /// Creates the directory if needed and holds it, waiting up to `patience` for another process.
+    /// An empty `instance_id` is made once and kept.
+    ///
+    /// # Errors
+    /// If it cannot be created, or is still held.
+    pub fn open(root: &Path, instance_id: &str, patience: Duration) -> Result<Self, Error> {
+        fs::create_dir_all(root).map_err(|source| io_error(root, source))?;
+        let lock_path = root.join("instance.lock");
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock_path)
+            .map_err(|source| io_error(&lock_path, source))?;
+        let deadline = Instant::now() + patience;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::park_timeout(LOCK_RETRY);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Error::Held {
+                        path: root.to_owned(),
+                    });
+                }
+                Err(TryLockError::Error(source)) => return Err(io_error(&lock_path, source)),
+            }
+        }
+        let instance_id = keep_instance_id(root, instance_id)?;
+        let inner = Inner {
+            root: root.to_owned(),
+            instance_id,
+            wipes: Mutex::new(BTreeMap::new()),
+            _lock: lock,
+        };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// The instance's id.
+    #[must_use]
+    pub fn instance_id(&self) -> &str {
+        &self.0.instance_id
+    }
+
+    /// The directory of one partition.
+    #[must_use]
+    pub fn partition_path(&self, partition: Partition) -> PathBuf {
+        self.0.root.join(format!("partition-{:05}", partition.0))
+    }
+
+    fn mark_path(&self, partition: Partition) -> PathBuf {
+        self.0
+            .root
+            .join(format!("partition-{:05}.owned", partition.0))
+    }
+
+    /// Marks a partition as owned: its restore has ended.
+    ///
+    /// # Errors
+    /// If the mark cannot be written.
+    pub fn mark_owned(&self, partition: Partition) -> Result<(), Error> {
+        let path = self.mark_path(partition);
+        File::create(&path)
+            .map(drop)
+            .map_err(|source| io_error(&path, source))
+    }
+
+    /// Takes a partition's mark away: it was revoked or lost.
+    ///
+    /// # Errors
+    /// If the mark cannot be removed.
+    pub fn unmark_owned(&self, partition: Partition) -> Result<(), Error> {
+        let path = self.mark_path(partition);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(io_error(&path, source)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// The partitions marked as owned, ascending.
+    ///
+    /// # Errors
+    /// If the directory cannot be listed.
+    pub fn owned(&self) -> Result<Vec<Partition>, Error> {
+        let root = &self.0.root;
+        let mut owned = Vec::new();
+        for entry in fs::read_dir(root).map_err(|source| io_error(root, source))? {
+            let name = entry.map_err(|source| io_error(root, source))?.file_name();
+            let name = name.to_string_lossy();
+            let number = name
+                .strip_prefix("partition-")
+                .and_then(|rest| rest.strip_suffix(".owned"));
+            if let Some(number) = number.and_then(|digits| digits.parse().ok()) {
+                owned.push(Partition(number));
+            }
+        }
+        owned.sort_unstable();
+        Ok(owned)
+    }
+
+    /// Removes a partition's store and counts it.
+    ///
+    /// # Errors
+    /// If it cannot be removed, or was removed too often within an hour.
+    pub fn wipe(&self, partition: Partition) -> Result<(), Error> {
+        let path = self.partition_path(partition);
+        let now = Instant::now();
+        let mut wipes = self.0.wipes.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = wipes.entry(partition).or_default();
+        recent.retain(|wiped_at| now.duration_since(*wiped_at) < Duration::from_secs(3600));
+        recent.push(now);
+        if recent.len() > WIPES_AN_HOUR_MAX {
+            return Err(Error::WipedTooOften {
+                path,
+                wipes: recent.len(),
+            });
+        }
+        match fs::remove_dir_all(&path) {
+            Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) if source.kind() == io::ErrorKind::NotADirectory => {
+                fs::remove_file(&path).map_err(|source| io_error(&path, source))
+            }
+            Err(source) => Err(io_error(&path, source)),
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+fn keep_instance_id(root: &Path, configured: &str) -> Result<String, Error> {
+    if !configured.is_empty() {
+        return Ok(configured.to_owned());
+    }
+    let path = root.join("instance.id");
+    match fs::read_to_string(&path) {
+        Ok(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
+        Ok(_) | Err(_) => {
+            let made = Uuid::new_v4().to_string();
+            fs::write(&path, &made).map_err(|source| io_error(&path, source))?;
+            Ok(made)
+        }
+    }
+}
+
+pub(crate) fn io_error(path: &Path, source: io::Error) -> Error {
+    Error::Io {
+        path: path.to_owned(),
+        source,
+    }
+}

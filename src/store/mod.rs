@@ -1,0 +1,62 @@
+//! The state of the owned partitions, written behind the commit. A rebuildable cache: everything
+//! in it is in the log too, it may lag the log and is never ahead of it, and on any doubt a
+//! partition's directory is wiped and restored in full.
+//!
+//! Order, without exception: the transaction is committed, then [`partition::PartitionStore::apply`]
+//! makes it visible in memory, then, many transactions later, one sorted batch reaches the disk
+//! together with the position in the changelog it belongs to.
+
+pub mod codec;
+pub mod directory;
+pub mod partition;
+pub mod verification;
+
+use std::path::PathBuf;
+
+use crate::faults::Fault;
+
+/// Why the store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file operation failed.
+    #[error("cannot access {path}")]
+    Io {
+        /// What was accessed.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The database failed after it was opened.
+    #[error("the database of {path} failed")]
+    Database {
+        /// Which.
+        path: PathBuf,
+        /// The cause.
+        source: sled::Error,
+    },
+    /// A record that was verified when the store was opened cannot be read any more.
+    #[error("a record in {path} cannot be read: {source}")]
+    Record {
+        /// Which store.
+        path: PathBuf,
+        /// The cause.
+        source: codec::CodecError,
+    },
+    /// Another process holds the directory.
+    #[error("{path} is held by another process: stop it, or choose another store.directory")]
+    Held {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The disk damages what is written to it.
+    #[error("{path} was wiped {wipes} times within an hour: check the disk")]
+    WipedTooOften {
+        /// Which.
+        path: PathBuf,
+        /// How often.
+        wipes: usize,
+    },
+    /// A test cut here.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}

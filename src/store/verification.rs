@@ -1,0 +1,127 @@
+//! Whether a store can be trusted: what it must fit to, and a look at all of it.
+
+use twox_hash::XxHash3_64;
+
+use crate::domain::ids::CustomerId;
+use crate::store::codec;
+use crate::store::codec::CodecError;
+use crate::store::codec::StoreCheckpoint;
+
+/// The key of the store's own checkpoint; customers have the other prefix.
+pub(super) const CHECKPOINT_KEY: &[u8] = b"s";
+pub(super) const CUSTOMER_PREFIX: u8 = b'c';
+/// What the log says a store must fit to.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// Identity of the log.
+    pub lineage: String,
+    /// First offset of the changelog that is still there.
+    pub changelog_start: u64,
+    /// End of the changelog.
+    pub changelog_end: u64,
+}
+
+/// Why a store was thrown away; also the metric label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WipeReason {
+    /// It did not open, or panicked on opening.
+    OpenFailed,
+    /// A record or the checkpoint did not decode.
+    Checksum,
+    /// Written by another version.
+    Format,
+    /// Made from another log.
+    Lineage,
+    /// Its place in the changelog is not there.
+    OffsetOutOfRange,
+    /// Records are missing, stale or too many.
+    Digest,
+}
+
+impl WipeReason {
+    /// The metric label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenFailed => "open_failed",
+            Self::Checksum => "checksum",
+            Self::Format => "format",
+            Self::Lineage => "lineage",
+            Self::OffsetOutOfRange => "offset_out_of_range",
+            Self::Digest => "digest",
+        }
+    }
+}
+
+/// Reads every entry: checksums, the digest of all records, the counts, and the place in the log.
+pub(super) fn verify(
+    database: &sled::Db,
+    expected: &Expected,
+) -> Result<StoreCheckpoint, WipeReason> {
+    let mut found = StoreCheckpoint {
+        lineage: expected.lineage.clone(),
+        ..Default::default()
+    };
+    let mut stored = None;
+    for entry in database.iter() {
+        let (key, bytes) = entry.map_err(|_| WipeReason::OpenFailed)?;
+        if key == CHECKPOINT_KEY {
+            stored = Some(codec::decode_store_checkpoint(&bytes).map_err(wipe_reason)?);
+            continue;
+        }
+        let record = codec::decode_record(&bytes).map_err(wipe_reason)?;
+        customer_id(&key).ok_or(WipeReason::Digest)?;
+        found.records += 1;
+        found.digest = found.digest.wrapping_add(digest(&key, &bytes));
+        if let Some(segment_id) = record.segment_id() {
+            let counts = &mut found.customers_by_segment;
+            *counts.entry(segment_id.as_str().to_owned()).or_default() += 1;
+        }
+    }
+    let Some(stored) = stored else {
+        // A store without a checkpoint was never written to, or has lost it.
+        return if found.records == 0 {
+            Ok(found)
+        } else {
+            Err(WipeReason::Digest)
+        };
+    };
+    if stored.lineage != expected.lineage {
+        return Err(WipeReason::Lineage);
+    }
+    let in_log = expected.changelog_start..=expected.changelog_end;
+    if !in_log.contains(&stored.changelog_next) {
+        return Err(WipeReason::OffsetOutOfRange);
+    }
+    if (stored.records, stored.digest) != (found.records, found.digest) {
+        return Err(WipeReason::Digest);
+    }
+    Ok(StoreCheckpoint {
+        customers_by_segment: found.customers_by_segment,
+        ..stored
+    })
+}
+
+fn wipe_reason(error: CodecError) -> WipeReason {
+    match error {
+        CodecError::Format { .. } => WipeReason::Format,
+        CodecError::Checksum | CodecError::Content => WipeReason::Checksum,
+    }
+}
+
+pub(super) fn customer_key(customer_id: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(customer_id.len() + 1);
+    key.push(CUSTOMER_PREFIX);
+    key.extend_from_slice(customer_id.as_bytes());
+    key
+}
+
+pub(super) fn customer_id(key: &[u8]) -> Option<CustomerId> {
+    let (prefix, id) = key.split_first()?;
+    let text = std::str::from_utf8(id).ok()?;
+    (*prefix == CUSTOMER_PREFIX).then(|| CustomerId::new(text))
+}
+
+pub(super) fn digest(key: &[u8], bytes: &[u8]) -> u64 {
+    XxHash3_64::oneshot_with_seed(XxHash3_64::oneshot(key), bytes)
+}

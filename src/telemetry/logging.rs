@@ -1,0 +1,50 @@
+//! Log lines on standard error, as text or as JSON.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Logging could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The filter cannot be read.
+    #[error("log.filter {filter:?} is no filter such as info or segstream=debug")]
+    Filter {
+        /// The setting.
+        filter: String,
+        /// The cause.
+        source: tracing_subscriber::filter::ParseError,
+    },
+    /// Something else logs already.
+    #[error("logging was started twice")]
+    Twice,
+}
+
+/// Starts logging to standard error.
+///
+/// # Errors
+/// If the filter is wrong, or logging was started before.
+pub fn init(format: LogFormat, filter: &str) -> Result<(), Error> {
+    let parsed = EnvFilter::try_new(filter).map_err(|source| Error::Filter {
+        filter: filter.to_owned(),
+        source,
+    })?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(parsed)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_span_events(FmtSpan::NONE);
+    match format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    }
+    .map_err(|_| Error::Twice)
+}

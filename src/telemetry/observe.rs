@@ -1,0 +1,238 @@
+//! One function per happening: its log line and its metrics together. Events are counted by the
+//! transaction, not one by one.
+
+use crate::telemetry::metrics::Metrics;
+
+/// Deliveries of a committed transaction ended in a verdict.
+pub fn verdicts(metrics: &Metrics, event_type: &str, outcome: &str, deliveries: u64) {
+    metrics
+        .events
+        .with_label_values(&[event_type, outcome])
+        .inc_by(deliveries);
+}
+
+/// Deliveries of a committed transaction broke a rule.
+pub fn rejected(metrics: &Metrics, reason: &str, deliveries: u64) {
+    metrics
+        .events_rejected
+        .with_label_values(&[reason])
+        .inc_by(deliveries);
+    tracing::debug!(reason, deliveries, "deliveries rejected");
+}
+
+/// What one poll brought was folded.
+pub fn processed(metrics: &Metrics, seconds: f64, deliveries: usize) {
+    if let Ok(deliveries) = u32::try_from(deliveries.max(1)) {
+        metrics
+            .event_processing_seconds
+            .observe(seconds / f64::from(deliveries));
+    }
+}
+
+/// A transaction was committed and applied.
+pub fn committed(metrics: &Metrics, seconds: f64, deliveries: u64, changes: u64) {
+    metrics.transactions.with_label_values(&["committed"]).inc();
+    metrics.commit_seconds.observe(seconds);
+    tracing::trace!(seconds, deliveries, changes, "transaction committed");
+}
+
+/// Nobody knows whether a transaction was committed.
+pub fn commit_failed(metrics: &Metrics) {
+    metrics.transactions.with_label_values(&["unknown"]).inc();
+    tracing::warn!("the outcome of a commit is unknown, going back to the checkpoint");
+}
+
+/// The newest event of a transaction became visible.
+pub fn end_to_end(metrics: &Metrics, seconds: f64) {
+    metrics.end_to_end_latency_seconds.observe(seconds);
+}
+
+/// A customer moved.
+pub fn transition(metrics: &Metrics, from: Option<&str>, to: &str, reason: &str, confidence: f64) {
+    let from = from.unwrap_or("none");
+    metrics
+        .segment_transitions
+        .with_label_values(&[from, to, reason])
+        .inc();
+    metrics
+        .assignment_confidence
+        .with_label_values(&[to])
+        .observe(confidence);
+}
+
+/// A segment of the owned partitions has more or fewer customers.
+pub fn customers_moved(metrics: &Metrics, segment: &str, customers: i64) {
+    metrics
+        .customers
+        .with_label_values(&[segment])
+        .add(customers);
+}
+
+/// Input records of a partition that are not committed.
+pub fn lag(metrics: &Metrics, partition: u32, records: u64) {
+    let records = i64::try_from(records).unwrap_or(i64::MAX);
+    metrics
+        .consumer_lag_records
+        .with_label_values(&[&partition.to_string()])
+        .set(records);
+}
+
+/// Deliveries of a partition were committed.
+pub fn last_event(metrics: &Metrics, partition: u32, wall_seconds: f64) {
+    metrics
+        .last_event_timestamp_seconds
+        .with_label_values(&[&partition.to_string()])
+        .set(wall_seconds);
+}
+
+/// Partitions were assigned to a worker.
+pub fn assigned(metrics: &Metrics, partitions: usize) {
+    metrics.rebalances.inc();
+    tracing::info!(partitions, "partitions assigned");
+}
+
+/// Partitions were taken from a worker.
+pub fn revoked(metrics: &Metrics, partitions: usize) {
+    metrics.rebalances.inc();
+    tracing::info!(partitions, "partitions revoked");
+}
+
+/// A partition is not ours any more: its gauges go.
+pub fn let_go(metrics: &Metrics, partition: u32) {
+    let label = partition.to_string();
+    // A gauge that was never set is not there to remove.
+    for gauges in [
+        &metrics.consumer_lag_records,
+        &metrics.restore_remaining_records,
+    ] {
+        drop(gauges.remove_label_values(&[&label]));
+    }
+    metrics.count_store_bytes(partition, None);
+    drop(
+        metrics
+            .last_event_timestamp_seconds
+            .remove_label_values(&[&label]),
+    );
+}
+
+/// A partition's restore begins.
+pub fn restore_started(metrics: &Metrics, partition: u32, remaining: u64) {
+    restore_progress(metrics, partition, remaining);
+    tracing::debug!(partition, remaining, "partition restore started");
+}
+
+/// A piece of a partition's changelog was restored.
+pub fn restore_progress(metrics: &Metrics, partition: u32, remaining: u64) {
+    let remaining = i64::try_from(remaining).unwrap_or(i64::MAX);
+    metrics
+        .restore_remaining_records
+        .with_label_values(&[&partition.to_string()])
+        .set(remaining);
+}
+
+/// A partition was restored and starts.
+pub fn restore_finished(metrics: &Metrics, partition: u32, records: u64, seconds: f64) {
+    // Also where nothing was to be restored, so that every owned partition has its gauge.
+    restore_progress(metrics, partition, 0);
+    metrics.restore_seconds.observe(seconds);
+    tracing::debug!(partition, records, seconds, "partition restored");
+}
+
+/// A store could not be trusted and is made anew from the log.
+pub fn cache_wiped(metrics: &Metrics, partition: u32, reason: &str) {
+    metrics.state_cache_wipes.with_label_values(&[reason]).inc();
+    tracing::warn!(partition, reason, "store wiped, restoring it from the log");
+}
+
+/// The group's offset is not that of the checkpoint; the checkpoint counts.
+pub fn offset_mismatch(metrics: &Metrics, partition: u32) {
+    metrics.offset_state_mismatch.inc();
+    tracing::warn!(
+        partition,
+        "group offset differs from the checkpoint, which counts"
+    );
+}
+
+/// A store's size was read.
+pub fn store_bytes(metrics: &Metrics, partition: u32, bytes: u64) {
+    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+    metrics.count_store_bytes(partition, Some(bytes));
+}
+
+/// A worker's thread runs.
+pub fn worker_started(worker: usize) {
+    tracing::debug!(worker, "worker started");
+}
+
+/// A worker's thread ends.
+pub fn worker_stopped(worker: usize, is_clean: bool) {
+    tracing::debug!(worker, is_clean, "worker stopped");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_and_reasons_start_at_zero() {
+        let page = Metrics::new(&["premium-loyal"]).unwrap().render().unwrap();
+        for line in [
+            "segstream_customers{segment=\"premium-loyal\"} 0",
+            "segstream_events_rejected_total{reason=\"too_old\"} 0",
+            "segstream_store_bytes 0",
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line} in {page}");
+        }
+    }
+
+    #[test]
+    fn two_sets_of_metrics_know_nothing_of_each_other() {
+        let (first, second) = (Metrics::new(&["a"]).unwrap(), Metrics::new(&["a"]).unwrap());
+        customers_moved(&first, "a", 3);
+        assert!(
+            first
+                .render()
+                .unwrap()
+                .contains("segstream_customers{segment=\"a\"} 3")
+        );
+        assert!(
+            second
+                .render()
+                .unwrap()
+                .contains("segstream_customers{segment=\"a\"} 0")
+        );
+    }
+
+    #[test]
+    fn a_first_assignment_comes_from_none() {
+        let metrics = Metrics::new(&["a"]).unwrap();
+        transition(&metrics, None, "a", "order", 0.5);
+        let line = "segstream_segment_transitions_total{from=\"none\",reason=\"order\",to=\"a\"} 1";
+        let page = metrics.render().unwrap();
+        assert!(page.contains(line), "{page}");
+    }
+
+    #[test]
+    fn the_gauges_of_a_partition_go_when_it_is_let_go() {
+        let metrics = Metrics::new(&[]).unwrap();
+        for (partition, bytes) in [(0, 100), (1, 20)] {
+            restore_started(&metrics, partition, 7);
+            restore_finished(&metrics, partition, 7, 0.1);
+            lag(&metrics, partition, 5);
+            last_event(&metrics, partition, 1.0);
+            store_bytes(&metrics, partition, bytes);
+        }
+        assert_eq!(metrics.store_bytes.get(), 120);
+        // A size that is read again replaces the one before: 100 + 30.
+        store_bytes(&metrics, 1, 30);
+        assert_eq!(metrics.store_bytes.get(), 130);
+        let_go(&metrics, 0);
+        let page = metrics.render().unwrap();
+        assert!(!page.contains("partition=\"0\""), "{page}");
+        assert!(
+            page.contains("segstream_restore_remaining_records{partition=\"1\"} 0"),
+            "{page}"
+        );
+        assert!(page.contains("segstream_store_bytes 30"), "{page}");
+    }
+}

@@ -1,0 +1,311 @@
+//! What several suites share: an engine over directories of a test, an input, and its fold.
+#![allow(dead_code, unreachable_pub, reason = "each suite uses a part of it")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use segstream::bus::embedded::EmbeddedLog;
+use segstream::bus::embedded::EmbeddedWorker;
+use segstream::bus::embedded::InputRecord;
+use segstream::domain::event::parse::IntakeRules;
+use segstream::domain::event::parse::parse;
+use segstream::domain::ids::CustomerId;
+use segstream::domain::money::Currency;
+use segstream::domain::money::Exchange;
+use segstream::domain::money::Money;
+use segstream::domain::time::BusinessZone;
+use segstream::domain::time::Timestamp;
+use segstream::engine::admission::Admission;
+use segstream::engine::admission::admit;
+use segstream::engine::policy::Policy;
+use segstream::engine::record::CustomerRecord;
+use segstream::engine::step::Delivered;
+use segstream::engine::step::Rules;
+use segstream::engine::step::step;
+use segstream::engine::verdict::Outcome;
+use segstream::engine::verdict::Verdict;
+use segstream::faults::Faults;
+use segstream::model::segment_model::SegmentModel;
+use segstream::model_files;
+use segstream::pipeline::Limits;
+use segstream::pipeline::Shared;
+use segstream::pipeline::clock::ClockMode;
+use segstream::pipeline::clock::ClockRules;
+use segstream::pipeline::clock::WallClock;
+use segstream::pipeline::control::Control;
+use segstream::pipeline::control::Tally;
+use segstream::pipeline::partitions::Partitions;
+use segstream::pipeline::worker::Worker;
+use segstream::store::directory::StoreDirectory;
+use segstream::store::partition::Sizes;
+use segstream::telemetry::metrics::Metrics;
+
+pub const TOPIC: &str = "retail.events.v1";
+
+/// A file of the data sets: from `SEGSTREAM_DATA`, else beside the repository. Without it the test
+/// says that it is skipped, unless `SEGSTREAM_REQUIRE_DATA` is 1.
+pub fn data_file(name: &str) -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let folder = std::env::var_os("SEGSTREAM_DATA").map_or(beside, PathBuf::from);
+    let path = folder.join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    let is_required = std::env::var("SEGSTREAM_REQUIRE_DATA").is_ok_and(|value| value == "1");
+    assert!(!is_required, "{} is required", path.display());
+    eprintln!(
+        "skipped: {} is not there (set SEGSTREAM_DATA)",
+        path.display()
+    );
+    None
+}
+
+pub fn at(text: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(text).unwrap()
+}
+
+pub fn intake() -> IntakeRules {
+    IntakeRules {
+        exchange: Exchange {
+            base: Currency::parse("USD").unwrap(),
+            rates: Vec::new(),
+            amount_max: Money(100_000_000_000),
+        },
+        earliest: at("1990-01-01T00:00:00Z"),
+        customer_ids_ignored: vec!["null".to_owned(), "test".to_owned()],
+    }
+}
+
+pub fn policy() -> Policy {
+    Policy {
+        zone: BusinessZone::UTC,
+        base_currency: Currency::parse("USD").unwrap(),
+        ledger_days: 800,
+        refund_days: 60,
+        remembered_ids: 512,
+        assign_prospects: false,
+    }
+}
+
+pub fn model() -> Arc<SegmentModel> {
+    Arc::new(model_files::shipped_model().unwrap())
+}
+
+/// How a test's engine is sized.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizing {
+    pub commit_records: usize,
+    pub flush_records: usize,
+    pub cache_bytes: u64,
+}
+
+/// One life of an engine: it ends with a crash or with the end of the input.
+pub struct Life {
+    pub log: EmbeddedLog,
+    pub shared: Arc<Shared>,
+    pub worker: Worker<EmbeddedWorker>,
+}
+
+impl Life {
+    pub fn begin(root: &Path, partitions: u32, sizing: Sizing, faults: &Faults) -> Self {
+        let log = EmbeddedLog::open(&root.join("log"), partitions, faults.clone()).unwrap();
+        let directory =
+            StoreDirectory::open(&root.join("store"), "test", Duration::from_secs(5)).unwrap();
+        let model = model();
+        let ids: Vec<&str> = model
+            .segments()
+            .iter()
+            .map(|segment| segment.id.as_str())
+            .collect();
+        let sizes = Sizes {
+            cache_bytes: sizing.cache_bytes,
+            database_cache_bytes: sizing.cache_bytes,
+        };
+        let second = Duration::from_secs(1);
+        let shared = Arc::new(Shared {
+            limits: Limits {
+                commit_interval: Duration::from_millis(1),
+                commit_records: sizing.commit_records,
+                commit_bytes: 1 << 24,
+                flush_interval: Duration::from_secs(3600),
+                flush_records: sizing.flush_records,
+                flush_bytes: 1 << 30,
+                checkpoint_interval: Duration::from_secs(3600),
+            },
+            clock_rules: ClockRules {
+                mode: ClockMode::Event,
+                skew: second * 300,
+                disorder: second * 60,
+                grace: second * 10,
+            },
+            wall: WallClock::manual(|| at("2026-11-24T00:00:00Z")),
+            policy: policy(),
+            intake: intake(),
+            metrics: Arc::new(Metrics::new(&ids).unwrap()),
+            model,
+            topic_events: TOPIC.to_owned(),
+            partitions: Partitions::new(directory, sizes, faults.clone()),
+            tally: Tally::default(),
+            control: Control::default(),
+            faults: faults.clone(),
+        });
+        let worker = Worker::new(log.worker(0, 1), Arc::clone(&shared));
+        Self {
+            log,
+            shared,
+            worker,
+        }
+    }
+
+    /// Works until all of the input is committed, or a fault.
+    pub fn run_to_end(&mut self) -> Result<(), segstream::pipeline::Error> {
+        self.shared.control.stop_at(self.log.input_ends());
+        self.worker.run()
+    }
+
+    /// Every record, by customer.
+    pub fn records(&self) -> BTreeMap<String, CustomerRecord> {
+        let mut all = BTreeMap::new();
+        for phase in self.shared.partitions.visible().values() {
+            if let segstream::pipeline::partitions::Phase::Running(store) = phase {
+                store.flush().unwrap();
+                for entry in store.records() {
+                    let (id, record) = entry.unwrap();
+                    all.insert(id.to_string(), record);
+                }
+            }
+        }
+        all
+    }
+
+    /// Every change as JSON, by partition and offset.
+    pub fn changes(&self) -> Vec<String> {
+        let values = self.log.changes().map(|entry| entry.unwrap().2.value);
+        values
+            .map(|value| String::from_utf8(value).unwrap())
+            .collect()
+    }
+
+    /// The store's counts equal a recount, and the gauge equals both.
+    pub fn assert_counts(&self) {
+        let mut counted: BTreeMap<String, u64> = BTreeMap::new();
+        for record in self.records().values() {
+            if let Some(segment) = record.segment_id() {
+                *counted.entry(segment.to_string()).or_default() += 1;
+            }
+        }
+        let model = &self.shared.model;
+        for segment in model.segments() {
+            let id = segment.id.as_str();
+            let expected = counted.get(id).copied().unwrap_or(0);
+            let gauge = self.shared.metrics.customers.with_label_values(&[id]).get();
+            assert_eq!(u64::try_from(gauge).unwrap(), expected, "gauge of {id}");
+        }
+        let kept = segstream::cli::summary::customers_by_segment(&self.shared);
+        for (segment, customers) in kept {
+            assert_eq!(
+                customers,
+                counted.get(&segment).copied().unwrap_or(0),
+                "{segment}"
+            );
+        }
+    }
+}
+
+/// What the input amounts to, folded one delivery after the other without batches or stores.
+#[derive(Debug, Default)]
+pub struct Fold {
+    pub records: BTreeMap<String, CustomerRecord>,
+    pub changes: Vec<String>,
+    pub verdicts: BTreeMap<Outcome, u64>,
+}
+
+/// Folds what is in a log, partition by partition: every customer is in one of them.
+pub fn fold(inputs: &[(segstream::domain::ids::Position, InputRecord)]) -> Fold {
+    let (intake, policy, model) = (intake(), policy(), model());
+    let mut fold = Fold::default();
+    let mut latest: BTreeMap<u32, Timestamp> = BTreeMap::new();
+    for (position, input) in inputs {
+        let known = latest.get(&position.partition.0).copied();
+        let rules = (&intake, &policy, &model);
+        let verdict = input
+            .timestamp
+            .or(known)
+            .map(|record_time| fold_one(&mut fold, *position, input, record_time, rules));
+        let verdict = verdict.unwrap_or(Outcome::Rejected);
+        *fold.verdicts.entry(verdict).or_default() += 1;
+        if verdict != Outcome::Rejected
+            && let Some(stated) = input.timestamp
+        {
+            let greatest = latest.entry(position.partition.0).or_insert(stated);
+            *greatest = stated.max(*greatest);
+        }
+    }
+    fold
+}
+
+fn fold_one(
+    fold: &mut Fold,
+    position: segstream::domain::ids::Position,
+    input: &InputRecord,
+    record_time: Timestamp,
+    (intake, policy, model): (&IntakeRules, &Policy, &Arc<SegmentModel>),
+) -> Outcome {
+    let Ok(event) = parse(&input.payload, record_time, intake) else {
+        return Outcome::Rejected;
+    };
+    let id = match admit(&event, input.key.as_deref()) {
+        Admission::Ended(verdict) => return verdict.outcome(),
+        Admission::Customer { customer_id } => CustomerId::new(customer_id),
+    };
+    let record = fold.records.get(id.as_str()).cloned().unwrap_or_default();
+    let delivered = Delivered {
+        event: &event,
+        position,
+        record_time,
+    };
+    let done = step(record, &id, delivered, Rules { policy, model });
+    if done.verdict == Verdict::Applied {
+        fold.records.insert(id.to_string(), done.record);
+    }
+    if let Some(change) = done.change {
+        let json = change.to_json(TOPIC, at("2026-11-24T00:00:00Z")).unwrap();
+        fold.changes.push(String::from_utf8(json).unwrap());
+    }
+    done.verdict.outcome()
+}
+
+/// Copies a directory as a killed process would leave it.
+pub fn copy_directory(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_directory(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// A small generator of test chance: splitmix64.
+#[derive(Clone, Debug)]
+pub struct Chance(pub u64);
+
+impl Chance {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit.max(1)
+    }
+}
