@@ -204,7 +204,8 @@ pub trait Bus: Send {
     fn pause(&mut self, partition: Partition);
 
     /// Commits a transaction. When it returns, what it wrote survives power loss and is visible to
-    /// every reader; on any error but [`Error::UnknownOutcome`] and [`Error::Fault`], it is not.
+    /// every reader. A refused transaction ([`Error::Unusable`]) wrote nothing; after any other
+    /// error only the log, opened or asked again, knows.
     ///
     /// # Errors
     /// [`Error::UnknownOutcome`] where nobody knows.

@@ -10,10 +10,12 @@ use uuid::Uuid;
 
 use crate::bus::Error;
 use crate::bus::embedded::layout;
+use crate::bus::embedded::layout::BATCHES_KEY;
 use crate::bus::embedded::layout::Ends;
 use crate::bus::embedded::layout::Kind;
 use crate::bus::embedded::layout::META_KEY;
 use crate::bus::embedded::layout::Meta;
+use crate::bus::embedded::layout::Tail;
 use crate::domain::ids::Partition;
 
 /// sled's page cache for the log; reads are mostly of what was just written.
@@ -58,14 +60,16 @@ pub(super) fn open_database(path: &Path, name: &str) -> Result<sled::Db, Error> 
     }
 }
 
-/// Finds the identity and the ends of a log, or gives a new one its identity.
+/// Finds the identity and the tail of a log, or gives a new one its identity. `durable` is the
+/// watermark: as many batches were acknowledged.
 pub(super) fn check(
     database: &sled::Db,
     partitions: u32,
+    durable: u64,
     name: &str,
-) -> Result<(Meta, Vec<Ends>), Error> {
+) -> Result<(Meta, Tail), Error> {
     let Some(meta) = database.get(META_KEY)? else {
-        if !database.is_empty() || database.was_recovered() {
+        if !database.is_empty() || durable > 0 {
             return Err(damaged(name, "its identity is missing"));
         }
         let meta = Meta {
@@ -77,7 +81,11 @@ pub(super) fn check(
         database.insert(META_KEY, bytes)?;
         database.flush()?;
         let none = usize::try_from(partitions).unwrap_or(0);
-        return Ok((meta, vec![Ends::default(); none]));
+        let tail = Tail {
+            ends: vec![Ends::default(); none],
+            batches: 0,
+        };
+        return Ok((meta, tail));
     };
     let (format, bytes) = meta
         .split_first()
@@ -101,10 +109,20 @@ pub(super) fn check(
             problem,
         });
     }
+    let batches: u64 = match database.get(BATCHES_KEY)? {
+        Some(bytes) => layout::decode(&bytes)
+            .ok_or_else(|| damaged(name, "its count of batches is damaged"))?,
+        None => 0,
+    };
+    if batches < durable {
+        let lost = durable - batches;
+        let what = format!("the last {lost} of {durable} batches that were acknowledged are gone");
+        return Err(damaged(name, &what));
+    }
     let ends = (0..partitions)
         .map(|number| check_partition(database, Partition(number), name))
         .collect::<Result<_, _>>()?;
-    Ok((meta, ends))
+    Ok((meta, Tail { ends, batches }))
 }
 
 fn check_partition(database: &sled::Db, partition: Partition, name: &str) -> Result<Ends, Error> {

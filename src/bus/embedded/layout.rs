@@ -10,6 +10,8 @@ use crate::domain::time::Timestamp;
 /// Format of the whole log.
 pub(super) const FORMAT: u8 = 1;
 pub(super) const META_KEY: &[u8] = b"m";
+/// Number of batches written, in every batch.
+pub(super) const BATCHES_KEY: &[u8] = b"b";
 
 /// What a key holds; the first byte of the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,15 @@ pub(super) struct Ends {
     pub(super) state_records: u64,
     /// The group's committed input offset.
     pub(super) group: Option<u64>,
+}
+
+/// Where the log ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Tail {
+    /// By partition.
+    pub(super) ends: Vec<Ends>,
+    /// Batches written since the log was made.
+    pub(super) batches: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

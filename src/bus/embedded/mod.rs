@@ -4,10 +4,12 @@
 //! This log is the truth: it is never wiped by itself, and doubt about it is a refusal to start.
 //! Every batch is atomic and carries the ends of the partitions it moves; it is flushed before an
 //! append is acknowledged and before a commit returns. When opened, all of it is checked: every
-//! offset up to the ends is there, and every value matches its checksum.
+//! offset up to the ends is there, every value matches its checksum, and no acknowledged batch is
+//! missing (a watermark outside the database counts them).
 
 mod check;
 mod layout;
+mod watermark;
 mod worker;
 
 use std::collections::VecDeque;
@@ -28,12 +30,15 @@ use crate::bus::Transaction;
 use crate::bus::embedded::check::check;
 use crate::bus::embedded::check::damaged;
 use crate::bus::embedded::check::open_database;
+use crate::bus::embedded::layout::BATCHES_KEY;
 use crate::bus::embedded::layout::Ends;
 use crate::bus::embedded::layout::Kind;
 use crate::bus::embedded::layout::Meta;
 use crate::bus::embedded::layout::StoredInput;
 use crate::bus::embedded::layout::StoredOutput;
 use crate::bus::embedded::layout::StoredState;
+use crate::bus::embedded::layout::Tail;
+use crate::bus::embedded::watermark::Watermark;
 pub use crate::bus::embedded::worker::EmbeddedWorker;
 use crate::bus::partitioner::partition_of;
 use crate::domain::ids::Partition;
@@ -74,10 +79,17 @@ struct Inner {
     database: sled::Db,
     meta: Meta,
     /// Guards every write: offsets are given out in order.
-    ends: Mutex<Vec<Ends>>,
+    written: Mutex<Written>,
     appended: Condvar,
     injected: Mutex<Vec<(usize, VecDeque<Injected>)>>,
     faults: Faults,
+}
+
+/// What has been written so far.
+#[derive(Debug)]
+struct Written {
+    tail: Tail,
+    watermark: Watermark,
 }
 
 impl EmbeddedLog {
@@ -88,14 +100,17 @@ impl EmbeddedLog {
     /// or damaged. Nothing is ever removed.
     pub fn open(path: &Path, partitions: u32, faults: Faults) -> Result<Self, Error> {
         let name = path.display().to_string();
+        let (watermark, durable) = Watermark::open(path, &name)?;
         let database = open_database(path, &name)?;
-        let checked = catch_unwind(AssertUnwindSafe(|| check(&database, partitions, &name)));
-        let (meta, ends) = checked.unwrap_or_else(|_| Err(damaged(&name, "reading it panics")))?;
+        let checked = catch_unwind(AssertUnwindSafe(|| {
+            check(&database, partitions, durable, &name)
+        }));
+        let (meta, tail) = checked.unwrap_or_else(|_| Err(damaged(&name, "reading it panics")))?;
         Ok(Self(Arc::new(Inner {
             path: name,
             database,
             meta,
-            ends: Mutex::new(ends),
+            written: Mutex::new(Written { tail, watermark }),
             appended: Condvar::new(),
             injected: Mutex::new(Vec::new()),
             faults,
@@ -125,8 +140,8 @@ impl EmbeddedLog {
         cursor: Option<(&str, Option<u64>)>,
     ) -> Result<Vec<Position>, Error> {
         let inner = &*self.0;
-        let mut ends = self.lock();
-        let mut next = ends.clone();
+        let mut written = self.lock();
+        let mut next = written.tail.ends.clone();
         let mut batch = sled::Batch::default();
         let mut positions = Vec::with_capacity(records.len());
         for record in &records {
@@ -153,14 +168,12 @@ impl EmbeddedLog {
                 None => batch.remove(layout::cursor_key(source)),
             }
         }
-        self.insert_moved_ends(&mut batch, &ends, &next)?;
         inner.faults.cross(FaultPoint::AppendBefore)?;
-        inner.database.apply_batch(batch)?;
+        self.apply(&mut written, batch, next)?;
         inner.faults.cross(FaultPoint::AppendBeforeFlush)?;
-        inner.database.flush()?;
+        self.flush(&mut written)?;
         inner.faults.cross(FaultPoint::AppendAfterFlush)?;
-        *ends = next;
-        drop(ends);
+        drop(written);
         inner.appended.notify_all();
         Ok(positions)
     }
@@ -179,7 +192,8 @@ impl EmbeddedLog {
     /// End of the input of each partition.
     #[must_use]
     pub fn input_ends(&self) -> Vec<u64> {
-        self.lock().iter().map(|ends| ends.input).collect()
+        let written = self.lock();
+        written.tail.ends.iter().map(|ends| ends.input).collect()
     }
 
     /// The input, by partition and offset.
@@ -279,8 +293,8 @@ impl EmbeddedLog {
         if transaction.partitions.is_empty() {
             return Err(self.unusable("a transaction without offsets would not be fenced"));
         }
-        let mut ends = self.lock();
-        let mut next = ends.clone();
+        let mut written = self.lock();
+        let mut next = written.tail.ends.clone();
         let mut batch = sled::Batch::default();
         let mut committed = Vec::with_capacity(transaction.partitions.len());
         for part in &transaction.partitions {
@@ -310,12 +324,9 @@ impl EmbeddedLog {
             end.dead_letters += 1;
             batch.insert(place, self.encoded(&StoredOutput::from(record))?);
         }
-        self.insert_moved_ends(&mut batch, &ends, &next)?;
-        inner.database.apply_batch(batch)?;
-        // From here on the batch may survive whatever is answered, so the ends move with it.
-        *ends = next;
+        self.apply(&mut written, batch, next)?;
         inner.faults.cross(FaultPoint::CommitBeforeFlush)?;
-        inner.database.flush()?;
+        self.flush(&mut written)?;
         inner.faults.cross(FaultPoint::CommitAfterFlush)?;
         Ok(committed)
     }
@@ -366,27 +377,44 @@ impl EmbeddedLog {
         )
     }
 
-    fn insert_moved_ends(
+    /// Writes a batch together with the ends it moves and its number. From here on it may survive
+    /// whatever is answered, so the tail moves with it: the next batch must not take its offsets.
+    fn apply(
         &self,
-        batch: &mut sled::Batch,
-        before: &[Ends],
-        after: &[Ends],
+        written: &mut Written,
+        mut batch: sled::Batch,
+        next: Vec<Ends>,
     ) -> Result<(), Error> {
-        for (number, (before, after)) in (0..).zip(before.iter().zip(after)) {
+        for (number, (before, after)) in (0..).zip(written.tail.ends.iter().zip(&next)) {
             if before != after {
                 let key = layout::partition_key(Kind::Ends, Partition(number));
                 batch.insert(key, self.encoded(after)?);
             }
         }
+        let batches = written.tail.batches + 1;
+        batch.insert(BATCHES_KEY, self.encoded(&batches)?);
+        self.0.database.apply_batch(batch)?;
+        written.tail = Tail {
+            ends: next,
+            batches,
+        };
         Ok(())
+    }
+
+    fn flush(&self, written: &mut Written) -> Result<(), Error> {
+        self.0.database.flush()?;
+        written.watermark.advance(written.tail.batches)
     }
 
     fn encoded<T: serde::Serialize>(&self, value: &T) -> Result<Vec<u8>, Error> {
         layout::encode(value).ok_or_else(|| self.unusable("a record cannot be encoded"))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Ends>> {
-        self.0.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Written> {
+        self.0
+            .written
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn unusable(&self, problem: &str) -> Error {

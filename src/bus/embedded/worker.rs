@@ -148,11 +148,11 @@ impl EmbeddedWorker {
     }
 
     fn wait(&self, limit: PollLimit) {
-        let ends = self.log.lock();
-        if limit.timeout.is_zero() || self.has_unread(&ends) {
+        let written = self.log.lock();
+        if limit.timeout.is_zero() || self.has_unread(&written.tail.ends) {
             return;
         }
-        let waited = self.log.0.appended.wait_timeout(ends, limit.timeout);
+        let waited = self.log.0.appended.wait_timeout(written, limit.timeout);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }
@@ -209,6 +209,8 @@ impl Bus for EmbeddedWorker {
         let ends = self
             .log
             .lock()
+            .tail
+            .ends
             .get(index_of(partition))
             .copied()
             .unwrap_or_default();
