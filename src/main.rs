@@ -9,6 +9,8 @@ fn main() -> ExitCode {
     let call = cli::Cli::parse();
     match cli::run(&call) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output, such as `head`, has had enough of it.
+        Err(error) if cli::exit::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "the last word of the program")]
             {

@@ -123,12 +123,15 @@ impl Subject {
     }
 }
 
+/// The latest value of each key.
+type Replayed = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
 #[derive(Debug, PartialEq)]
 struct Seen {
     inputs: Vec<(Position, InputRecord)>,
     changes: Vec<OutputRecord>,
     dead_letters: Vec<OutputRecord>,
-    state: Vec<(BTreeMap<Vec<u8>, Option<Vec<u8>>>, Option<u64>)>,
+    state: Vec<(Replayed, Option<u64>)>,
 }
 
 fn input(number: u64) -> InputRecord {
@@ -197,11 +200,7 @@ fn drain(bus: &mut impl Bus, count: usize, limit: PollLimit) -> Vec<Delivery> {
 }
 
 /// The latest value of each key after replaying the changelog in pieces.
-fn replayed(
-    bus: &mut impl Bus,
-    partition: Partition,
-    piece: usize,
-) -> BTreeMap<Vec<u8>, Option<Vec<u8>>> {
+fn replayed(bus: &mut impl Bus, partition: Partition, piece: usize) -> Replayed {
     let mut latest = BTreeMap::new();
     let mut from = bus.facts(partition).unwrap().changelog_start;
     let mut before = None;
@@ -426,7 +425,7 @@ fn a_commit_shows_all_it_wrote_and_survives_reopening() {
 fn the_changelog_replays_to_the_latest_of_each_key_in_pieces_of_any_size() {
     let subject = Subject::with_inputs(50);
     let mut worker = subject.reading();
-    let mut expected: BTreeMap<Vec<u8>, Option<Vec<u8>>> = BTreeMap::new();
+    let mut expected = Replayed::new();
     let mut chance = Chance(7);
     for number in 0..60 {
         let mut records = vec![state("", Some(&format!("checkpoint {number}")))];

@@ -30,15 +30,23 @@ impl SettingsArgs {
         self.load_with(&[])
     }
 
-    /// The same with settings that only this command has, below all others but the defaults.
+    /// The same with what flags of the command say: over file and environment, below `--set`.
     ///
     /// # Errors
     /// Lists every problem at once.
     pub fn load_with(&self, preset: &[String]) -> anyhow::Result<Settings> {
         let overrides: Vec<String> = preset.iter().chain(&self.set).cloned().collect();
-        let environment = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
+        let mut environment = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            let Some(name) = name.to_str().filter(|name| name.starts_with("SEGSTREAM_")) else {
+                continue;
+            };
+            let value = value
+                .into_string()
+                .map_err(|_| CallError(format!("environment {name} is not UTF-8")))?;
+            environment.push((name.to_owned(), value));
+        }
+        let environment = environment.into_iter();
         let settings = config::load(self.config.as_deref(), environment, &overrides);
         settings.map_err(|problems| CallError(problems.to_string()).into())
     }

@@ -80,10 +80,11 @@ fn parse_speed(text: &str) -> Result<Duration, String> {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let temporary = TemporaryDirectory::unless_given(args.dir.as_ref())?;
     let directory = args.dir.as_ref().unwrap_or(&temporary.path);
-    let mut preset = vec![format!(
-        "store.directory={}",
-        directory.join("store").display()
-    )];
+    // Both, so that a demo never writes into the log that the environment names.
+    let mut preset = vec![
+        format!("store.directory={}", directory.join("store").display()),
+        format!("embedded.directory={}", directory.join("log").display()),
+    ];
     preset.extend(args.http.map(|address| format!("http.address={address}")));
     let settings = args.settings.load_with(&preset)?;
     args.settings.init_logging(&settings)?;

@@ -1,5 +1,7 @@
 //! Exit codes, and which error means which.
 
+use std::io;
+
 use crate::bus;
 use crate::dataset;
 use crate::engine::policy::LedgerTooShort;
@@ -39,6 +41,19 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
         .chain()
         .find_map(code_of_cause)
         .unwrap_or(ExitCode::Failed)
+}
+
+/// Whether the work ended because nobody reads its output any more.
+#[must_use]
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        let json = cause.downcast_ref::<serde_json::Error>();
+        let csv = cause.downcast_ref::<csv::Error>().map(csv::Error::kind);
+        io == Some(io::ErrorKind::BrokenPipe)
+            || json.and_then(serde_json::Error::io_error_kind) == Some(io::ErrorKind::BrokenPipe)
+            || matches!(csv, Some(csv::ErrorKind::Io(io)) if io.kind() == io::ErrorKind::BrokenPipe)
+    })
 }
 
 fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> {
@@ -92,6 +107,21 @@ mod tests {
             ),
         ] {
             assert_eq!(code_of(&error), code, "{error:#}");
+        }
+    }
+
+    #[test]
+    fn only_a_closed_output_is_a_broken_pipe() {
+        let closed = || io::Error::from(io::ErrorKind::BrokenPipe);
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        for (error, expected) in [
+            (anyhow::Error::from(closed()).context("writing"), true),
+            (serde_json::Error::io(closed()).into(), true),
+            (csv::Error::from(closed()).into(), true),
+            (full.into(), false),
+            (Failed("x".to_owned()).into(), false),
+        ] {
+            assert_eq!(is_broken_pipe(&error), expected, "{error:#}");
         }
     }
 }

@@ -1,8 +1,12 @@
-//! Who may see or change a customer. The token is asked for before any of the body is read.
+//! Who may see or change a customer, judged before any of the body is read: who has the token; with
+//! none set, programs of this machine, but not the pages that a browser on it has open.
+
+use std::net::IpAddr;
 
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header;
 use axum::middleware::Next;
@@ -12,7 +16,7 @@ use subtle::ConstantTimeEq;
 use crate::http::Services;
 use crate::http::problem::Problem;
 
-pub(super) async fn require_token(
+pub(super) async fn require_permission(
     State(services): State<Services>,
     request: Request,
     next: Next,
@@ -22,8 +26,38 @@ pub(super) async fn require_token(
             StatusCode::UNAUTHORIZED,
             "authorization must be Bearer and the token of http.token_file",
         )),
+        None if !is_local(request.headers()) => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "without a token only requests to a loopback name that no web page of another origin \
+             made are taken: set http.token_file",
+        )),
         Some(_) | None => Ok(next.run(request).await),
     }
+}
+
+/// A browser names the page's origin in requests that change something, and the name it looked up
+/// in `host`, which a page of a rebound name cannot hide. Other programs send no origin.
+fn is_local(headers: &HeaderMap) -> bool {
+    let text = |name| {
+        headers
+            .get(name)
+            .map(|value: &HeaderValue| value.to_str().unwrap_or(""))
+    };
+    let host = text(header::HOST);
+    let is_loopback = host.is_none_or(|host| {
+        let name = host
+            .rsplit_once(':')
+            .filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
+            .map_or(host, |(name, _)| name);
+        let address = name.trim_start_matches('[').trim_end_matches(']');
+        name.eq_ignore_ascii_case("localhost")
+            || address
+                .parse::<IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
+    });
+    let is_same_origin = text(header::ORIGIN)
+        .is_none_or(|origin| origin.split_once("://").map(|(_, authority)| authority) == host);
+    is_loopback && is_same_origin
 }
 
 fn carries(headers: &HeaderMap, token: &str) -> bool {

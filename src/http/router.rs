@@ -11,7 +11,7 @@ use axum::routing::post;
 use tokio::sync::Semaphore;
 
 use crate::http::Services;
-use crate::http::auth::require_token;
+use crate::http::auth::require_permission;
 use crate::http::events;
 use crate::http::limits::admit;
 use crate::http::limits::within_time;
@@ -38,7 +38,7 @@ pub(super) fn router_with(services: Services, limits: Limits, concurrency_max: u
     let of_customers = Router::new()
         .route("/v1/customers/{id}", get(resources::customer))
         .route("/v1/events", post(events::accept))
-        .route_layer(from_fn_with_state(services.clone(), require_token));
+        .route_layer(from_fn_with_state(services.clone(), require_permission));
     let slots = Arc::new(Semaphore::new(concurrency_max));
     let of_data = Router::new()
         .route("/v1/segments", get(resources::segments))

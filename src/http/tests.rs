@@ -404,6 +404,39 @@ async fn the_token_guards_customers_and_events_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn without_a_token_pages_of_other_origins_and_rebound_names_are_refused() {
+    let (router, basket) = open();
+    for (host, origin, is_taken) in [
+        (Some("127.0.0.1:8080"), None, true),
+        (Some("localhost:8080"), Some("http://localhost:8080"), true),
+        (Some("[::1]:8080"), None, true),
+        (None, None, true),
+        (Some("127.0.0.1:8080"), Some("https://shop.example"), false),
+        (Some("127.0.0.1:8080"), Some("null"), false),
+        (Some("localhost:8080"), Some("http://localhost:3000"), false),
+        (Some("shop.example:8080"), None, false),
+        (Some("127.0.0.1.shop.example"), None, false),
+    ] {
+        let mut request = Request::builder().method("POST").uri("/v1/events");
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
+        }
+        let before = basket.kept().len();
+        let answer = send(&router, request.body(Body::from("{}")).unwrap()).await;
+        if is_taken {
+            assert_eq!(answer.status, StatusCode::ACCEPTED, "{host:?} {origin:?}");
+        } else {
+            answer.problem(StatusCode::FORBIDDEN);
+        }
+        let kept = basket.kept().len() - before;
+        assert_eq!(kept, usize::from(is_taken), "{host:?} {origin:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_token_is_asked_for_before_the_body_is_read() {
     let (services, _) = services(Some(TOKEN));
     let router = router(services, limits());
