@@ -31,6 +31,7 @@ use segstream::bus::Delivery;
 use segstream::bus::Error;
 use segstream::bus::OutputRecord;
 use segstream::bus::PartitionCommit;
+use segstream::bus::PartitionFacts;
 use segstream::bus::PollLimit;
 use segstream::bus::Polled;
 use segstream::bus::StateRecord;
@@ -115,7 +116,7 @@ impl Subject {
                 .collect(),
             state: partitions
                 .map(|partition| {
-                    let facts = worker.facts(partition).unwrap();
+                    let facts = facts(&mut worker, partition);
                     (replayed(&mut worker, partition, 1000), facts.group_offset)
                 })
                 .collect(),
@@ -185,6 +186,16 @@ fn assigned(bus: &mut impl Bus) -> Vec<Partition> {
     }
 }
 
+fn facts(bus: &mut impl Bus, partition: Partition) -> PartitionFacts {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(facts) = bus.facts(partition).unwrap() {
+            return facts;
+        }
+        assert!(Instant::now() < deadline, "the log does not say");
+    }
+}
+
 /// Polls until `count` deliveries came.
 fn drain(bus: &mut impl Bus, count: usize, limit: PollLimit) -> Vec<Delivery> {
     let deadline = Instant::now() + PATIENCE;
@@ -202,7 +213,7 @@ fn drain(bus: &mut impl Bus, count: usize, limit: PollLimit) -> Vec<Delivery> {
 /// The latest value of each key after replaying the changelog in pieces.
 fn replayed(bus: &mut impl Bus, partition: Partition, piece: usize) -> Replayed {
     let mut latest = BTreeMap::new();
-    let mut from = bus.facts(partition).unwrap().changelog_start;
+    let mut from = facts(bus, partition).changelog_start;
     let mut before = None;
     loop {
         let chunk = bus.read_changelog(partition, from, piece).unwrap();
@@ -411,14 +422,11 @@ fn a_commit_shows_all_it_wrote_and_survives_reopening() {
     let groups: Vec<Option<u64>> = seen.state.iter().map(|(_, group)| *group).collect();
     assert_eq!(groups, [Some(2), None, Some(0)]);
     assert_eq!(seen.state[0].0.len(), 2);
-    let lineage = worker.facts(Partition(0)).unwrap().lineage;
+    let lineage = facts(&mut worker, Partition(0)).lineage;
     drop(worker);
     let subject = subject.reopened();
     assert_eq!(subject.seen(), seen);
-    assert_eq!(
-        subject.worker().facts(Partition(0)).unwrap().lineage,
-        lineage
-    );
+    assert_eq!(facts(&mut subject.worker(), Partition(0)).lineage, lineage);
 }
 
 #[test]
@@ -443,13 +451,13 @@ fn the_changelog_replays_to_the_latest_of_each_key_in_pieces_of_any_size() {
             ..Transaction::default()
         };
         let committed = worker.commit(transaction).unwrap();
-        let facts = worker.facts(Partition(1)).unwrap();
+        let facts = facts(&mut worker, Partition(1));
         assert_eq!(committed[0].changelog_next, facts.changelog_end);
     }
     for piece in [1, 2, 7, 1000] {
         assert_eq!(replayed(&mut worker, Partition(1), piece), expected);
     }
-    let end = worker.facts(Partition(1)).unwrap().changelog_end;
+    let end = facts(&mut worker, Partition(1)).changelog_end;
     let nothing = worker.read_changelog(Partition(1), end, 10).unwrap();
     assert_eq!(
         (
@@ -517,6 +525,20 @@ fn after_a_restart_everything_is_assigned_anew_and_silent() {
         worker.resume_at(Partition(partition), 0).unwrap();
     }
     assert_eq!(drain(&mut worker, 50, limit(100, 1 << 20)).len(), 50);
+}
+
+#[test]
+fn progress_tells_the_next_offset_and_the_end() {
+    let subject = Subject::with_inputs(90);
+    let mut worker = subject.worker();
+    assigned(&mut worker);
+    let end = subject.log.input_ends()[1];
+    let before = worker.progress(Partition(1)).unwrap().unwrap();
+    assert_eq!((before.position, before.input_end), (None, end));
+    worker.resume_at(Partition(1), 0).unwrap();
+    let read = drain(&mut worker, 3, limit(3, 1 << 20)).len() as u64;
+    let after = worker.progress(Partition(1)).unwrap().unwrap();
+    assert_eq!((after.position, after.input_end), (Some(read), end));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! Every implementation passes `tests/bus_contract.rs`. ARCHITECTURE, section 2.
 
 pub mod embedded;
+pub mod kafka;
 pub mod partitioner;
 
 use std::time::Duration;
@@ -114,7 +115,7 @@ pub struct ChangelogChunk {
     pub records: Vec<ChangelogRecord>,
     /// Where the next piece begins.
     pub offset_next: u64,
-    /// Records up to the end as of now; 0 when this was the last piece.
+    /// Offsets up to the end; 0 when this was the last piece.
     pub remaining: u64,
 }
 
@@ -135,6 +136,15 @@ pub struct PartitionFacts {
     pub input_end: u64,
 }
 
+/// How far a partition's input was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Next offset to be delivered, control and aborted records passed; `None` before the first.
+    pub position: Option<u64>,
+    /// End of the input, open transactions included.
+    pub input_end: u64,
+}
+
 /// Limits of one poll.
 #[derive(Clone, Copy, Debug)]
 pub struct PollLimit {
@@ -152,6 +162,16 @@ pub enum Error {
     /// Nobody knows whether the transaction took effect: go back to the checkpoint.
     #[error("the outcome of a commit is unknown")]
     UnknownOutcome,
+    /// Nothing of the transaction took effect: go back to the checkpoint.
+    #[error("the transaction was aborted")]
+    Aborted,
+    /// Another process works under this instance's id, and this one may not write any more.
+    #[error(
+        "another process has taken over the id of this instance: is store.directory a copy, or \
+         instance.id used twice? Or was this process stopped for longer than \
+         kafka.transaction_timeout"
+    )]
+    Fenced,
     /// The log cannot be used as it is; a person must act.
     #[error("cannot use the log at {path}: {problem}")]
     Unusable {
@@ -208,16 +228,23 @@ pub trait Bus: Send {
     /// error only the log, opened or asked again, knows.
     ///
     /// # Errors
-    /// [`Error::UnknownOutcome`] where nobody knows.
+    /// [`Error::UnknownOutcome`] where nobody knows, [`Error::Aborted`] where nothing took effect.
     fn commit(&mut self, transaction: Transaction) -> Result<Vec<Committed>, Error>;
 
-    /// What the log says of a partition now.
+    /// What the log says of a partition now; `None` if it cannot say yet, to be asked again.
     ///
     /// # Errors
     /// If the log cannot be read.
-    fn facts(&mut self, partition: Partition) -> Result<PartitionFacts, Error>;
+    fn facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, Error>;
 
-    /// Reads a piece of a partition's committed changelog, at most `records` of it.
+    /// How far a partition's input was read; `None` if the log cannot say now.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error>;
+
+    /// Reads a piece of a partition's committed changelog, at most `records` of it, up to its end as
+    /// of the last [`Bus::facts`]. A piece may be empty with something remaining: ask again.
     ///
     /// # Errors
     /// If the log cannot be read.
@@ -231,4 +258,43 @@ pub trait Bus: Send {
     /// Forgets the assignment, so that the next poll assigns the partitions anew: after an unknown
     /// outcome nothing in hand can be trusted.
     fn restart(&mut self);
+}
+
+impl Bus for Box<dyn Bus> {
+    fn poll(&mut self, limit: PollLimit) -> Result<Polled, Error> {
+        (**self).poll(limit)
+    }
+
+    fn resume_at(&mut self, partition: Partition, offset: u64) -> Result<(), Error> {
+        (**self).resume_at(partition, offset)
+    }
+
+    fn pause(&mut self, partition: Partition) {
+        (**self).pause(partition);
+    }
+
+    fn commit(&mut self, transaction: Transaction) -> Result<Vec<Committed>, Error> {
+        (**self).commit(transaction)
+    }
+
+    fn facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, Error> {
+        (**self).facts(partition)
+    }
+
+    fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
+        (**self).progress(partition)
+    }
+
+    fn read_changelog(
+        &mut self,
+        partition: Partition,
+        from: u64,
+        records: usize,
+    ) -> Result<ChangelogChunk, Error> {
+        (**self).read_changelog(partition, from, records)
+    }
+
+    fn restart(&mut self) {
+        (**self).restart();
+    }
 }

@@ -5,8 +5,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::bus::Bus;
 use crate::bus::embedded::EmbeddedLog;
-use crate::bus::embedded::EmbeddedWorker;
+use crate::bus::kafka::Connection;
+use crate::bus::kafka::KafkaLog;
+use crate::bus::kafka::Topics;
+use crate::config::settings::BusKind;
 use crate::config::settings::Settings;
 use crate::engine::policy::Policy;
 use crate::faults::Faults;
@@ -27,11 +31,42 @@ use crate::telemetry::metrics::Metrics;
 /// How long a command waits for the process that still holds the store.
 const DIRECTORY_PATIENCE: Duration = Duration::from_secs(20);
 
-/// The parts of an engine on the embedded bus, before any thread is started.
+/// The log of the settings.
+#[derive(Clone, Debug)]
+pub enum Log {
+    /// In this process.
+    Embedded(EmbeddedLog),
+    /// A cluster.
+    Kafka(KafkaLog),
+}
+
+impl Log {
+    /// Partitions of the input.
+    #[must_use]
+    pub fn partitions(&self) -> u32 {
+        match self {
+            Self::Embedded(log) => log.partitions(),
+            Self::Kafka(log) => log.partitions(),
+        }
+    }
+
+    /// End of the input of each partition.
+    ///
+    /// # Errors
+    /// If the log does not answer.
+    pub fn input_ends(&self) -> anyhow::Result<Vec<u64>> {
+        match self {
+            Self::Embedded(log) => Ok(log.input_ends()),
+            Self::Kafka(log) => Ok(log.input_ends()?),
+        }
+    }
+}
+
+/// The parts of an engine, before any thread is started.
 #[derive(Debug)]
 pub struct Parts {
     /// The log.
-    pub log: EmbeddedLog,
+    pub log: Log,
     /// What the workers share.
     pub shared: Arc<Shared>,
     /// Number of workers.
@@ -51,13 +86,42 @@ impl Parts {
     /// # Errors
     /// If the model, the log or the store cannot be used.
     pub fn open(settings: &Settings, overrides: &Overrides) -> anyhow::Result<Self> {
+        let directory = store_directory(settings)?;
+        let log = match settings.bus {
+            BusKind::Embedded => Log::Embedded(embedded_log(settings)?),
+            BusKind::Kafka => Log::Kafka(KafkaLog::open(connection(
+                settings,
+                directory.instance_id(),
+            ))?),
+        };
+        Self::assemble(settings, overrides, directory, log)
+    }
+
+    /// The same on the embedded log, whatever `bus` says.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_embedded(
+        settings: &Settings,
+        overrides: &Overrides,
+    ) -> anyhow::Result<(Self, EmbeddedLog)> {
+        let directory = store_directory(settings)?;
+        let log = embedded_log(settings)?;
+        let of_parts = Log::Embedded(log.clone());
+        let parts = Self::assemble(settings, overrides, directory, of_parts)?;
+        Ok((parts, log))
+    }
+
+    fn assemble(
+        settings: &Settings,
+        overrides: &Overrides,
+        directory: StoreDirectory,
+        log: Log,
+    ) -> anyhow::Result<Self> {
         let model = Arc::new(load_model(settings)?);
         let policy = policy(settings);
         policy.check_model(&model)?;
-        let root = &settings.store.directory;
-        let directory = StoreDirectory::open(root, &settings.instance_id, DIRECTORY_PATIENCE)?;
-        let partitions = settings.embedded.partitions;
-        let log = EmbeddedLog::open(&settings.embedded.directory, partitions, Faults::none())?;
+        let partitions = log.partitions();
         let segment_ids: Vec<&str> = model
             .segments()
             .iter()
@@ -70,11 +134,7 @@ impl Parts {
             facts.k,
             facts.trained_at.0.as_milliseconds(),
         );
-        let cache_bytes = settings.store.cache_bytes / u64::from(partitions.max(1));
-        let sizes = Sizes {
-            cache_bytes: cache_bytes / 2,
-            database_cache_bytes: cache_bytes / 2,
-        };
+        let sizes = sizes(settings, partitions);
         let shared = Arc::new(Shared {
             limits: limits(settings),
             clock_rules: ClockRules {
@@ -91,7 +151,7 @@ impl Parts {
             policy,
             intake: settings.intake.clone(),
             model,
-            topic_events: settings.topic_events.clone(),
+            topic_events: settings.topics.events.clone(),
             partitions: Partitions::new(directory, sizes, Faults::none()),
             metrics,
             tally: Tally::default(),
@@ -113,11 +173,74 @@ impl Parts {
     }
 
     /// One view of the log for each worker.
-    #[must_use]
-    pub fn buses(&self) -> Vec<EmbeddedWorker> {
+    ///
+    /// # Errors
+    /// If a client cannot be made.
+    pub fn buses(&self) -> anyhow::Result<Vec<Box<dyn Bus>>> {
         (0..self.workers)
-            .map(|index| self.log.worker(index, self.workers))
+            .map(|index| -> anyhow::Result<Box<dyn Bus>> {
+                Ok(match &self.log {
+                    Log::Embedded(log) => Box::new(log.worker(index, self.workers)),
+                    Log::Kafka(log) => Box::new(log.worker(index)?),
+                })
+            })
             .collect()
+    }
+}
+
+/// Holds the store directory of the settings.
+///
+/// # Errors
+/// If it cannot be made, or is held by another process.
+pub fn store_directory(settings: &Settings) -> anyhow::Result<StoreDirectory> {
+    let root = &settings.store.directory;
+    Ok(StoreDirectory::open(
+        root,
+        &settings.instance_id,
+        DIRECTORY_PATIENCE,
+    )?)
+}
+
+fn embedded_log(settings: &Settings) -> anyhow::Result<EmbeddedLog> {
+    let partitions = settings.embedded.partitions;
+    Ok(EmbeddedLog::open(
+        &settings.embedded.directory,
+        partitions,
+        Faults::none(),
+    )?)
+}
+
+/// The cache divided over the partitions.
+#[must_use]
+pub fn sizes(settings: &Settings, partitions: u32) -> Sizes {
+    let cache_bytes = settings.store.cache_bytes / u64::from(partitions.max(1));
+    Sizes {
+        cache_bytes: cache_bytes / 2,
+        database_cache_bytes: cache_bytes / 2,
+    }
+}
+
+/// How this instance reaches its cluster.
+#[must_use]
+pub fn connection(settings: &Settings, instance_id: &str) -> Connection {
+    let topics = &settings.topics;
+    let security = settings.kafka.security.reveal();
+    Connection {
+        brokers: settings.kafka.brokers.clone(),
+        group_id: settings.kafka.group_id.clone(),
+        instance_id: instance_id.to_owned(),
+        session_timeout: settings.kafka.session_timeout,
+        transaction_timeout: settings.kafka.transaction_timeout,
+        topics: Topics {
+            events: topics.events.clone(),
+            changes: topics.changes.clone(),
+            current: topics.current.clone(),
+            state: topics.state.clone(),
+            dead_letters: topics.dead_letters.clone(),
+        },
+        security: security
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect(),
     }
 }
 

@@ -88,7 +88,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     preset.extend(args.http.map(|address| format!("http.address={address}")));
     let settings = args.settings.load_with(&preset)?;
     args.settings.init_logging(&settings)?;
-    let parts = Parts::open(
+    let (parts, log) = Parts::open_embedded(
         &settings,
         &Overrides {
             clock: Some(ClockMode::Event),
@@ -102,11 +102,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     writeln!(notes, "state    {}", directory.display())?;
     drop(notes);
-    let mut service = Service::start(parts.buses(), &parts.shared)?;
-    let fed = feed(args, &parts.log, &parts.shared, &mut service);
+    let mut service = Service::start(parts.buses()?, &parts.shared)?;
+    let fed = feed(args, &log, &parts.shared, &mut service);
     if fed.is_ok() && !parts.shared.control.is_stopping() {
         // Everything the shop has sent is processed before the summary.
-        parts.shared.control.stop_at(parts.log.input_ends());
+        parts.shared.control.stop_at(log.input_ends());
         if !service.wait(settings.shutdown_deadline)? {
             service.stop(settings.shutdown_deadline)?;
         }

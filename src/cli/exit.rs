@@ -22,6 +22,8 @@ pub enum ExitCode {
     Data = 3,
     /// The surroundings are wrong.
     Surroundings = 4,
+    /// Another process has taken over this instance's id.
+    Fenced = 5,
 }
 
 /// The call or the settings are wrong.
@@ -33,6 +35,11 @@ pub struct CallError(pub String);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Failed(pub String);
+
+/// The topics are not as the service needs them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the topics are wrong:\n  {}", .0.join("\n  "))]
+pub struct WrongTopics(pub Vec<String>);
 
 /// The code of an error: the first of its causes that decides.
 #[must_use]
@@ -67,10 +74,16 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
     {
         return Some(ExitCode::Data);
     }
+    if cause.is::<WrongTopics>() {
+        return Some(ExitCode::Surroundings);
+    }
+    if let Some(bus::Error::Fenced) = cause.downcast_ref() {
+        return Some(ExitCode::Fenced);
+    }
     if let Some(bus::Error::Unusable { .. }) = cause.downcast_ref() {
         return Some(ExitCode::Surroundings);
     }
-    if let Some(store::Error::Held { .. }) = cause.downcast_ref() {
+    if let Some(store::Error::Held { .. } | store::Error::Untrusted { .. }) = cause.downcast_ref() {
         return Some(ExitCode::Surroundings);
     }
     match cause.downcast_ref() {

@@ -14,6 +14,7 @@ pub mod services;
 pub mod simulate;
 pub mod state;
 pub mod summary;
+pub mod topics;
 pub mod train;
 
 use clap::Parser;
@@ -42,6 +43,8 @@ enum Command {
     Replay(replay::Args),
     /// Look into the state of a stopped instance.
     State(state::Args),
+    /// Verify or make the topics on Kafka.
+    Topics(topics::Args),
     /// Check the settings.
     Config(config_check::Args),
 }
@@ -59,6 +62,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Simulate(args) => simulate::run(args),
         Command::Replay(args) => replay::run(args),
         Command::State(args) => state::run(args),
+        Command::Topics(args) => topics::run(args),
         Command::Config(args) => config_check::run(args),
     }
 }

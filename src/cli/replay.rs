@@ -1,5 +1,5 @@
 //! `segstream replay`: historical purchases as events, through the whole engine on the embedded
-//! bus, always on the event clock. One that was interrupted goes on where it stopped.
+//! bus, always on the event clock, or to a topic. One that was interrupted goes on where it stopped.
 
 use std::fs;
 use std::io::IsTerminal;
@@ -16,9 +16,12 @@ use sha2::Sha256;
 
 use crate::bus::embedded::EmbeddedLog;
 use crate::bus::embedded::InputRecord;
+use crate::bus::kafka::EventFeed;
 use crate::cli::common::SettingsArgs;
 use crate::cli::compose::Overrides;
 use crate::cli::compose::Parts;
+use crate::cli::compose::connection;
+use crate::cli::exit::CallError;
 use crate::cli::summary::Summary;
 use crate::config::settings::Settings;
 use crate::dataset::replay;
@@ -47,9 +50,10 @@ pub struct Args {
     /// What is in it.
     #[arg(long, value_enum)]
     format: replay::Format,
-    /// Where the events go: `embedded` runs the whole engine in this process.
-    #[arg(long, default_value = "embedded", value_parser = ["embedded"])]
-    to: String,
+    /// Where the events go: `embedded` runs the whole engine in this process, `kafka://TOPIC` only
+    /// sends them.
+    #[arg(long, default_value = "embedded", value_parser = parse_target)]
+    to: Target,
     /// Events a second, such as 2000 or 2000/s; as fast as they are taken if absent.
     #[arg(long, value_parser = parse_rate)]
     rate: Option<f64>,
@@ -58,6 +62,23 @@ pub struct Args {
     json: bool,
     #[command(flatten)]
     settings: SettingsArgs,
+}
+
+/// Where events go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Target {
+    Embedded,
+    Kafka { topic: String },
+}
+
+fn parse_target(text: &str) -> Result<Target, String> {
+    match text.strip_prefix("kafka://") {
+        Some(topic) if !topic.is_empty() => Ok(Target::Kafka {
+            topic: topic.to_owned(),
+        }),
+        None if text == "embedded" => Ok(Target::Embedded),
+        Some(_) | None => Err(format!("{text:?} is neither embedded nor kafka://TOPIC")),
+    }
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {
@@ -78,21 +99,60 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let settings = args.settings.load()?;
     args.settings.init_logging(&settings)?;
     let events = read(args, &settings)?;
+    match &args.to {
+        Target::Embedded => replay_embedded(args, &settings, &events),
+        Target::Kafka { topic } => replay_to_kafka(args, &settings, &events, topic),
+    }
+}
+
+fn replay_to_kafka(
+    args: &Args,
+    settings: &Settings,
+    events: &[SourceEvent],
+    topic: &str,
+) -> anyhow::Result<()> {
+    if settings.kafka.brokers.is_empty() {
+        return Err(CallError("kafka:// needs kafka.brokers".to_owned()).into());
+    }
+    let feed = EventFeed::open(connection(settings, "replay"), topic)?;
+    let mut progress = Progress::new(events.len(), 0)?;
+    let mut pace = args.rate.map(Pace::new);
+    let mut rest = events;
+    while !rest.is_empty() {
+        let allowed = pace.as_mut().map_or(PIECE_EVENTS, Pace::take);
+        let (piece, later) = rest.split_at(allowed.min(rest.len()));
+        for event in piece {
+            feed.send(event.key.as_deref(), &event.payload, event.record_time)?;
+        }
+        rest = later;
+        progress.at(events.len() - rest.len())?;
+        if piece.is_empty() {
+            std::thread::park_timeout(WAIT_FOR_WORKERS);
+        }
+    }
+    feed.finish()?;
+    progress.finish();
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", serde_json::json!({"sent": events.len()}))?;
+    } else {
+        writeln!(out, "sent {} events to {topic}", events.len())?;
+    }
+    Ok(())
+}
+
+fn replay_embedded(args: &Args, settings: &Settings, events: &[SourceEvent]) -> anyhow::Result<()> {
     let source = source_name(args)?;
-    let parts = Parts::open(
-        &settings,
-        &Overrides {
-            clock: Some(ClockMode::Event),
-        },
-    )?;
-    let mut service = Service::start(parts.buses(), &parts.shared)?;
-    let fed = feed(&parts.log, &events, &source, args.rate, &mut service);
+    let clock = Some(ClockMode::Event);
+    let (parts, log) = Parts::open_embedded(settings, &Overrides { clock })?;
+    let mut service = Service::start(parts.buses()?, &parts.shared)?;
+    let fed = feed(&log, events, &source, args.rate, &mut service);
     if let Err(error) = fed {
         // What is in the log stays there; the next run goes on from it.
         service.stop(settings.shutdown_deadline)?;
         return Err(error);
     }
-    parts.shared.control.stop_at(parts.log.input_ends());
+    parts.shared.control.stop_at(log.input_ends());
     while !service.wait(Duration::from_secs(3600))? {}
     Summary::of(&parts.shared).print(args.json)
 }
@@ -124,17 +184,11 @@ fn feed(
 ) -> anyhow::Result<()> {
     let total = u64::try_from(events.len())?;
     let sent_before = log.cursor(source)?.unwrap_or(0).min(total);
-    let progress = ProgressBar::new(total);
-    progress.set_style(ProgressStyle::with_template(
-        "{bar:40} {pos}/{len} events, {per_sec}",
-    )?);
-    progress.set_position(sent_before);
+    let mut progress = Progress::new(events.len(), usize::try_from(sent_before)?)?;
     if sent_before > 0 {
         tracing::info!(sent_before, total, "an interrupted replay goes on");
     }
-    let is_terminal = std::io::stderr().is_terminal();
     let mut pace = rate.map(Pace::new);
-    let mut reported_at = Instant::now();
     let mut sent: usize = usize::try_from(sent_before)?;
     while sent < events.len() {
         // A worker that failed ends the replay at once.
@@ -158,14 +212,48 @@ fn feed(
         sent = until;
         let next = (sent < events.len()).then_some(u64::try_from(sent)?);
         log.append(piece, Some((source, next)))?;
-        progress.set_position(u64::try_from(sent)?);
-        if !is_terminal && reported_at.elapsed() >= REPORT_INTERVAL {
-            reported_at = Instant::now();
-            writeln!(std::io::stderr(), "replayed {sent} of {total} events")?;
-        }
+        progress.at(sent)?;
     }
-    progress.finish_and_clear();
+    progress.finish();
     Ok(())
+}
+
+/// A bar on a terminal, a line now and then otherwise.
+struct Progress {
+    bar: ProgressBar,
+    total: usize,
+    is_terminal: bool,
+    reported_at: Instant,
+}
+
+impl Progress {
+    fn new(total: usize, done: usize) -> anyhow::Result<Self> {
+        let bar = ProgressBar::new(u64::try_from(total)?);
+        bar.set_style(ProgressStyle::with_template(
+            "{bar:40} {pos}/{len} events, {per_sec}",
+        )?);
+        bar.set_position(u64::try_from(done)?);
+        Ok(Self {
+            bar,
+            total,
+            is_terminal: std::io::stderr().is_terminal(),
+            reported_at: Instant::now(),
+        })
+    }
+
+    fn at(&mut self, done: usize) -> anyhow::Result<()> {
+        self.bar.set_position(u64::try_from(done)?);
+        if !self.is_terminal && self.reported_at.elapsed() >= REPORT_INTERVAL {
+            self.reported_at = Instant::now();
+            let total = self.total;
+            writeln!(std::io::stderr(), "replayed {done} of {total} events")?;
+        }
+        Ok(())
+    }
+
+    fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 /// Gives out events at a rate. What a stall left undone is not made up for in a burst.

@@ -30,14 +30,19 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let settings = args.settings.load()?;
     args.settings.init_logging(&settings)?;
     let parts = Parts::open(&settings, &Overrides::default())?;
+    // What is owned shows once its restore has ended.
+    let directory = parts.shared.partitions.directory();
+    for partition in directory.owned()? {
+        directory.unmark_owned(partition)?;
+    }
     let server = Server::start(&settings, &parts, false)?;
     if let Some(address) = server.address() {
         tracing::info!(%address, "listening");
     }
     if args.until_caught_up {
-        parts.shared.control.stop_at(parts.log.input_ends());
+        parts.shared.control.stop_at(parts.log.input_ends()?);
     }
-    let mut service = Service::start(parts.buses(), &parts.shared)?;
+    let mut service = Service::start(parts.buses()?, &parts.shared)?;
     while !service.wait(LOOK_INTERVAL)? {
         if parts.shared.control.is_stopping() {
             service.stop(settings.shutdown_deadline)?;

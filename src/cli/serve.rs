@@ -11,11 +11,13 @@ use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 use tokio::sync::watch;
 
+use crate::cli::compose::Log;
 use crate::cli::compose::Parts;
 use crate::cli::services::CommittedState;
 use crate::cli::services::LogIntake;
 use crate::config::settings::Secret;
 use crate::config::settings::Settings;
+use crate::http::EventIntake;
 use crate::http::Services;
 use crate::http::router::Limits;
 use crate::http::router::router;
@@ -104,16 +106,23 @@ async fn serve(listener: TcpListener, router: axum::Router, mut stopped: watch::
 
 fn services(settings: &Settings, parts: &Parts) -> Services {
     let shared = Arc::clone(&parts.shared);
-    let partitions = parts.log.partitions();
+    let intake = match &parts.log {
+        Log::Embedded(log) => {
+            let intake = LogIntake {
+                log: log.clone(),
+                shared: Arc::clone(&shared),
+            };
+            Some(Arc::new(intake) as Arc<dyn EventIntake>)
+        }
+        Log::Kafka(_) => None,
+    };
     Services {
         readings: Arc::new(CommittedState {
-            shared: Arc::clone(&shared),
-            partitions,
-        }),
-        intake: Arc::new(LogIntake {
-            log: parts.log.clone(),
             shared,
+            partitions: parts.log.partitions(),
+            owns_all: intake.is_some(),
         }),
+        intake,
         token: settings
             .http
             .token

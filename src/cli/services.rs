@@ -31,6 +31,8 @@ pub struct CommittedState {
     pub shared: Arc<Shared>,
     /// Number of partitions.
     pub partitions: u32,
+    /// All of them are this process's; else other instances have the rest.
+    pub owns_all: bool,
 }
 
 impl Readings for CommittedState {
@@ -102,10 +104,15 @@ impl Readings for CommittedState {
     }
 
     fn waiting_for(&self) -> Vec<String> {
+        let visible = self.shared.partitions.visible();
+        if visible.is_empty() {
+            return vec!["no partition is assigned yet".to_owned()];
+        }
         (0..self.partitions)
-            .filter(|number| {
-                let phase = self.shared.partitions.phase(Partition(*number));
-                !matches!(phase, Some(Phase::Running(_)))
+            .filter(|number| match visible.get(&Partition(*number)) {
+                Some(Phase::Running(_)) => false,
+                Some(Phase::Restoring) => true,
+                None => self.owns_all,
             })
             .map(|number| format!("partition {number}"))
             .collect()

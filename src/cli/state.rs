@@ -10,20 +10,27 @@ use std::sync::Arc;
 
 use crate::bus::Bus;
 use crate::bus::embedded::EmbeddedLog;
-use crate::bus::partitioner::partition_of;
+use crate::bus::kafka::KafkaLog;
 use crate::cli::common::SettingsArgs;
 use crate::cli::compose::Overrides;
 use crate::cli::compose::Parts;
+use crate::cli::compose::connection;
+use crate::cli::compose::load_model;
+use crate::cli::compose::policy;
+use crate::cli::compose::sizes;
+use crate::cli::compose::store_directory;
 use crate::cli::customer_view::export_line;
+use crate::cli::exit::CallError;
 use crate::cli::exit::Failed;
+use crate::config::settings::BusKind;
 use crate::config::settings::Settings;
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::Partition;
 use crate::engine::record::CustomerRecord;
 use crate::faults::Faults;
-use crate::pipeline::Shared;
 use crate::pipeline::restore::Restore;
-use crate::store;
+use crate::store::codec;
+use crate::store::codec::CodecError;
 use crate::store::partition::PartitionStore;
 
 /// Looks into the state of a stopped instance.
@@ -32,9 +39,9 @@ use crate::store::partition::PartitionStore;
 pub struct Args {
     #[command(subcommand)]
     command: Command,
-    /// The store directory; the same as --set store.directory=DIR.
+    /// The store directory; the same as --set store.directory=DIR. `export` takes several.
     #[arg(long, global = true)]
-    dir: Option<PathBuf>,
+    dir: Vec<PathBuf>,
     #[command(flatten)]
     settings: SettingsArgs,
 }
@@ -47,11 +54,33 @@ enum Command {
         id: String,
     },
     /// Every customer, JSON Lines sorted by the bytes of the id.
-    Export,
+    Export {
+        /// Read the compacted changelog of a running deployment instead.
+        #[arg(long)]
+        changelog: bool,
+    },
     /// Counts customers by segment again and compares with the counts kept along.
     Recount,
     /// The change records of the embedded log, JSON Lines by partition and offset.
     Changes,
+}
+
+fn preset(directory: Option<&PathBuf>) -> Vec<String> {
+    let preset = directory.map(|dir| format!("store.directory={}", dir.display()));
+    preset.into_iter().collect()
+}
+
+impl Args {
+    /// The settings once for each `--dir`; once where there is none.
+    fn settings_by_directory(&self) -> anyhow::Result<Vec<Settings>> {
+        if self.dir.is_empty() {
+            return Ok(vec![self.settings.load()?]);
+        }
+        let directories = self.dir.iter();
+        directories
+            .map(|directory| self.settings.load_with(&preset(Some(directory))))
+            .collect()
+    }
 }
 
 /// Runs the command.
@@ -59,14 +88,10 @@ enum Command {
 /// # Errors
 /// If the state cannot be read, the customer is unknown, or the counts differ.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let preset: Vec<String> = args
-        .dir
-        .iter()
-        .map(|dir| format!("store.directory={}", dir.display()))
-        .collect();
-    let settings = args.settings.load_with(&preset)?;
+    let settings = args.settings.load_with(&preset(args.dir.first()))?;
     args.settings.init_logging(&settings)?;
-    if !settings.embedded.directory.exists() {
+    let needs_log = !matches!(args.command, Command::Export { changelog: true });
+    if needs_log && settings.bus == BusKind::Embedded && !settings.embedded.directory.exists() {
         return Err(Failed(format!(
             "there is no log at {}: is store.directory right?",
             settings.embedded.directory.display()
@@ -75,7 +100,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     match &args.command {
         Command::Get { id } => get(&settings, id),
-        Command::Export => export(&settings),
+        Command::Export { changelog } => export(args, &settings, *changelog),
         Command::Recount => recount(&settings),
         Command::Changes => changes(&settings),
     }
@@ -86,41 +111,109 @@ fn restored(
     partition: Partition,
     bus: &mut dyn Bus,
 ) -> anyhow::Result<Arc<PartitionStore>> {
-    let mut restore = Restore::begin(partition, bus, &parts.shared)?;
-    while !restore.advance(bus, &parts.shared)? {}
-    Ok(Arc::clone(restore.store()))
+    loop {
+        if let Some(mut restore) = Restore::begin(partition, bus, &parts.shared)? {
+            while !restore.advance(bus, &parts.shared)? {}
+            return Ok(Arc::clone(restore.store()));
+        }
+    }
 }
 
-fn all_restored(parts: &Parts) -> anyhow::Result<Vec<Arc<PartitionStore>>> {
-    let mut bus = parts.log.worker(0, 1);
-    let partitions = 0..parts.log.partitions();
-    partitions
-        .map(|number| restored(parts, Partition(number), &mut bus))
-        .collect()
+/// The stores of the directory, all of their records in sled. On the embedded bus the log's tail is
+/// folded in first; on Kafka they are as the instance left them, the owned ones only.
+fn stores(settings: &Settings) -> anyhow::Result<Vec<Arc<PartitionStore>>> {
+    match settings.bus {
+        BusKind::Embedded => {
+            let (parts, log) = Parts::open_embedded(settings, &Overrides::default())?;
+            let mut bus = log.worker(0, 1);
+            let mut stores = Vec::new();
+            for number in 0..log.partitions() {
+                let store = restored(&parts, Partition(number), &mut bus)?;
+                store.flush()?;
+                stores.push(store);
+            }
+            Ok(stores)
+        }
+        BusKind::Kafka => {
+            let directory = store_directory(settings)?;
+            let owned = directory.owned()?;
+            let sizes = sizes(settings, u32::try_from(owned.len())?);
+            let open = |partition: &Partition| {
+                PartitionStore::open_as_left(&directory, *partition, sizes).map(Arc::new)
+            };
+            Ok(owned.iter().map(open).collect::<Result<_, _>>()?)
+        }
+    }
 }
 
 fn get(settings: &Settings, id: &str) -> anyhow::Result<()> {
-    let parts = Parts::open(settings, &Overrides::default())?;
-    let partition = partition_of(id.as_bytes(), parts.log.partitions());
-    let mut bus = parts.log.worker(0, 1);
-    let store = restored(&parts, partition, &mut bus)?;
-    let Some(record) = store.get(id)? else {
+    let model = load_model(settings)?;
+    let mut found = None;
+    for store in stores(settings)? {
+        found = found.or(store.get(id)?);
+    }
+    let Some(record) = found else {
         return Err(Failed("no customer of this id is known".to_owned()).into());
     };
-    let line = export_line(id, &record, &parts.shared.model, &parts.shared.policy);
+    let line = export_line(id, &record, &model, &policy(settings));
     let mut out = std::io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, &line)?;
     writeln!(out)?;
     Ok(())
 }
 
-fn export(settings: &Settings) -> anyhow::Result<()> {
-    let parts = Parts::open(settings, &Overrides::default())?;
-    let stores = all_restored(&parts)?;
-    for store in &stores {
-        store.flush()?;
+type Source<'a> = Box<dyn Iterator<Item = anyhow::Result<(CustomerId, CustomerRecord)>> + 'a>;
+
+fn export(args: &Args, settings: &Settings, is_changelog: bool) -> anyhow::Result<()> {
+    if is_changelog {
+        let records = changelog(settings)?;
+        let source: Source<'_> = Box::new(records.into_iter().map(Ok));
+        return write_sorted(vec![source], settings);
     }
-    write_sorted(&stores, &parts.shared)
+    let mut all = Vec::new();
+    for settings in args.settings_by_directory()? {
+        all.extend(stores(&settings)?);
+    }
+    let sources = all
+        .iter()
+        .map(|store| -> Source<'_> { Box::new(store.records().map(|entry| Ok(entry?))) });
+    write_sorted(sources.collect(), settings)
+}
+
+/// Every record of the compacted changelog, by customer.
+fn changelog(settings: &Settings) -> anyhow::Result<BTreeMap<CustomerId, CustomerRecord>> {
+    if settings.bus != BusKind::Kafka {
+        let problem = "--changelog reads from Kafka: set kafka.brokers".to_owned();
+        return Err(CallError(problem).into());
+    }
+    let log = KafkaLog::open(connection(settings, "state-export"))?;
+    let mut records = BTreeMap::new();
+    let mut problem = None;
+    log.read_state(|key, value| {
+        let customer_id = match std::str::from_utf8(key) {
+            Ok("") => return,
+            Ok(text) => CustomerId::new(text),
+            Err(_) => {
+                problem.get_or_insert(CodecError::Content);
+                return;
+            }
+        };
+        match value.map(codec::decode_record) {
+            Some(Ok(record)) => {
+                records.insert(customer_id, record);
+            }
+            Some(Err(error)) => {
+                problem.get_or_insert(error);
+            }
+            None => {
+                records.remove(&customer_id);
+            }
+        }
+    })?;
+    match problem {
+        Some(error) => Err(anyhow::Error::from(error).context("a record of the changelog")),
+        None => Ok(records),
+    }
 }
 
 /// The next record of one store, ordered so that the heap's greatest is the smallest id.
@@ -147,14 +240,13 @@ impl Ord for Head {
     }
 }
 
-fn write_sorted(stores: &[Arc<PartitionStore>], shared: &Shared) -> anyhow::Result<()> {
+fn write_sorted(mut sources: Vec<Source<'_>>, settings: &Settings) -> anyhow::Result<()> {
+    let (model, policy) = (load_model(settings)?, policy(settings));
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let mut sources: Vec<_> = stores.iter().map(|store| store.records()).collect();
     let mut heads = BinaryHeap::new();
-    let pull = |source: usize, sources: &mut Vec<_>| -> Result<Option<Head>, store::Error> {
-        let records: Option<&mut store::partition::Records<'_>> = sources.get_mut(source);
-        let next = records.and_then(Iterator::next).transpose()?;
-        Ok(next.map(|(customer_id, record)| Head {
+    let pull = |source: usize, sources: &mut Vec<Source<'_>>| -> anyhow::Result<Option<Head>> {
+        let next = sources.get_mut(source).and_then(Iterator::next);
+        Ok(next.transpose()?.map(|(customer_id, record)| Head {
             customer_id,
             record,
             source,
@@ -164,8 +256,12 @@ fn write_sorted(stores: &[Arc<PartitionStore>], shared: &Shared) -> anyhow::Resu
         heads.extend(pull(source, &mut sources)?);
     }
     while let Some(head) = heads.pop() {
+        if heads.peek().is_some_and(|other| *other == head) {
+            let problem = "a customer is in two of the directories: was one of them a copy?";
+            return Err(Failed(problem.to_owned()).into());
+        }
         let id = head.customer_id.as_str();
-        let line = export_line(id, &head.record, &shared.model, &shared.policy);
+        let line = export_line(id, &head.record, &model, &policy);
         serde_json::to_writer(&mut out, &line)?;
         writeln!(out)?;
         heads.extend(pull(head.source, &mut sources)?);
@@ -175,14 +271,12 @@ fn write_sorted(stores: &[Arc<PartitionStore>], shared: &Shared) -> anyhow::Resu
 }
 
 fn recount(settings: &Settings) -> anyhow::Result<()> {
-    let parts = Parts::open(settings, &Overrides::default())?;
     let mut kept: BTreeMap<String, u64> = BTreeMap::new();
     let mut counted: BTreeMap<String, u64> = BTreeMap::new();
-    for store in all_restored(&parts)? {
+    for store in stores(settings)? {
         for (segment, customers) in store.customers_by_segment() {
             *kept.entry(segment).or_default() += customers;
         }
-        store.flush()?;
         for entry in store.records() {
             let (_, record) = entry?;
             if let Some(segment) = record.segment_id() {

@@ -1,6 +1,7 @@
 //! Settings: defaults, file, environment and `--set`, read key by key so that every problem is
 //! reported at once, with the key, the value, where it comes from and what is allowed.
 
+pub mod kafka;
 pub mod reader;
 pub mod settings;
 pub mod sources;
@@ -52,6 +53,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::config::settings::BusKind;
     use crate::config::settings::Secret;
     use crate::config::settings::describe;
     use crate::domain::money::Currency;
@@ -194,6 +196,30 @@ mod tests {
     fn a_wrong_log_filter_is_a_problem_of_the_settings() {
         let problem = problems_of(&[], &["log.filter=segstream=loud"]);
         assert!(problem.contains("log.filter"), "{problem}");
+    }
+
+    #[test]
+    fn brokers_make_it_kafka_and_sasl_needs_all_of_its_keys() {
+        let settings = load_with(&[], &["kafka.brokers=one:9092"]).unwrap();
+        assert_eq!(settings.bus, BusKind::Kafka);
+        assert_eq!(load_with(&[], &[]).unwrap().bus, BusKind::Embedded);
+        let problem = problems_of(&[], &["bus=kafka"]);
+        assert!(problem.contains("kafka.brokers"), "{problem}");
+        let sasl = "kafka.security.protocol=sasl_ssl";
+        let problem = problems_of(&[], &["kafka.brokers=one:9092", sasl]);
+        assert!(problem.contains("sasl_mechanism"), "{problem}");
+        let overrides = [
+            "kafka.brokers=one:9092",
+            sasl,
+            "kafka.security.sasl_mechanism=SCRAM-SHA-512",
+            "kafka.security.username=me",
+        ];
+        let environment = [("SEGSTREAM_KAFKA__SECURITY__PASSWORD", "hunter2")];
+        let settings = load_with(&environment, &overrides).unwrap();
+        assert!(!format!("{settings:?}").contains("hunter2"));
+        let given: Vec<_> = settings.kafka.security.reveal().collect();
+        assert!(given.contains(&("sasl.mechanisms", "SCRAM-SHA-512")));
+        assert!(given.contains(&("sasl.password", "hunter2")));
     }
 
     #[test]

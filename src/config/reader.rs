@@ -8,7 +8,11 @@ use std::time::Duration;
 use crate::config::sources::Values;
 
 /// Keys whose value is never shown.
-const SECRETS: [&str; 1] = ["http.token"];
+const SECRETS: [&str; 3] = [
+    "http.token",
+    "kafka.security.password",
+    "kafka.security.key_password",
+];
 /// What is shown instead.
 const REDACTED: &str = "(secret)";
 

@@ -9,6 +9,10 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
+use crate::config::kafka::Kafka;
+use crate::config::kafka::Topics;
+use crate::config::kafka::kafka;
+use crate::config::kafka::topics;
 use crate::config::reader::Reader;
 use crate::domain::event::parse::IntakeRules;
 use crate::domain::money::Currency;
@@ -32,8 +36,12 @@ pub struct Settings {
     pub workers: usize,
     /// Assign customers without an order.
     pub assign_prospects: bool,
-    /// Name of the input topic.
-    pub topic_events: String,
+    /// Which log.
+    pub bus: BusKind,
+    /// Names of the topics.
+    pub topics: Topics,
+    /// The cluster.
+    pub kafka: Kafka,
     /// The embedded log.
     pub embedded: Embedded,
     /// Transactions.
@@ -61,6 +69,15 @@ pub struct Settings {
     /// Log lines.
     pub log: Log,
     described: Vec<(String, String)>,
+}
+
+/// Which log the service works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BusKind {
+    /// In this process, on disk.
+    Embedded,
+    /// A cluster.
+    Kafka,
 }
 
 /// Every key with its value, sorted by key; secrets are redacted.
@@ -122,7 +139,11 @@ pub struct Http {
 pub struct Secret(String);
 
 impl Secret {
-    /// The text itself, for comparing.
+    pub(super) fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself, for comparing or for a client.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -164,23 +185,14 @@ pub struct Log {
 impl Settings {
     /// Reads every key, also after a problem; `None` if there was one.
     pub fn read(reader: &mut Reader) -> Option<Self> {
-        reader.parsed("bus", "\"embedded\"", |text| {
-            (text == "embedded").then_some(())
-        });
         let engine = reader.parsed("store.engine", "\"sled\"", |text| {
             (text == "sled").then_some(())
         });
-        for key in [
-            "topics.changes",
-            "topics.current",
-            "topics.state",
-            "topics.dead_letters",
-        ] {
-            reader.name(key);
-        }
+        let topics = topics(reader);
+        let kafka = kafka(reader);
+        let bus = bus(reader, kafka.as_ref());
         let workers = reader.integer("workers", 0, 1024).and_then(small);
         let assign_prospects = reader.flag("assign_prospects");
-        let topic_events = reader.name("topics.events");
         let store = store(reader);
         let embedded = embedded(reader, store.as_ref());
         let commit = commit(reader);
@@ -204,7 +216,9 @@ impl Settings {
         Some(Self {
             workers: workers?,
             assign_prospects: assign_prospects?,
-            topic_events: topic_events?,
+            bus: bus?,
+            topics: topics?,
+            kafka: kafka?,
             embedded: embedded?,
             commit: commit?,
             store: store?,
@@ -220,6 +234,26 @@ impl Settings {
             log: log?,
             described: reader.described(),
         })
+    }
+}
+
+fn bus(reader: &mut Reader, kafka: Option<&Kafka>) -> Option<BusKind> {
+    let allowed = "\"embedded\" or \"kafka\", or empty: kafka where kafka.brokers is set";
+    let asked = reader.parsed("bus", allowed, |text| match text {
+        "" => Some(None),
+        "embedded" => Some(Some(BusKind::Embedded)),
+        "kafka" => Some(Some(BusKind::Kafka)),
+        _ => None,
+    });
+    let has_brokers = !kafka?.brokers.is_empty();
+    match asked? {
+        Some(BusKind::Kafka) if !has_brokers => {
+            reader.problem("bus", "allowed without kafka.brokers");
+            None
+        }
+        Some(asked) => Some(asked),
+        None if has_brokers => Some(BusKind::Kafka),
+        None => Some(BusKind::Embedded),
     }
 }
 
@@ -338,14 +372,14 @@ fn token(reader: &mut Reader) -> Option<Option<Secret>> {
     let file = reader.optional_path("http.token_file");
     let given = given?.trim().to_owned();
     let Some(path) = file? else {
-        return Some((!given.is_empty()).then_some(Secret(given)));
+        return Some((!given.is_empty()).then_some(Secret::new(given)));
     };
     if !given.is_empty() {
         reader.problem("http.token", "allowed together with http.token_file");
         return None;
     }
     match std::fs::read_to_string(path) {
-        Ok(text) if !text.trim().is_empty() => Some(Some(Secret(text.trim().to_owned()))),
+        Ok(text) if !text.trim().is_empty() => Some(Some(Secret::new(text.trim().to_owned()))),
         Ok(_) => {
             reader.problem("http.token_file", "a file with a token: it is empty");
             None

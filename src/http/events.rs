@@ -27,7 +27,10 @@ pub(super) async fn accept(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let body = body.map_err(|rejection| unreadable(&rejection))?;
-    let intake = services.intake;
+    let Some(intake) = services.intake else {
+        let detail = "events come in over Kafka: produce them to topics.events";
+        return Err(Problem::new(StatusCode::NOT_FOUND, detail));
+    };
     let receipt = blocking(slot, move || {
         let (numbers, payloads): (Vec<_>, Vec<_>) = lines(&body).into_iter().unzip();
         if payloads.is_empty() {

@@ -107,8 +107,8 @@ pub trait EventIntake: Send + Sync + 'static {
 pub struct Services {
     /// Committed state.
     pub readings: Arc<dyn Readings>,
-    /// The way in.
-    pub intake: Arc<dyn EventIntake>,
+    /// The way in; `None` where events come in another way.
+    pub intake: Option<Arc<dyn EventIntake>>,
     /// Bearer token of everything that shows or changes a customer.
     pub token: Option<Arc<str>>,
 }

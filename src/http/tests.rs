@@ -168,7 +168,7 @@ fn services(token: Option<&str>) -> (Services, Arc<Basket>) {
     let basket = Arc::new(Basket::default());
     let services = Services {
         readings: Arc::new(Shelf::default()),
-        intake: basket.clone(),
+        intake: Some(basket.clone()),
         token: token.map(Arc::from),
     };
     (services, basket)
@@ -188,7 +188,7 @@ fn gated(timeout: Duration) -> (Router, Arc<Notify>, mpsc::Sender<()>) {
     };
     let services = Services {
         readings: Arc::new(Shelf::default()),
-        intake: Arc::new(intake),
+        intake: Some(Arc::new(intake)),
         token: None,
     };
     let limits = Limits {

@@ -2,6 +2,7 @@
 //! counts of what was committed.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::OnceLock;
@@ -17,6 +18,7 @@ use crate::engine::verdict::Outcome;
 pub struct Control {
     is_stopping: AtomicBool,
     ends: OnceLock<Vec<u64>>,
+    reached: Mutex<BTreeSet<Partition>>,
 }
 
 impl Control {
@@ -42,6 +44,22 @@ impl Control {
     pub fn end_of(&self, partition: Partition) -> Option<u64> {
         let place = usize::try_from(partition.0).ok()?;
         self.ends.get()?.get(place).copied()
+    }
+
+    /// A partition is committed up to its end.
+    pub fn reached(&self, partition: Partition) {
+        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        reached.insert(partition);
+    }
+
+    /// Every partition is committed up to its end; `false` where none was asked for.
+    #[must_use]
+    pub fn has_reached_all(&self) -> bool {
+        let Some(ends) = self.ends.get() else {
+            return false;
+        };
+        let reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        reached.len() >= ends.len()
     }
 }
 

@@ -33,13 +33,20 @@ pub struct Restore {
 }
 
 impl Restore {
-    /// Opens the store, or makes it anew.
+    /// Opens the store, or makes it anew; `None` while the log cannot say where the partition
+    /// stands.
     ///
     /// # Errors
     /// If the log or the store cannot be used.
-    pub fn begin(partition: Partition, bus: &mut dyn Bus, shared: &Shared) -> Result<Self, Error> {
+    pub fn begin(
+        partition: Partition,
+        bus: &mut dyn Bus,
+        shared: &Shared,
+    ) -> Result<Option<Self>, Error> {
         shared.partitions.show_restoring(partition);
-        let facts = bus.facts(partition)?;
+        let Some(facts) = bus.facts(partition)? else {
+            return Ok(None);
+        };
         let expected = Expected {
             lineage: facts.lineage.clone(),
             changelog_start: facts.changelog_start,
@@ -49,13 +56,13 @@ impl Restore {
         if let Some(reason) = wiped {
             observe::cache_wiped(&shared.metrics, partition.0, reason.as_str());
         }
-        Ok(Self {
+        Ok(Some(Self {
             partition,
             store,
             facts,
             started: Instant::now(),
             records: 0,
-        })
+        }))
     }
 
     /// The store as far as it is restored.

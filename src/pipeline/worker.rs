@@ -5,6 +5,7 @@
 //! only ever behind. [`crate::faults`] names each of these places.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -42,13 +43,14 @@ const LOOK_AROUND_INTERVAL: Duration = Duration::from_secs(1);
 pub struct Worker<B> {
     bus: B,
     shared: Arc<Shared>,
+    /// Assigned; where they stand in the log is not known yet.
+    waiting: BTreeSet<Partition>,
     restoring: BTreeMap<Partition, Restore>,
     running: BTreeMap<Partition, OwnedPartition>,
     batch: Batch,
     flushed_at: Instant,
     checkpointed_at: Instant,
     looked_around_at: Option<Instant>,
-    is_assigned: bool,
 }
 
 impl<B: Bus> Worker<B> {
@@ -59,13 +61,13 @@ impl<B: Bus> Worker<B> {
         Self {
             bus,
             shared,
+            waiting: BTreeSet::new(),
             restoring: BTreeMap::new(),
             running: BTreeMap::new(),
             batch: Batch::default(),
             flushed_at: now,
             checkpointed_at: now,
             looked_around_at: None,
-            is_assigned: false,
         }
     }
 
@@ -91,9 +93,9 @@ impl<B: Bus> Worker<B> {
         match self.bus.poll(self.poll_limit())? {
             Polled::Deliveries(deliveries) => self.take(&deliveries)?,
             Polled::Idle => {}
-            Polled::Assigned(partitions) => self.assigned(&partitions)?,
+            Polled::Assigned(partitions) => self.assigned(&partitions),
             Polled::Revoked(partitions) => self.revoked(&partitions)?,
-            Polled::Lost(partitions) => self.lost(&partitions),
+            Polled::Lost(partitions) => self.lost(&partitions)?,
         }
         if self.batch.is_due(&self.shared.limits, Instant::now()) {
             self.commit()?;
@@ -107,7 +109,7 @@ impl<B: Bus> Worker<B> {
         let waited = self.batch.started.map(|started| started.elapsed());
         let until_commit = waited.map(|waited| limits.commit_interval.saturating_sub(waited));
         let timeout = match until_commit {
-            _ if !self.restoring.is_empty() => Duration::ZERO,
+            _ if self.is_restoring() => Duration::ZERO,
             Some(until_commit) => until_commit.min(POLL_WAIT_MAX),
             None => POLL_WAIT_MAX,
         };
@@ -194,8 +196,9 @@ impl<B: Bus> Worker<B> {
                 self.shared.faults.cross(FaultPoint::Applied)?;
                 Ok(())
             }
-            Err(bus::Error::UnknownOutcome) => {
-                observe::commit_failed(&self.shared.metrics);
+            Err(error @ (bus::Error::UnknownOutcome | bus::Error::Aborted)) => {
+                let is_aborted = matches!(error, bus::Error::Aborted);
+                observe::commit_failed(&self.shared.metrics, is_aborted);
                 self.start_over();
                 Ok(())
             }
@@ -285,18 +288,31 @@ impl<B: Bus> Worker<B> {
         self.shared.tally.add(&counts);
     }
 
-    fn assigned(&mut self, partitions: &[Partition]) -> Result<(), Error> {
+    fn assigned(&mut self, partitions: &[Partition]) {
         observe::assigned(&self.shared.metrics, partitions.len());
-        self.is_assigned = true;
         for partition in partitions {
-            let restore = Restore::begin(*partition, &mut self.bus, &self.shared)?;
-            self.restoring.insert(*partition, restore);
+            self.shared.partitions.show_restoring(*partition);
+            self.waiting.insert(*partition);
         }
-        Ok(())
+    }
+
+    fn is_restoring(&self) -> bool {
+        !self.waiting.is_empty() || !self.restoring.is_empty()
     }
 
     /// One piece of one partition, so that running partitions go on meanwhile.
     fn restore_a_piece(&mut self) -> Result<(), Error> {
+        if self.restoring.is_empty()
+            && let Some(partition) = self.waiting.pop_first()
+        {
+            match Restore::begin(partition, &mut self.bus, &self.shared)? {
+                Some(restore) => self.restoring.insert(partition, restore),
+                None => {
+                    self.waiting.insert(partition);
+                    return Ok(());
+                }
+            };
+        }
         let Some(mut first) = self.restoring.first_entry() else {
             return Ok(());
         };
@@ -327,9 +343,14 @@ impl<B: Bus> Worker<B> {
 
     /// Somebody else may own these already, and the transaction in hand may hold some of theirs:
     /// all of it is dropped and every partition goes back to its checkpoint.
-    fn lost(&mut self, partitions: &[Partition]) {
+    fn lost(&mut self, partitions: &[Partition]) -> Result<(), Error> {
         observe::revoked(&self.shared.metrics, partitions.len());
         self.start_over();
+        for partition in partitions {
+            let directory = self.shared.partitions.directory();
+            directory.unmark_owned(*partition)?;
+        }
+        Ok(())
     }
 
     fn start_over(&mut self) {
@@ -338,12 +359,12 @@ impl<B: Bus> Worker<B> {
             .running
             .keys()
             .chain(self.restoring.keys())
+            .chain(&self.waiting)
             .copied()
             .collect();
         for partition in held {
             self.let_go(partition);
         }
-        self.is_assigned = false;
         self.bus.restart();
     }
 
@@ -351,6 +372,7 @@ impl<B: Bus> Worker<B> {
         self.bus.pause(partition);
         self.shared.partitions.hide(partition);
         self.restoring.remove(&partition);
+        self.waiting.remove(&partition);
         observe::let_go(&self.shared.metrics, partition.0);
         let owned = self.running.remove(&partition)?;
         for (segment_id, customers) in owned.store().customers_by_segment() {
@@ -373,11 +395,25 @@ impl<B: Bus> Worker<B> {
         for (partition, owned) in &mut self.running {
             // The wall time is taken before the query: nothing older can still come.
             let wall = self.shared.wall.now();
-            let facts = self.bus.facts(*partition)?;
-            let lag = facts.input_end.saturating_sub(owned.committed_offset());
+            let Some(progress) = self.bus.progress(*partition)? else {
+                // Nobody answers now: lags and clocks stand still.
+                break;
+            };
+            let position = progress.position.unwrap_or(0).max(owned.offset_next());
+            let committed = if owned.has_moved() {
+                owned.committed_offset()
+            } else {
+                position
+            };
+            let lag = progress.input_end.saturating_sub(committed);
             observe::lag(&self.shared.metrics, partition.0, lag);
-            if facts.input_end == owned.offset_next() {
+            if position >= progress.input_end {
                 owned.caught_up(wall);
+            }
+            // An end made of control or aborted records is never delivered, only passed.
+            let end = self.shared.control.end_of(*partition);
+            if end.is_some_and(|end| committed >= end) {
+                self.shared.control.reached(*partition);
             }
         }
         if now.saturating_duration_since(self.checkpointed_at)
@@ -422,11 +458,14 @@ impl<B: Bus> Worker<B> {
         Ok(())
     }
 
+    /// All partitions, also those of other workers, are committed up to the ends asked for.
     fn has_reached_ends(&self) -> bool {
-        let reached = |(partition, owned): (&Partition, &OwnedPartition)| {
+        for (partition, owned) in &self.running {
             let end = self.shared.control.end_of(*partition);
-            end.is_some_and(|end| owned.committed_offset() >= end)
-        };
-        self.is_assigned && self.restoring.is_empty() && self.running.iter().all(reached)
+            if end.is_some_and(|end| owned.committed_offset() >= end) {
+                self.shared.control.reached(*partition);
+            }
+        }
+        self.shared.control.has_reached_all()
     }
 }

@@ -48,6 +48,17 @@ pub enum Error {
         /// Which.
         path: PathBuf,
     },
+    /// A store that a service would throw away and make again from the log.
+    #[error(
+        "{path} cannot be trusted ({}): start the service, which makes it again from the log",
+        reason.as_str()
+    )]
+    Untrusted {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: verification::WipeReason,
+    },
     /// The disk damages what is written to it.
     #[error("{path} was wiped {wipes} times within an hour: check the disk")]
     WipedTooOften {

@@ -118,11 +118,11 @@ impl PartitionStore {
         faults: Faults,
     ) -> Result<(Self, Option<WipeReason>), Error> {
         let path = directory.partition_path(partition);
-        match Self::open_verified(&path, expected, sizes, faults.clone())? {
+        match Self::open_verified(&path, Some(expected), sizes, faults.clone())? {
             Ok(store) => Ok((store, None)),
             Err(reason) => {
                 directory.wipe(partition)?;
-                match Self::open_verified(&path, expected, sizes, faults)? {
+                match Self::open_verified(&path, Some(expected), sizes, faults)? {
                     Ok(store) => Ok((store, Some(reason))),
                     Err(_) => Err(Error::WipedTooOften { path, wipes: 2 }),
                 }
@@ -130,9 +130,23 @@ impl PartitionStore {
         }
     }
 
+    /// Opens a partition's store as an instance left it, without a log to compare it with.
+    ///
+    /// # Errors
+    /// If it is held, or cannot be trusted: then it is left as it is.
+    pub fn open_as_left(
+        directory: &StoreDirectory,
+        partition: Partition,
+        sizes: Sizes,
+    ) -> Result<Self, Error> {
+        let path = directory.partition_path(partition);
+        let opened = Self::open_verified(&path, None, sizes, Faults::none())?;
+        opened.map_err(|reason| Error::Untrusted { path, reason })
+    }
+
     fn open_verified(
         path: &PathBuf,
-        expected: &Expected,
+        expected: Option<&Expected>,
         sizes: Sizes,
         faults: Faults,
     ) -> Result<Result<Self, WipeReason>, Error> {

@@ -53,13 +53,14 @@ impl WipeReason {
     }
 }
 
-/// Reads every entry: checksums, the digest of all records, the counts, and the place in the log.
+/// Reads every entry: checksums, the digest of all records, the counts, and, where there is a log to
+/// compare with, the place in it.
 pub(super) fn verify(
     database: &sled::Db,
-    expected: &Expected,
+    expected: Option<&Expected>,
 ) -> Result<StoreCheckpoint, WipeReason> {
     let mut found = StoreCheckpoint {
-        lineage: expected.lineage.clone(),
+        lineage: expected.map_or_else(String::new, |expected| expected.lineage.clone()),
         ..Default::default()
     };
     let mut stored = None;
@@ -86,12 +87,14 @@ pub(super) fn verify(
             Err(WipeReason::Digest)
         };
     };
-    if stored.lineage != expected.lineage {
-        return Err(WipeReason::Lineage);
-    }
-    let in_log = expected.changelog_start..=expected.changelog_end;
-    if !in_log.contains(&stored.changelog_next) {
-        return Err(WipeReason::OffsetOutOfRange);
+    if let Some(expected) = expected {
+        if stored.lineage != expected.lineage {
+            return Err(WipeReason::Lineage);
+        }
+        let in_log = expected.changelog_start..=expected.changelog_end;
+        if !in_log.contains(&stored.changelog_next) {
+            return Err(WipeReason::OffsetOutOfRange);
+        }
     }
     if (stored.records, stored.digest) != (found.records, found.digest) {
         return Err(WipeReason::Digest);

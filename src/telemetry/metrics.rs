@@ -58,7 +58,7 @@ pub struct Metrics {
     pub segment_transitions: IntCounterVec,
     /// How clear assignments were, 0 to 1, at each change, by new segment. Low: retrain.
     pub assignment_confidence: HistogramVec,
-    /// Transactions by outcome: `committed` or `unknown`. Alert on the latter.
+    /// Transactions by outcome: `committed`, `aborted` or `unknown`. Alert on the latter two.
     pub transactions: IntCounterVec,
     /// Partitions whose group offset differed from their checkpoint when assigned. Alert on any.
     pub offset_state_mismatch: IntCounter,
@@ -194,7 +194,7 @@ impl Metrics {
                 .with_label_values(&[reason.as_str()])
                 .inc_by(0);
         }
-        for outcome in ["committed", "unknown"] {
+        for outcome in ["committed", "aborted", "unknown"] {
             self.transactions.with_label_values(&[outcome]).inc_by(0);
         }
     }

@@ -37,9 +37,10 @@ pub fn committed(metrics: &Metrics, seconds: f64, deliveries: u64, changes: u64)
 }
 
 /// Nobody knows whether a transaction was committed.
-pub fn commit_failed(metrics: &Metrics) {
-    metrics.transactions.with_label_values(&["unknown"]).inc();
-    tracing::warn!("the outcome of a commit is unknown, going back to the checkpoint");
+pub fn commit_failed(metrics: &Metrics, is_aborted: bool) {
+    let outcome = if is_aborted { "aborted" } else { "unknown" };
+    metrics.transactions.with_label_values(&[outcome]).inc();
+    tracing::warn!(outcome, "a commit failed, going back to the checkpoint");
 }
 
 /// The newest event of a transaction became visible.

@@ -13,6 +13,7 @@ use crate::bus::Error;
 use crate::bus::PartitionFacts;
 use crate::bus::PollLimit;
 use crate::bus::Polled;
+use crate::bus::Progress;
 use crate::bus::Transaction;
 use crate::bus::embedded::EmbeddedLog;
 use crate::bus::embedded::Injected;
@@ -147,6 +148,12 @@ impl EmbeddedWorker {
         })
     }
 
+    fn ends(&self, partition: Partition) -> layout::Ends {
+        let written = self.log.lock();
+        let ends = written.tail.ends.get(index_of(partition));
+        ends.copied().unwrap_or_default()
+    }
+
     fn wait(&self, limit: PollLimit) {
         let written = self.log.lock();
         if limit.timeout.is_zero() || self.has_unread(&written.tail.ends) {
@@ -205,23 +212,23 @@ impl Bus for EmbeddedWorker {
         self.log.commit(transaction)
     }
 
-    fn facts(&mut self, partition: Partition) -> Result<PartitionFacts, Error> {
-        let ends = self
-            .log
-            .lock()
-            .tail
-            .ends
-            .get(index_of(partition))
-            .copied()
-            .unwrap_or_default();
-        Ok(PartitionFacts {
+    fn facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, Error> {
+        let ends = self.ends(partition);
+        Ok(Some(PartitionFacts {
             lineage: self.log.0.meta.lineage.clone(),
             changelog_start: 0,
             changelog_end: ends.state,
             group_offset: ends.group,
             input_start: 0,
             input_end: ends.input,
-        })
+        }))
+    }
+
+    fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
+        Ok(Some(Progress {
+            position: self.positions.get(&partition).copied(),
+            input_end: self.ends(partition).input,
+        }))
     }
 
     fn read_changelog(
@@ -230,7 +237,7 @@ impl Bus for EmbeddedWorker {
         from: u64,
         records: usize,
     ) -> Result<ChangelogChunk, Error> {
-        let end = self.facts(partition)?.changelog_end;
+        let end = self.ends(partition).state;
         let first = layout::offset_key(Kind::State, partition, from);
         let last = layout::offset_key(Kind::State, partition, end);
         let mut chunk = ChangelogChunk {

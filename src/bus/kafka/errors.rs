@@ -1,0 +1,208 @@
+//! What an error of a transactional call means: one table, one row an outcome.
+
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode;
+
+/// A transactional call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    /// Getting a producer id, which also ends what an earlier producer of the same id left open.
+    Init,
+    /// Beginning a transaction, sending a record, or its delivery.
+    Send,
+    /// Adding the offsets.
+    Offsets,
+    /// Ending the transaction with a commit.
+    Commit,
+    /// Ending it with an abort.
+    Abort,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Remedy {
+    /// The same call again, with the same arguments.
+    Retry,
+    /// Nothing took effect: abort, and go back to the checkpoint.
+    Abort,
+    /// Nobody knows: destroy the producer, and go back to the checkpoint.
+    Unknown,
+    /// Another instance of the same id has taken over: end, and do not come back by itself.
+    Fenced,
+    /// A person must act.
+    Fatal,
+}
+
+/// Codes that say that another instance works under the same id.
+const FENCED: [RDKafkaErrorCode; 4] = [
+    RDKafkaErrorCode::Fenced,
+    RDKafkaErrorCode::ProducerFenced,
+    RDKafkaErrorCode::InvalidProducerEpoch,
+    RDKafkaErrorCode::FencedInstanceId,
+];
+
+/// Codes that no repetition mends.
+const HOPELESS: [RDKafkaErrorCode; 8] = [
+    RDKafkaErrorCode::TopicAuthorizationFailed,
+    RDKafkaErrorCode::GroupAuthorizationFailed,
+    RDKafkaErrorCode::ClusterAuthorizationFailed,
+    RDKafkaErrorCode::TransactionalIdAuthorizationFailed,
+    RDKafkaErrorCode::MessageSizeTooLarge,
+    RDKafkaErrorCode::InvalidMessageSize,
+    RDKafkaErrorCode::UnknownTopic,
+    RDKafkaErrorCode::UnknownPartition,
+];
+
+/// Codes of a member that the group has moved on without: its partitions are somebody else's.
+const LEFT_BEHIND: [RDKafkaErrorCode; 3] = [
+    RDKafkaErrorCode::IllegalGeneration,
+    RDKafkaErrorCode::UnknownMemberId,
+    RDKafkaErrorCode::RebalanceInProgress,
+];
+
+/// What an error of a call means.
+pub(super) fn remedy(call: Call, error: &KafkaError) -> Remedy {
+    if let KafkaError::Transaction(cause) = error {
+        let facts = Facts {
+            code: cause.code(),
+            is_fatal: cause.is_fatal(),
+            is_retriable: cause.is_retriable(),
+            requires_abort: cause.txn_requires_abort(),
+        };
+        return of_transaction(call, facts);
+    }
+    // The client's own flush comes before the request that ends a transaction.
+    if matches!(error, KafkaError::Flush(_)) {
+        return Remedy::Abort;
+    }
+    of_code(call, error.rdkafka_error_code())
+}
+
+/// What librdkafka says of an error.
+#[derive(Clone, Copy, Debug)]
+struct Facts {
+    code: RDKafkaErrorCode,
+    is_fatal: bool,
+    is_retriable: bool,
+    requires_abort: bool,
+}
+
+fn of_transaction(call: Call, facts: Facts) -> Remedy {
+    if FENCED.contains(&facts.code) {
+        return Remedy::Fenced;
+    }
+    if facts.is_retriable {
+        return Remedy::Retry;
+    }
+    match call {
+        // An abort that is asked for may follow a commit that took effect.
+        Call::Commit | Call::Abort => Remedy::Unknown,
+        Call::Init | Call::Send | Call::Offsets if HOPELESS.contains(&facts.code) => Remedy::Fatal,
+        Call::Offsets if LEFT_BEHIND.contains(&facts.code) => Remedy::Abort,
+        Call::Send | Call::Offsets if facts.requires_abort => Remedy::Abort,
+        Call::Init | Call::Send | Call::Offsets if facts.is_fatal => Remedy::Unknown,
+        Call::Init | Call::Send | Call::Offsets => Remedy::Fatal,
+    }
+}
+
+/// A record that could not be sent or delivered.
+fn of_code(call: Call, code: Option<RDKafkaErrorCode>) -> Remedy {
+    match code {
+        Some(code) if FENCED.contains(&code) => Remedy::Fenced,
+        Some(code) if HOPELESS.contains(&code) => Remedy::Fatal,
+        Some(_) | None if call == Call::Commit => Remedy::Unknown,
+        Some(_) | None => Remedy::Abort,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Facts = Facts {
+        code: RDKafkaErrorCode::Fail,
+        is_fatal: false,
+        is_retriable: false,
+        requires_abort: false,
+    };
+
+    /// The expected remedies are rule 3 of the architecture and librdkafka's own classes.
+    #[test]
+    fn each_row_of_the_table_has_its_remedy() {
+        let code = |code| Facts { code, ..PLAIN };
+        let retriable = Facts {
+            is_retriable: true,
+            ..PLAIN
+        };
+        let abort = Facts {
+            requires_abort: true,
+            ..PLAIN
+        };
+        let fatal = Facts {
+            is_fatal: true,
+            ..PLAIN
+        };
+        for (call, facts, expected) in [
+            (Call::Init, retriable, Remedy::Retry),
+            (Call::Commit, retriable, Remedy::Retry),
+            (Call::Offsets, abort, Remedy::Abort),
+            (Call::Send, abort, Remedy::Abort),
+            (Call::Commit, abort, Remedy::Unknown),
+            (Call::Commit, fatal, Remedy::Unknown),
+            (Call::Commit, PLAIN, Remedy::Unknown),
+            (Call::Abort, fatal, Remedy::Unknown),
+            (Call::Send, fatal, Remedy::Unknown),
+            (Call::Init, PLAIN, Remedy::Fatal),
+            (
+                Call::Offsets,
+                code(RDKafkaErrorCode::IllegalGeneration),
+                Remedy::Abort,
+            ),
+            (
+                Call::Offsets,
+                code(RDKafkaErrorCode::UnknownMemberId),
+                Remedy::Abort,
+            ),
+            (
+                Call::Offsets,
+                code(RDKafkaErrorCode::GroupAuthorizationFailed),
+                Remedy::Fatal,
+            ),
+            (
+                Call::Offsets,
+                code(RDKafkaErrorCode::FencedInstanceId),
+                Remedy::Fenced,
+            ),
+            (Call::Commit, code(RDKafkaErrorCode::Fenced), Remedy::Fenced),
+            (
+                Call::Init,
+                code(RDKafkaErrorCode::TransactionalIdAuthorizationFailed),
+                Remedy::Fatal,
+            ),
+        ] {
+            assert_eq!(of_transaction(call, facts), expected, "{call:?} {facts:?}");
+        }
+    }
+
+    #[test]
+    fn records_that_were_not_delivered_have_their_remedy() {
+        for (call, code, expected) in [
+            (Call::Send, RDKafkaErrorCode::MessageTimedOut, Remedy::Abort),
+            (
+                Call::Send,
+                RDKafkaErrorCode::MessageSizeTooLarge,
+                Remedy::Fatal,
+            ),
+            (
+                Call::Send,
+                RDKafkaErrorCode::InvalidProducerEpoch,
+                Remedy::Fenced,
+            ),
+        ] {
+            let error = KafkaError::MessageProduction(code);
+            assert_eq!(remedy(call, &error), expected, "{call:?} {code:?}");
+        }
+        let flush = KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut);
+        assert_eq!(remedy(Call::Commit, &flush), Remedy::Abort);
+    }
+}

@@ -1,0 +1,381 @@
+//! One worker's view of the cluster: a member of the group, a transactional producer, a reader of
+//! changelogs, and a client that asks for the real ends of partitions.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use rdkafka::Message;
+use rdkafka::Offset;
+use rdkafka::TopicPartitionList;
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaError;
+use rdkafka::error::KafkaResult;
+use rdkafka::types::RDKafkaErrorCode;
+
+use crate::bus::Bus;
+use crate::bus::ChangelogChunk;
+use crate::bus::Committed;
+use crate::bus::Delivery;
+use crate::bus::Error;
+use crate::bus::PartitionFacts;
+use crate::bus::PollLimit;
+use crate::bus::Polled;
+use crate::bus::Progress;
+use crate::bus::Transaction;
+use crate::bus::kafka::client::Connection;
+use crate::bus::kafka::reader::ChangelogReader;
+use crate::bus::kafka::reader::is_passing;
+use crate::bus::kafka::reader::number;
+use crate::bus::kafka::reader::position_in;
+use crate::bus::kafka::rebalance::GroupContext;
+use crate::bus::kafka::rebalance::Happening;
+use crate::bus::kafka::sender::Failure;
+use crate::bus::kafka::sender::Sender;
+use crate::domain::ids::Partition;
+use crate::domain::ids::Position;
+use crate::domain::time::Timestamp;
+
+/// A question to the cluster is asked again later rather than waited for.
+const ASK_WAIT: Duration = Duration::from_millis(500);
+/// A silent partition whose reading has not started yet cannot be placed for a moment.
+const PLACE_WAIT: Duration = Duration::from_secs(1);
+const PLACE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// One worker's view.
+pub struct KafkaWorker {
+    connection: Arc<Connection>,
+    lineage: String,
+    index: usize,
+    consumer: BaseConsumer<GroupContext>,
+    watcher: BaseConsumer,
+    reader: ChangelogReader,
+    sender: Option<Sender>,
+    assigned: BTreeSet<Partition>,
+    /// Told to the worker, to be given up at the next poll.
+    leaving: Vec<Partition>,
+    is_restarted: bool,
+    /// Ends of changelogs as of the last [`Bus::facts`].
+    changelog_ends: BTreeMap<Partition, u64>,
+}
+
+impl std::fmt::Debug for KafkaWorker {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("KafkaWorker")
+            .field("index", &self.index)
+            .field("assigned", &self.assigned)
+            .finish_non_exhaustive()
+    }
+}
+
+impl KafkaWorker {
+    pub(super) fn new(
+        connection: Arc<Connection>,
+        lineage: String,
+        index: usize,
+    ) -> Result<Self, Error> {
+        let failed = |error: KafkaError| connection.unusable(format!("no client: {error}"));
+        let member = connection.member(index);
+        let consumer = BaseConsumer::from_config_and_context(&member, GroupContext::default())
+            .map_err(failed)?;
+        consumer
+            .subscribe(&[&connection.topics.events])
+            .map_err(failed)?;
+        Ok(Self {
+            watcher: connection.watcher().create().map_err(failed)?,
+            reader: ChangelogReader::new(&connection).map_err(failed)?,
+            consumer,
+            connection,
+            lineage,
+            index,
+            sender: None,
+            assigned: BTreeSet::new(),
+            leaving: Vec::new(),
+            is_restarted: false,
+            changelog_ends: BTreeMap::new(),
+        })
+    }
+
+    fn happened(&mut self, happening: Happening) -> Result<Polled, Error> {
+        match happening {
+            Happening::Assigned(partitions) => {
+                self.assigned.extend(&partitions);
+                Ok(Polled::Assigned(partitions))
+            }
+            Happening::Revoked(partitions) => {
+                self.leaving.clone_from(&partitions);
+                Ok(Polled::Revoked(partitions))
+            }
+            Happening::Lost(partitions) => {
+                self.leaving.clone_from(&partitions);
+                Ok(Polled::Lost(partitions))
+            }
+            Happening::Failed(error) => Err(self
+                .connection
+                .unusable(format!("the assignment failed: {error}"))),
+        }
+    }
+
+    /// What the worker was told to hand over at the last poll is handed over now.
+    fn hand_over(&mut self) -> Result<(), Error> {
+        if self.leaving.is_empty() {
+            return Ok(());
+        }
+        for partition in &self.leaving {
+            self.assigned.remove(partition);
+        }
+        let leaving = std::mem::take(&mut self.leaving);
+        let list = self.list(&leaving);
+        self.consumer
+            .incremental_unassign(&list)
+            .map_err(|error| self.failed("cannot hand partitions over", &error))
+    }
+
+    fn read(&mut self, limit: PollLimit) -> Result<Vec<Delivery>, Error> {
+        let started = Instant::now();
+        let mut deliveries = Vec::new();
+        let mut bytes = 0;
+        while deliveries.len() < limit.records && bytes < limit.bytes {
+            let wait = if deliveries.is_empty() {
+                limit.timeout.saturating_sub(started.elapsed())
+            } else {
+                Duration::ZERO
+            };
+            match self.consumer.poll(wait) {
+                Some(Ok(message)) => {
+                    let delivery = delivery(&message);
+                    bytes += delivery.payload.len();
+                    deliveries.push(delivery);
+                }
+                Some(Err(error)) if is_passing(&error) => {}
+                Some(Err(error)) => return Err(self.consumption_failed(&error)),
+                // Also after a callback, which is told at the next poll.
+                None => break,
+            }
+        }
+        Ok(deliveries)
+    }
+
+    fn consumption_failed(&self, error: &KafkaError) -> Error {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::FencedInstanceId) => Error::Fenced,
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                let topic = &self.connection.topics.events;
+                self.connection.unusable(format!(
+                    "{topic} no longer holds the events the state goes on with: it was shortened \
+                     or made anew"
+                ))
+            }
+            Some(_) | None => self.failed("cannot read the input", error),
+        }
+    }
+
+    fn failed(&self, what: &str, error: &KafkaError) -> Error {
+        self.connection.unusable(format!("{what}: {error}"))
+    }
+
+    fn list(&self, partitions: &[Partition]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            list.add_partition(&self.connection.topics.events, number(*partition));
+        }
+        list
+    }
+
+    /// The sender, made anew if the last one was destroyed.
+    fn sender(&mut self) -> Result<&Sender, Error> {
+        let sender = match self.sender.take() {
+            Some(sender) => sender,
+            None => Sender::start(&self.connection, self.index)?,
+        };
+        Ok(self.sender.insert(sender))
+    }
+
+    /// First offset and end of a partition, open transactions included; `None` if nobody answered.
+    fn watermarks(&self, topic: &str, partition: Partition) -> Result<Option<(u64, u64)>, Error> {
+        match self
+            .watcher
+            .fetch_watermarks(topic, number(partition), ASK_WAIT)
+        {
+            Ok((low, high)) => Ok(Some((
+                u64::try_from(low).unwrap_or(0),
+                u64::try_from(high).unwrap_or(0),
+            ))),
+            Err(error) if is_passing(&error) => Ok(None),
+            Err(error) => Err(self.failed(&format!("cannot ask for the ends of {topic}"), &error)),
+        }
+    }
+
+    /// The group's offset, once no transaction that may move it is open.
+    fn group_offset(&self, partition: Partition) -> Result<Option<Option<u64>>, Error> {
+        let list = self.list(&[partition]);
+        match self.consumer.committed_offsets(list, ASK_WAIT) {
+            Ok(offsets) => {
+                let topic = &self.connection.topics.events;
+                Ok(Some(position_in(&offsets, topic, partition)))
+            }
+            Err(error) if is_passing(&error) => Ok(None),
+            Err(error) => Err(self.failed("cannot ask for the group's offsets", &error)),
+        }
+    }
+
+    fn place(&self, partition: Partition, offset: u64) -> KafkaResult<()> {
+        let topic = &self.connection.topics.events;
+        let offset = Offset::Offset(i64::try_from(offset).unwrap_or(i64::MAX));
+        let deadline = Instant::now() + PLACE_PATIENCE;
+        loop {
+            let placed = self
+                .consumer
+                .seek(topic, number(partition), offset, PLACE_WAIT);
+            match placed {
+                Ok(()) => return self.consumer.resume(&self.list(&[partition])),
+                Err(error) if Instant::now() >= deadline => return Err(error),
+                Err(_) => std::thread::park_timeout(Duration::from_millis(5)),
+            }
+        }
+    }
+}
+
+fn delivery(message: &impl Message) -> Delivery {
+    let record_time = message.timestamp().to_millis();
+    Delivery {
+        position: Position {
+            partition: Partition(u32::try_from(message.partition()).unwrap_or(0)),
+            offset: u64::try_from(message.offset()).unwrap_or(0),
+        },
+        record_time: record_time.and_then(Timestamp::from_milliseconds),
+        key: message.key().map(<[u8]>::to_vec),
+        payload: message.payload().unwrap_or_default().to_vec(),
+    }
+}
+
+impl Bus for KafkaWorker {
+    fn poll(&mut self, limit: PollLimit) -> Result<Polled, Error> {
+        self.hand_over()?;
+        // Before anything is read: it ends what an earlier holder of the id left open.
+        self.sender()?;
+        if std::mem::take(&mut self.is_restarted) && !self.assigned.is_empty() {
+            return Ok(Polled::Assigned(self.assigned.iter().copied().collect()));
+        }
+        if let Some(happening) = self.consumer.context().next() {
+            return self.happened(happening);
+        }
+        let deliveries = self.read(limit)?;
+        Ok(if deliveries.is_empty() {
+            Polled::Idle
+        } else {
+            Polled::Deliveries(deliveries)
+        })
+    }
+
+    fn resume_at(&mut self, partition: Partition, offset: u64) -> Result<(), Error> {
+        if !self.assigned.contains(&partition) {
+            return Err(self
+                .connection
+                .unusable(format!("partition {partition} is not assigned")));
+        }
+        self.place(partition, offset).map_err(|error| {
+            self.failed(
+                &format!("partition {partition} cannot be read on at offset {offset}"),
+                &error,
+            )
+        })
+    }
+
+    fn pause(&mut self, partition: Partition) {
+        if self.assigned.contains(&partition)
+            && let Err(error) = self.consumer.pause(&self.list(&[partition]))
+        {
+            // What still comes is below or beyond what the worker expects, and is dropped there.
+            tracing::warn!(%error, partition = partition.0, "cannot pause");
+        }
+    }
+
+    fn commit(&mut self, transaction: Transaction) -> Result<Vec<Committed>, Error> {
+        if transaction.partitions.is_empty() {
+            let problem = "a transaction without offsets would not be fenced";
+            return Err(self.connection.unusable(problem));
+        }
+        let Some(group) = self.consumer.group_metadata() else {
+            return Err(self.connection.unusable("the consumer has no group"));
+        };
+        match self.sender()?.commit(&transaction, &group) {
+            Ok(committed) => Ok(committed),
+            Err(Failure::Aborted) => Err(Error::Aborted),
+            Err(Failure::Unknown) => {
+                self.sender = None;
+                Err(Error::UnknownOutcome)
+            }
+            Err(Failure::Broken(error)) => {
+                self.sender = None;
+                Err(error)
+            }
+        }
+    }
+
+    fn facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, Error> {
+        // The group's offset first: what it covers is below the end that is asked for after it.
+        let Some(group_offset) = self.group_offset(partition)? else {
+            return Ok(None);
+        };
+        let topics = &self.connection.topics;
+        let Some((changelog_start, changelog_end)) = self.watermarks(&topics.state, partition)?
+        else {
+            return Ok(None);
+        };
+        let Some((input_start, input_end)) = self.watermarks(&topics.events, partition)? else {
+            return Ok(None);
+        };
+        self.changelog_ends.insert(partition, changelog_end);
+        Ok(Some(PartitionFacts {
+            lineage: self.lineage.clone(),
+            changelog_start,
+            changelog_end,
+            group_offset,
+            input_start,
+            input_end,
+        }))
+    }
+
+    fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
+        let Some((_, input_end)) = self.watermarks(&self.connection.topics.events, partition)?
+        else {
+            return Ok(None);
+        };
+        let positions = self.consumer.position();
+        let positions = positions.map_err(|error| self.failed("no positions", &error))?;
+        let position = position_in(&positions, &self.connection.topics.events, partition);
+        Ok(Some(Progress {
+            position,
+            input_end,
+        }))
+    }
+
+    fn read_changelog(
+        &mut self,
+        partition: Partition,
+        from: u64,
+        records: usize,
+    ) -> Result<ChangelogChunk, Error> {
+        let end = self.changelog_ends.get(&partition).copied().unwrap_or(0);
+        let place = (partition, from);
+        self.reader.read(&self.connection, place, records, end)
+    }
+
+    fn restart(&mut self) {
+        self.is_restarted = true;
+    }
+}
+
+impl Drop for KafkaWorker {
+    fn drop(&mut self) {
+        // Closing the member waits for the partitions to be given up.
+        self.consumer.context().close();
+        self.sender = None;
+    }
+}

@@ -1,0 +1,76 @@
+//! `segstream topics`: verifies or makes what the service needs on Kafka.
+
+use std::io::Write;
+
+use crate::bus::kafka::Plan;
+use crate::bus::kafka::create_topics;
+use crate::bus::kafka::topic_problems;
+use crate::cli::common::SettingsArgs;
+use crate::cli::compose::connection;
+use crate::cli::exit::CallError;
+use crate::cli::exit::WrongTopics;
+use crate::config::settings::BusKind;
+
+/// Verifies or makes the topics.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  segstream topics create --set kafka.brokers=localhost:9092")]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Tell everything that is wrong with the topics.
+    Check,
+    /// Make those that are missing.
+    Create,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the cluster does not answer, or the topics are not as the service needs them.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let settings = args.settings.load()?;
+    args.settings.init_logging(&settings)?;
+    if settings.bus != BusKind::Kafka {
+        let problem = "the embedded bus has no topics: set kafka.brokers".to_owned();
+        return Err(CallError(problem).into());
+    }
+    let connection = connection(&settings, "topics");
+    let mut created = Vec::new();
+    if matches!(args.command, Command::Create) {
+        let plan = Plan {
+            partitions: settings.topics.partitions,
+            replication_factor: settings.topics.replication_factor,
+        };
+        created = create_topics(&connection, plan)?;
+        if (1..3).contains(&plan.replication_factor) {
+            tracing::warn!("topics.replication_factor is below 3: a lost broker may lose data");
+        }
+    }
+    let problems = topic_problems(&connection)?;
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        let answer = serde_json::json!({"created": created, "problems": problems});
+        writeln!(out, "{answer}")?;
+    } else {
+        for name in &created {
+            writeln!(out, "created {name}")?;
+        }
+        if problems.is_empty() {
+            writeln!(out, "the topics are as the service needs them")?;
+        }
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(WrongTopics(problems).into())
+    }
+}
