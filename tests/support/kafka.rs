@@ -1,6 +1,5 @@
 //! Real Apache Kafka for tests: `SEGSTREAM_TEST_BROKERS` where set, else one node from the published
 //! jars, started for the test binary and gone with it.
-#![allow(dead_code, reason = "each suite uses a part of it")]
 
 use std::fs::File;
 use std::io::BufRead;
@@ -101,10 +100,13 @@ impl Node {
             .unwrap();
         let node = Self {
             brokers: format!("127.0.0.1:{port}"),
-            process_id: line.trim().parse().ok()?,
+            process_id: line.trim().parse().unwrap_or(0),
             wrapper,
             held,
         };
+        if node.process_id == 0 {
+            return None;
+        }
         let deadline = Instant::now() + START_PATIENCE;
         while Instant::now() < deadline {
             let is_listening = TcpStream::connect(("127.0.0.1", port)).is_ok();

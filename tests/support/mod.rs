@@ -1,6 +1,9 @@
 //! What several suites share: an engine over directories of a test, an input, and its fold.
 #![allow(dead_code, unreachable_pub, reason = "each suite uses a part of it")]
 
+pub mod cdnow;
+pub mod kafka;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+use std::time::Instant;
 
 use rdkafka::admin::AdminClient;
 use rdkafka::admin::AdminOptions;
@@ -24,6 +25,9 @@ const DEAD_LETTER_HEADERS_BYTES: u64 = 64 * 1024;
 const TOMBSTONES_MS: u64 = 24 * 3600 * 1000;
 /// Changes and dead letters are kept for thirty days.
 const OUTPUT_RETENTION_MS: &str = "2592000000";
+
+/// Between two looks whether new topics show.
+const SHOW_LOOK: Duration = Duration::from_millis(50);
 
 /// Numbers for topics that are made.
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +125,9 @@ pub fn topic_problems(connection: &Connection) -> Result<Vec<String>, Error> {
 type Settings = BTreeMap<String, BTreeMap<String, String>>;
 
 fn settings(connection: &Connection, topics: &[&str]) -> Result<Settings, Error> {
+    if topics.is_empty() {
+        return Ok(Settings::new());
+    }
     let specifiers: Vec<ResourceSpecifier<'_>> = topics
         .iter()
         .map(|name| ResourceSpecifier::Topic(name))
@@ -253,6 +260,14 @@ pub fn create_topics(connection: &Connection, plan: Plan) -> Result<Vec<String>,
                 return Err(connection.unusable(format!("cannot create {name}: {code}")));
             }
         }
+    }
+    // Brokers learn of new topics a moment later.
+    let deadline = Instant::now() + START_WAIT;
+    while look(connection, &watcher, START_WAIT)?.len() < wanted.len() {
+        if Instant::now() >= deadline {
+            return Err(connection.unusable("the new topics do not show"));
+        }
+        std::thread::park_timeout(SHOW_LOOK);
     }
     Ok(created)
 }

@@ -148,6 +148,7 @@ impl Sender {
         self.producer
             .begin_transaction()
             .map_err(|error| self.failed(Call::Send, &error))?;
+        tracing::trace!("transaction begun");
         let deadline = Instant::now() + self.connection.transaction_timeout;
         self.send_all(transaction, deadline)
             .and_then(|()| self.drain(deadline))

@@ -1,0 +1,725 @@
+//! The program on real Apache Kafka: killed, restarted, joined, stalled and misconfigured.
+//!
+//! The short form runs by default; `SEGSTREAM_TEST_LONG=1` runs the full counts. Where there is no
+//! Kafka the tests show as ignored with the reason, unless `SEGSTREAM_REQUIRE_KAFKA` is 1.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::wildcard_enum_match_arm,
+    missing_docs,
+    reason = "a test may panic, and says what it saw"
+)]
+
+mod support;
+
+use std::io::BufRead;
+use std::io::BufReader;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Output;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::mpsc;
+use std::time::Duration;
+use std::time::Instant;
+
+use libtest_mimic::Arguments;
+use libtest_mimic::Failed;
+use libtest_mimic::Trial;
+use support::Chance;
+use support::cdnow::assert_oracle;
+use support::cdnow::assert_sequences;
+use support::cdnow::comparable_changes;
+use support::kafka;
+use tempfile::TempDir;
+
+const PATIENCE: Duration = Duration::from_secs(120);
+const PURCHASES: u64 = 69_659;
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let tests: [(&str, fn()); 5] = [
+        (
+            "killed_at_any_moment_the_result_is_that_of_a_run_without_kills",
+            killed_at_any_moment,
+        ),
+        (
+            "an_instance_that_joins_dies_returns_and_leaves_changes_nothing",
+            joins_dies_returns_and_leaves,
+        ),
+        (
+            "an_instance_that_was_stopped_past_its_session_writes_nothing",
+            stopped_past_its_session,
+        ),
+        (
+            "wrong_surroundings_end_with_one_sentence_that_says_what_to_do",
+            wrong_surroundings,
+        ),
+        (
+            "record_times_and_tails_that_mislead_a_clock_do_not",
+            misleading_tails,
+        ),
+    ];
+    let reason = kafka::why_not();
+    let is_required = std::env::var("SEGSTREAM_REQUIRE_KAFKA").is_ok_and(|value| value == "1");
+    if let Some(reason) = &reason {
+        eprintln!("no Kafka: {reason}");
+    }
+    let is_ignored = reason.is_some() && !is_required;
+    let trials = tests.map(|(name, test)| {
+        let run = move || -> Result<(), Failed> {
+            test();
+            Ok(())
+        };
+        Trial::test(name, run).with_ignored_flag(is_ignored)
+    });
+    libtest_mimic::run(&arguments, trials.into()).exit();
+}
+
+fn is_long() -> bool {
+    std::env::var("SEGSTREAM_TEST_LONG").is_ok_and(|value| value == "1")
+}
+
+/// A set of topics and a group of its own on the shared cluster.
+struct Deployment {
+    name: String,
+    root: TempDir,
+}
+
+impl Deployment {
+    fn new(name: &str) -> Self {
+        let deployment = Self {
+            name: format!("{name}-{}", std::process::id()),
+            root: tempfile::tempdir().unwrap(),
+        };
+        let created = deployment.output("setup", &["topics", "create"]);
+        assert!(created.status.success(), "{created:?}");
+        deployment
+    }
+
+    fn topic(&self, kind: &str) -> String {
+        format!("{}.{kind}", self.name)
+    }
+
+    fn store(&self, instance: &str) -> PathBuf {
+        self.root.path().join(instance)
+    }
+
+    fn command(&self, instance: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_segstream"));
+        command.args(arguments).stdin(Stdio::null());
+        let store = self.store(instance);
+        for setting in [
+            format!("kafka.brokers={}", kafka::brokers()),
+            format!("kafka.group_id={}", self.name),
+            "kafka.session_timeout=6s".to_owned(),
+            "kafka.transaction_timeout=5s".to_owned(),
+            format!("topics.events={}", self.topic("events")),
+            format!("topics.changes={}", self.topic("changes")),
+            format!("topics.current={}", self.topic("current")),
+            format!("topics.state={}", self.topic("state")),
+            format!("topics.dead_letters={}", self.topic("letters")),
+            format!("store.directory={}", store.display()),
+            "http.address=".to_owned(),
+            "time.clock=event".to_owned(),
+            "workers=2".to_owned(),
+        ] {
+            // What a test says itself comes after, and the last of two counts.
+            command.args(["--set", &setting]);
+        }
+        command
+    }
+
+    fn output(&self, instance: &str, arguments: &[&str]) -> Output {
+        self.command(instance, arguments).output().unwrap()
+    }
+
+    fn text(&self, instance: &str, arguments: &[&str]) -> String {
+        let output = self.output(instance, arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn start(&self, instance: &str, extra: &[&str]) -> Running {
+        let mut command = self.command(instance, &["run"]);
+        for setting in extra {
+            command.args(["--set", setting]);
+        }
+        Running::start(command)
+    }
+
+    fn run_to_end(&self, instance: &str, extra: &[&str]) {
+        let mut command = self.command(instance, &["run", "--until-caught-up"]);
+        for setting in extra {
+            command.args(["--set", setting]);
+        }
+        let output = command.output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{errors}");
+    }
+
+    /// Sends the purchases of CDNOW and tells how many were sent so far.
+    fn replay(&self, file: &Path, rate: &str) -> Running {
+        let target = format!("kafka://{}", self.topic("events"));
+        let input = file.to_str().unwrap();
+        let arguments = [
+            "replay", "--input", input, "--format", "cdnow", "--to", &target, "--rate", rate,
+        ];
+        Running::start(self.command("producer", &arguments))
+    }
+
+    fn export(&self, instances: &[&str]) -> String {
+        let mut command = self.command(instances[0], &["state", "export"]);
+        for instance in instances {
+            command.arg("--dir").arg(self.store(instance));
+        }
+        let output = command.output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn changelog(&self) -> String {
+        self.text("export", &["state", "export", "--changelog"])
+    }
+
+    /// The changes as Kafka's own console consumer shows them, numbered without gap or repeat.
+    fn changes(&self) -> Vec<serde_json::Value> {
+        let seen = kafka::console_consume(kafka::brokers(), &self.topic("changes"));
+        let changes = comparable_changes(seen.iter().map(|(_, value)| value.as_str()));
+        assert_sequences(&changes);
+        changes
+    }
+
+    /// The same input on the embedded bus.
+    fn embedded(&self, file: &Path) -> (String, Vec<serde_json::Value>) {
+        let root = self.root.path().join("embedded");
+        let embedded = |arguments: &[&str]| {
+            let output = Command::new(env!("CARGO_BIN_EXE_segstream"))
+                .args(arguments)
+                .args(["--set", &format!("store.directory={}", root.display())])
+                .args(["--set", &format!("topics.events={}", self.topic("events"))])
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "{arguments:?}");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let input = file.to_str().unwrap();
+        embedded(&["replay", "--input", input, "--format", "cdnow"]);
+        let changes = embedded(&["state", "changes"]);
+        (
+            embedded(&["state", "export"]),
+            comparable_changes(changes.lines()),
+        )
+    }
+}
+
+/// A process whose messages are read as they come.
+struct Running {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Running {
+    fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let messages = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (sender, lines) = mpsc::channel();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let keep = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            for line in messages.map_while(Result::ok) {
+                keep.lock().unwrap().push(line.clone());
+                sender.send(line).ok();
+            }
+        });
+        Self { child, lines, seen }
+    }
+
+    /// Waits for a message that contains a text.
+    fn wait_for(&self, text: &str) {
+        self.wait_until(text, |line| line.contains(text));
+    }
+
+    fn wait_until(&self, what: &str, is_it: impl Fn(&str) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) if is_it(&line) => return,
+                Ok(_) => {}
+                Err(error) => panic!("{error}: no {what} in {:#?}", self.seen.lock().unwrap()),
+            }
+        }
+    }
+
+    /// Waits until a replay has told that it sent so many events.
+    fn wait_sent(&self, moment: u64) {
+        self.wait_until("progress", |line| {
+            let sent = line
+                .strip_prefix("replayed ")
+                .and_then(|rest| rest.split(' ').next())
+                .and_then(|sent| sent.parse::<u64>().ok());
+            sent.is_some_and(|sent| sent >= moment)
+        });
+    }
+
+    fn signal(&self, signal: &str) {
+        kafka::send_signal(self.child.id(), signal);
+    }
+
+    /// Kills it; `true` if a transaction was open.
+    fn kill(mut self) -> bool {
+        assert!(self.child.try_wait().unwrap().is_none(), "it still ran");
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        // The reader ends with the pipe.
+        while self.lines.recv_timeout(PATIENCE).is_ok() {}
+        let seen = self.seen.lock().unwrap();
+        let latest = seen.iter().rev().find(|line| line.contains("transaction"));
+        latest.is_some_and(|line| line.contains("transaction begun"))
+    }
+
+    fn code(mut self) -> Option<i32> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "it does not end");
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn cdnow() -> Option<PathBuf> {
+    support::data_file("cdnow_master.txt")
+}
+
+fn seed() -> u64 {
+    let given = std::env::var("SEGSTREAM_TEST_SEED").ok();
+    let seed = given.and_then(|text| text.parse().ok()).unwrap_or(11);
+    println!("replay: SEGSTREAM_TEST_SEED={seed} cargo test --test kafka");
+    seed
+}
+
+fn killed_at_any_moment() {
+    let Some(file) = cdnow() else { return };
+    let rarely = [
+        "store.flush_interval=1d",
+        "store.flush_records=100000000",
+        "store.flush_bytes=100GiB",
+    ];
+    let always = ["store.flush_records=0"];
+    let variants: [(&str, &[&str], bool); 4] = [
+        ("plain", &[], false),
+        ("deleted", &[], true),
+        ("rarely", &rarely, false),
+        ("always", &always, false),
+    ];
+    for (name, settings, is_deleted) in variants {
+        let is_first = name == "plain";
+        // A replay of 69,659 purchases lasts 35 s at 2,000 a second.
+        let (kills, rate) = match (is_long(), is_first) {
+            (true, _) => (20, "2000"),
+            (false, true) => (8, "6000"),
+            (false, false) => (3, "12000"),
+        };
+        let open = killed(&file, name, settings, is_deleted, (kills, rate));
+        println!("{name}: {kills} kills, {open} of them with an open transaction");
+        if is_long() && is_first {
+            assert!(open >= 5, "kills with an open transaction");
+        }
+    }
+}
+
+fn killed(
+    file: &Path,
+    name: &str,
+    settings: &[&str],
+    is_deleted: bool,
+    (kills, rate): (u64, &str),
+) -> u64 {
+    let deployment = Deployment::new(&format!("killed-{name}"));
+    let (expected, expected_changes) = deployment.embedded(file);
+    assert_oracle(&expected, file);
+    let mut chance = Chance(seed());
+    let mut moments: Vec<u64> = (0..kills)
+        .map(|_| PURCHASES / 10 + chance.below(PURCHASES * 8 / 10))
+        .collect();
+    moments.sort_unstable();
+    // Short transactions, so that kills meet open ones; the trace tells which.
+    let traced = [
+        settings,
+        &[
+            "commit.interval=5ms",
+            "log.filter=segstream::telemetry=trace,segstream::bus=trace",
+        ],
+    ]
+    .concat();
+    let replay = deployment.replay(file, rate);
+    let mut running = deployment.start("a", &traced);
+    let mut open = 0;
+    for moment in moments {
+        replay.wait_sent(moment);
+        running.wait_for("transaction committed");
+        // Anywhere within a transaction.
+        std::thread::park_timeout(Duration::from_micros(chance.below(20_000)));
+        open += u64::from(running.kill());
+        if is_deleted {
+            std::fs::remove_dir_all(deployment.store("a")).unwrap();
+        }
+        running = deployment.start("a", &traced);
+    }
+    assert_eq!(replay.code(), Some(0));
+    running.wait_for("partitions assigned");
+    running.signal("TERM");
+    assert_eq!(running.code(), Some(0), "a stop after the kills");
+    deployment.run_to_end("a", settings);
+    let stores = deployment.export(&["a"]);
+    assert!(
+        stores == expected,
+        "{name}: the stores equal the run without kills"
+    );
+    assert!(
+        deployment.changelog() == expected,
+        "{name}: so does the changelog"
+    );
+    assert_eq!(deployment.changes(), expected_changes, "{name}: changes");
+    // The same again: every delivery is a duplicate.
+    assert_eq!(deployment.replay(file, "1000000").code(), Some(0));
+    deployment.run_to_end("a", settings);
+    assert!(
+        deployment.export(&["a"]) == expected,
+        "{name}: a second replay"
+    );
+    assert_eq!(deployment.changes(), expected_changes, "{name}: again");
+    open
+}
+
+/// Partitions that a running instance marks as owned.
+fn owned(store: &Path) -> usize {
+    let Ok(entries) = std::fs::read_dir(store) else {
+        return 0;
+    };
+    entries
+        .filter(|entry| {
+            let path = entry.as_ref().unwrap().path();
+            path.extension()
+                .is_some_and(|extension| extension == "owned")
+        })
+        .count()
+}
+
+fn wait_owned(store: &Path, at_least: usize, for_long: Duration) {
+    let deadline = Instant::now() + PATIENCE;
+    let mut since = Instant::now();
+    while owned(store) < at_least || since.elapsed() < for_long {
+        if owned(store) < at_least {
+            since = Instant::now();
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{} owns {} partitions",
+            store.display(),
+            owned(store)
+        );
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+}
+
+fn joins_dies_returns_and_leaves() {
+    let Some(file) = cdnow() else { return };
+    let deployment = Deployment::new("joins");
+    let (expected, expected_changes) = deployment.embedded(&file);
+    let while_owned = Duration::from_secs(5);
+    let replay = deployment.replay(&file, "2000");
+    let first = deployment.start("a", &[]);
+    wait_owned(&deployment.store("a"), 12, Duration::ZERO);
+    let second = deployment.start("b", &[]);
+    wait_owned(&deployment.store("b"), 3, while_owned);
+    second.kill();
+    let second = deployment.start("b", &[]);
+    wait_owned(&deployment.store("b"), 3, while_owned);
+    second.signal("TERM");
+    assert_eq!(second.code(), Some(0));
+    // Silent past its session: everything comes back to the first.
+    wait_owned(&deployment.store("a"), 12, Duration::ZERO);
+    assert_eq!(replay.code(), Some(0));
+    first.signal("TERM");
+    assert_eq!(first.code(), Some(0));
+    deployment.run_to_end("a", &[]);
+    assert!(deployment.export(&["a"]) == expected, "the stores");
+    assert!(deployment.changelog() == expected, "the changelog");
+    assert_eq!(deployment.changes(), expected_changes);
+}
+
+fn stopped_past_its_session() {
+    let Some(file) = cdnow() else { return };
+    for has_purchases in [true, false] {
+        let deployment = Deployment::new(&format!("zombie-{has_purchases}"));
+        let (expected, expected_changes) = deployment.embedded(&file);
+        // Without purchases its clock alone makes transactions.
+        let ticking = ["time.clock=wall", "time.checkpoint_interval=100ms"];
+        let zombie = deployment.start("a", if has_purchases { &[] } else { &ticking });
+        wait_owned(&deployment.store("a"), 12, Duration::ZERO);
+        let replay = has_purchases.then(|| {
+            let replay = deployment.replay(&file, "6000");
+            replay.wait_sent(20_000);
+            replay
+        });
+        zombie.signal("STOP");
+        let successor = deployment.start("b", &[]);
+        wait_owned(&deployment.store("b"), 12, Duration::ZERO);
+        let replay = replay.unwrap_or_else(|| deployment.replay(&file, "1000000"));
+        assert_eq!(replay.code(), Some(0));
+        zombie.signal("CONT");
+        // It finds out by itself: it ends as fenced, or joins again with what is left to own.
+        zombie.wait_until("what the zombie does", |line| {
+            line.contains("partitions revoked") || line.contains("taken over")
+        });
+        successor.signal("TERM");
+        assert_eq!(successor.code(), Some(0));
+        drop(zombie);
+        deployment.run_to_end("b", &[]);
+        assert!(
+            deployment.changelog() == expected,
+            "{has_purchases}: the changelog"
+        );
+        assert_eq!(deployment.changes(), expected_changes, "{has_purchases}");
+        assert!(
+            deployment.export(&["b"]) == expected,
+            "{has_purchases}: the successor's stores"
+        );
+    }
+}
+
+fn topic_tool(arguments: &[&str]) {
+    let brokers = kafka::brokers();
+    let all = [&["--bootstrap-server", brokers], arguments].concat();
+    let output = kafka::tool("org.apache.kafka.tools.TopicCommand", &all);
+    assert!(output.status.success(), "{output:?}");
+}
+
+fn ends_with(command: &mut Command, sentence: &str) {
+    let running = Running::start({
+        let mut again = Command::new(command.get_program());
+        again.args(command.get_args());
+        again
+    });
+    let seen = Arc::clone(&running.seen);
+    let code = running.code();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !seen.lock().unwrap().join("\n").contains(sentence) && Instant::now() < deadline {
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    let messages = seen.lock().unwrap().join("\n");
+    assert!(messages.contains(sentence), "{sentence:?} in {messages}");
+    assert_eq!(code, Some(4), "{messages}");
+}
+
+fn wrong_surroundings() {
+    let deployment = Deployment::new("wrong");
+    let run = || deployment.command("a", &["run"]);
+    ends_with(
+        run().args(["--set", "kafka.brokers=127.0.0.1:1"]),
+        "nobody answers",
+    );
+    ends_with(
+        run().args(["--set", "topics.events=not-there"]),
+        "topic not-there is missing: run `segstream topics create`",
+    );
+    ends_with(
+        run().args([
+            "--set",
+            &format!("topics.state={}", deployment.topic("changes")),
+        ]),
+        "set it to compact",
+    );
+    let odd = deployment.topic("odd");
+    topic_tool(&[
+        "--create",
+        "--topic",
+        &odd,
+        "--partitions",
+        "5",
+        "--config",
+        "cleanup.policy=compact",
+        "--config",
+        "delete.retention.ms=86400000",
+    ]);
+    ends_with(
+        run().args(["--set", &format!("topics.state={odd}")]),
+        "has 12 partitions",
+    );
+    let small = deployment.topic("small");
+    topic_tool(&[
+        "--create",
+        "--topic",
+        &small,
+        "--partitions",
+        "1",
+        "--config",
+        "max.message.bytes=1000",
+    ]);
+    ends_with(
+        run().args(["--set", &format!("topics.dead_letters={small}")]),
+        "a dead letter of",
+    );
+    // Something is committed, then the state is gone.
+    let event = deployment.root.path().join("event.jsonl");
+    std::fs::write(
+        &event,
+        r#"{"event_id":"e","type":"order.completed","occurred_at":"2026-01-01T00:00:00Z","customer_id":"c","order_id":"o","currency":"USD","revenue":"1"}"#,
+    )
+    .unwrap();
+    let target = format!("kafka://{}", deployment.topic("events"));
+    let input = event.to_str().unwrap();
+    deployment.text(
+        "producer",
+        &[
+            "replay", "--input", input, "--format", "jsonl", "--to", &target,
+        ],
+    );
+    deployment.run_to_end("a", &[]);
+    let fresh = deployment.topic("fresh");
+    topic_tool(&[
+        "--create",
+        "--topic",
+        &fresh,
+        "--partitions",
+        "12",
+        "--config",
+        "cleanup.policy=compact",
+    ]);
+    ends_with(
+        run().args(["--set", &format!("topics.state={fresh}")]),
+        "its changelog has no checkpoint",
+    );
+    // The input is made anew, shorter than what was read.
+    let events = deployment.topic("events");
+    topic_tool(&["--delete", "--topic", &events]);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let arguments = [
+            "--bootstrap-server",
+            kafka::brokers(),
+            "--create",
+            "--topic",
+            &events,
+            "--partitions",
+            "12",
+        ];
+        let created = kafka::tool("org.apache.kafka.tools.TopicCommand", &arguments);
+        if created.status.success() {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{created:?}");
+    }
+    ends_with(&mut run(), "was shortened or made anew");
+}
+
+/// An event of a customer of its own, at an instant.
+fn purchase(number: u32, occurred_at: &str) -> String {
+    format!(
+        r#"{{"event_id":"e{number}","type":"order.completed","occurred_at":"{occurred_at}","customer_id":"c{number}","order_id":"o{number}","currency":"USD","revenue":"10"}}"#
+    )
+}
+
+fn misleading_tails() {
+    use rdkafka::config::ClientConfig;
+    use rdkafka::producer::BaseProducer;
+    use rdkafka::producer::BaseRecord;
+    use rdkafka::producer::Producer;
+
+    let deployment = Deployment::new("tails");
+    let events = deployment.topic("events");
+    kafka::tool(
+        "kafka.admin.ConfigCommand",
+        &[
+            "--bootstrap-server",
+            kafka::brokers(),
+            "--alter",
+            "--entity-type",
+            "topics",
+            "--entity-name",
+            &events,
+            "--add-config",
+            "message.timestamp.after.max.ms=9223372036854775807",
+        ],
+    );
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", kafka::brokers())
+        .set("transactional.id", deployment.topic("producer"))
+        .create()
+        .unwrap();
+    producer.init_transactions(PATIENCE).unwrap();
+    let send = |number: u32, timestamp: i64| {
+        let key = format!("c{number}");
+        let payload = purchase(number, "2026-01-01T00:00:00Z");
+        let record = BaseRecord::to(&events)
+            .partition(3)
+            .key(&key)
+            .payload(&payload)
+            .timestamp(timestamp);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+    };
+    // Year 2100 and one without a record time among sound ones.
+    let sound = 1_767_225_600_000;
+    producer.begin_transaction().unwrap();
+    send(1, sound);
+    send(2, 4_102_444_800_000);
+    send(3, sound + 1000);
+    send(5, -1);
+    producer.commit_transaction(PATIENCE).unwrap();
+    // The input ends in an aborted transaction.
+    producer.begin_transaction().unwrap();
+    send(4, sound + 2000);
+    producer.flush(PATIENCE).unwrap();
+    producer.abort_transaction(PATIENCE).unwrap();
+    deployment.run_to_end("a", &["time.clock=wall"]);
+    let export = deployment.export(&["a"]);
+    let evaluated: Vec<(String, String)> = export
+        .lines()
+        .map(|line| {
+            let customer: serde_json::Value = serde_json::from_str(line).unwrap();
+            let text = |field: &str| customer[field].as_str().unwrap().to_owned();
+            (text("customer_id"), text("evaluated_at"))
+        })
+        .collect();
+    // The one from the year 2100 and the one without a time count as of the greatest believable record time before it.
+    let expected = [
+        ("c1", "2026-01-01T00:00:00.000Z"),
+        ("c2", "2026-01-01T00:00:00.000Z"),
+        ("c3", "2026-01-01T00:00:01.000Z"),
+        ("c5", "2026-01-01T00:00:01.000Z"),
+    ]
+    .map(|(id, at)| (id.to_owned(), at.to_owned()));
+    assert_eq!(evaluated, expected, "and the aborted purchase is not there");
+    assert!(deployment.changelog() == export);
+}
