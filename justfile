@@ -12,6 +12,11 @@ test:
 test-long:
     SEGSTREAM_TEST_SCHEDULES=10000 cargo test --release --test crash_schedules
     SEGSTREAM_TEST_SEED=$(date +%j) cargo test --release --test cdnow
+    SEGSTREAM_TEST_LONG=1 SEGSTREAM_TEST_SEED=$(date +%j) cargo test --test kafka
+
+# One Kafka node on 127.0.0.1:9092 until ctrl-c, for trying things by hand.
+kafka:
+    tests/kafka/by-hand
 
 fmt:
     cargo fmt

@@ -128,6 +128,8 @@ pub struct PartitionFacts {
     pub changelog_start: u64,
     /// End of the changelog.
     pub changelog_end: u64,
+    /// How long tombstones stay in the changelog; `None`: for ever.
+    pub tombstones_kept: Option<Duration>,
     /// The group's committed input offset, a hint.
     pub group_offset: Option<u64>,
     /// First input offset that is still there.

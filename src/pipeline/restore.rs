@@ -51,6 +51,11 @@ impl Restore {
             lineage: facts.lineage.clone(),
             changelog_start: facts.changelog_start,
             changelog_end: facts.changelog_end,
+            // Half of what the log promises, so that a restore has the other half to end in.
+            current_since: facts.tombstones_kept.map(|kept| {
+                let half_ms = i64::try_from(kept.as_millis() / 2).unwrap_or(i64::MAX);
+                shared.wall.now().plus_milliseconds(-half_ms)
+            }),
         };
         let (store, wiped) = shared.partitions.open(partition, &expected)?;
         if let Some(reason) = wiped {
@@ -100,7 +105,9 @@ impl Restore {
             records.push((CustomerId::new(customer_id), Arc::new(record), bytes.len()));
         }
         self.records += u64::try_from(records.len()).unwrap_or(u64::MAX);
-        self.store.apply(records, checkpoint, piece.offset_next)?;
+        let current_at = (piece.remaining == 0).then(|| shared.wall.now());
+        self.store
+            .apply(records, checkpoint, piece.offset_next, current_at)?;
         shared.faults.cross(FaultPoint::Restored)?;
         let is_large = self.store.dirty_records() >= shared.limits.flush_records
             || self.store.dirty_bytes() >= shared.limits.flush_bytes;

@@ -238,20 +238,22 @@ impl<B: Bus> Worker<B> {
         committed: &[Committed],
         mut pending: BTreeMap<Partition, Pending>,
     ) -> Result<(), Error> {
+        let wall = self.shared.wall.now();
         for end in committed {
             let owned = self.running.get_mut(&end.partition);
             let (Some(owned), Some(waiting)) = (owned, pending.remove(&end.partition)) else {
                 continue;
             };
             let checkpoint = Some(waiting.checkpoint.clone());
-            let deltas = owned
-                .store()
-                .apply(waiting.records, checkpoint, end.changelog_next)?;
+            let deltas =
+                owned
+                    .store()
+                    .apply(waiting.records, checkpoint, end.changelog_next, Some(wall))?;
             let has_deliveries = waiting.checkpoint.offset_next != owned.committed_offset();
             owned.committed(waiting.checkpoint);
             if has_deliveries {
-                let wall = self.shared.wall.now().days_since(Timestamp::default()) * 86_400.0;
-                observe::last_event(&self.shared.metrics, end.partition.0, wall);
+                let seconds = wall.days_since(Timestamp::default()) * 86_400.0;
+                observe::last_event(&self.shared.metrics, end.partition.0, seconds);
             }
             for delta in deltas {
                 let metrics = &self.shared.metrics;

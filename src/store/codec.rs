@@ -38,6 +38,8 @@ pub struct StoreCheckpoint {
     pub checkpoint: Option<Checkpoint>,
     /// Where the changelog is read on after a restart.
     pub changelog_next: u64,
+    /// When, by the wall clock, nothing of the changelog was missing last; `None`: never known.
+    pub current_at: Option<Timestamp>,
     /// Identity of the log the store was made from.
     pub lineage: String,
     /// Number of records.

@@ -23,6 +23,7 @@ use quick_cache::sync::Cache;
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::Partition;
 use crate::domain::ids::SegmentId;
+use crate::domain::time::Timestamp;
 use crate::engine::record::CustomerRecord;
 use crate::faults::FaultPoint;
 use crate::faults::Faults;
@@ -250,7 +251,8 @@ impl PartitionStore {
     }
 
     /// Takes over what a transaction committed; `encoded_bytes` is the record's size in the
-    /// changelog. Visible to readers when it returns; on disk after [`Self::flush`].
+    /// changelog. Visible to readers when it returns; on disk after [`Self::flush`]. `current_at` is
+    /// the wall time if nothing of the changelog is missing now.
     ///
     /// # Errors
     /// If sled fails or a record it replaces is damaged.
@@ -259,6 +261,7 @@ impl PartitionStore {
         records: Vec<(CustomerId, Arc<CustomerRecord>, usize)>,
         checkpoint: Option<Checkpoint>,
         changelog_next: u64,
+        current_at: Option<Timestamp>,
     ) -> Result<Vec<SegmentDelta>, Error> {
         let mut deltas: BTreeMap<SegmentId, i64> = BTreeMap::new();
         let mut loaded = Vec::with_capacity(records.len());
@@ -302,6 +305,7 @@ impl PartitionStore {
             memory.position.checkpoint = checkpoint;
         }
         memory.position.changelog_next = changelog_next;
+        memory.position.current_at = memory.position.current_at.max(current_at);
         drop(memory);
         let deltas = deltas.into_iter().filter(|(_, customers)| *customers != 0);
         Ok(deltas
@@ -334,6 +338,12 @@ impl PartitionStore {
     #[must_use]
     pub fn changelog_next(&self) -> u64 {
         self.read().position.changelog_next
+    }
+
+    /// When nothing of the changelog was missing last.
+    #[must_use]
+    pub fn current_at(&self) -> Option<Timestamp> {
+        self.read().position.current_at
     }
 
     /// Identity of the log the store was made from.

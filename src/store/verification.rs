@@ -3,6 +3,7 @@
 use twox_hash::XxHash3_64;
 
 use crate::domain::ids::CustomerId;
+use crate::domain::time::Timestamp;
 use crate::store::codec;
 use crate::store::codec::CodecError;
 use crate::store::codec::StoreCheckpoint;
@@ -19,6 +20,9 @@ pub struct Expected {
     pub changelog_start: u64,
     /// End of the changelog.
     pub changelog_end: u64,
+    /// A store that was current before this instant may have missed tombstones that are gone;
+    /// `None` where the log keeps them for ever.
+    pub current_since: Option<Timestamp>,
 }
 
 /// Why a store was thrown away; also the metric label.
@@ -36,6 +40,8 @@ pub enum WipeReason {
     OffsetOutOfRange,
     /// Records are missing, stale or too many.
     Digest,
+    /// Left behind for so long that what was erased meanwhile cannot be learned any more.
+    TooOld,
 }
 
 impl WipeReason {
@@ -49,6 +55,7 @@ impl WipeReason {
             Self::Lineage => "lineage",
             Self::OffsetOutOfRange => "offset_out_of_range",
             Self::Digest => "digest",
+            Self::TooOld => "too_old",
         }
     }
 }
@@ -94,6 +101,9 @@ pub(super) fn verify(
         let in_log = expected.changelog_start..=expected.changelog_end;
         if !in_log.contains(&stored.changelog_next) {
             return Err(WipeReason::OffsetOutOfRange);
+        }
+        if stored.current_at < expected.current_since {
+            return Err(WipeReason::TooOld);
         }
     }
     if (stored.records, stored.digest) != (found.records, found.digest) {

@@ -1,5 +1,11 @@
 //! What several suites share: an engine over directories of a test, an input, and its fold.
-#![allow(dead_code, unreachable_pub, reason = "each suite uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::string_slice,
+    clippy::print_stderr,
+    reason = "each suite uses a part of it"
+)]
 
 pub mod cdnow;
 pub mod kafka;

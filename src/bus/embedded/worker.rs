@@ -218,6 +218,7 @@ impl Bus for EmbeddedWorker {
             lineage: self.log.0.meta.lineage.clone(),
             changelog_start: 0,
             changelog_end: ends.state,
+            tombstones_kept: None,
             group_offset: ends.group,
             input_start: 0,
             input_end: ends.input,

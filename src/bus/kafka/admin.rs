@@ -149,6 +149,17 @@ fn settings(connection: &Connection, topics: &[&str]) -> Result<Settings, Error>
     Ok(settings)
 }
 
+/// How long tombstones stay in the state changelog.
+pub(super) fn tombstones_kept(connection: &Connection) -> Result<Duration, Error> {
+    let topic = connection.topics.state.as_str();
+    let settings = settings(connection, &[topic])?;
+    let kept_ms = settings
+        .get(topic)
+        .and_then(|settings| settings.get("delete.retention.ms"))
+        .and_then(|text| text.parse().ok());
+    Ok(Duration::from_millis(kept_ms.unwrap_or(TOMBSTONES_MS)))
+}
+
 fn setting_problems(connection: &Connection, settings: &Settings) -> Vec<String> {
     let topics = &connection.topics;
     let mut problems = Vec::new();

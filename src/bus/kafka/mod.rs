@@ -41,7 +41,15 @@ const PIECE_RECORDS: usize = 4096;
 pub struct KafkaLog {
     connection: Arc<Connection>,
     partitions: u32,
+    identity: Identity,
+}
+
+/// What a store made from the changelog depends on.
+#[derive(Clone, Debug)]
+struct Identity {
     lineage: String,
+    /// `delete.retention.ms` of the changelog.
+    tombstones_kept: Duration,
 }
 
 impl KafkaLog {
@@ -67,15 +75,18 @@ impl KafkaLog {
             .copied()
             .ok_or_else(|| connection.unusable(format!("there is no topic {topic}")))?;
         let cluster = client.client().fetch_cluster_id(START_WAIT);
-        let lineage = format!(
-            "{}/{}",
-            cluster.unwrap_or_default(),
-            connection.topics.state
-        );
+        let identity = Identity {
+            lineage: format!(
+                "{}/{}",
+                cluster.unwrap_or_default(),
+                connection.topics.state
+            ),
+            tombstones_kept: admin::tombstones_kept(&connection)?,
+        };
         Ok(Self {
             connection: Arc::new(connection),
             partitions,
-            lineage,
+            identity,
         })
     }
 
@@ -90,7 +101,7 @@ impl KafkaLog {
     /// # Errors
     /// If a client cannot be made.
     pub fn worker(&self, index: usize) -> Result<KafkaWorker, Error> {
-        KafkaWorker::new(Arc::clone(&self.connection), self.lineage.clone(), index)
+        KafkaWorker::new(Arc::clone(&self.connection), self.identity.clone(), index)
     }
 
     /// End of the input of each partition, open transactions included.

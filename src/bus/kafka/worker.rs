@@ -27,6 +27,7 @@ use crate::bus::PollLimit;
 use crate::bus::Polled;
 use crate::bus::Progress;
 use crate::bus::Transaction;
+use crate::bus::kafka::Identity;
 use crate::bus::kafka::client::Connection;
 use crate::bus::kafka::reader::ChangelogReader;
 use crate::bus::kafka::reader::is_passing;
@@ -49,7 +50,7 @@ const PLACE_PATIENCE: Duration = Duration::from_secs(30);
 /// One worker's view.
 pub struct KafkaWorker {
     connection: Arc<Connection>,
-    lineage: String,
+    identity: Identity,
     index: usize,
     consumer: BaseConsumer<GroupContext>,
     watcher: BaseConsumer,
@@ -76,7 +77,7 @@ impl std::fmt::Debug for KafkaWorker {
 impl KafkaWorker {
     pub(super) fn new(
         connection: Arc<Connection>,
-        lineage: String,
+        identity: Identity,
         index: usize,
     ) -> Result<Self, Error> {
         let failed = |error: KafkaError| connection.unusable(format!("no client: {error}"));
@@ -91,7 +92,7 @@ impl KafkaWorker {
             reader: ChangelogReader::new(&connection).map_err(failed)?,
             consumer,
             connection,
-            lineage,
+            identity,
             index,
             sender: None,
             assigned: BTreeSet::new(),
@@ -333,9 +334,10 @@ impl Bus for KafkaWorker {
         };
         self.changelog_ends.insert(partition, changelog_end);
         Ok(Some(PartitionFacts {
-            lineage: self.lineage.clone(),
+            lineage: self.identity.lineage.clone(),
             changelog_start,
             changelog_end,
+            tombstones_kept: Some(self.identity.tombstones_kept),
             group_offset,
             input_start,
             input_end,
