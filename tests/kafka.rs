@@ -388,8 +388,12 @@ fn killed(
     for moment in moments {
         replay.wait_sent(moment);
         running.wait_for("transaction committed");
-        // Anywhere within a transaction.
-        std::thread::park_timeout(Duration::from_micros(chance.below(20_000)));
+        // Half of the kills right after a transaction began, the others anywhere.
+        if chance.below(2) == 0 {
+            running.wait_for("transaction begun");
+        } else {
+            std::thread::park_timeout(Duration::from_micros(chance.below(20_000)));
+        }
         open += u64::from(running.kill());
         if is_deleted {
             std::fs::remove_dir_all(deployment.store("a")).unwrap();
