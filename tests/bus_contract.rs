@@ -1,6 +1,5 @@
-//! What every bus promises a worker: order, atomic commits, a changelog that replays, refusals that
-//! write nothing. The first part holds for any [`Bus`]; the second is about damage to the embedded
-//! log, which is the only copy of what it holds.
+//! The embedded log keeps the contract of every bus, and what it promises besides: it is the only copy
+//! of what it holds, so damage is a refusal, never a silently shorter log.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,45 +20,53 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
-use std::time::Instant;
 
 use segstream::bus::Bus;
-use segstream::bus::Delivery;
 use segstream::bus::Error;
 use segstream::bus::OutputRecord;
-use segstream::bus::PartitionCommit;
-use segstream::bus::PartitionFacts;
 use segstream::bus::PollLimit;
 use segstream::bus::Polled;
-use segstream::bus::StateRecord;
 use segstream::bus::Transaction;
 use segstream::bus::embedded::EmbeddedLog;
 use segstream::bus::embedded::EmbeddedWorker;
 use segstream::bus::embedded::Injected;
 use segstream::bus::embedded::InputRecord;
-use segstream::bus::partitioner::partition_of;
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Position;
-use segstream::domain::time::Timestamp;
 use segstream::faults::Decision;
 use segstream::faults::FaultPoint;
 use segstream::faults::Faults;
 use support::Chance;
+use support::contract::PARTITIONS;
+use support::contract::Seen;
+use support::contract::Subject;
+use support::contract::all;
+use support::contract::contract;
+use support::contract::drain;
+use support::contract::input;
+use support::contract::limit;
+use support::contract::output;
+use support::contract::part;
+use support::contract::reading;
+use support::contract::seen;
+use support::contract::state;
 use tempfile::TempDir;
 
-const PARTITIONS: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A log to hold to the contract, and how a test reaches what a worker cannot.
-struct Subject {
+/// An embedded log in a directory of its own.
+struct Embedded {
     log: EmbeddedLog,
     directory: TempDir,
 }
 
-impl Subject {
+impl Subject for Embedded {
+    type Worker = EmbeddedWorker;
+
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let log = EmbeddedLog::open(&directory.path().join("log"), PARTITIONS, Faults::none());
@@ -69,27 +76,25 @@ impl Subject {
         }
     }
 
-    fn with_inputs(count: u64) -> Self {
-        let subject = Self::new();
-        subject.append((0..count).map(input).collect());
-        subject
+    fn append(&self, records: Vec<InputRecord>) {
+        self.log.append(records, None).unwrap();
     }
 
-    fn append(&self, records: Vec<InputRecord>) -> Vec<Position> {
-        self.log.append(records, None).unwrap()
+    fn worker(&self, index: usize, workers: usize) -> EmbeddedWorker {
+        self.log.worker(index, workers)
     }
 
-    fn worker(&self) -> EmbeddedWorker {
-        self.log.worker(0, 1)
+    fn input_ends(&self) -> Vec<u64> {
+        self.log.input_ends()
     }
 
-    /// A worker that reads everything from the beginning.
-    fn reading(&self) -> EmbeddedWorker {
-        let mut worker = self.worker();
-        for partition in assigned(&mut worker) {
-            worker.resume_at(partition, 0).unwrap();
-        }
-        worker
+    fn changes(&self) -> Vec<OutputRecord> {
+        self.log.changes().map(|entry| entry.unwrap().2).collect()
+    }
+
+    fn dead_letters(&self) -> Vec<OutputRecord> {
+        let letters = self.log.dead_letters();
+        letters.map(|entry| entry.unwrap().2).collect()
     }
 
     fn reopened(self) -> Self {
@@ -101,214 +106,46 @@ impl Subject {
             directory,
         }
     }
+}
 
-    /// All that readers see: inputs, changes, dead letters, replayed state and group offsets.
+impl Embedded {
+    fn with_inputs(count: u64) -> Self {
+        let subject = Self::new();
+        subject.append((0..count).map(input).collect());
+        subject
+    }
+
+    fn inputs(&self) -> Vec<(Position, InputRecord)> {
+        self.log.inputs().map(Result::unwrap).collect()
+    }
+
     fn seen(&self) -> Seen {
-        let mut worker = self.worker();
-        let partitions = (0..PARTITIONS).map(Partition);
-        Seen {
-            inputs: self.log.inputs().map(Result::unwrap).collect(),
-            changes: self.log.changes().map(|entry| entry.unwrap().2).collect(),
-            dead_letters: self
-                .log
-                .dead_letters()
-                .map(|entry| entry.unwrap().2)
-                .collect(),
-            state: partitions
-                .map(|partition| {
-                    let facts = facts(&mut worker, partition);
-                    (replayed(&mut worker, partition, 1000), facts.group_offset)
-                })
-                .collect(),
-        }
-    }
-}
-
-/// The latest value of each key.
-type Replayed = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
-
-#[derive(Debug, PartialEq)]
-struct Seen {
-    inputs: Vec<(Position, InputRecord)>,
-    changes: Vec<OutputRecord>,
-    dead_letters: Vec<OutputRecord>,
-    state: Vec<(Replayed, Option<u64>)>,
-}
-
-fn input(number: u64) -> InputRecord {
-    InputRecord {
-        timestamp: Timestamp::from_milliseconds(1_700_000_000_000 + number.cast_signed()),
-        key: Some(format!("customer-{}", number % 17).into_bytes()),
-        payload: format!("payload {number}").into_bytes(),
-    }
-}
-
-fn output(name: &str, number: u64) -> OutputRecord {
-    OutputRecord {
-        key: Some(format!("customer-{}", number % 17).into_bytes()),
-        value: format!("{name} {number}").into_bytes(),
-        headers: vec![("number".to_owned(), number.to_be_bytes().to_vec())],
-        timestamp: support::at("2026-01-01T00:00:00Z"),
-    }
-}
-
-fn state(key: &str, value: Option<&str>) -> StateRecord {
-    StateRecord {
-        key: key.as_bytes().to_vec(),
-        value: value.map(|value| value.as_bytes().to_vec()),
-    }
-}
-
-fn part(partition: Partition, offset_next: u64, state: Vec<StateRecord>) -> PartitionCommit {
-    PartitionCommit {
-        partition,
-        offset_next,
-        state,
-    }
-}
-
-fn limit(records: usize, bytes: usize) -> PollLimit {
-    PollLimit {
-        records,
-        bytes,
-        timeout: Duration::ZERO,
-    }
-}
-
-fn assigned(bus: &mut impl Bus) -> Vec<Partition> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match bus.poll(limit(100, 1 << 20)).unwrap() {
-            Polled::Assigned(partitions) => return partitions,
-            Polled::Idle => assert!(Instant::now() < deadline, "nothing was assigned"),
-            other => panic!("before the assignment came {other:?}"),
-        }
-    }
-}
-
-fn facts(bus: &mut impl Bus, partition: Partition) -> PartitionFacts {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(facts) = bus.facts(partition).unwrap() {
-            return facts;
-        }
-        assert!(Instant::now() < deadline, "the log does not say");
-    }
-}
-
-/// Polls until `count` deliveries came.
-fn drain(bus: &mut impl Bus, count: usize, limit: PollLimit) -> Vec<Delivery> {
-    let deadline = Instant::now() + PATIENCE;
-    let mut all = Vec::new();
-    while all.len() < count {
-        match bus.poll(limit).unwrap() {
-            Polled::Deliveries(deliveries) => all.extend(deliveries),
-            Polled::Idle => assert!(Instant::now() < deadline, "{} of {count}", all.len()),
-            other => panic!("in the middle came {other:?}"),
-        }
-    }
-    all
-}
-
-/// The latest value of each key after replaying the changelog in pieces.
-fn replayed(bus: &mut impl Bus, partition: Partition, piece: usize) -> Replayed {
-    let mut latest = BTreeMap::new();
-    let mut from = facts(bus, partition).changelog_start;
-    let mut before = None;
-    loop {
-        let chunk = bus.read_changelog(partition, from, piece).unwrap();
-        assert!(chunk.records.len() <= piece);
-        for record in chunk.records {
-            assert!(before < Some(record.offset), "in offset order");
-            before = Some(record.offset);
-            latest.insert(record.key, record.value);
-        }
-        from = chunk.offset_next;
-        if chunk.remaining == 0 {
-            return latest;
-        }
+        seen(self, &mut self.worker(0, 1))
     }
 }
 
 #[test]
-fn partitions_are_assigned_before_anything_is_delivered() {
-    let subject = Subject::with_inputs(30);
-    let mut worker = subject.worker();
-    let partitions = assigned(&mut worker);
-    assert_eq!(
-        partitions,
-        (0..PARTITIONS).map(Partition).collect::<Vec<_>>()
-    );
-    assert_eq!(worker.poll(limit(100, 1 << 20)).unwrap(), Polled::Idle);
-    worker.resume_at(Partition(1), 0).unwrap();
-    let deliveries = drain(&mut worker, 1, limit(100, 1 << 20));
-    assert!(
-        deliveries
-            .iter()
-            .all(|delivery| delivery.position.partition == Partition(1))
-    );
-}
-
-#[test]
-fn two_workers_share_the_partitions_without_overlap() {
-    let subject = Subject::new();
-    let mut all = assigned(&mut subject.log.worker(0, 2));
-    all.extend(assigned(&mut subject.log.worker(1, 2)));
-    all.sort();
-    assert_eq!(all, (0..PARTITIONS).map(Partition).collect::<Vec<_>>());
-}
-
-#[test]
-fn deliveries_are_the_input_in_offset_order_without_gaps() {
-    let subject = Subject::with_inputs(500);
-    for (records, bytes) in [(1000, 1 << 20), (7, 1 << 20), (1000, 25), (1, 1)] {
-        let mut by_partition: BTreeMap<Partition, Vec<Delivery>> = BTreeMap::new();
-        for delivery in drain(&mut subject.reading(), 500, limit(records, bytes)) {
-            let partition = delivery.position.partition;
-            by_partition.entry(partition).or_default().push(delivery);
-        }
-        let mut expected: BTreeMap<Partition, Vec<Delivery>> = BTreeMap::new();
-        for number in 0..500 {
-            let record = input(number);
-            let partition = partition_of(record.key.as_deref().unwrap(), PARTITIONS);
-            let earlier = expected.entry(partition).or_default();
-            let position = Position {
-                partition,
-                offset: earlier.len() as u64,
-            };
-            earlier.push(Delivery {
-                position,
-                record_time: record.timestamp,
-                key: record.key,
-                payload: record.payload,
-            });
-        }
-        assert_eq!(by_partition, expected, "limits {records}, {bytes}");
+fn the_embedded_log_keeps_the_contract() {
+    for (name, test) in contract::<Embedded>() {
+        println!("{name}");
+        test();
     }
 }
 
 #[test]
-fn a_poll_keeps_to_its_limits_and_starves_no_partition() {
-    let subject = Subject::with_inputs(300);
-    let mut worker = subject.reading();
-    let mut touched = std::collections::BTreeSet::new();
+fn a_poll_starves_no_partition() {
+    let subject = Embedded::with_inputs(300);
+    let mut worker = reading(&subject);
+    let mut touched = BTreeSet::new();
     for _ in 0..PARTITIONS {
-        let Polled::Deliveries(deliveries) = worker.poll(limit(5, 1 << 20)).unwrap() else {
-            panic!("there is input");
-        };
+        let deliveries = drain(&mut worker, 1, limit(5, 1 << 20));
         assert_eq!(deliveries.len(), 5);
-        touched.extend(
-            deliveries
-                .iter()
-                .map(|delivery| delivery.position.partition),
-        );
+        let partitions = deliveries
+            .iter()
+            .map(|delivery| delivery.position.partition);
+        touched.extend(partitions);
     }
     assert_eq!(touched.len(), PARTITIONS as usize);
-    // "payload 123" has 11 bytes: the third record reaches 30.
-    let Polled::Deliveries(deliveries) = worker.poll(limit(100, 30)).unwrap() else {
-        panic!("there is input");
-    };
-    assert!(deliveries.len() <= 4, "{}", deliveries.len());
 }
 
 #[test]
@@ -323,14 +160,14 @@ fn records_of_any_shape_arrive_as_they_were() {
         ),
     ];
     for (key, payload, timestamp) in shapes {
-        let subject = Subject::new();
+        let subject = Embedded::new();
         let record = InputRecord {
             timestamp,
             key,
             payload,
         };
         subject.append(vec![record.clone()]);
-        let delivery = drain(&mut subject.reading(), 1, limit(10, 10)).remove(0);
+        let delivery = drain(&mut reading(&subject), 1, limit(10, 10)).remove(0);
         assert_eq!(delivery.key, record.key);
         assert_eq!(delivery.record_time, record.timestamp);
         assert!(delivery.payload == record.payload);
@@ -338,33 +175,11 @@ fn records_of_any_shape_arrive_as_they_were() {
 }
 
 #[test]
-fn a_paused_partition_is_silent_until_it_is_resumed_where_told() {
-    let subject = Subject::with_inputs(200);
-    let mut worker = subject.reading();
-    worker.pause(Partition(0));
-    let ends = subject.log.input_ends();
-    let others = (ends[1] + ends[2]) as usize;
-    let deliveries = drain(&mut worker, others, limit(1000, 1 << 20));
-    assert!(
-        deliveries
-            .iter()
-            .all(|delivery| delivery.position.partition != Partition(0))
-    );
-    assert_eq!(worker.poll(limit(1000, 1 << 20)).unwrap(), Polled::Idle);
-    worker.resume_at(Partition(0), ends[0] - 2).unwrap();
-    let deliveries = drain(&mut worker, 2, limit(1000, 1 << 20));
-    let offsets: Vec<u64> = deliveries
-        .iter()
-        .map(|delivery| delivery.position.offset)
-        .collect();
-    assert_eq!(offsets, [ends[0] - 2, ends[0] - 1]);
-}
-
-#[test]
 fn a_position_that_is_not_there_is_refused() {
-    let subject = Subject::with_inputs(20);
+    let subject = Embedded::with_inputs(20);
     let mut worker = subject.log.worker(0, 2);
-    assigned(&mut worker);
+    let told = worker.poll(all()).unwrap();
+    assert_eq!(told, Polled::Assigned(vec![Partition(0), Partition(2)]));
     let end = subject.log.input_ends()[0];
     assert!(worker.resume_at(Partition(0), end).is_ok());
     assert!(worker.resume_at(Partition(0), end + 1).is_err());
@@ -376,8 +191,8 @@ fn a_position_that_is_not_there_is_refused() {
 
 #[test]
 fn an_append_wakes_a_waiting_worker() {
-    let subject = Subject::new();
-    let mut worker = subject.reading();
+    let subject = Embedded::new();
+    let mut worker = reading(&subject);
     std::thread::scope(|scope| {
         let polled = scope.spawn(|| {
             let patient = PollLimit {
@@ -393,102 +208,9 @@ fn an_append_wakes_a_waiting_worker() {
 }
 
 #[test]
-fn a_commit_shows_all_it_wrote_and_survives_reopening() {
-    let subject = Subject::with_inputs(50);
-    let mut worker = subject.reading();
-    let committed = worker
-        .commit(Transaction {
-            partitions: vec![
-                part(
-                    Partition(0),
-                    2,
-                    vec![state("", Some("checkpoint")), state("c-1", Some("one"))],
-                ),
-                part(Partition(2), 0, vec![state("", Some("only a clock"))]),
-            ],
-            changes: vec![output("change", 1), output("change", 2)],
-            current: vec![output("current", 1)],
-            dead_letters: vec![output("dead", 5)],
-        })
-        .unwrap();
-    let ends: Vec<(Partition, u64)> = committed
-        .iter()
-        .map(|end| (end.partition, end.changelog_next))
-        .collect();
-    assert_eq!(ends, [(Partition(0), 2), (Partition(2), 1)]);
-    let seen = subject.seen();
-    assert_eq!(seen.changes.len(), 2);
-    assert_eq!(seen.dead_letters, [output("dead", 5)]);
-    let groups: Vec<Option<u64>> = seen.state.iter().map(|(_, group)| *group).collect();
-    assert_eq!(groups, [Some(2), None, Some(0)]);
-    assert_eq!(seen.state[0].0.len(), 2);
-    let lineage = facts(&mut worker, Partition(0)).lineage;
-    drop(worker);
-    let subject = subject.reopened();
-    assert_eq!(subject.seen(), seen);
-    assert_eq!(facts(&mut subject.worker(), Partition(0)).lineage, lineage);
-}
-
-#[test]
-fn the_changelog_replays_to_the_latest_of_each_key_in_pieces_of_any_size() {
-    let subject = Subject::with_inputs(50);
-    let mut worker = subject.reading();
-    let mut expected = Replayed::new();
-    let mut chance = Chance(7);
-    for number in 0..60 {
-        let mut records = vec![state("", Some(&format!("checkpoint {number}")))];
-        for _ in 0..chance.below(5) {
-            let key = format!("c-{}", chance.below(9));
-            let value = format!("value {number}");
-            let is_tombstone = chance.below(6) == 0;
-            records.push(state(&key, (!is_tombstone).then_some(value.as_str())));
-        }
-        for record in &records {
-            expected.insert(record.key.clone(), record.value.clone());
-        }
-        let transaction = Transaction {
-            partitions: vec![part(Partition(1), 0, records)],
-            ..Transaction::default()
-        };
-        let committed = worker.commit(transaction).unwrap();
-        let facts = facts(&mut worker, Partition(1));
-        assert_eq!(committed[0].changelog_next, facts.changelog_end);
-    }
-    for piece in [1, 2, 7, 1000] {
-        assert_eq!(replayed(&mut worker, Partition(1), piece), expected);
-    }
-    let end = facts(&mut worker, Partition(1)).changelog_end;
-    let nothing = worker.read_changelog(Partition(1), end, 10).unwrap();
-    assert_eq!(
-        (
-            nothing.records.len(),
-            nothing.offset_next,
-            nothing.remaining
-        ),
-        (0, end, 0)
-    );
-    assert!(replayed(&mut worker, Partition(0), 10).is_empty());
-}
-
-#[test]
-fn i11_a_transaction_without_offsets_is_refused_and_writes_nothing() {
-    let subject = Subject::with_inputs(20);
-    let before = subject.seen();
-    let unfenced = Transaction {
-        changes: vec![output("change", 1)],
-        ..Transaction::default()
-    };
-    assert!(matches!(
-        subject.worker().commit(unfenced),
-        Err(Error::Unusable { .. })
-    ));
-    assert_eq!(subject.seen(), before);
-}
-
-#[test]
 fn an_offset_that_goes_back_or_past_the_end_is_refused_and_writes_nothing() {
-    let subject = Subject::with_inputs(50);
-    let mut worker = subject.worker();
+    let subject = Embedded::with_inputs(50);
+    let mut worker = subject.worker(0, 1);
     let at_two = Transaction {
         partitions: vec![part(Partition(0), 2, Vec::new())],
         ..Transaction::default()
@@ -514,41 +236,13 @@ fn an_offset_that_goes_back_or_past_the_end_is_refused_and_writes_nothing() {
 }
 
 #[test]
-fn after_a_restart_everything_is_assigned_anew_and_silent() {
-    let subject = Subject::with_inputs(50);
-    let mut worker = subject.reading();
-    drain(&mut worker, 10, limit(10, 1 << 20));
-    worker.restart();
-    assert_eq!(assigned(&mut worker).len(), PARTITIONS as usize);
-    assert_eq!(worker.poll(limit(10, 1 << 20)).unwrap(), Polled::Idle);
-    for partition in 0..PARTITIONS {
-        worker.resume_at(Partition(partition), 0).unwrap();
-    }
-    assert_eq!(drain(&mut worker, 50, limit(100, 1 << 20)).len(), 50);
-}
-
-#[test]
-fn progress_tells_the_next_offset_and_the_end() {
-    let subject = Subject::with_inputs(90);
-    let mut worker = subject.worker();
-    assigned(&mut worker);
-    let end = subject.log.input_ends()[1];
-    let before = worker.progress(Partition(1)).unwrap().unwrap();
-    assert_eq!((before.position, before.input_end), (None, end));
-    worker.resume_at(Partition(1), 0).unwrap();
-    let read = drain(&mut worker, 3, limit(3, 1 << 20)).len() as u64;
-    let after = worker.progress(Partition(1)).unwrap().unwrap();
-    assert_eq!((after.position, after.input_end), (Some(read), end));
-}
-
-#[test]
 fn revoked_and_lost_partitions_deliver_nothing_until_they_come_back() {
-    let subject = Subject::with_inputs(90);
-    let mut worker = subject.reading();
+    let subject = Embedded::with_inputs(90);
+    let mut worker = reading(&subject);
     let (first, second) = (vec![Partition(0)], vec![Partition(1)]);
     subject.log.inject(0, Injected::Revoke(first.clone()));
     subject.log.inject(0, Injected::Lose(second.clone()));
-    let all = limit(1000, 1 << 20);
+    let all = all();
     assert_eq!(worker.poll(all).unwrap(), Polled::Revoked(first.clone()));
     assert_eq!(worker.poll(all).unwrap(), Polled::Lost(second));
     assert!(worker.resume_at(Partition(0), 0).is_err());
@@ -593,7 +287,7 @@ fn a_commit_cut_anywhere_is_there_wholly_or_not_at_all() {
             // What a process that dies now leaves behind.
             support::copy_directory(&here, &there);
             let log = EmbeddedLog::open(&there, PARTITIONS, Faults::none()).unwrap();
-            let subject = Subject { log, directory };
+            let subject = Embedded { log, directory };
             let seen = subject.seen();
             let parts = [
                 seen.changes.len(),
@@ -634,10 +328,13 @@ fn an_append_whose_flush_failed_leaves_no_hole_for_the_next() {
     }
 }
 
+/// Inputs, and what was seen.
+type Whole = (Vec<(Position, InputRecord)>, Seen);
+
 /// A closed log with acknowledged inputs and commits, and what was seen in it.
-fn closed_log() -> (TempDir, PathBuf, Seen) {
-    let subject = Subject::new();
-    let mut worker = subject.worker();
+fn closed_log() -> (TempDir, PathBuf, Whole) {
+    let subject = Embedded::new();
+    let mut worker = subject.worker(0, 1);
     for round in 0..10 {
         subject.append((round * 20..round * 20 + 20).map(input).collect());
         let offset_next = subject.log.input_ends()[0];
@@ -656,9 +353,9 @@ fn closed_log() -> (TempDir, PathBuf, Seen) {
         };
         worker.commit(transaction).unwrap();
     }
-    let seen = subject.seen();
+    let seen = (subject.inputs(), subject.seen());
     drop(worker);
-    let Subject { log, directory } = subject;
+    let Embedded { log, directory } = subject;
     drop(log);
     let path = directory.path().join("log");
     // Waits until the handle is really gone.
@@ -681,7 +378,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// Opens a damaged copy: it is refused with what to do, or nothing acknowledged is missing.
-fn refused_or_whole(copy: TempDir, expected: &Seen, what: &str) -> bool {
+fn refused_or_whole(copy: TempDir, expected: &Whole, what: &str) -> bool {
     match EmbeddedLog::open(&copy.path().join("log"), PARTITIONS, Faults::none()) {
         Err(Error::Unusable { problem, .. }) => {
             assert!(problem.contains("restore it from a backup"), "{problem}");
@@ -689,11 +386,12 @@ fn refused_or_whole(copy: TempDir, expected: &Seen, what: &str) -> bool {
         }
         Err(other) => panic!("{what}: {other}"),
         Ok(log) => {
-            let subject = Subject {
+            let subject = Embedded {
                 log,
                 directory: copy,
             };
-            assert_eq!(&subject.seen(), expected, "{what}: something is gone");
+            let found = (subject.inputs(), subject.seen());
+            assert_eq!(&found, expected, "{what}: something is gone");
             false
         }
     }

@@ -42,6 +42,8 @@ use support::Chance;
 use support::cdnow::assert_oracle;
 use support::cdnow::assert_sequences;
 use support::cdnow::comparable_changes;
+use support::cluster::Cluster;
+use support::contract::contract;
 use support::kafka;
 use tempfile::TempDir;
 
@@ -78,14 +80,15 @@ fn main() {
         eprintln!("no Kafka: {reason}");
     }
     let is_ignored = reason.is_some() && !is_required;
-    let trials = tests.map(|(name, test)| {
+    let trials = contract::<Cluster>().into_iter().chain(tests);
+    let trials = trials.map(|(name, test)| {
         let run = move || -> Result<(), Failed> {
             test();
             Ok(())
         };
         Trial::test(name, run).with_ignored_flag(is_ignored)
     });
-    libtest_mimic::run(&arguments, trials.into()).exit();
+    libtest_mimic::run(&arguments, trials.collect()).exit();
 }
 
 fn is_long() -> bool {

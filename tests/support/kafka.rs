@@ -166,42 +166,20 @@ pub fn tool(class: &str, arguments: &[&str]) -> Output {
 /// Keys and values of a topic as Kafka's console consumer shows them, committed ones only.
 pub fn console_consume(brokers: &str, topic: &str) -> Vec<(String, String)> {
     let class = "org.apache.kafka.tools.consumer.ConsoleConsumer";
-    let output = tool(
-        class,
-        &[
-            "--bootstrap-server",
-            brokers,
-            "--topic",
-            topic,
-            "--isolation-level",
-            "read_committed",
-            "--from-beginning",
-            "--timeout-ms",
-            "5000",
-            "--formatter-property",
-            "print.key=true",
-        ],
-    );
-    let output = if output.stdout.is_empty() {
-        // Before 4.2 the option had another name.
-        let arguments = [
-            "--bootstrap-server",
-            brokers,
-            "--topic",
-            topic,
-            "--isolation-level",
-            "read_committed",
-            "--from-beginning",
-            "--timeout-ms",
-            "5000",
-            "--property",
-            "print.key=true",
-        ];
-        tool(class, &arguments)
-    } else {
-        output
-    };
-    let text = String::from_utf8(output.stdout).unwrap();
+    let arguments = [
+        "--bootstrap-server",
+        brokers,
+        "--topic",
+        topic,
+        "--isolation-level",
+        "read_committed",
+        "--from-beginning",
+        "--timeout-ms",
+        "5000",
+        "--property",
+        "print.key=true",
+    ];
+    let text = String::from_utf8(tool(class, &arguments).stdout).unwrap();
     text.lines()
         .filter_map(|line| line.split_once('\t'))
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
@@ -235,6 +213,8 @@ fn jars() -> PathBuf {
         lock.lock().unwrap();
         if !done.is_dir() {
             let coming = folder.join(format!("{version}.coming"));
+            // What a killed run left may be half a jar.
+            std::fs::remove_dir_all(&coming).ok();
             let status = Command::new("mvn")
                 .args(["-q", "-B", "-f"])
                 .arg(repository().join("tests/kafka/pom.xml"))

@@ -4,10 +4,14 @@
     unreachable_pub,
     clippy::string_slice,
     clippy::print_stderr,
+    clippy::wildcard_enum_match_arm,
+    clippy::cast_possible_truncation,
     reason = "each suite uses a part of it"
 )]
 
 pub mod cdnow;
+pub mod cluster;
+pub mod contract;
 pub mod kafka;
 
 use std::collections::BTreeMap;

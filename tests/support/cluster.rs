@@ -1,0 +1,157 @@
+//! Topics of a test's own on the shared Kafka, held to the contract of every bus.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+
+use rdkafka::Message;
+use rdkafka::Offset;
+use rdkafka::TopicPartitionList;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaError;
+use rdkafka::message::Headers;
+use rdkafka::producer::BaseProducer;
+use rdkafka::producer::BaseRecord;
+use rdkafka::producer::Producer;
+use segstream::bus::OutputRecord;
+use segstream::bus::embedded::InputRecord;
+use segstream::bus::kafka::Connection;
+use segstream::bus::kafka::KafkaLog;
+use segstream::bus::kafka::KafkaWorker;
+use segstream::bus::kafka::Plan;
+use segstream::bus::kafka::Topics;
+use segstream::bus::kafka::create_topics;
+use segstream::domain::time::Timestamp;
+
+use crate::support::contract::PARTITIONS;
+use crate::support::contract::Subject;
+use crate::support::kafka;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A log on the cluster.
+pub struct Cluster {
+    connection: Connection,
+    log: KafkaLog,
+}
+
+impl Cluster {
+    fn committed(&self, topic: &str) -> Vec<OutputRecord> {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", kafka::brokers())
+            .set("group.id", "reader-of-tests")
+            .set("isolation.level", "read_committed")
+            .set("enable.partition.eof", "true")
+            .create()
+            .unwrap();
+        let mut list = TopicPartitionList::new();
+        for partition in 0..i32::try_from(PARTITIONS).unwrap() {
+            list.add_partition_offset(topic, partition, Offset::Beginning)
+                .unwrap();
+        }
+        consumer.assign(&list).unwrap();
+        let mut ended = 0;
+        let mut records = Vec::new();
+        let deadline = Instant::now() + PATIENCE;
+        while ended < PARTITIONS {
+            assert!(Instant::now() < deadline, "{topic} has no end");
+            match consumer.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => records.push(output_record(&message)),
+                Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
+                Some(Err(error)) => panic!("{error}"),
+                None => {}
+            }
+        }
+        records
+    }
+}
+
+fn output_record(message: &impl Message) -> OutputRecord {
+    let headers = message.headers().into_iter().flat_map(|headers| {
+        headers
+            .iter()
+            .map(|header| (header.key.to_owned(), header.value.unwrap().to_vec()))
+    });
+    let timestamp = message.timestamp().to_millis().unwrap();
+    OutputRecord {
+        key: message.key().map(<[u8]>::to_vec),
+        value: message.payload().unwrap().to_vec(),
+        headers: headers.collect(),
+        timestamp: Timestamp::from_milliseconds(timestamp).unwrap(),
+    }
+}
+
+impl Subject for Cluster {
+    type Worker = KafkaWorker;
+
+    fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("contract-{}-{number}", std::process::id());
+        let topic = |kind: &str| format!("{name}.{kind}");
+        let connection = Connection {
+            brokers: kafka::brokers().to_owned(),
+            group_id: name.clone(),
+            instance_id: "a".to_owned(),
+            session_timeout: Duration::from_secs(6),
+            transaction_timeout: Duration::from_secs(10),
+            topics: Topics {
+                events: topic("events"),
+                changes: topic("changes"),
+                current: topic("current"),
+                state: topic("state"),
+                dead_letters: topic("letters"),
+            },
+            security: BTreeMap::new(),
+        };
+        let plan = Plan {
+            partitions: PARTITIONS,
+            replication_factor: -1,
+        };
+        create_topics(&connection, plan).unwrap();
+        let log = KafkaLog::open(connection.clone()).unwrap();
+        Self { connection, log }
+    }
+
+    fn append(&self, records: Vec<InputRecord>) {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", kafka::brokers())
+            // Java's; what the embedded bus has is compared with it.
+            .set("partitioner", "murmur2_random")
+            .create()
+            .unwrap();
+        for record in &records {
+            let mut to_send = BaseRecord::to(&self.connection.topics.events)
+                .payload(&record.payload)
+                .timestamp(record.timestamp.map_or(-1, Timestamp::as_milliseconds));
+            to_send.key = record.key.as_ref();
+            producer.send(to_send).map_err(|(error, _)| error).unwrap();
+        }
+        producer.flush(PATIENCE).unwrap();
+    }
+
+    fn worker(&self, index: usize, _workers: usize) -> KafkaWorker {
+        self.log.worker(index).unwrap()
+    }
+
+    fn input_ends(&self) -> Vec<u64> {
+        self.log.input_ends().unwrap()
+    }
+
+    fn changes(&self) -> Vec<OutputRecord> {
+        self.committed(&self.connection.topics.changes)
+    }
+
+    fn dead_letters(&self) -> Vec<OutputRecord> {
+        self.committed(&self.connection.topics.dead_letters)
+    }
+
+    fn reopened(self) -> Self {
+        let log = KafkaLog::open(self.connection.clone()).unwrap();
+        Self { log, ..self }
+    }
+}

@@ -1,0 +1,497 @@
+//! What every bus promises a worker: order, atomic commits, a changelog that replays, refusals that
+//! write nothing. Each suite runs all of [`contract`] on its own [`Subject`].
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use std::time::Instant;
+
+use segstream::bus::Bus;
+use segstream::bus::Delivery;
+use segstream::bus::Error;
+use segstream::bus::OutputRecord;
+use segstream::bus::PartitionCommit;
+use segstream::bus::PartitionFacts;
+use segstream::bus::PollLimit;
+use segstream::bus::Polled;
+use segstream::bus::StateRecord;
+use segstream::bus::Transaction;
+use segstream::bus::embedded::InputRecord;
+use segstream::bus::partitioner::partition_of;
+use segstream::domain::ids::Partition;
+use segstream::domain::ids::Position;
+use segstream::domain::time::Timestamp;
+
+use crate::support::Chance;
+use crate::support::at;
+
+pub const PARTITIONS: u32 = 3;
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A poll without anything to bring takes this long.
+const WAIT: Duration = Duration::from_millis(20);
+
+/// A log of [`PARTITIONS`] partitions to hold to the contract, and how a test reaches what a worker
+/// cannot.
+pub trait Subject: Sized {
+    type Worker: Bus;
+
+    /// A log of its own, empty.
+    fn new() -> Self;
+    fn append(&self, records: Vec<InputRecord>);
+    /// A worker's view. One of an index at a time.
+    fn worker(&self, index: usize, workers: usize) -> Self::Worker;
+    fn input_ends(&self) -> Vec<u64>;
+    fn changes(&self) -> Vec<OutputRecord>;
+    fn dead_letters(&self) -> Vec<OutputRecord>;
+    /// The same log after everything that holds it was dropped.
+    fn reopened(self) -> Self;
+}
+
+/// Name and test of each promise.
+pub fn contract<S: Subject>() -> Vec<(&'static str, fn())> {
+    vec![
+        (
+            "partitions_are_assigned_before_anything_is_delivered",
+            partitions_are_assigned_before_anything_is_delivered::<S>,
+        ),
+        (
+            "two_workers_share_the_partitions_without_overlap",
+            two_workers_share_the_partitions_without_overlap::<S>,
+        ),
+        (
+            "deliveries_are_the_input_in_offset_order_without_gaps",
+            deliveries_are_the_input_in_offset_order_without_gaps::<S>,
+        ),
+        (
+            "a_poll_keeps_to_its_limits",
+            a_poll_keeps_to_its_limits::<S>,
+        ),
+        (
+            "a_paused_partition_is_silent_until_it_is_resumed_where_told",
+            a_paused_partition_is_silent_until_it_is_resumed_where_told::<S>,
+        ),
+        (
+            "a_commit_shows_all_it_wrote_and_survives_reopening",
+            a_commit_shows_all_it_wrote_and_survives_reopening::<S>,
+        ),
+        (
+            "the_changelog_replays_to_the_latest_of_each_key_in_pieces_of_any_size",
+            the_changelog_replays_to_the_latest_of_each_key_in_pieces_of_any_size::<S>,
+        ),
+        (
+            "i11_a_transaction_without_offsets_is_refused_and_writes_nothing",
+            i11_a_transaction_without_offsets_is_refused_and_writes_nothing::<S>,
+        ),
+        (
+            "after_a_restart_everything_is_assigned_anew_and_silent",
+            after_a_restart_everything_is_assigned_anew_and_silent::<S>,
+        ),
+        (
+            "progress_tells_the_next_offset_and_the_end",
+            progress_tells_the_next_offset_and_the_end::<S>,
+        ),
+    ]
+}
+
+pub fn input(number: u64) -> InputRecord {
+    InputRecord {
+        timestamp: Timestamp::from_milliseconds(1_700_000_000_000 + number.cast_signed()),
+        key: Some(format!("customer-{}", number % 17).into_bytes()),
+        payload: format!("payload {number}").into_bytes(),
+    }
+}
+
+pub fn output(name: &str, number: u64) -> OutputRecord {
+    OutputRecord {
+        key: Some(format!("customer-{}", number % 17).into_bytes()),
+        value: format!("{name} {number}").into_bytes(),
+        headers: vec![("number".to_owned(), number.to_be_bytes().to_vec())],
+        timestamp: at("2026-01-01T00:00:00Z"),
+    }
+}
+
+pub fn state(key: &str, value: Option<&str>) -> StateRecord {
+    StateRecord {
+        key: key.as_bytes().to_vec(),
+        value: value.map(|value| value.as_bytes().to_vec()),
+    }
+}
+
+pub fn part(partition: Partition, offset_next: u64, state: Vec<StateRecord>) -> PartitionCommit {
+    PartitionCommit {
+        partition,
+        offset_next,
+        state,
+    }
+}
+
+pub fn limit(records: usize, bytes: usize) -> PollLimit {
+    PollLimit {
+        records,
+        bytes,
+        timeout: WAIT,
+    }
+}
+
+pub fn all() -> PollLimit {
+    limit(1000, 1 << 20)
+}
+
+/// Polls until every partition is assigned.
+pub fn assigned(bus: &mut impl Bus) -> BTreeSet<Partition> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut mine = BTreeSet::new();
+    while mine.len() < PARTITIONS as usize {
+        assert!(Instant::now() < deadline, "only {mine:?} were assigned");
+        match bus.poll(all()).unwrap() {
+            Polled::Assigned(partitions) => mine.extend(partitions),
+            Polled::Idle => {}
+            other => panic!("before the assignment came {other:?}"),
+        }
+    }
+    mine
+}
+
+/// A worker that reads everything from the beginning.
+pub fn reading<S: Subject>(subject: &S) -> S::Worker {
+    let mut worker = subject.worker(0, 1);
+    for partition in assigned(&mut worker) {
+        worker.resume_at(partition, 0).unwrap();
+    }
+    worker
+}
+
+/// Polls until `count` deliveries came.
+pub fn drain(bus: &mut impl Bus, count: usize, limit: PollLimit) -> Vec<Delivery> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut found = Vec::new();
+    while found.len() < count {
+        match bus.poll(limit).unwrap() {
+            Polled::Deliveries(deliveries) => found.extend(deliveries),
+            Polled::Idle => assert!(Instant::now() < deadline, "{} of {count}", found.len()),
+            Polled::Assigned(none) if none.is_empty() => {}
+            other => panic!("in the middle came {other:?}"),
+        }
+    }
+    found
+}
+
+/// Nothing comes for a while.
+fn assert_silent(bus: &mut impl Bus) {
+    for _ in 0..10 {
+        match bus.poll(all()).unwrap() {
+            Polled::Idle => {}
+            Polled::Assigned(none) if none.is_empty() => {}
+            other => panic!("in the silence came {other:?}"),
+        }
+    }
+}
+
+pub fn facts(bus: &mut impl Bus, partition: Partition) -> PartitionFacts {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(facts) = bus.facts(partition).unwrap() {
+            return facts;
+        }
+        assert!(Instant::now() < deadline, "the log does not say");
+    }
+}
+
+/// The latest value of each key.
+pub type Replayed = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// The latest value of each key after replaying the changelog in pieces.
+pub fn replayed(bus: &mut impl Bus, partition: Partition, piece: usize) -> Replayed {
+    let mut latest = Replayed::new();
+    let mut from = facts(bus, partition).changelog_start;
+    let mut before = None;
+    loop {
+        let chunk = bus.read_changelog(partition, from, piece).unwrap();
+        assert!(chunk.records.len() <= piece);
+        for record in chunk.records {
+            assert!(before < Some(record.offset), "in offset order");
+            before = Some(record.offset);
+            latest.insert(record.key, record.value);
+        }
+        from = chunk.offset_next;
+        if chunk.remaining == 0 {
+            return latest;
+        }
+    }
+}
+
+/// All that readers see: changes, dead letters, replayed state and group offsets.
+#[derive(Debug, PartialEq)]
+pub struct Seen {
+    pub changes: Vec<OutputRecord>,
+    pub dead_letters: Vec<OutputRecord>,
+    pub state: Vec<(Replayed, Option<u64>)>,
+}
+
+pub fn seen<S: Subject>(subject: &S, worker: &mut S::Worker) -> Seen {
+    let sorted = |mut records: Vec<OutputRecord>| {
+        records.sort_by(|left, right| left.value.cmp(&right.value));
+        records
+    };
+    Seen {
+        changes: sorted(subject.changes()),
+        dead_letters: sorted(subject.dead_letters()),
+        state: (0..PARTITIONS)
+            .map(Partition)
+            .map(|partition| {
+                let group_offset = facts(worker, partition).group_offset;
+                (replayed(worker, partition, 1000), group_offset)
+            })
+            .collect(),
+    }
+}
+
+fn with_inputs<S: Subject>(count: u64) -> S {
+    let subject = S::new();
+    subject.append((0..count).map(input).collect());
+    subject
+}
+
+fn partitions_are_assigned_before_anything_is_delivered<S: Subject>() {
+    let subject: S = with_inputs(30);
+    let mut worker = subject.worker(0, 1);
+    let expected: BTreeSet<Partition> = (0..PARTITIONS).map(Partition).collect();
+    assert_eq!(assigned(&mut worker), expected);
+    assert_silent(&mut worker);
+    worker.resume_at(Partition(1), 0).unwrap();
+    let deliveries = drain(&mut worker, 1, all());
+    assert!(
+        deliveries
+            .iter()
+            .all(|delivery| delivery.position.partition == Partition(1))
+    );
+}
+
+fn two_workers_share_the_partitions_without_overlap<S: Subject>() {
+    let subject = S::new();
+    let mut workers = [subject.worker(0, 2), subject.worker(1, 2)];
+    let mut owned = [BTreeSet::new(), BTreeSet::new()];
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        for (worker, mine) in workers.iter_mut().zip(&mut owned) {
+            match worker.poll(all()).unwrap() {
+                Polled::Assigned(partitions) => mine.extend(partitions),
+                Polled::Revoked(partitions) | Polled::Lost(partitions) => {
+                    mine.retain(|partition| !partitions.contains(partition));
+                }
+                Polled::Idle => {}
+                Polled::Deliveries(other) => panic!("{other:?} from nowhere"),
+            }
+        }
+        let [first, second] = &owned;
+        assert!(first.is_disjoint(second), "{owned:?}");
+        if first.len() + second.len() == PARTITIONS as usize && !second.is_empty() {
+            assert!(!first.is_empty(), "{owned:?}");
+            return;
+        }
+        assert!(Instant::now() < deadline, "{owned:?}");
+    }
+}
+
+fn deliveries_are_the_input_in_offset_order_without_gaps<S: Subject>() {
+    let subject: S = with_inputs(500);
+    let mut expected: BTreeMap<Partition, Vec<Delivery>> = BTreeMap::new();
+    for number in 0..500 {
+        let record = input(number);
+        let partition = partition_of(record.key.as_deref().unwrap(), PARTITIONS);
+        let earlier = expected.entry(partition).or_default();
+        let offset = earlier.len() as u64;
+        earlier.push(Delivery {
+            position: Position { partition, offset },
+            record_time: record.timestamp,
+            key: record.key,
+            payload: record.payload,
+        });
+    }
+    for (records, bytes) in [(1000, 1 << 20), (7, 1 << 20), (1000, 25), (1, 1)] {
+        let mut by_partition: BTreeMap<Partition, Vec<Delivery>> = BTreeMap::new();
+        let mut worker = reading(&subject);
+        for delivery in drain(&mut worker, 500, limit(records, bytes)) {
+            let partition = delivery.position.partition;
+            by_partition.entry(partition).or_default().push(delivery);
+        }
+        assert_eq!(by_partition, expected, "limits {records}, {bytes}");
+    }
+}
+
+fn a_poll_keeps_to_its_limits<S: Subject>() {
+    let subject: S = with_inputs(300);
+    let mut worker = reading(&subject);
+    let mut left = 300;
+    while left > 0 {
+        // "payload 123" has 11 bytes: the third record reaches 30.
+        let (records, bytes, most) = if left % 2 == 0 {
+            (5, 1 << 20, 5)
+        } else {
+            (100, 30, 4)
+        };
+        let came = drain(&mut worker, 1, limit(records, bytes)).len();
+        assert!(came <= most, "{came}");
+        left -= came;
+    }
+}
+
+fn a_paused_partition_is_silent_until_it_is_resumed_where_told<S: Subject>() {
+    let subject: S = with_inputs(200);
+    let mut worker = subject.worker(0, 1);
+    for partition in assigned(&mut worker) {
+        worker.resume_at(partition, 0).unwrap();
+    }
+    worker.pause(Partition(0));
+    let ends = subject.input_ends();
+    let others = (ends[1] + ends[2]) as usize;
+    let deliveries = drain(&mut worker, others, all());
+    assert!(
+        deliveries
+            .iter()
+            .all(|delivery| delivery.position.partition != Partition(0))
+    );
+    assert_silent(&mut worker);
+    worker.resume_at(Partition(0), ends[0] - 2).unwrap();
+    let deliveries = drain(&mut worker, 2, all());
+    let offsets: Vec<u64> = deliveries
+        .iter()
+        .map(|delivery| delivery.position.offset)
+        .collect();
+    assert_eq!(offsets, [ends[0] - 2, ends[0] - 1]);
+}
+
+fn a_commit_shows_all_it_wrote_and_survives_reopening<S: Subject>() {
+    let subject: S = with_inputs(50);
+    let mut worker = reading(&subject);
+    let committed = worker
+        .commit(Transaction {
+            partitions: vec![
+                part(
+                    Partition(0),
+                    2,
+                    vec![state("", Some("checkpoint")), state("c-1", Some("one"))],
+                ),
+                part(Partition(2), 0, vec![state("", Some("only a clock"))]),
+            ],
+            changes: vec![output("change", 1), output("change", 2)],
+            current: vec![output("current", 1)],
+            dead_letters: vec![output("dead", 5)],
+        })
+        .unwrap();
+    let ends: Vec<(Partition, u64)> = committed
+        .iter()
+        .map(|end| (end.partition, end.changelog_next))
+        .collect();
+    assert_eq!(ends, [(Partition(0), 2), (Partition(2), 1)]);
+    let shown = seen(&subject, &mut worker);
+    assert_eq!(shown.changes, [output("change", 1), output("change", 2)]);
+    assert_eq!(shown.dead_letters, [output("dead", 5)]);
+    let groups: Vec<Option<u64>> = shown.state.iter().map(|(_, group)| *group).collect();
+    assert_eq!(groups, [Some(2), None, Some(0)]);
+    let expected = Replayed::from([
+        (Vec::new(), Some(b"checkpoint".to_vec())),
+        (b"c-1".to_vec(), Some(b"one".to_vec())),
+    ]);
+    assert_eq!(shown.state[0].0, expected);
+    let lineage = facts(&mut worker, Partition(0)).lineage;
+    drop(worker);
+    let subject = subject.reopened();
+    let mut worker = subject.worker(0, 1);
+    assert_eq!(seen(&subject, &mut worker), shown);
+    assert_eq!(facts(&mut worker, Partition(0)).lineage, lineage);
+}
+
+fn the_changelog_replays_to_the_latest_of_each_key_in_pieces_of_any_size<S: Subject>() {
+    let subject: S = with_inputs(50);
+    let mut worker = reading(&subject);
+    let mut expected = Replayed::new();
+    let mut chance = Chance(7);
+    for number in 0..60 {
+        let mut records = vec![state("", Some(&format!("checkpoint {number}")))];
+        for _ in 0..chance.below(5) {
+            let key = format!("c-{}", chance.below(9));
+            let value = format!("value {number}");
+            let is_tombstone = chance.below(6) == 0;
+            records.push(state(&key, (!is_tombstone).then_some(value.as_str())));
+        }
+        for record in &records {
+            expected.insert(record.key.clone(), record.value.clone());
+        }
+        let transaction = Transaction {
+            partitions: vec![part(Partition(1), 0, records)],
+            ..Transaction::default()
+        };
+        let committed = worker.commit(transaction).unwrap();
+        let end = facts(&mut worker, Partition(1)).changelog_end;
+        assert!(committed[0].changelog_next <= end);
+        // What follows is no record.
+        let tail = worker.read_changelog(Partition(1), committed[0].changelog_next, 10);
+        assert!(tail.unwrap().records.is_empty());
+    }
+    for piece in [1, 2, 7, 1000] {
+        assert_eq!(replayed(&mut worker, Partition(1), piece), expected);
+    }
+    let end = facts(&mut worker, Partition(1)).changelog_end;
+    let nothing = worker.read_changelog(Partition(1), end, 10).unwrap();
+    assert_eq!(
+        (
+            nothing.records.len(),
+            nothing.offset_next,
+            nothing.remaining
+        ),
+        (0, end, 0)
+    );
+    assert!(replayed(&mut worker, Partition(0), 10).is_empty());
+}
+
+fn i11_a_transaction_without_offsets_is_refused_and_writes_nothing<S: Subject>() {
+    let subject: S = with_inputs(20);
+    let mut worker = reading(&subject);
+    let before = seen(&subject, &mut worker);
+    let unfenced = Transaction {
+        changes: vec![output("change", 1)],
+        ..Transaction::default()
+    };
+    assert!(matches!(
+        worker.commit(unfenced),
+        Err(Error::Unusable { .. })
+    ));
+    assert_eq!(seen(&subject, &mut worker), before);
+}
+
+fn after_a_restart_everything_is_assigned_anew_and_silent<S: Subject>() {
+    let subject: S = with_inputs(50);
+    let mut worker = reading(&subject);
+    drain(&mut worker, 10, limit(10, 1 << 20));
+    for partition in 0..PARTITIONS {
+        worker.pause(Partition(partition));
+    }
+    worker.restart();
+    assert_eq!(assigned(&mut worker).len(), PARTITIONS as usize);
+    assert_silent(&mut worker);
+    for partition in 0..PARTITIONS {
+        worker.resume_at(Partition(partition), 0).unwrap();
+    }
+    assert_eq!(drain(&mut worker, 50, all()).len(), 50);
+}
+
+fn progress_tells_the_next_offset_and_the_end<S: Subject>() {
+    let subject: S = with_inputs(90);
+    let mut worker = subject.worker(0, 1);
+    assigned(&mut worker);
+    let end = subject.input_ends()[1];
+    let progress = |worker: &mut S::Worker| {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(progress) = worker.progress(Partition(1)).unwrap() {
+                return (progress.position, progress.input_end);
+            }
+            assert!(Instant::now() < deadline, "the log does not say");
+        }
+    };
+    assert_eq!(progress(&mut worker), (None, end));
+    worker.resume_at(Partition(1), 0).unwrap();
+    let read = drain(&mut worker, 3, limit(3, 1 << 20)).len() as u64;
+    assert_eq!(progress(&mut worker), (Some(read), end));
+}
