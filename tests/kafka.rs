@@ -43,6 +43,7 @@ use support::cdnow::assert_oracle;
 use support::cdnow::assert_sequences;
 use support::cdnow::comparable_changes;
 use support::cluster::Cluster;
+use support::cluster::committed;
 use support::contract::contract;
 use support::kafka;
 use tempfile::TempDir;
@@ -52,7 +53,7 @@ const PURCHASES: u64 = 69_659;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 5] = [
+    let tests: [(&str, fn()); 6] = [
         (
             "killed_at_any_moment_the_result_is_that_of_a_run_without_kills",
             killed_at_any_moment,
@@ -72,6 +73,10 @@ fn main() {
         (
             "record_times_and_tails_that_mislead_a_clock_do_not",
             misleading_tails,
+        ),
+        (
+            "a_record_of_ten_megabytes_is_one_dead_letter_with_its_bytes",
+            ten_megabytes,
         ),
     ];
     let reason = kafka::why_not();
@@ -533,6 +538,22 @@ fn topic_tool(arguments: &[&str]) {
     assert!(output.status.success(), "{output:?}");
 }
 
+fn set_topic(topic: &str, setting: &str) {
+    let arguments = [
+        "--bootstrap-server",
+        kafka::brokers(),
+        "--alter",
+        "--entity-type",
+        "topics",
+        "--entity-name",
+        topic,
+        "--add-config",
+        setting,
+    ];
+    let output = kafka::tool("kafka.admin.ConfigCommand", &arguments);
+    assert!(output.status.success(), "{setting}: {output:?}");
+}
+
 fn ends_with(command: &mut Command, sentence: &str) {
     let running = Running::start({
         let mut again = Command::new(command.get_program());
@@ -597,6 +618,32 @@ fn wrong_surroundings() {
     ends_with(
         run().args(["--set", &format!("topics.dead_letters={small}")]),
         "a dead letter of",
+    );
+    // The transactional ids begin with the group.
+    let denied = deployment.topic("denied");
+    let arguments = [
+        "--bootstrap-server",
+        kafka::brokers(),
+        "--add",
+        "--deny-principal",
+        "User:ANONYMOUS",
+        "--operation",
+        "All",
+        "--transactional-id",
+        &denied,
+        "--resource-pattern-type",
+        "prefixed",
+        "--force",
+    ];
+    let classes = [
+        "org.apache.kafka.tools.AclCommand",
+        "kafka.admin.AclCommand",
+    ];
+    let is_denied = |class: &&str| kafka::tool(class, &arguments).status.success();
+    assert!(classes.iter().any(is_denied), "the rights are taken away");
+    ends_with(
+        run().args(["--set", &format!("kafka.group_id={denied}")]),
+        "no transactions",
     );
     // Something is committed, then the state is gone.
     let event = deployment.root.path().join("event.jsonl");
@@ -666,19 +713,9 @@ fn misleading_tails() {
 
     let deployment = Deployment::new("tails");
     let events = deployment.topic("events");
-    kafka::tool(
-        "kafka.admin.ConfigCommand",
-        &[
-            "--bootstrap-server",
-            kafka::brokers(),
-            "--alter",
-            "--entity-type",
-            "topics",
-            "--entity-name",
-            &events,
-            "--add-config",
-            "message.timestamp.after.max.ms=9223372036854775807",
-        ],
+    set_topic(
+        &events,
+        "message.timestamp.after.max.ms=9223372036854775807",
     );
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", kafka::brokers())
@@ -729,4 +766,48 @@ fn misleading_tails() {
     .map(|(id, at)| (id.to_owned(), at.to_owned()));
     assert_eq!(evaluated, expected, "and the aborted purchase is not there");
     assert!(deployment.changelog() == export);
+}
+
+fn ten_megabytes() {
+    use rdkafka::config::ClientConfig;
+    use rdkafka::producer::BaseProducer;
+    use rdkafka::producer::BaseRecord;
+    use rdkafka::producer::Producer;
+
+    let deployment = Deployment::new("large");
+    for (kind, bytes) in [("events", 12 << 20), ("letters", (12 << 20) + (64 << 10))] {
+        let topic = deployment.topic(kind);
+        let setting = format!("max.message.bytes={bytes}");
+        set_topic(&topic, &setting);
+    }
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", kafka::brokers())
+        .set("message.max.bytes", "33554432")
+        .create()
+        .unwrap();
+    let events = deployment.topic("events");
+    let garbage = "x".repeat(10 << 20);
+    let payloads = [
+        purchase(1, "2026-01-01T00:00:00Z"),
+        garbage.clone(),
+        purchase(2, "2026-01-01T00:00:00Z"),
+    ];
+    for (key, payload) in ["c1", "large", "c2"].iter().zip(&payloads) {
+        let record = BaseRecord::to(&events)
+            .key(*key)
+            .payload(payload)
+            .timestamp(1_767_225_600_000);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(PATIENCE).unwrap();
+    deployment.run_to_end("a", &[]);
+    assert_eq!(deployment.export(&["a"]).lines().count(), 2);
+    let letters = committed(&deployment.topic("letters"), 12);
+    assert_eq!(letters.len(), 1);
+    assert!(
+        letters[0].value == garbage.as_bytes(),
+        "the bytes as they came"
+    );
+    let reason = letters[0].headers.iter().find(|(name, _)| name == "reason");
+    assert_eq!(reason.unwrap().1, b"unreadable");
 }

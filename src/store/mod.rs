@@ -9,6 +9,7 @@
 pub mod codec;
 pub mod directory;
 pub mod partition;
+pub mod records;
 pub mod verification;
 
 use std::path::PathBuf;

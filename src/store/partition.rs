@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
-use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::path::PathBuf;
@@ -30,14 +29,13 @@ use crate::faults::Faults;
 use crate::store::Error;
 use crate::store::codec;
 use crate::store::codec::Checkpoint;
-use crate::store::codec::CodecError;
 use crate::store::codec::StoreCheckpoint;
 use crate::store::directory::StoreDirectory;
+use crate::store::records::Records;
 use crate::store::verification::CHECKPOINT_KEY;
 use crate::store::verification::CUSTOMER_PREFIX;
 use crate::store::verification::Expected;
 use crate::store::verification::WipeReason;
-use crate::store::verification::customer_id;
 use crate::store::verification::customer_key;
 use crate::store::verification::digest;
 use crate::store::verification::verify;
@@ -442,10 +440,7 @@ impl PartitionStore {
     /// Every record on disk, ascending by the bytes of the customer id; [`Self::flush`] first.
     #[must_use]
     pub fn records(&self) -> Records<'_> {
-        Records {
-            store: self,
-            entries: self.database.scan_prefix([CUSTOMER_PREFIX]),
-        }
+        Records::new(&self.path, self.database.scan_prefix([CUSTOMER_PREFIX]))
     }
 
     /// Where it is.
@@ -467,38 +462,5 @@ impl PartitionStore {
 
     fn write(&self) -> RwLockWriteGuard<'_, Memory> {
         self.memory.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The records of a store, in order.
-pub struct Records<'a> {
-    store: &'a PartitionStore,
-    entries: sled::Iter,
-}
-
-impl fmt::Debug for Records<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Records")
-            .field("path", &self.store.path)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Iterator for Records<'_> {
-    type Item = Result<(CustomerId, CustomerRecord), Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (key, bytes) = match self.entries.next()? {
-            Ok(entry) => entry,
-            Err(source) => return Some(Err(self.store.database_error(source))),
-        };
-        let damaged = |source| Error::Record {
-            path: self.store.path.clone(),
-            source,
-        };
-        let record = codec::decode_record(&bytes).map_err(damaged);
-        let customer_id = customer_id(&key).ok_or_else(|| damaged(CodecError::Content));
-        Some(record.and_then(|record| Ok((customer_id?, record))))
     }
 }

@@ -39,35 +39,34 @@ pub struct Cluster {
     log: KafkaLog,
 }
 
-impl Cluster {
-    fn committed(&self, topic: &str) -> Vec<OutputRecord> {
-        let consumer: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", kafka::brokers())
-            .set("group.id", "reader-of-tests")
-            .set("isolation.level", "read_committed")
-            .set("enable.partition.eof", "true")
-            .create()
+/// The committed records of a topic, in offset order within each partition.
+pub fn committed(topic: &str, partitions: u32) -> Vec<OutputRecord> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", kafka::brokers())
+        .set("group.id", "reader-of-tests")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        .create()
+        .unwrap();
+    let mut list = TopicPartitionList::new();
+    for partition in 0..i32::try_from(partitions).unwrap() {
+        list.add_partition_offset(topic, partition, Offset::Beginning)
             .unwrap();
-        let mut list = TopicPartitionList::new();
-        for partition in 0..i32::try_from(PARTITIONS).unwrap() {
-            list.add_partition_offset(topic, partition, Offset::Beginning)
-                .unwrap();
-        }
-        consumer.assign(&list).unwrap();
-        let mut ended = 0;
-        let mut records = Vec::new();
-        let deadline = Instant::now() + PATIENCE;
-        while ended < PARTITIONS {
-            assert!(Instant::now() < deadline, "{topic} has no end");
-            match consumer.poll(Duration::from_millis(100)) {
-                Some(Ok(message)) => records.push(output_record(&message)),
-                Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
-                Some(Err(error)) => panic!("{error}"),
-                None => {}
-            }
-        }
-        records
     }
+    consumer.assign(&list).unwrap();
+    let mut ended = 0;
+    let mut records = Vec::new();
+    let deadline = Instant::now() + PATIENCE;
+    while ended < partitions {
+        assert!(Instant::now() < deadline, "{topic} has no end");
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Ok(message)) => records.push(output_record(&message)),
+            Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
+            Some(Err(error)) => panic!("{error}"),
+            None => {}
+        }
+    }
+    records
 }
 
 fn output_record(message: &impl Message) -> OutputRecord {
@@ -143,11 +142,11 @@ impl Subject for Cluster {
     }
 
     fn changes(&self) -> Vec<OutputRecord> {
-        self.committed(&self.connection.topics.changes)
+        committed(&self.connection.topics.changes, PARTITIONS)
     }
 
     fn dead_letters(&self) -> Vec<OutputRecord> {
-        self.committed(&self.connection.topics.dead_letters)
+        committed(&self.connection.topics.dead_letters, PARTITIONS)
     }
 
     fn reopened(self) -> Self {

@@ -153,11 +153,12 @@ fn settings(connection: &Connection, topics: &[&str]) -> Result<Settings, Error>
 pub(super) fn tombstones_kept(connection: &Connection) -> Result<Duration, Error> {
     let topic = connection.topics.state.as_str();
     let settings = settings(connection, &[topic])?;
-    let kept_ms = settings
-        .get(topic)
-        .and_then(|settings| settings.get("delete.retention.ms"))
-        .and_then(|text| text.parse().ok());
+    let kept_ms = number(&settings, topic, "delete.retention.ms");
     Ok(Duration::from_millis(kept_ms.unwrap_or(TOMBSTONES_MS)))
+}
+
+fn number(settings: &Settings, topic: &str, key: &str) -> Option<u64> {
+    settings.get(topic)?.get(key)?.parse().ok()
 }
 
 fn setting_problems(connection: &Connection, settings: &Settings) -> Vec<String> {
@@ -165,7 +166,6 @@ fn setting_problems(connection: &Connection, settings: &Settings) -> Vec<String>
     let mut problems = Vec::new();
     let text =
         |topic: &str, key: &str| -> Option<&str> { Some(settings.get(topic)?.get(key)?.as_str()) };
-    let number = |topic: &str, key: &str| text(topic, key)?.parse::<u64>().ok();
     for (topic, wanted) in [
         (&topics.state, "compact"),
         (&topics.current, "compact"),
@@ -180,7 +180,7 @@ fn setting_problems(connection: &Connection, settings: &Settings) -> Vec<String>
             ));
         }
     }
-    if let Some(kept_ms) = number(&topics.state, "delete.retention.ms")
+    if let Some(kept_ms) = number(settings, &topics.state, "delete.retention.ms")
         && kept_ms < TOMBSTONES_MS
     {
         problems.push(format!(
@@ -189,8 +189,8 @@ fn setting_problems(connection: &Connection, settings: &Settings) -> Vec<String>
             topics.state
         ));
     }
-    let input_bytes = number(&topics.events, "max.message.bytes");
-    let letter_bytes = number(&topics.dead_letters, "max.message.bytes");
+    let input_bytes = number(settings, &topics.events, "max.message.bytes");
+    let letter_bytes = number(settings, &topics.dead_letters, "max.message.bytes");
     if let (Some(input), Some(letter)) = (input_bytes, letter_bytes) {
         let needed = input + DEAD_LETTER_HEADERS_BYTES;
         if letter < needed {
@@ -213,13 +213,14 @@ pub fn create_topics(connection: &Connection, plan: Plan) -> Result<Vec<String>,
         .watcher()
         .create()
         .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
-    let found = look(connection, &watcher, START_WAIT)?;
     let topics = &connection.topics;
-    // The changelog is split as the input is.
-    let input_partitions = found.get(&topics.events).copied();
-    let letter_bytes = (1024 * 1024 + 12 + DEAD_LETTER_HEADERS_BYTES).to_string();
     let tombstones = TOMBSTONES_MS.to_string();
-    let wanted: [(&str, Vec<(&str, &str)>); 5] = [
+    let creator = Creator {
+        connection,
+        watcher: &watcher,
+        plan,
+    };
+    let mut created = creator.create(&[
         (&topics.events, vec![("retention.ms", "-1")]),
         (&topics.changes, vec![("retention.ms", OUTPUT_RETENTION_MS)]),
         (&topics.current, vec![("cleanup.policy", "compact")]),
@@ -230,55 +231,79 @@ pub fn create_topics(connection: &Connection, plan: Plan) -> Result<Vec<String>,
                 ("delete.retention.ms", &tombstones),
             ],
         ),
-        (
-            &topics.dead_letters,
-            vec![
-                ("retention.ms", OUTPUT_RETENTION_MS),
-                ("max.message.bytes", &letter_bytes),
-            ],
-        ),
-    ];
-    let missing: Vec<NewTopic<'_>> = wanted
-        .iter()
-        .filter(|(name, _)| !found.contains_key(*name))
-        .map(|(name, settings)| {
-            let partitions = if *name == topics.state {
-                input_partitions.unwrap_or(plan.partitions)
-            } else {
-                plan.partitions
-            };
-            let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
-            let replication = TopicReplication::Fixed(plan.replication_factor);
-            let topic = NewTopic::new(name, partitions, replication);
-            settings
-                .iter()
-                .fold(topic, |topic, (key, value)| topic.set(key, value))
-        })
-        .collect();
-    if missing.is_empty() {
-        return Ok(Vec::new());
-    }
-    let admin = client(connection)?;
-    let options = AdminOptions::new()
-        .request_timeout(Some(START_WAIT))
-        .operation_timeout(Some(START_WAIT));
-    let mut created = Vec::new();
-    for result in finish(connection, admin.create_topics(&missing, &options))? {
-        match result {
-            Ok(name) => created.push(name),
-            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((name, code)) => {
-                return Err(connection.unusable(format!("cannot create {name}: {code}")));
+    ])?;
+    // As large as the input allows, whoever made it.
+    let input = settings(connection, &[&topics.events])?;
+    let input_bytes = number(&input, &topics.events, "max.message.bytes");
+    let letter_bytes = input_bytes.unwrap_or(0) + DEAD_LETTER_HEADERS_BYTES;
+    let letter_bytes = letter_bytes.to_string();
+    created.extend(creator.create(&[(
+        &topics.dead_letters,
+        vec![
+            ("retention.ms", OUTPUT_RETENTION_MS),
+            ("max.message.bytes", &letter_bytes),
+        ],
+    )])?);
+    Ok(created)
+}
+
+struct Creator<'a> {
+    connection: &'a Connection,
+    watcher: &'a BaseConsumer,
+    plan: Plan,
+}
+
+impl Creator<'_> {
+    /// Makes those of the topics that are missing, each with its settings, and waits until they show.
+    fn create(&self, wanted: &[(&str, Vec<(&str, &str)>)]) -> Result<Vec<String>, Error> {
+        let connection = self.connection;
+        let topics = &connection.topics;
+        let found = look(connection, self.watcher, START_WAIT)?;
+        // The changelog is split as the input is.
+        let state_partitions = found.get(&topics.events).copied();
+        let missing: Vec<NewTopic<'_>> = wanted
+            .iter()
+            .filter(|(name, _)| !found.contains_key(*name))
+            .map(|(name, settings)| {
+                let is_state = *name == topics.state;
+                let partitions = state_partitions.filter(|_| is_state);
+                let partitions = partitions.unwrap_or(self.plan.partitions);
+                let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
+                let replication = TopicReplication::Fixed(self.plan.replication_factor);
+                let topic = NewTopic::new(name, partitions, replication);
+                settings
+                    .iter()
+                    .fold(topic, |topic, (key, value)| topic.set(key, value))
+            })
+            .collect();
+        if missing.is_empty() {
+            return Ok(Vec::new());
+        }
+        let admin = client(connection)?;
+        let options = AdminOptions::new()
+            .request_timeout(Some(START_WAIT))
+            .operation_timeout(Some(START_WAIT));
+        let mut created = Vec::new();
+        for result in finish(connection, admin.create_topics(&missing, &options))? {
+            match result {
+                Ok(name) => created.push(name),
+                Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((name, code)) => {
+                    return Err(connection.unusable(format!("cannot create {name}: {code}")));
+                }
             }
         }
-    }
-    // Brokers learn of new topics a moment later.
-    let deadline = Instant::now() + START_WAIT;
-    while look(connection, &watcher, START_WAIT)?.len() < wanted.len() {
-        if Instant::now() >= deadline {
-            return Err(connection.unusable("the new topics do not show"));
+        // Brokers learn of new topics a moment later.
+        let deadline = Instant::now() + START_WAIT;
+        loop {
+            let found = look(connection, self.watcher, START_WAIT)?;
+            if wanted.iter().all(|(name, _)| found.contains_key(*name)) {
+                return Ok(created);
+            }
+            if Instant::now() >= deadline {
+                return Err(connection.unusable("the new topics do not show"));
+            }
+            std::thread::park_timeout(SHOW_LOOK);
         }
-        std::thread::park_timeout(SHOW_LOOK);
     }
-    Ok(created)
 }

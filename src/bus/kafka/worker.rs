@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::mpsc;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -46,16 +47,20 @@ const ASK_WAIT: Duration = Duration::from_millis(500);
 /// A silent partition whose reading has not started yet cannot be placed for a moment.
 const PLACE_WAIT: Duration = Duration::from_secs(1);
 const PLACE_PATIENCE: Duration = Duration::from_secs(30);
+/// A member that does not close within this time is left behind.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// One worker's view.
 pub struct KafkaWorker {
     connection: Arc<Connection>,
     identity: Identity,
     index: usize,
-    consumer: BaseConsumer<GroupContext>,
+    // Dropped in this order: what is open, then the member.
+    sender: Option<Sender>,
+    consumer: Arc<BaseConsumer<GroupContext>>,
+    _closer: Closer,
     watcher: BaseConsumer,
     reader: ChangelogReader,
-    sender: Option<Sender>,
     assigned: BTreeSet<Partition>,
     /// Told to the worker, to be given up at the next poll.
     leaving: Vec<Partition>,
@@ -84,17 +89,20 @@ impl KafkaWorker {
         let member = connection.member(index);
         let consumer = BaseConsumer::from_config_and_context(&member, GroupContext::default())
             .map_err(failed)?;
+        let consumer = Arc::new(consumer);
+        let closer = Closer(Some(Arc::clone(&consumer)));
         consumer
             .subscribe(&[&connection.topics.events])
             .map_err(failed)?;
         Ok(Self {
             watcher: connection.watcher().create().map_err(failed)?,
             reader: ChangelogReader::new(&connection).map_err(failed)?,
+            sender: None,
             consumer,
+            _closer: closer,
             connection,
             identity,
             index,
-            sender: None,
             assigned: BTreeSet::new(),
             leaving: Vec::new(),
             is_restarted: false,
@@ -374,10 +382,24 @@ impl Bus for KafkaWorker {
     }
 }
 
-impl Drop for KafkaWorker {
+/// Holds the member last. Closing it waits for its partitions to be given up, which the client has been
+/// seen not to end; so it is waited for within a limit, and the group notices by the session.
+struct Closer(Option<Arc<BaseConsumer<GroupContext>>>);
+
+impl Drop for Closer {
     fn drop(&mut self) {
-        // Closing the member waits for the partitions to be given up.
-        self.consumer.context().close();
-        self.sender = None;
+        let Some(member) = self.0.take() else { return };
+        member.context().close();
+        let (sender, closed) = mpsc::sync_channel(1);
+        let closing = std::thread::Builder::new()
+            .name("closing".to_owned())
+            .spawn(move || {
+                drop(member);
+                // Nobody waits any more where it took too long.
+                sender.try_send(()).ok();
+            });
+        if closing.is_err() || closed.recv_timeout(CLOSE_PATIENCE).is_err() {
+            tracing::warn!("the group's member did not close in time");
+        }
     }
 }
