@@ -53,7 +53,7 @@ const PURCHASES: u64 = 69_659;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 6] = [
+    let tests: [(&str, fn()); 7] = [
         (
             "killed_at_any_moment_the_result_is_that_of_a_run_without_kills",
             killed_at_any_moment,
@@ -74,6 +74,7 @@ fn main() {
             "record_times_and_tails_that_mislead_a_clock_do_not",
             misleading_tails,
         ),
+        ("a_broker_that_stalls_costs_time_only", stalling_broker),
         (
             "a_record_of_ten_megabytes_is_one_dead_letter_with_its_bytes",
             ten_megabytes,
@@ -100,15 +101,21 @@ fn is_long() -> bool {
     std::env::var("SEGSTREAM_TEST_LONG").is_ok_and(|value| value == "1")
 }
 
-/// A set of topics and a group of its own on the shared cluster.
+/// A set of topics and a group of its own.
 struct Deployment {
+    brokers: String,
     name: String,
     root: TempDir,
 }
 
 impl Deployment {
     fn new(name: &str) -> Self {
+        Self::on(kafka::brokers(), name)
+    }
+
+    fn on(brokers: &str, name: &str) -> Self {
         let deployment = Self {
+            brokers: brokers.to_owned(),
             name: format!("{name}-{}", std::process::id()),
             root: tempfile::tempdir().unwrap(),
         };
@@ -130,7 +137,7 @@ impl Deployment {
         command.args(arguments).stdin(Stdio::null());
         let store = self.store(instance);
         for setting in [
-            format!("kafka.brokers={}", kafka::brokers()),
+            format!("kafka.brokers={}", self.brokers),
             format!("kafka.group_id={}", self.name),
             "kafka.session_timeout=6s".to_owned(),
             "kafka.transaction_timeout=5s".to_owned(),
@@ -206,7 +213,7 @@ impl Deployment {
 
     /// The changes as Kafka's own console consumer shows them, numbered without gap or repeat.
     fn changes(&self) -> Vec<serde_json::Value> {
-        let seen = kafka::console_consume(kafka::brokers(), &self.topic("changes"));
+        let seen = kafka::console_consume(&self.brokers, &self.topic("changes"));
         let changes = comparable_changes(seen.iter().map(|(_, value)| value.as_str()));
         assert_sequences(&changes);
         changes
@@ -529,6 +536,34 @@ fn stopped_past_its_session() {
             "{has_purchases}: the successor's stores"
         );
     }
+}
+
+fn stalling_broker() {
+    let Some(file) = cdnow() else { return };
+    let node = kafka::Node::start();
+    let deployment = Deployment::on(&node.brokers, "stall");
+    let (expected, expected_changes) = deployment.embedded(&file);
+    let settings = ["time.clock=wall"];
+    let running = deployment.start("a", &settings);
+    running.wait_for("partitions assigned");
+    let replay = deployment.replay(&file, "6000");
+    // Within a session, and past both the session and the transaction's time.
+    for (sent, seconds) in [(10_000, 2), (30_000, 9)] {
+        replay.wait_sent(sent);
+        node.signal("STOP");
+        let stalled = Instant::now();
+        while stalled.elapsed() < Duration::from_secs(seconds) {
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        node.signal("CONT");
+    }
+    assert_eq!(replay.code(), Some(0));
+    running.signal("TERM");
+    assert_eq!(running.code(), Some(0));
+    deployment.run_to_end("a", &settings);
+    assert!(deployment.export(&["a"]) == expected, "the stores");
+    assert!(deployment.changelog() == expected, "the changelog");
+    assert_eq!(deployment.changes(), expected_changes);
 }
 
 fn topic_tool(arguments: &[&str]) {

@@ -81,7 +81,8 @@ impl Restore {
     /// # Errors
     /// If the log or the store fails, or the changelog holds what is no record.
     pub fn advance(&mut self, bus: &mut dyn Bus, shared: &Shared) -> Result<bool, Error> {
-        let from = self.store.changelog_next();
+        // A store that is empty begins where the changelog does.
+        let from = self.store.changelog_next().max(self.facts.changelog_start);
         let piece = bus.read_changelog(self.partition, from, PIECE_RECORDS)?;
         let mut records = Vec::with_capacity(piece.records.len());
         let mut checkpoint = None;

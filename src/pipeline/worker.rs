@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -45,6 +46,7 @@ pub struct Worker<B> {
     shared: Arc<Shared>,
     /// Assigned; where they stand in the log is not known yet.
     waiting: BTreeSet<Partition>,
+    asked_last: Partition,
     restoring: BTreeMap<Partition, Restore>,
     running: BTreeMap<Partition, OwnedPartition>,
     batch: Batch,
@@ -62,6 +64,7 @@ impl<B: Bus> Worker<B> {
             bus,
             shared,
             waiting: BTreeSet::new(),
+            asked_last: Partition(0),
             restoring: BTreeMap::new(),
             running: BTreeMap::new(),
             batch: Batch::default(),
@@ -298,6 +301,14 @@ impl<B: Bus> Worker<B> {
         }
     }
 
+    /// The one after the last that was asked for, so that none that cannot say yet holds up the rest.
+    fn next_waiting(&mut self) -> Option<Partition> {
+        let after = (Bound::Excluded(self.asked_last), Bound::Unbounded);
+        let next = self.waiting.range(after).next();
+        self.asked_last = *next.or_else(|| self.waiting.first())?;
+        Some(self.asked_last)
+    }
+
     fn is_restoring(&self) -> bool {
         !self.waiting.is_empty() || !self.restoring.is_empty()
     }
@@ -305,8 +316,9 @@ impl<B: Bus> Worker<B> {
     /// One piece of one partition, so that running partitions go on meanwhile.
     fn restore_a_piece(&mut self) -> Result<(), Error> {
         if self.restoring.is_empty()
-            && let Some(partition) = self.waiting.pop_first()
+            && let Some(partition) = self.next_waiting()
         {
+            self.waiting.remove(&partition);
             match Restore::begin(partition, &mut self.bus, &self.shared)? {
                 Some(restore) => self.restoring.insert(partition, restore),
                 None => {
@@ -398,7 +410,10 @@ impl<B: Bus> Worker<B> {
             // The wall time is taken before the query: nothing older can still come.
             let wall = self.shared.wall.now();
             let Some(progress) = self.bus.progress(*partition)? else {
-                // Nobody answers now: lags and clocks stand still.
+                // Its lag and clock stand still; the others get their turn while there is time.
+                if now.elapsed() < LOOK_AROUND_INTERVAL {
+                    continue;
+                }
                 break;
             };
             let position = progress.position.unwrap_or(0).max(owned.offset_next());

@@ -302,7 +302,7 @@ impl PartitionStore {
         if checkpoint.is_some() {
             memory.position.checkpoint = checkpoint;
         }
-        memory.position.changelog_next = changelog_next;
+        memory.position.changelog_next = memory.position.changelog_next.max(changelog_next);
         memory.position.current_at = memory.position.current_at.max(current_at);
         drop(memory);
         let deltas = deltas.into_iter().filter(|(_, customers)| *customers != 0);

@@ -75,6 +75,8 @@ impl Connection {
     pub(super) fn member(&self, worker: usize) -> ClientConfig {
         let mut config = self.reader();
         let session_ms = self.session_timeout.as_millis();
+        let transaction_ms = self.transaction_timeout.as_millis();
+        let poll_interval_ms = (3 * transaction_ms).max(session_ms).max(300_000);
         config
             .set(
                 "group.instance.id",
@@ -87,6 +89,8 @@ impl Connection {
                 (session_ms / 10).max(100).to_string(),
             )
             .set("enable.partition.eof", "false")
+            // A commit may take as long as its transaction, and an abort after it again.
+            .set("max.poll.interval.ms", poll_interval_ms.to_string())
             // Larger fetches cost less; what they wait for is less than a commit interval.
             .set("fetch.min.bytes", "100000")
             .set("fetch.wait.max.ms", "40");

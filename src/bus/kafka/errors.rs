@@ -34,11 +34,10 @@ pub(super) enum Remedy {
 }
 
 /// Codes that say that another instance works under the same id.
-const FENCED: [RDKafkaErrorCode; 4] = [
+const FENCED: [RDKafkaErrorCode; 3] = [
     RDKafkaErrorCode::Fenced,
     RDKafkaErrorCode::ProducerFenced,
     RDKafkaErrorCode::InvalidProducerEpoch,
-    RDKafkaErrorCode::FencedInstanceId,
 ];
 
 /// Codes that no repetition mends.
@@ -54,10 +53,13 @@ const HOPELESS: [RDKafkaErrorCode; 8] = [
 ];
 
 /// Codes of a member that the group has moved on without: its partitions are somebody else's.
-const LEFT_BEHIND: [RDKafkaErrorCode; 3] = [
+/// The last is also what a static member gets whose session ended while nobody answered it; that the
+/// id is really used twice, the consumer itself is told.
+const LEFT_BEHIND: [RDKafkaErrorCode; 4] = [
     RDKafkaErrorCode::IllegalGeneration,
     RDKafkaErrorCode::UnknownMemberId,
     RDKafkaErrorCode::RebalanceInProgress,
+    RDKafkaErrorCode::FencedInstanceId,
 ];
 
 /// What an error of a call means.
@@ -88,6 +90,9 @@ struct Facts {
 }
 
 fn of_transaction(call: Call, facts: Facts) -> Remedy {
+    if call == Call::Offsets && LEFT_BEHIND.contains(&facts.code) {
+        return Remedy::Abort;
+    }
     if FENCED.contains(&facts.code) {
         return Remedy::Fenced;
     }
@@ -98,7 +103,6 @@ fn of_transaction(call: Call, facts: Facts) -> Remedy {
         // An abort that is asked for may follow a commit that took effect.
         Call::Commit | Call::Abort => Remedy::Unknown,
         Call::Init | Call::Send | Call::Offsets if HOPELESS.contains(&facts.code) => Remedy::Fatal,
-        Call::Offsets if LEFT_BEHIND.contains(&facts.code) => Remedy::Abort,
         Call::Send | Call::Offsets if facts.requires_abort => Remedy::Abort,
         Call::Init | Call::Send | Call::Offsets if facts.is_fatal => Remedy::Unknown,
         Call::Init | Call::Send | Call::Offsets => Remedy::Fatal,
@@ -171,7 +175,7 @@ mod tests {
             (
                 Call::Offsets,
                 code(RDKafkaErrorCode::FencedInstanceId),
-                Remedy::Fenced,
+                Remedy::Abort,
             ),
             (Call::Commit, code(RDKafkaErrorCode::Fenced), Remedy::Fenced),
             (

@@ -138,7 +138,10 @@ pub(super) fn position_in(
 
 /// An error that the client mends by itself: the cluster is away or changes its leaders.
 pub(super) fn is_passing(error: &KafkaError) -> bool {
-    const PASSING: [RDKafkaErrorCode; 17] = [
+    const PASSING: [RDKafkaErrorCode; 20] = [
+        RDKafkaErrorCode::OffsetNotAvailable,
+        RDKafkaErrorCode::ReplicaNotAvailable,
+        RDKafkaErrorCode::KafkaStorageError,
         RDKafkaErrorCode::BrokerTransportFailure,
         RDKafkaErrorCode::AllBrokersDown,
         RDKafkaErrorCode::Resolve,

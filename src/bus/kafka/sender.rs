@@ -38,9 +38,7 @@ use crate::domain::ids::Partition;
 /// Between two looks at what is still on its way.
 const DRAIN_LOOK: Duration = Duration::from_micros(300);
 /// A new producer waits for the coordinator this long at a time.
-const INIT_WAIT: Duration = Duration::from_secs(10);
-/// Longest wait for a producer id before a person is told.
-const INIT_PATIENCE: Duration = Duration::from_secs(60);
+const INIT_WAIT: Duration = Duration::from_secs(2);
 
 /// What the deliveries of a transaction said.
 #[derive(Debug, Default)]
@@ -71,6 +69,7 @@ impl ProducerContext for Context {
             .unwrap_or_else(PoisonError::into_inner);
         match result {
             Ok(message) if message.topic() == self.state_topic => {
+                // A batch that was acknowledged twice comes back without its offsets.
                 let next = delivered.state_next.entry(message.partition()).or_default();
                 *next = (*next).max(message.offset() + 1);
             }
@@ -108,8 +107,11 @@ pub(super) enum Failure {
 
 impl Sender {
     /// Takes the worker's transactional id: whatever an earlier holder left open is ended, and the
-    /// earlier holder is fenced.
-    pub(super) fn start(connection: &Arc<Connection>, worker: usize) -> Result<Self, Error> {
+    /// earlier holder is fenced. `None` if the cluster does not answer now.
+    pub(super) fn start(
+        connection: &Arc<Connection>,
+        worker: usize,
+    ) -> Result<Option<Self>, Error> {
         let delivered = Arc::new(Mutex::new(Delivered::default()));
         let context = Context {
             state_topic: connection.topics.state.clone(),
@@ -118,24 +120,21 @@ impl Sender {
         let config = connection.transactional(worker);
         let producer = ThreadedProducer::from_config_and_context(&config, context)
             .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
-        let deadline = Instant::now() + INIT_PATIENCE;
-        loop {
-            let Err(error) = producer.init_transactions(Timeout::After(INIT_WAIT)) else {
-                break;
-            };
-            match remedy(Call::Init, &error) {
-                Remedy::Retry if Instant::now() < deadline => {}
-                Remedy::Fenced => return Err(Error::Fenced),
-                Remedy::Retry | Remedy::Abort | Remedy::Unknown | Remedy::Fatal => {
-                    return Err(connection.unusable(format!("no transactions: {error}")));
+        if let Err(error) = producer.init_transactions(Timeout::After(INIT_WAIT)) {
+            tracing::warn!(%error, "no producer id yet");
+            return match remedy(Call::Init, &error) {
+                Remedy::Retry => Ok(None),
+                Remedy::Fenced => Err(Error::Fenced),
+                Remedy::Abort | Remedy::Unknown | Remedy::Fatal => {
+                    Err(connection.unusable(format!("no transactions: {error}")))
                 }
-            }
+            };
         }
-        Ok(Self {
+        Ok(Some(Self {
             connection: Arc::clone(connection),
             producer,
             delivered,
-        })
+        }))
     }
 
     /// Sends and commits. `group` is the membership as of now, which fences the offsets.

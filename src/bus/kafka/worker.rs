@@ -58,13 +58,14 @@ pub struct KafkaWorker {
     // Dropped in this order: what is open, then the member.
     sender: Option<Sender>,
     consumer: Arc<BaseConsumer<GroupContext>>,
-    _closer: Closer,
+    closer: Closer,
     watcher: BaseConsumer,
     reader: ChangelogReader,
     assigned: BTreeSet<Partition>,
     /// Told to the worker, to be given up at the next poll.
     leaving: Vec<Partition>,
     is_restarted: bool,
+    fenced_at: Option<Instant>,
     /// Ends of changelogs as of the last [`Bus::facts`].
     changelog_ends: BTreeMap<Partition, u64>,
 }
@@ -86,26 +87,20 @@ impl KafkaWorker {
         index: usize,
     ) -> Result<Self, Error> {
         let failed = |error: KafkaError| connection.unusable(format!("no client: {error}"));
-        let member = connection.member(index);
-        let consumer = BaseConsumer::from_config_and_context(&member, GroupContext::default())
-            .map_err(failed)?;
-        let consumer = Arc::new(consumer);
-        let closer = Closer(Some(Arc::clone(&consumer)));
-        consumer
-            .subscribe(&[&connection.topics.events])
-            .map_err(failed)?;
+        let (consumer, closer) = join(&connection, index)?;
         Ok(Self {
             watcher: connection.watcher().create().map_err(failed)?,
             reader: ChangelogReader::new(&connection).map_err(failed)?,
             sender: None,
             consumer,
-            _closer: closer,
+            closer,
             connection,
             identity,
             index,
             assigned: BTreeSet::new(),
             leaving: Vec::new(),
             is_restarted: false,
+            fenced_at: None,
             changelog_ends: BTreeMap::new(),
         })
     }
@@ -162,6 +157,8 @@ impl KafkaWorker {
                     deliveries.push(delivery);
                 }
                 Some(Err(error)) if is_passing(&error) => {}
+                // Told at the next poll.
+                Some(Err(_)) if self.is_fenced() => break,
                 Some(Err(error)) => return Err(self.consumption_failed(&error)),
                 // Also after a callback, which is told at the next poll.
                 None => break,
@@ -172,7 +169,6 @@ impl KafkaWorker {
 
     fn consumption_failed(&self, error: &KafkaError) -> Error {
         match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::FencedInstanceId) => Error::Fenced,
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
                 let topic = &self.connection.topics.events;
                 self.connection.unusable(format!(
@@ -196,13 +192,34 @@ impl KafkaWorker {
         list
     }
 
-    /// The sender, made anew if the last one was destroyed.
-    fn sender(&mut self) -> Result<&Sender, Error> {
-        let sender = match self.sender.take() {
-            Some(sender) => sender,
-            None => Sender::start(&self.connection, self.index)?,
-        };
-        Ok(self.sender.insert(sender))
+    /// Makes the sender anew if the last one was destroyed; `false` if that cannot be done now.
+    fn has_sender(&mut self) -> Result<bool, Error> {
+        if self.sender.is_none() {
+            self.sender = Sender::start(&self.connection, self.index)?;
+        }
+        Ok(self.sender.is_some())
+    }
+
+    /// A member that the broker takes for another of the same id: after a session that ended while
+    /// nobody answered it may be this one itself, so it joins anew, once. All partitions are lost.
+    fn join_anew(&mut self) -> Result<Polled, Error> {
+        let quiet = self.connection.session_timeout * 2;
+        if self.fenced_at.is_some_and(|at| at.elapsed() < quiet) {
+            return Err(Error::Fenced);
+        }
+        tracing::warn!("fenced by a member of the same instance id, joining anew");
+        self.fenced_at = Some(Instant::now());
+        let (consumer, closer) = join(&self.connection, self.index)?;
+        self.consumer = consumer;
+        self.closer = closer;
+        self.leaving.clear();
+        let lost = std::mem::take(&mut self.assigned);
+        Ok(Polled::Lost(lost.into_iter().collect()))
+    }
+
+    fn is_fenced(&self) -> bool {
+        let cause = self.consumer.client().fatal_error();
+        cause.is_some_and(|(code, _)| code == RDKafkaErrorCode::FencedInstanceId)
     }
 
     /// First offset and end of a partition, open transactions included; `None` if nobody answered.
@@ -265,14 +282,20 @@ fn delivery(message: &impl Message) -> Delivery {
 
 impl Bus for KafkaWorker {
     fn poll(&mut self, limit: PollLimit) -> Result<Polled, Error> {
-        self.hand_over()?;
-        // Before anything is read: it ends what an earlier holder of the id left open.
-        self.sender()?;
-        if std::mem::take(&mut self.is_restarted) && !self.assigned.is_empty() {
-            return Ok(Polled::Assigned(self.assigned.iter().copied().collect()));
+        if self.is_fenced() {
+            return self.join_anew();
         }
+        self.hand_over()?;
+        // What was lost meanwhile must not be told as assigned.
         if let Some(happening) = self.consumer.context().next() {
             return self.happened(happening);
+        }
+        // Before anything is read: it ends what an earlier holder of the id left open.
+        if !self.has_sender()? {
+            return Ok(Polled::Idle);
+        }
+        if std::mem::take(&mut self.is_restarted) && !self.assigned.is_empty() {
+            return Ok(Polled::Assigned(self.assigned.iter().copied().collect()));
         }
         let deliveries = self.read(limit)?;
         Ok(if deliveries.is_empty() {
@@ -313,7 +336,10 @@ impl Bus for KafkaWorker {
         let Some(group) = self.consumer.group_metadata() else {
             return Err(self.connection.unusable("the consumer has no group"));
         };
-        match self.sender()?.commit(&transaction, &group) {
+        let Some(sender) = &self.sender else {
+            return Err(Error::Aborted);
+        };
+        match sender.commit(&transaction, &group) {
             Ok(committed) => Ok(committed),
             Err(Failure::Aborted) => Err(Error::Aborted),
             Err(Failure::Unknown) => {
@@ -379,6 +405,48 @@ impl Bus for KafkaWorker {
 
     fn restart(&mut self) {
         self.is_restarted = true;
+    }
+}
+
+/// A member of the group that asks for the input's partitions.
+fn join(
+    connection: &Connection,
+    index: usize,
+) -> Result<(Arc<BaseConsumer<GroupContext>>, Closer), Error> {
+    let failed = |error: KafkaError| connection.unusable(format!("no client: {error}"));
+    let member = connection.member(index);
+    let consumer =
+        BaseConsumer::from_config_and_context(&member, GroupContext::default()).map_err(failed)?;
+    consumer
+        .subscribe(&[&connection.topics.events])
+        .map_err(failed)?;
+    let consumer = Arc::new(consumer);
+    let closer = Closer(Some(Arc::clone(&consumer)));
+    Ok((consumer, closer))
+}
+
+/// What the group waits for is given, so that the member can be closed.
+impl Drop for KafkaWorker {
+    fn drop(&mut self) {
+        let context = Arc::clone(self.consumer.context());
+        context.close();
+        let mut leaving = vec![std::mem::take(&mut self.leaving)];
+        while let Some(happening) = context.next() {
+            match happening {
+                Happening::Revoked(partitions) | Happening::Lost(partitions) => {
+                    leaving.push(partitions);
+                }
+                Happening::Failed(_) | Happening::Assigned(_) => {}
+            }
+        }
+        for partitions in leaving {
+            let list = self.list(&partitions);
+            if !partitions.is_empty()
+                && let Err(error) = self.consumer.incremental_unassign(&list)
+            {
+                tracing::warn!(%error, "cannot hand partitions over");
+            }
+        }
     }
 }
 
