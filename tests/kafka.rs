@@ -181,9 +181,9 @@ impl Deployment {
         for setting in extra {
             command.args(["--set", setting]);
         }
-        let output = command.output().unwrap();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{errors}");
+        let running = Running::start(command);
+        let seen = Arc::clone(&running.seen);
+        assert_eq!(running.code(), Some(0), "{:#?}", seen.lock().unwrap());
     }
 
     /// Sends the purchases of CDNOW and tells how many were sent so far.
@@ -319,7 +319,11 @@ impl Running {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
-            assert!(Instant::now() < deadline, "it does not end");
+            assert!(
+                Instant::now() < deadline,
+                "it does not end: {:#?}",
+                self.seen.lock().unwrap()
+            );
             std::thread::park_timeout(Duration::from_millis(20));
         }
     }
