@@ -47,6 +47,8 @@ pub struct Worker<B> {
     /// Assigned; where they stand in the log is not known yet.
     waiting: BTreeSet<Partition>,
     asked_last: Partition,
+    /// Everything was dropped, and the log has not told yet what is ours.
+    is_starting_over: bool,
     restoring: BTreeMap<Partition, Restore>,
     running: BTreeMap<Partition, OwnedPartition>,
     batch: Batch,
@@ -65,6 +67,7 @@ impl<B: Bus> Worker<B> {
             shared,
             waiting: BTreeSet::new(),
             asked_last: Partition(0),
+            is_starting_over: false,
             restoring: BTreeMap::new(),
             running: BTreeMap::new(),
             batch: Batch::default(),
@@ -295,6 +298,7 @@ impl<B: Bus> Worker<B> {
 
     fn assigned(&mut self, partitions: &[Partition]) {
         observe::assigned(&self.shared.metrics, partitions.len());
+        self.is_starting_over = false;
         for partition in partitions {
             self.shared.partitions.show_restoring(*partition);
             self.waiting.insert(*partition);
@@ -379,6 +383,7 @@ impl<B: Bus> Worker<B> {
         for partition in held {
             self.let_go(partition);
         }
+        self.is_starting_over = true;
         self.bus.restart();
     }
 
@@ -475,7 +480,8 @@ impl<B: Bus> Worker<B> {
         Ok(())
     }
 
-    /// All partitions, also those of other workers, are committed up to the ends asked for.
+    /// All partitions, also those of other workers, are committed up to the ends asked for, and what is
+    /// ours is restored.
     fn has_reached_ends(&self) -> bool {
         for (partition, owned) in &self.running {
             let end = self.shared.control.end_of(*partition);
@@ -483,6 +489,6 @@ impl<B: Bus> Worker<B> {
                 self.shared.control.reached(*partition);
             }
         }
-        self.shared.control.has_reached_all()
+        !self.is_starting_over && !self.is_restoring() && self.shared.control.has_reached_all()
     }
 }
