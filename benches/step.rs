@@ -71,7 +71,7 @@ fn benchmarks(criterion: &mut Criterion) {
         };
         step(
             record,
-            &id,
+            id.as_str(),
             Delivered {
                 event: &event,
                 position,
@@ -99,7 +99,7 @@ fn benchmarks(criterion: &mut Criterion) {
     criterion.bench_function("step", |bencher| {
         bencher.iter_batched(
             || record.clone(),
-            |record| step(record, &id, delivered, rules),
+            |record| step(record, id.as_str(), delivered, rules),
             BatchSize::SmallInput,
         );
     });
@@ -113,7 +113,7 @@ fn benchmarks(criterion: &mut Criterion) {
                     position,
                     record_time: at,
                 };
-                step(record, &id, delivered, rules)
+                step(record, id.as_str(), delivered, rules)
             },
             BatchSize::SmallInput,
         );

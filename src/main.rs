@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use segstream::cli;
+use tikv_jemallocator::Jemalloc;
+
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     let call = cli::Cli::parse();

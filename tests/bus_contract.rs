@@ -215,9 +215,9 @@ fn an_offset_that_goes_back_or_past_the_end_is_refused_and_writes_nothing() {
         partitions: vec![part(Partition(0), 2, Vec::new())],
         ..Transaction::default()
     };
-    worker.commit(at_two.clone()).unwrap();
+    worker.commit(&at_two).unwrap();
     worker
-        .commit(at_two)
+        .commit(&at_two)
         .expect("the same offset again, as a clock tick does");
     let before = subject.seen();
     let past = subject.log.input_ends()[0] + 1;
@@ -227,10 +227,10 @@ fn an_offset_that_goes_back_or_past_the_end_is_refused_and_writes_nothing() {
                 part(Partition(1), 0, vec![state("c", Some("half"))]),
                 part(Partition(partition), offset, Vec::new()),
             ],
-            changes: vec![output("change", 1)],
+            changes: vec![output("change", 1).into()],
             ..Transaction::default()
         };
-        assert!(worker.commit(transaction).is_err(), "{partition}/{offset}");
+        assert!(worker.commit(&transaction).is_err(), "{partition}/{offset}");
         assert_eq!(subject.seen(), before, "{partition}/{offset}");
     }
 }
@@ -275,11 +275,11 @@ fn a_commit_cut_anywhere_is_there_wholly_or_not_at_all() {
             log.append((0..20).map(input).collect(), None).unwrap();
             let transaction = Transaction {
                 partitions: vec![part(Partition(0), 1, vec![state("c", Some("v"))])],
-                changes: vec![output("change", 1)],
-                current: vec![output("current", 1)],
-                dead_letters: vec![output("dead", 1)],
+                changes: vec![output("change", 1).into()],
+                current: vec![output("current", 1).into()],
+                dead_letters: vec![output("dead", 1).into()],
             };
-            let error = log.worker(0, 1).commit(transaction).unwrap_err();
+            let error = log.worker(0, 1).commit(&transaction).unwrap_err();
             assert_eq!(
                 matches!(error, Error::UnknownOutcome),
                 decision == Decision::Unknown
@@ -347,11 +347,11 @@ fn closed_log() -> (TempDir, PathBuf, Whole) {
                     state(&format!("c-{round}"), Some("v")),
                 ],
             )],
-            changes: vec![output("change", round)],
-            current: vec![output("current", round)],
-            dead_letters: vec![output("dead", round)],
+            changes: vec![output("change", round).into()],
+            current: vec![output("current", round).into()],
+            dead_letters: vec![output("dead", round).into()],
         };
-        worker.commit(transaction).unwrap();
+        worker.commit(&transaction).unwrap();
     }
     let seen = (subject.inputs(), subject.seen());
     drop(worker);

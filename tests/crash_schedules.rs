@@ -115,6 +115,8 @@ fn run_schedule(seed: u64, root: &Path, hit: &Arc<Mutex<BTreeMap<FaultPoint, u64
     let sizing = Sizing {
         commit_records: 1 + usize::try_from(chance.below(12)).unwrap(),
         flush_records: [0, 1, 5, 1000][usize::try_from(chance.below(4)).unwrap()],
+        flush_bytes: [4000, 1 << 30][usize::try_from(chance.below(2)).unwrap()],
+        page_bytes: [300, 1500, 8192][usize::try_from(chance.below(3)).unwrap()],
         cache_bytes: [4096, 1 << 20][usize::try_from(chance.below(2)).unwrap()],
     };
     let schedule = Mutex::new(Schedule {

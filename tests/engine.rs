@@ -34,6 +34,8 @@ use support::Sizing;
 const SIZING: Sizing = Sizing {
     commit_records: 50,
     flush_records: 100,
+    flush_bytes: 1 << 30,
+    page_bytes: 2048,
     cache_bytes: 1 << 20,
 };
 

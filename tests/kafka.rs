@@ -38,6 +38,10 @@ use std::time::Instant;
 use libtest_mimic::Arguments;
 use libtest_mimic::Failed;
 use libtest_mimic::Trial;
+use rdkafka::config::ClientConfig;
+use rdkafka::producer::BaseProducer;
+use rdkafka::producer::BaseRecord;
+use rdkafka::producer::Producer;
 use support::Chance;
 use support::cdnow::assert_oracle;
 use support::cdnow::assert_sequences;
@@ -53,7 +57,7 @@ const PURCHASES: u64 = 69_659;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 7] = [
+    let tests: [(&str, fn()); 8] = [
         (
             "killed_at_any_moment_the_result_is_that_of_a_run_without_kills",
             killed_at_any_moment,
@@ -75,6 +79,10 @@ fn main() {
             misleading_tails,
         ),
         ("a_broker_that_stalls_costs_time_only", stalling_broker),
+        (
+            "a_changelog_that_is_empty_compacted_or_ends_in_no_state_is_restored",
+            changelog_tails,
+        ),
         (
             "a_record_of_ten_megabytes_is_one_dead_letter_with_its_bytes",
             ten_megabytes,
@@ -745,11 +753,6 @@ fn purchase(number: u32, occurred_at: &str) -> String {
 }
 
 fn misleading_tails() {
-    use rdkafka::config::ClientConfig;
-    use rdkafka::producer::BaseProducer;
-    use rdkafka::producer::BaseRecord;
-    use rdkafka::producer::Producer;
-
     let deployment = Deployment::new("tails");
     let events = deployment.topic("events");
     set_topic(
@@ -807,12 +810,122 @@ fn misleading_tails() {
     assert!(deployment.changelog() == export);
 }
 
-fn ten_megabytes() {
-    use rdkafka::config::ClientConfig;
-    use rdkafka::producer::BaseProducer;
-    use rdkafka::producer::BaseRecord;
-    use rdkafka::producer::Producer;
+/// Sends a purchase of each of five customers, at `hour` of a day.
+fn send_round(producer: &BaseProducer, topic: &str, hour: i64) {
+    const DAY_BEGINS_MS: i64 = 1_767_225_600_000;
+    for customer in 1..=5 {
+        let key = format!("c{customer}");
+        let payload = format!(
+            r#"{{"event_id":"e{customer}-{hour}","type":"order.completed","occurred_at":"2026-01-01T{hour:02}:00:00Z","customer_id":"c{customer}","order_id":"o{customer}-{hour}","currency":"USD","revenue":"10"}}"#
+        );
+        let record = BaseRecord::to(topic)
+            .key(&key)
+            .payload(&payload)
+            .timestamp(DAY_BEGINS_MS + hour * 3_600_000);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(PATIENCE).unwrap();
+}
 
+/// Begins a transaction and writes what is no state to every partition of a changelog.
+fn soil_changelog(deployment: &Deployment, name: &str) -> BaseProducer {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", kafka::brokers())
+        .set("transactional.id", deployment.topic(name))
+        .set("transaction.timeout.ms", "2000")
+        .create()
+        .unwrap();
+    producer.init_transactions(PATIENCE).unwrap();
+    producer.begin_transaction().unwrap();
+    let topic = deployment.topic("state");
+    for partition in 0..12 {
+        let record = BaseRecord::to(&topic)
+            .partition(partition)
+            .key("c1")
+            .payload("no state");
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(PATIENCE).unwrap();
+    producer
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn changelog_tails() {
+    let deployment = Deployment::new("changelog");
+    let (events, state) = (deployment.topic("events"), deployment.topic("state"));
+    // Every append after this begins a segment, and all segments but the last are compacted.
+    set_topic(&state, "segment.ms=100,min.cleanable.dirty.ratio=0.001");
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", kafka::brokers())
+        .set("partitioner", "murmur2_random")
+        .create()
+        .unwrap();
+    // Empty: the first run finds nothing to restore; most partitions stay without a record.
+    let restored = |instance: &str, what: &str, expected: &str| {
+        deployment.run_to_end(instance, &[]);
+        assert!(deployment.export(&[instance]) == expected, "{what}");
+    };
+    send_round(&producer, &events, 1);
+    deployment.run_to_end("a", &[]);
+    // A store as of now, whose place in the changelog will have been compacted away.
+    copy_folder(&deployment.store("a"), &deployment.store("behind"));
+    for hour in [2, 3] {
+        send_round(&producer, &events, hour);
+        deployment.run_to_end("a", &[]);
+    }
+    let expected = deployment.export(&["a"]);
+    assert_eq!(expected.lines().count(), 5);
+    assert!(expected.contains(r#""orders":3"#), "{expected}");
+    assert!(deployment.changelog() == expected);
+    // Every changelog ends in an aborted transaction, also those without any state.
+    let aborted = soil_changelog(&deployment, "aborted");
+    aborted.abort_transaction(PATIENCE).unwrap();
+    restored("tail", "an aborted tail", &expected);
+    // Compacted: one record a customer is left, and behind them control records alone.
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let records = committed(&state, 12);
+        let of_customers = records
+            .iter()
+            .filter(|record| record.key.as_ref().is_some_and(|key| !key.is_empty()))
+            .count();
+        if of_customers == 5 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{of_customers} records are left");
+        std::thread::park_timeout(Duration::from_millis(200));
+    }
+    restored(
+        "compacted",
+        "a compacted changelog from its start",
+        &expected,
+    );
+    restored("behind", "from a place that was compacted away", &expected);
+    // Undecided: what was left open holds the restore until the broker has ended it.
+    let undecided = soil_changelog(&deployment, "undecided");
+    restored("waits", "behind a transaction that was open", &expected);
+    drop(undecided);
+    // And it goes on from there.
+    send_round(&producer, &events, 4);
+    deployment.run_to_end("waits", &[]);
+    let later = deployment.export(&["waits"]);
+    assert!(later.contains(r#""orders":4"#), "{later}");
+    assert!(deployment.changelog() == later);
+}
+
+fn ten_megabytes() {
     let deployment = Deployment::new("large");
     for (kind, bytes) in [("events", 12 << 20), ("letters", (12 << 20) + (64 << 10))] {
         let topic = deployment.topic(kind);

@@ -13,7 +13,6 @@
 mod support;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use segstream::domain::ids::CustomerId;
@@ -21,10 +20,13 @@ use segstream::domain::ids::Partition;
 use segstream::engine::record::CustomerRecord;
 use segstream::faults::Faults;
 use segstream::store::Error;
+use segstream::store::codec;
 use segstream::store::codec::Checkpoint;
 use segstream::store::directory::StoreDirectory;
+use segstream::store::partition::Before;
 use segstream::store::partition::PartitionStore;
 use segstream::store::partition::Sizes;
+use segstream::store::partition::Update;
 use segstream::store::verification::Expected;
 use segstream::store::verification::WipeReason;
 use support::at;
@@ -32,7 +34,7 @@ use support::at;
 const PARTITION: Partition = Partition(0);
 const SIZES: Sizes = Sizes {
     cache_bytes: 1 << 20,
-    database_cache_bytes: 1 << 20,
+    page_bytes: 1000,
 };
 
 /// The log as it was when the store was made: its changelog ends at 10.
@@ -50,15 +52,27 @@ fn open(root: &Path, expected: &Expected) -> (PartitionStore, Option<WipeReason>
     PartitionStore::open(&directory, PARTITION, expected, SIZES, Faults::none()).unwrap()
 }
 
+/// The record of a customer after so many changes.
+fn update(customer_id: &str, sequence: u64) -> Update {
+    let record = CustomerRecord {
+        sequence,
+        ..CustomerRecord::default()
+    };
+    Update {
+        customer_id: CustomerId::new(customer_id),
+        bytes: codec::encode_record(&record).unwrap(),
+        segment_id: None,
+        before: Before::Unknown,
+    }
+}
+
 /// A store of one customer that was current at noon.
 fn made(root: &Path) {
     let (store, wiped) = open(root, &expected());
     assert_eq!(wiped, None);
-    let record = Arc::new(CustomerRecord::default());
-    let records = vec![(CustomerId::new("c"), record, 40)];
     let noon = Some(at("2026-01-01T12:00:00Z"));
     store
-        .apply(records, Some(Checkpoint::default()), 10, noon)
+        .apply(vec![update("c", 0)], Some(Checkpoint::default()), 10, noon)
         .unwrap();
     store.flush().unwrap();
 }
@@ -129,4 +143,76 @@ fn a_store_opened_as_it_was_left_shows_its_records() {
     let store = PartitionStore::open_as_left(&directory, PARTITION, SIZES).unwrap();
     assert_eq!(store.records().count(), 1);
     assert_eq!(store.changelog_next(), 10);
+}
+
+/// Records of a store, by customer, as sequences.
+fn sequences(store: &PartitionStore) -> Vec<(String, u64)> {
+    let records = store.records().map(Result::unwrap);
+    records
+        .map(|(id, record)| (id.to_string(), record.sequence))
+        .collect()
+}
+
+#[test]
+fn a_flush_cut_between_two_pieces_leaves_a_store_that_is_trusted_and_lags() {
+    let root = tempfile::tempdir().unwrap();
+    let (store, _) = open(root.path(), &expected());
+    let update_all = |sequence| (100..200).map(move |id| update(&format!("c{id}"), sequence));
+    let at_four = Some(Checkpoint {
+        offset_next: 4,
+        ..Checkpoint::default()
+    });
+    store
+        .apply(update_all(1).collect(), at_four.clone(), 4, None)
+        .unwrap();
+    store.flush().unwrap();
+    let at_nine = Some(Checkpoint {
+        offset_next: 9,
+        ..Checkpoint::default()
+    });
+    let more = update_all(2).chain([update("c", 1), update("d", 1)]);
+    store
+        .apply(more.collect(), at_nine.clone(), 9, None)
+        .unwrap();
+    assert!(!store.flush_piece(1).unwrap(), "a page is not all");
+    let middle = store.get("c150").unwrap().unwrap();
+    assert_eq!(middle.sequence, 2, "readers see the new one throughout");
+    assert_eq!(
+        store.dirty_records(),
+        102 - sequences(&store)
+            .iter()
+            .filter(|(_, sequence)| *sequence == 2)
+            .count()
+            - 1
+    );
+    drop(store);
+    // The place in the log is the old one, some records are newer, and all of it is trusted.
+    let (store, wiped) = open(root.path(), &expected());
+    assert_eq!(wiped, None);
+    assert_eq!((store.changelog_next(), store.checkpoint()), (4, at_four));
+    let found = sequences(&store);
+    assert!(found.len() == 101 && found.is_sorted(), "{found:?}");
+    assert!(found.iter().any(|(_, sequence)| *sequence == 2));
+    assert!(
+        found
+            .iter()
+            .any(|(id, sequence)| *sequence == 1 && id != "c")
+    );
+    // The log's tail again, by pieces.
+    let tail = update_all(2).chain([update("c", 1), update("d", 1)]);
+    store
+        .apply(tail.collect(), at_nine.clone(), 9, None)
+        .unwrap();
+    while !store.flush_piece(1).unwrap() {}
+    drop(store);
+    let (store, wiped) = open(root.path(), &expected());
+    assert_eq!(wiped, None);
+    assert_eq!((store.changelog_next(), store.checkpoint()), (9, at_nine));
+    let found = sequences(&store);
+    assert_eq!(found.len(), 102);
+    assert!(
+        found
+            .iter()
+            .all(|(id, sequence)| *sequence == if id.len() == 1 { 1 } else { 2 })
+    );
 }

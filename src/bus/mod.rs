@@ -7,6 +7,7 @@ pub mod embedded;
 pub mod kafka;
 pub mod partitioner;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::ids::Partition;
@@ -81,11 +82,11 @@ pub struct Transaction {
     /// One entry a partition written for; a transaction without is a bug.
     pub partitions: Vec<PartitionCommit>,
     /// Changes, partitioned by key.
-    pub changes: Vec<OutputRecord>,
+    pub changes: Vec<Arc<OutputRecord>>,
     /// Latest change by customer, compacted.
-    pub current: Vec<OutputRecord>,
+    pub current: Vec<Arc<OutputRecord>>,
     /// Dead letters.
-    pub dead_letters: Vec<OutputRecord>,
+    pub dead_letters: Vec<Arc<OutputRecord>>,
 }
 
 /// Where a partition's changelog ends after a commit.
@@ -231,7 +232,7 @@ pub trait Bus: Send {
     ///
     /// # Errors
     /// [`Error::UnknownOutcome`] where nobody knows, [`Error::Aborted`] where nothing took effect.
-    fn commit(&mut self, transaction: Transaction) -> Result<Vec<Committed>, Error>;
+    fn commit(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error>;
 
     /// What the log says of a partition now; `None` if it cannot say yet, to be asked again.
     ///
@@ -275,7 +276,7 @@ impl Bus for Box<dyn Bus> {
         (**self).pause(partition);
     }
 
-    fn commit(&mut self, transaction: Transaction) -> Result<Vec<Committed>, Error> {
+    fn commit(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
         (**self).commit(transaction)
     }
 

@@ -25,6 +25,7 @@ use crate::pipeline::control::Control;
 use crate::pipeline::control::Tally;
 use crate::pipeline::partitions::Partitions;
 use crate::store::directory::StoreDirectory;
+use crate::store::pages::PAGE_BYTES;
 use crate::store::partition::Sizes;
 use crate::telemetry::metrics::Metrics;
 
@@ -136,7 +137,7 @@ impl Parts {
         );
         let sizes = sizes(settings, partitions);
         let shared = Arc::new(Shared {
-            limits: limits(settings),
+            limits: limits(settings, partitions),
             clock_rules: ClockRules {
                 mode: overrides.clock.unwrap_or(if settings.time.is_event_clock {
                     ClockMode::Event
@@ -210,13 +211,13 @@ fn embedded_log(settings: &Settings) -> anyhow::Result<EmbeddedLog> {
     )?)
 }
 
-/// The cache divided over the partitions.
+/// The cache divided over the partitions: half for pages, half for the worker's decoded records.
 #[must_use]
 pub fn sizes(settings: &Settings, partitions: u32) -> Sizes {
     let cache_bytes = settings.store.cache_bytes / u64::from(partitions.max(1));
     Sizes {
         cache_bytes: cache_bytes / 2,
-        database_cache_bytes: cache_bytes / 2,
+        page_bytes: PAGE_BYTES,
     }
 }
 
@@ -268,7 +269,8 @@ pub fn policy(settings: &Settings) -> Policy {
     }
 }
 
-fn limits(settings: &Settings) -> Limits {
+fn limits(settings: &Settings, partitions: u32) -> Limits {
+    let recent_bytes = settings.store.cache_bytes / 2 / u64::from(partitions.max(1));
     Limits {
         commit_interval: settings.commit.interval,
         commit_records: settings.commit.records,
@@ -276,6 +278,8 @@ fn limits(settings: &Settings) -> Limits {
         flush_interval: settings.store.flush_interval,
         flush_records: settings.store.flush_records,
         flush_bytes: settings.store.flush_bytes,
+        flush_pages: settings.store.flush_pages,
+        recent_bytes: usize::try_from(recent_bytes).unwrap_or(usize::MAX),
         checkpoint_interval: settings.time.checkpoint_interval,
     }
 }

@@ -67,7 +67,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("{text:?} is no duration such as 30s or 5m"))
 }
 
-fn parse_speed(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_speed(text: &str) -> Result<Duration, String> {
     let per_second = text.strip_suffix("/s").unwrap_or(text);
     let speed = crate::config::reader::duration(per_second).filter(|speed| !speed.is_zero());
     speed.ok_or_else(|| format!("{text:?} is no speed such as 1d/s or 12h/s"))
@@ -142,12 +142,7 @@ fn feed(
         .is_none_or(|duration| started.elapsed() < duration)
         && !shared.control.is_stopping()
     {
-        let shop_ms = started.elapsed().as_secs_f64() * args.speed.as_secs_f64() * 1000.0;
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "milliseconds of the shop's time"
-        )]
-        let now = starts_at.plus_milliseconds(shop_ms as i64);
+        let now = shop_time(starts_at, started, args.speed);
         let mut piece = Vec::new();
         while let Some(event) = shop.next_if(|event| event.record_time <= now) {
             piece.push(input(event));
@@ -164,6 +159,17 @@ fn feed(
         std::thread::park_timeout(PIECE_DURATION);
     }
     Ok(())
+}
+
+/// The time of a shop that was opened a while ago.
+pub(super) fn shop_time(starts_at: Timestamp, opened: Instant, speed: Duration) -> Timestamp {
+    let shop_ms = opened.elapsed().as_secs_f64() * speed.as_secs_f64() * 1000.0;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "milliseconds of the shop's time"
+    )]
+    let shop_ms = shop_ms as i64;
+    starts_at.plus_milliseconds(shop_ms)
 }
 
 fn input(event: ShopEvent) -> InputRecord {

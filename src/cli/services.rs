@@ -41,7 +41,7 @@ impl Readings for CommittedState {
         let Some(Phase::Running(store)) = self.shared.partitions.phase(partition) else {
             return Ok(Lookup::Restoring);
         };
-        let Some(record) = store.peek(customer_id).map_err(|error| error.to_string())? else {
+        let Some(record) = store.get(customer_id).map_err(|error| error.to_string())? else {
             return Ok(Lookup::Unknown);
         };
         let (model, policy) = (&self.shared.model, &self.shared.policy);

@@ -1,32 +1,46 @@
-//! `segstream simulate`: a shop's events as JSON Lines.
+//! `segstream simulate`: a shop's events as JSON Lines or to a topic, at once or as time passes.
 
 use std::fs::File;
 use std::io::BufWriter;
 use std::io::ErrorKind;
 use std::io::Write;
-use std::path::PathBuf;
+use std::time::Duration;
+use std::time::Instant;
 
 use anyhow::Context;
 
+use crate::bus::kafka::EventFeed;
+use crate::cli::common::SettingsArgs;
+use crate::cli::compose::connection;
+use crate::cli::demo::parse_speed;
+use crate::cli::demo::shop_time;
+use crate::cli::exit::CallError;
+use crate::domain::time::DAY_MS;
 use crate::domain::time::Timestamp;
+use crate::pipeline::clock::WallClock;
 use crate::simulate::Shop;
+use crate::simulate::ShopEvent;
 use crate::simulate::ShopOptions;
 
 /// The first day of the simulated shop.
 pub const SHOP_STARTS_AT: &str = "2026-01-01T00:00:00Z";
 /// Chance of a mishap an event in a real feed.
 pub const DIRT_OF_A_REAL_FEED: f64 = 0.02;
+/// The time of a shop that stays open moves on this often.
+const PIECE_DURATION: Duration = Duration::from_millis(50);
 
-/// Writes a simulated shop's events as JSON Lines.
+/// Writes a simulated shop's events as JSON Lines, or sends them to a topic.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  segstream simulate --customers 100 --days 30 --out events.jsonl"
+    after_help = "Examples:\n  segstream simulate --customers 100 --days 30 --out events.jsonl\n  \
+                  segstream simulate --days 730 --speed 6h/s --out kafka://retail.events.v1 --set \
+                  kafka.brokers=127.0.0.1:9092"
 )]
 pub struct Args {
     /// Number of customers.
     #[arg(long, default_value_t = 1000)]
     customers: u32,
-    /// Days the shop is open.
+    /// Days the shop is open; with --speed, days since it was opened.
     #[arg(long, default_value_t = 90)]
     days: u32,
     /// Seed of all chance.
@@ -35,9 +49,33 @@ pub struct Args {
     /// Without the dirt of a real feed.
     #[arg(long)]
     clean: bool,
-    /// Where the events go; `-` is standard output.
-    #[arg(long, default_value = "-")]
-    out: PathBuf,
+    /// Where the events go: a file, `-` for standard output, or kafka://TOPIC.
+    #[arg(long, default_value = "-", value_parser = parse_target)]
+    out: Target,
+    /// The shop stays open: its first day is --days before today, its time runs at this speed, such as
+    /// 6h/s, until it has caught up with the clock, and then as the clock does. Until ctrl-c.
+    #[arg(long, value_parser = parse_speed)]
+    speed: Option<Duration>,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Target {
+    Output,
+    File(String),
+    Kafka { topic: String },
+}
+
+fn parse_target(text: &str) -> Result<Target, String> {
+    match text.strip_prefix("kafka://") {
+        Some("") => Err("kafka:// needs a topic: kafka://TOPIC".to_owned()),
+        Some(topic) => Ok(Target::Kafka {
+            topic: topic.to_owned(),
+        }),
+        None if text == "-" => Ok(Target::Output),
+        None => Ok(Target::File(text.to_owned())),
+    }
 }
 
 /// Runs the command.
@@ -45,33 +83,95 @@ pub struct Args {
 /// # Errors
 /// If the output cannot be written; a reader that went away is no error.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let shop = Shop::new(ShopOptions {
+    match &args.out {
+        Target::Output => write(args, std::io::stdout().lock()),
+        Target::File(path) => {
+            let file = File::create(path).with_context(|| format!("cannot write {path}"))?;
+            write(args, file)
+        }
+        Target::Kafka { topic } => send(args, topic),
+    }
+}
+
+fn write(args: &Args, out: impl Write) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(out);
+    let written = pour(args, &mut |event| {
+        match event {
+            Some(event) => {
+                out.write_all(&event.payload)?;
+                out.write_all(b"\n")?;
+            }
+            None => out.flush()?,
+        }
+        Ok(())
+    });
+    match written {
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        written => written,
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+fn send(args: &Args, topic: &str) -> anyhow::Result<()> {
+    let settings = args.settings.load()?;
+    args.settings.init_logging(&settings)?;
+    if settings.kafka.brokers.is_empty() {
+        return Err(CallError("kafka:// needs kafka.brokers".to_owned()).into());
+    }
+    let feed = EventFeed::open(connection(&settings, "simulate"), topic)?;
+    let mut sent: u64 = 0;
+    pour(args, &mut |event| {
+        if let Some(event) = event {
+            feed.send(event.key.as_deref(), &event.payload, event.record_time)?;
+            sent += 1;
+        }
+        Ok(())
+    })?;
+    feed.finish()?;
+    let mut notes = std::io::stderr().lock();
+    writeln!(notes, "sent {sent} events to {topic}")?;
+    Ok(())
+}
+
+/// Hands over the shop's events in order, and `None` whenever there is nothing more for now.
+fn pour(
+    args: &Args,
+    take: &mut dyn FnMut(Option<ShopEvent>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let options = ShopOptions {
         customers: args.customers,
         seed: args.seed,
         starts_at: Timestamp::parse_rfc3339(SHOP_STARTS_AT).unwrap_or_default(),
         days: Some(args.days),
         dirt: if args.clean { 0.0 } else { DIRT_OF_A_REAL_FEED },
-    });
-    let written = if args.out.as_os_str() == "-" {
-        write(shop, std::io::stdout().lock())
-    } else {
-        let file = File::create(&args.out);
-        write(
-            shop,
-            file.with_context(|| format!("cannot write {}", args.out.display()))?,
-        )
     };
-    match written {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => Ok(written?),
+    let Some(speed) = args.speed else {
+        for event in Shop::new(options) {
+            take(Some(event))?;
+        }
+        return take(None);
+    };
+    let wall = WallClock::system();
+    let starts_at = wall.now().plus_milliseconds(-i64::from(args.days) * DAY_MS);
+    let mut shop = Shop::new(ShopOptions {
+        starts_at,
+        days: None,
+        ..options
+    })
+    .peekable();
+    let opened = Instant::now();
+    while shop.peek().is_some() {
+        let now = shop_time(starts_at, opened, speed).min(wall.now());
+        while let Some(event) = shop.next_if(|event| event.record_time <= now) {
+            take(Some(event))?;
+        }
+        take(None)?;
+        std::thread::park_timeout(PIECE_DURATION);
     }
-}
-
-fn write(shop: Shop, out: impl Write) -> std::io::Result<()> {
-    let mut out = BufWriter::new(out);
-    for event in shop {
-        out.write_all(&event.payload)?;
-        out.write_all(b"\n")?;
-    }
-    out.flush()
+    Ok(())
 }

@@ -71,7 +71,7 @@ mod tests {
     fn the_defaults_are_valid_and_every_key_is_known() {
         let settings = load_with(&[], &[]).unwrap();
         assert_eq!(settings.commit.interval, Duration::from_millis(100));
-        assert_eq!(settings.store.cache_bytes, 256 * 1024 * 1024);
+        assert_eq!(settings.store.cache_bytes, 32 * 1024 * 1024);
     }
 
     #[test]

@@ -119,6 +119,8 @@ pub struct Store {
     pub flush_records: usize,
     /// After this much memory.
     pub flush_bytes: usize,
+    /// By so many pages between two polls.
+    pub flush_pages: usize,
 }
 
 /// The HTTP server.
@@ -269,12 +271,16 @@ fn store(reader: &mut Reader) -> Option<Store> {
         .integer("store.flush_records", 0, u64::MAX)
         .and_then(small);
     let flush_bytes = reader.bytes("store.flush_bytes", 1).and_then(small);
+    let flush_pages = reader
+        .integer("store.flush_pages", 1, 100_000)
+        .and_then(small);
     Some(Store {
         directory: directory?,
         cache_bytes: cache_bytes?,
         flush_interval: flush_interval?,
         flush_records: flush_records?,
         flush_bytes: flush_bytes?,
+        flush_pages: flush_pages?,
     })
 }
 

@@ -64,6 +64,12 @@ impl Timestamp {
         milliseconds / 86_400_000.0
     }
 
+    /// Seconds from `earlier` to this instant, never negative.
+    #[must_use]
+    pub fn seconds_since(self, earlier: Self) -> f64 {
+        self.days_since(earlier) * 86_400.0
+    }
+
     fn to_jiff(self) -> jiff::Timestamp {
         jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }

@@ -1,5 +1,7 @@
 //! All the state of one customer: what is kept in the store and written to the changelog.
 
+use std::collections::VecDeque;
+
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -51,7 +53,8 @@ pub struct RememberedId {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RememberedIds {
     /// Ascending.
-    entries: Vec<RememberedId>,
+    #[serde(with = "packed")]
+    entries: VecDeque<RememberedId>,
     /// The newest instant of a forgotten event.
     floor: Option<Timestamp>,
 }
@@ -77,8 +80,8 @@ impl RememberedIds {
         let place = self.entries.partition_point(|known| *known < entry);
         self.entries.insert(place, entry);
         if self.entries.len() > limit {
-            let forgotten = self.entries.remove(0);
-            self.floor = self.floor.max(Some(forgotten.occurred_at));
+            let forgotten = self.entries.pop_front().map(|entry| entry.occurred_at);
+            self.floor = self.floor.max(forgotten);
         }
     }
 }
@@ -90,5 +93,85 @@ impl CustomerRecord {
         self.assignment
             .as_ref()
             .map(|assigned| &assigned.segment_id)
+    }
+}
+
+/// The remembered events as one run of bytes, so that a hot customer's hundreds are copied rather than
+/// encoded: instant and hash, then whether there is an order, and its hash. Little-endian.
+mod packed {
+    use std::collections::VecDeque;
+    use std::fmt;
+
+    use serde::Deserializer;
+    use serde::Serializer;
+    use serde::de::Error;
+    use serde::de::Visitor;
+
+    use crate::domain::time::Timestamp;
+    use crate::engine::record::RememberedId;
+
+    /// Of an entry with an order.
+    const ENTRY_BYTES: usize = 25;
+
+    pub(super) fn serialize<S: Serializer>(
+        entries: &VecDeque<RememberedId>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let mut bytes = Vec::with_capacity(entries.len() * ENTRY_BYTES);
+        for entry in entries {
+            bytes.extend_from_slice(&entry.occurred_at.as_milliseconds().to_le_bytes());
+            bytes.extend_from_slice(&entry.event_hash.to_le_bytes());
+            bytes.push(u8::from(entry.order_hash.is_some()));
+            if let Some(order_hash) = entry.order_hash {
+                bytes.extend_from_slice(&order_hash.to_le_bytes());
+            }
+        }
+        serializer.serialize_bytes(&bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<VecDeque<RememberedId>, D::Error> {
+        deserializer.deserialize_bytes(Entries)
+    }
+
+    struct Entries;
+
+    impl Visitor<'_> for Entries {
+        type Value = VecDeque<RememberedId>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("remembered events")
+        }
+
+        fn visit_bytes<E: Error>(self, mut bytes: &[u8]) -> Result<Self::Value, E> {
+            let mut entries = VecDeque::with_capacity(bytes.len().div_ceil(ENTRY_BYTES));
+            while !bytes.is_empty() {
+                let entry = read_entry(&mut bytes);
+                entries.push_back(entry.ok_or_else(|| E::custom("a cut entry"))?);
+            }
+            Ok(entries)
+        }
+    }
+
+    fn read_entry(bytes: &mut &[u8]) -> Option<RememberedId> {
+        let occurred_at_ms = i64::from_le_bytes(take(bytes)?);
+        let event_hash = u64::from_le_bytes(take(bytes)?);
+        let order_hash = match take(bytes)? {
+            [0] => None,
+            [1] => Some(u64::from_le_bytes(take(bytes)?)),
+            [_] => return None,
+        };
+        Some(RememberedId {
+            occurred_at: Timestamp::from_milliseconds(occurred_at_ms)?,
+            event_hash,
+            order_hash,
+        })
+    }
+
+    fn take<const BYTES: usize>(bytes: &mut &[u8]) -> Option<[u8; BYTES]> {
+        let (taken, rest) = bytes.split_first_chunk::<BYTES>()?;
+        *bytes = rest;
+        Some(*taken)
     }
 }

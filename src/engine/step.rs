@@ -61,7 +61,7 @@ pub struct Step {
 #[must_use]
 pub fn step(
     mut record: CustomerRecord,
-    customer_id: &CustomerId,
+    customer_id: &str,
     delivered: Delivered<'_>,
     rules: Rules<'_>,
 ) -> Step {
@@ -166,7 +166,7 @@ fn lateness(
 /// Finds the segment as of the record's `evaluated_at` and moves the customer there.
 fn reassign(
     record: &mut CustomerRecord,
-    customer_id: &CustomerId,
+    customer_id: &str,
     reason: ChangeReason,
     rules: Rules<'_>,
     cause: impl FnOnce() -> Cause,
@@ -224,7 +224,7 @@ struct ChangeContext<'a> {
 }
 
 fn change(
-    customer_id: &CustomerId,
+    customer_id: &str,
     sequence: u64,
     previous: Option<PreviousSegment>,
     current: NamedSegment,
@@ -246,14 +246,15 @@ fn change(
             distance,
         })
     });
+    let customer_id = CustomerId::new(customer_id);
     SegmentChange {
-        event_id: SegmentChange::derive_id(customer_id, sequence, &current.segment_id, version),
+        event_id: SegmentChange::derive_id(&customer_id, sequence, &current.segment_id, version),
         kind: if previous.is_some() {
             ChangeKind::Changed
         } else {
             ChangeKind::Assigned
         },
-        customer_id: customer_id.clone(),
+        customer_id,
         sequence,
         previous,
         current,

@@ -2,6 +2,8 @@
 //! staged beside it, by partition; nothing of either is visible before the commit.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 use std::time::Instant;
 
 use crate::bus::OutputRecord;
@@ -11,37 +13,42 @@ use crate::engine::verdict::Verdict;
 use crate::pipeline::Limits;
 use crate::pipeline::control::Counts;
 
-/// Estimated bytes of a change on the wire.
-const CHANGE_BYTES: usize = 1024;
+/// Memory of a change until it is committed, estimated: itself, its record, and the client's copies of it
+/// for two topics.
+const CHANGE_BYTES: usize = 5 * 1024;
+
+/// When deliveries were polled.
+#[derive(Clone, Copy, Debug)]
+pub struct Poll {
+    /// By the wall clock.
+    pub wall: Timestamp,
+    /// By the monotonic one.
+    pub at: Instant,
+    /// How long the eldest of them had waited in the log; `None` where nobody can say, or where the log is
+    /// read behind its end.
+    pub waited: Option<Duration>,
+}
 
 /// The transaction in the making.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// When its first delivery was taken.
-    pub started: Option<Instant>,
     /// Changes in the order of their steps.
     pub changes: Vec<SegmentChange>,
     /// Dead letters.
-    pub dead_letters: Vec<OutputRecord>,
+    pub dead_letters: Vec<Arc<OutputRecord>>,
     /// Deliveries by type and outcome.
     pub verdicts: BTreeMap<(&'static str, &'static str), u64>,
     /// Totals, for the tally.
     pub counts: Counts,
-    /// The latest event instant, for the latency from purchase to visible change.
-    pub occurred_at_max: Option<Timestamp>,
+    /// When each applied delivery arrived, for the time until its change is visible.
+    pub arrived_at: Vec<Timestamp>,
+    due_at: Option<Instant>,
     bytes: usize,
 }
 
 impl Batch {
     /// Counts a delivery and its verdict.
-    pub fn count(
-        &mut self,
-        event_type: &'static str,
-        verdict: &Verdict,
-        bytes: usize,
-        now: Instant,
-    ) {
-        self.started.get_or_insert(now);
+    pub fn count(&mut self, event_type: &'static str, verdict: &Verdict, bytes: usize) {
         self.bytes += bytes;
         let outcome = verdict.outcome();
         *self
@@ -65,22 +72,31 @@ impl Batch {
     /// Adds a dead letter.
     pub fn push_dead_letter(&mut self, letter: OutputRecord) {
         self.bytes += letter.value.len();
-        self.dead_letters.push(letter);
+        self.dead_letters.push(Arc::new(letter));
     }
 
-    /// No delivery was taken since the last commit.
+    /// A delivery of this poll is taken; the first one decides when the transaction is due. What it waited
+    /// in the log counts towards the interval, but for a quarter of it, so that records stamped long ago do
+    /// not end in a transaction each.
+    pub fn start(&mut self, limits: &Limits, poll: Poll) {
+        self.due_at.get_or_insert_with(|| {
+            let interval = limits.commit_interval;
+            let waited = poll.waited.unwrap_or_default();
+            poll.at + (interval - waited.min(interval / 4 * 3))
+        });
+    }
+
+    /// Until it must be committed; `None` where nothing waits.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.started.is_none()
+    pub fn due_in(&self, now: Instant) -> Option<Duration> {
+        let due_at = self.due_at?;
+        Some(due_at.saturating_duration_since(now))
     }
 
     /// One of the limits is reached.
     #[must_use]
     pub fn is_due(&self, limits: &Limits, now: Instant) -> bool {
-        let waited = self.started.is_some_and(|started| {
-            now.saturating_duration_since(started) >= limits.commit_interval
-        });
-        waited || self.is_full(limits)
+        self.due_at.is_some_and(|due_at| now >= due_at) || self.is_full(limits)
     }
 
     /// A limit of size is reached.

@@ -6,9 +6,11 @@
 pub mod batch;
 pub mod clock;
 pub mod control;
+pub mod flushes;
 pub mod outputs;
 pub mod owned;
 pub mod partitions;
+pub mod recent;
 pub mod restore;
 pub mod service;
 pub mod worker;
@@ -47,6 +49,10 @@ pub struct Limits {
     pub flush_records: usize,
     /// Or after this much memory, over a worker's partitions.
     pub flush_bytes: usize,
+    /// Pages of the store written between two polls while a flush is under way.
+    pub flush_pages: usize,
+    /// Memory of a partition for decoded records that are used again.
+    pub recent_bytes: usize,
     /// A clock that only moved is written this often.
     pub checkpoint_interval: Duration,
 }

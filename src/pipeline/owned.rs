@@ -1,6 +1,5 @@
 //! One partition of a worker: its store, its clock, and the records staged since the last commit.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::bus::Delivery;
@@ -12,25 +11,27 @@ use crate::domain::event::RejectReason;
 use crate::domain::event::parse::parse;
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::Partition;
+use crate::domain::ids::SegmentId;
 use crate::domain::time::Timestamp;
 use crate::engine::admission::Admission;
 use crate::engine::admission::admit;
-use crate::engine::record::CustomerRecord;
 use crate::engine::step::Delivered;
 use crate::engine::step::Rules;
 use crate::engine::step::step;
 use crate::engine::verdict::Verdict;
 use crate::pipeline::Error;
 use crate::pipeline::Shared;
+use crate::pipeline::clock::ClockMode;
 use crate::pipeline::clock::PartitionClock;
+use crate::pipeline::recent::Recent;
 use crate::store::codec;
 use crate::store::codec::Checkpoint;
+use crate::store::partition::Before;
 use crate::store::partition::PartitionStore;
+use crate::store::partition::Update;
 
 /// The label of events that could not be read far enough to tell their type.
 const TYPE_UNKNOWN: &str = "unknown";
-
-type Staged = HashMap<CustomerId, CustomerRecord, foldhash::fast::RandomState>;
 
 /// A restored partition.
 #[derive(Debug)]
@@ -38,7 +39,9 @@ pub struct OwnedPartition {
     partition: Partition,
     store: Arc<PartitionStore>,
     clock: PartitionClock,
-    staged: Staged,
+    recent: Recent,
+    /// Whose records are not as they were committed.
+    staged: Vec<CustomerId>,
     offset_next: u64,
     committed: Checkpoint,
 }
@@ -52,34 +55,60 @@ pub struct Judged {
     pub verdict: Verdict,
     /// The move it caused.
     pub change: Option<SegmentChange>,
-    /// When it happened, if it was applied.
-    pub occurred_at: Option<Timestamp>,
+    /// When it arrived, if it was applied: its record time, or, on the event clock, when it was polled.
+    pub arrived_at: Option<Timestamp>,
 }
 
 /// Records that become visible when their transaction is known to be committed.
 #[derive(Debug)]
 pub struct Pending {
-    /// Customer, record, and its size in the changelog.
-    pub records: Vec<(CustomerId, Arc<CustomerRecord>, usize)>,
+    customers: Vec<Moved>,
     /// The checkpoint of the transaction.
     pub checkpoint: Checkpoint,
 }
 
+#[derive(Debug)]
+struct Moved {
+    customer_id: CustomerId,
+    before: Option<SegmentId>,
+    after: Option<SegmentId>,
+}
+
+impl Pending {
+    /// What the store takes over, given what was written to the changelog.
+    pub fn updates(&mut self, state: Vec<StateRecord>) -> Vec<Update> {
+        // The checkpoint is the last and has no customer.
+        let records = std::mem::take(&mut self.customers).into_iter().zip(state);
+        records
+            .filter_map(|(moved, state)| {
+                Some(Update {
+                    customer_id: moved.customer_id,
+                    bytes: state.value?,
+                    segment_id: moved.after,
+                    before: Before::Known(moved.before),
+                })
+            })
+            .collect()
+    }
+}
+
 impl OwnedPartition {
-    /// A partition that goes on from its checkpoint.
+    /// A partition that goes on from its checkpoint, with so much memory for decoded records.
     #[must_use]
     pub fn new(
         partition: Partition,
         store: Arc<PartitionStore>,
         clock: PartitionClock,
         committed: Checkpoint,
+        recent_bytes: usize,
     ) -> Self {
         let offset_next = committed.offset_next;
         Self {
             partition,
             store,
             clock,
-            staged: Staged::default(),
+            recent: Recent::new(recent_bytes),
+            staged: Vec::new(),
             offset_next,
             committed,
         }
@@ -120,14 +149,18 @@ impl OwnedPartition {
         self.clock.caught_up(wall);
     }
 
-    /// Parses a delivery, folds it and stages its record.
+    /// Parses a delivery that was polled at `wall`, folds it and stages its record.
     ///
     /// # Errors
     /// If the customer's record cannot be read.
-    pub fn take(&mut self, delivery: &Delivery, shared: &Shared) -> Result<Judged, Error> {
-        let wall = shared.wall.now();
+    pub fn take(
+        &mut self,
+        delivery: &Delivery,
+        wall: Timestamp,
+        shared: &Shared,
+    ) -> Result<Judged, Error> {
         let judged = match self.clock.effective_record_time(delivery.record_time, wall) {
-            Some(record_time) => self.judge(delivery, record_time, shared)?,
+            Some(record_time) => self.judge(delivery, (record_time, wall), shared)?,
             None => rejected(TYPE_UNKNOWN, no_record_time()),
         };
         if judged.verdict.reject_reason().is_none() {
@@ -140,7 +173,7 @@ impl OwnedPartition {
     fn judge(
         &mut self,
         delivery: &Delivery,
-        record_time: Timestamp,
+        (record_time, wall): (Timestamp, Timestamp),
         shared: &Shared,
     ) -> Result<Judged, Error> {
         let event = match parse(&delivery.payload, record_time, &shared.intake) {
@@ -155,18 +188,13 @@ impl OwnedPartition {
                     event_type,
                     verdict,
                     change: None,
-                    occurred_at: None,
+                    arrived_at: None,
                 });
             }
         };
-        let (customer_id, record, was_staged) = match self.staged.remove_entry(customer_id) {
-            Some((customer_id, record)) => (customer_id, record, true),
-            None => {
-                let stored = self.store.get(customer_id)?;
-                let record = stored.map(Arc::unwrap_or_clone).unwrap_or_default();
-                (CustomerId::new(customer_id), record, false)
-            }
-        };
+        let held = self
+            .recent
+            .hold(customer_id, || self.store.get(customer_id))?;
         let delivered = Delivered {
             event: &event,
             position: delivery.position,
@@ -176,17 +204,23 @@ impl OwnedPartition {
             policy: &shared.policy,
             model: &shared.model,
         };
-        let done = step(record, &customer_id, delivered, rules);
+        let record = std::mem::take(&mut held.record);
+        let done = step(record, customer_id, delivered, rules);
+        held.record = done.record;
         let is_applied = done.verdict == Verdict::Applied;
-        if was_staged || is_applied {
-            self.staged.insert(customer_id, done.record);
+        if is_applied && !held.is_staged {
+            held.is_staged = true;
+            self.staged.push(CustomerId::new(customer_id));
         }
-        let occurred_at = is_applied.then_some(event.occurred_at);
+        let arrived_at = is_applied.then_some(match shared.clock_rules.mode {
+            ClockMode::Wall => record_time,
+            ClockMode::Event => wall,
+        });
         Ok(Judged {
             event_type,
             verdict: done.verdict,
             change: done.change,
-            occurred_at,
+            arrived_at,
         })
     }
 
@@ -197,19 +231,26 @@ impl OwnedPartition {
     /// Only if a record cannot be encoded.
     pub fn assemble(&mut self) -> Result<(PartitionCommit, Pending), Error> {
         let encode_error = |source| Error::Encode(Box::new(source));
-        let mut staged: Vec<(CustomerId, CustomerRecord)> = self.staged.drain().collect();
-        staged.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+        let mut staged = std::mem::take(&mut self.staged);
+        staged.sort_unstable();
         let mut state = Vec::with_capacity(staged.len() + 1);
-        let mut records = Vec::with_capacity(staged.len());
-        for (customer_id, record) in staged {
-            let bytes = codec::encode_record(&record).map_err(encode_error)?;
-            records.push((customer_id.clone(), Arc::new(record), bytes.len()));
-            let key = customer_id.as_str().as_bytes().to_vec();
+        let mut customers = Vec::with_capacity(staged.len());
+        for customer_id in staged {
+            let unstaged = self.recent.unstage(&customer_id, codec::encode_record);
+            let Some(unstaged) = unstaged.map_err(encode_error)? else {
+                continue;
+            };
             state.push(StateRecord {
-                key,
-                value: Some(bytes),
+                key: customer_id.as_str().as_bytes().to_vec(),
+                value: Some(unstaged.encoded),
+            });
+            customers.push(Moved {
+                customer_id,
+                before: unstaged.before,
+                after: unstaged.after,
             });
         }
+        self.recent.age();
         let checkpoint = Checkpoint {
             offset_next: self.offset_next,
             clock: self.clock.now(),
@@ -230,7 +271,7 @@ impl OwnedPartition {
         Ok((
             commit,
             Pending {
-                records,
+                customers,
                 checkpoint,
             },
         ))
@@ -248,7 +289,7 @@ fn rejected(event_type: &'static str, invalid: InvalidEvent) -> Judged {
         event_type,
         verdict,
         change: None,
-        occurred_at: None,
+        arrived_at: None,
     }
 }
 

@@ -15,7 +15,9 @@ use crate::pipeline::clock::PartitionClock;
 use crate::pipeline::owned::OwnedPartition;
 use crate::store::codec;
 use crate::store::codec::Checkpoint;
+use crate::store::partition::Before;
 use crate::store::partition::PartitionStore;
+use crate::store::partition::Update;
 use crate::store::verification::Expected;
 use crate::telemetry::observe;
 
@@ -103,7 +105,12 @@ impl Restore {
             let record = codec::decode_record(&bytes).map_err(unreadable)?;
             let customer_id = std::str::from_utf8(&found.key)
                 .map_err(|_| unreadable(codec::CodecError::Content))?;
-            records.push((CustomerId::new(customer_id), Arc::new(record), bytes.len()));
+            records.push(Update {
+                customer_id: CustomerId::new(customer_id),
+                bytes,
+                segment_id: record.assignment.map(|assigned| assigned.segment_id),
+                before: Before::Unknown,
+            });
         }
         self.records += u64::try_from(records.len()).unwrap_or(u64::MAX);
         let current_at = (piece.remaining == 0).then(|| shared.wall.now());
@@ -185,8 +192,13 @@ impl Restore {
             checkpoint.record_time_max,
             checkpoint.clock,
         );
+        let recent_bytes = shared.limits.recent_bytes;
         Ok(OwnedPartition::new(
-            partition, self.store, clock, checkpoint,
+            partition,
+            self.store,
+            clock,
+            checkpoint,
+            recent_bytes,
         ))
     }
 }

@@ -23,8 +23,12 @@ use crate::domain::ids::Partition;
 use crate::domain::time::Timestamp;
 use crate::faults::FaultPoint;
 use crate::pipeline::Error;
+use crate::pipeline::Limits;
 use crate::pipeline::Shared;
 use crate::pipeline::batch::Batch;
+use crate::pipeline::batch::Poll;
+use crate::pipeline::clock::ClockMode;
+use crate::pipeline::flushes::Flushes;
 use crate::pipeline::outputs;
 use crate::pipeline::owned::OwnedPartition;
 use crate::pipeline::owned::Pending;
@@ -39,6 +43,10 @@ const POLL_RECORDS: usize = 1024;
 /// How often idle partitions are asked for their end.
 const LOOK_AROUND_INTERVAL: Duration = Duration::from_secs(1);
 
+fn poll_records(limits: &Limits) -> usize {
+    limits.commit_records.clamp(1, POLL_RECORDS)
+}
+
 /// One worker.
 #[derive(Debug)]
 pub struct Worker<B> {
@@ -52,7 +60,7 @@ pub struct Worker<B> {
     restoring: BTreeMap<Partition, Restore>,
     running: BTreeMap<Partition, OwnedPartition>,
     batch: Batch,
-    flushed_at: Instant,
+    flushes: Flushes,
     checkpointed_at: Instant,
     looked_around_at: Option<Instant>,
 }
@@ -71,7 +79,7 @@ impl<B: Bus> Worker<B> {
             restoring: BTreeMap::new(),
             running: BTreeMap::new(),
             batch: Batch::default(),
-            flushed_at: now,
+            flushes: Flushes::new(now),
             checkpointed_at: now,
             looked_around_at: None,
         }
@@ -87,7 +95,7 @@ impl<B: Bus> Worker<B> {
         }
         self.commit()?;
         self.write_moved_clocks()?;
-        self.flush_stores()
+        self.flushes.write_all(&self.running, &self.shared)
     }
 
     /// One turn: poll, step, stage, commit, apply; then whatever is due behind the commit.
@@ -107,21 +115,19 @@ impl<B: Bus> Worker<B> {
             self.commit()?;
         }
         self.look_around()?;
-        self.flush_if_due()
+        self.flushes.advance(&self.running, &self.shared)
     }
 
     fn poll_limit(&self) -> PollLimit {
         let limits = &self.shared.limits;
-        let waited = self.batch.started.map(|started| started.elapsed());
-        let until_commit = waited.map(|waited| limits.commit_interval.saturating_sub(waited));
+        let until_commit = self.batch.due_in(Instant::now());
         let timeout = match until_commit {
             _ if self.is_restoring() => Duration::ZERO,
             Some(until_commit) => until_commit.min(POLL_WAIT_MAX),
             None => POLL_WAIT_MAX,
         };
-        let records = limits.commit_records.clamp(1, POLL_RECORDS);
         PollLimit {
-            records,
+            records: poll_records(limits),
             bytes: limits.commit_bytes,
             timeout,
         }
@@ -130,8 +136,14 @@ impl<B: Bus> Worker<B> {
     fn take(&mut self, deliveries: &[Delivery]) -> Result<(), Error> {
         self.shared.faults.cross(FaultPoint::Polled)?;
         let started = Instant::now();
+        let wall = self.shared.wall.now();
+        let poll = Poll {
+            wall,
+            at: started,
+            waited: self.waited(deliveries, wall),
+        };
         for delivery in deliveries {
-            self.take_one(delivery)?;
+            self.take_one(delivery, poll)?;
             if self.batch.is_full(&self.shared.limits) {
                 self.commit()?;
             }
@@ -144,7 +156,18 @@ impl<B: Bus> Worker<B> {
         Ok(())
     }
 
-    fn take_one(&mut self, delivery: &Delivery) -> Result<(), Error> {
+    /// How long the eldest waited in the log, where its end is being read and record times are the wall
+    /// clock's.
+    fn waited(&self, deliveries: &[Delivery], wall: Timestamp) -> Option<Duration> {
+        let is_behind = deliveries.len() >= poll_records(&self.shared.limits);
+        if is_behind || self.shared.clock_rules.mode == ClockMode::Event {
+            return None;
+        }
+        let times = deliveries.iter().filter_map(|each| each.record_time);
+        Duration::try_from_secs_f64(wall.seconds_since(times.min()?)).ok()
+    }
+
+    fn take_one(&mut self, delivery: &Delivery, poll: Poll) -> Result<(), Error> {
         // What was polled before a partition was lost, or a commit's outcome was unknown, comes
         // again from the checkpoint.
         let Some(owned) = self.running.get_mut(&delivery.position.partition) else {
@@ -153,17 +176,16 @@ impl<B: Bus> Worker<B> {
         if delivery.position.offset < owned.offset_next() {
             return Ok(());
         }
-        let judged = owned.take(delivery, &self.shared)?;
+        let judged = owned.take(delivery, poll.wall, &self.shared)?;
         if let Some(cause) = judged.verdict.dead_letter() {
             let topic = &self.shared.topic_events;
-            let wall = self.shared.wall.now();
             self.batch
-                .push_dead_letter(outputs::dead_letter(delivery, cause, topic, wall));
+                .push_dead_letter(outputs::dead_letter(delivery, cause, topic, poll.wall));
         }
+        self.batch.start(&self.shared.limits, poll);
         let bytes = delivery.payload.len();
-        self.batch
-            .count(judged.event_type, &judged.verdict, bytes, Instant::now());
-        self.batch.occurred_at_max = self.batch.occurred_at_max.max(judged.occurred_at);
+        self.batch.count(judged.event_type, &judged.verdict, bytes);
+        self.batch.arrived_at.extend(judged.arrived_at);
         if let Some(change) = judged.change {
             self.batch.push_change(change);
         }
@@ -194,10 +216,10 @@ impl<B: Bus> Worker<B> {
             .cross(FaultPoint::CommitBefore)
             .map_err(bus::Error::from)?;
         let started = Instant::now();
-        match self.bus.commit(transaction) {
+        match self.bus.commit(&transaction) {
             Ok(committed) => {
                 self.shared.faults.cross(FaultPoint::Committed)?;
-                self.apply(&committed, pending)?;
+                self.apply(&committed, transaction, pending)?;
                 self.observe_commit(&batch, started);
                 self.shared.faults.cross(FaultPoint::Applied)?;
                 Ok(())
@@ -219,11 +241,12 @@ impl<B: Bus> Worker<B> {
     ) -> Result<(Transaction, BTreeMap<Partition, Pending>), Error> {
         let emitted_at = self.shared.wall.now();
         let mut transaction = Transaction::default();
-        let mut current: BTreeMap<&str, OutputRecord> = BTreeMap::new();
+        let mut current: BTreeMap<&str, Arc<OutputRecord>> = BTreeMap::new();
         for change in &batch.changes {
             let record = outputs::change_record(change, &self.shared.topic_events, emitted_at)
                 .map_err(|source| Error::Encode(Box::new(source)))?;
-            current.insert(change.customer_id.as_str(), record.clone());
+            let record = Arc::new(record);
+            current.insert(change.customer_id.as_str(), Arc::clone(&record));
             transaction.changes.push(record);
         }
         transaction.current = current.into_values().collect();
@@ -242,23 +265,25 @@ impl<B: Bus> Worker<B> {
     fn apply(
         &mut self,
         committed: &[Committed],
+        transaction: Transaction,
         mut pending: BTreeMap<Partition, Pending>,
     ) -> Result<(), Error> {
         let wall = self.shared.wall.now();
-        for end in committed {
+        for (end, part) in committed.iter().zip(transaction.partitions) {
             let owned = self.running.get_mut(&end.partition);
-            let (Some(owned), Some(waiting)) = (owned, pending.remove(&end.partition)) else {
+            let (Some(owned), Some(mut waiting)) = (owned, pending.remove(&end.partition)) else {
                 continue;
             };
+            let updates = waiting.updates(part.state);
             let checkpoint = Some(waiting.checkpoint.clone());
             let deltas =
                 owned
                     .store()
-                    .apply(waiting.records, checkpoint, end.changelog_next, Some(wall))?;
+                    .apply(updates, checkpoint, end.changelog_next, Some(wall))?;
             let has_deliveries = waiting.checkpoint.offset_next != owned.committed_offset();
             owned.committed(waiting.checkpoint);
             if has_deliveries {
-                let seconds = wall.days_since(Timestamp::default()) * 86_400.0;
+                let seconds = wall.seconds_since(Timestamp::default());
                 observe::last_event(&self.shared.metrics, end.partition.0, seconds);
             }
             for delta in deltas {
@@ -285,10 +310,9 @@ impl<B: Bus> Worker<B> {
             let to = change.current.segment_id.as_str();
             observe::transition(metrics, from, to, change.reason.as_str(), change.confidence);
         }
-        if let Some(occurred_at) = batch.occurred_at_max {
-            let wall = self.shared.wall.now();
-            observe::end_to_end(metrics, wall.days_since(occurred_at) * 86_400.0);
-        }
+        let wall = self.shared.wall.now();
+        let waited = batch.arrived_at.iter().map(|at| wall.seconds_since(*at));
+        observe::end_to_end(metrics, waited);
         let seconds = started.elapsed().as_secs_f64();
         observe::committed(metrics, seconds, batch.counts.events, batch.counts.changes);
         let mut counts = batch.counts.clone();
@@ -459,25 +483,6 @@ impl<B: Bus> Worker<B> {
         } else {
             self.commit_partitions(&moved)
         }
-    }
-
-    fn flush_if_due(&mut self) -> Result<(), Error> {
-        let limits = &self.shared.limits;
-        let stores = || self.running.values().map(OwnedPartition::store);
-        let is_due = self.flushed_at.elapsed() >= limits.flush_interval
-            || stores().map(|store| store.dirty_records()).sum::<usize>() >= limits.flush_records
-            || stores().map(|store| store.dirty_bytes()).sum::<usize>() >= limits.flush_bytes;
-        if is_due { self.flush_stores() } else { Ok(()) }
-    }
-
-    fn flush_stores(&mut self) -> Result<(), Error> {
-        for (partition, owned) in &self.running {
-            owned.store().flush()?;
-            let bytes = owned.store().disk_bytes()?;
-            observe::store_bytes(&self.shared.metrics, partition.0, bytes);
-        }
-        self.flushed_at = Instant::now();
-        Ok(())
     }
 
     /// All partitions, also those of other workers, are committed up to the ends asked for, and what is

@@ -13,6 +13,8 @@ use crate::engine::record::CustomerRecord;
 /// Format of everything written here; a store of another format is rebuilt from the log.
 pub const FORMAT: u8 = 1;
 const CHECKSUM_BYTES: usize = 4;
+/// Most records are smaller.
+const RECORD_BYTES_USUAL: usize = 512;
 
 /// The end of a transaction for one partition, written to its changelog under the empty key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,13 +118,37 @@ pub fn decode_store_checkpoint(bytes: &[u8]) -> Result<StoreCheckpoint, CodecErr
 }
 
 fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
-    let head = vec![FORMAT, 0, 0, 0, 0];
-    let mut bytes = postcard::to_extend(value, head).map_err(|_| CodecError::Content)?;
+    let mut bytes = Vec::with_capacity(RECORD_BYTES_USUAL);
+    bytes.extend_from_slice(&[FORMAT, 0, 0, 0, 0]);
+    let mut bytes =
+        postcard::serialize_with_flavor(value, Bytes(bytes)).map_err(|_| CodecError::Content)?;
     let (head, content) = bytes.split_at_mut(1 + CHECKSUM_BYTES);
     if let Some(checksum) = head.get_mut(1..) {
         checksum.copy_from_slice(&crc32fast::hash(content).to_le_bytes());
     }
-    Ok(bytes)
+    // Kept for long: without the room that was left.
+    Ok(bytes.as_slice().to_vec())
+}
+
+/// Where postcard writes to.
+struct Bytes(Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Bytes {
+    type Output = Vec<u8>;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Vec<u8>> {
+        Ok(self.0)
+    }
 }
 
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {

@@ -3,11 +3,13 @@
 //! partition's directory is wiped and restored in full.
 //!
 //! Order, without exception: the transaction is committed, then [`partition::PartitionStore::apply`]
-//! makes it visible in memory, then, many transactions later, one sorted batch reaches the disk
-//! together with the position in the changelog it belongs to.
+//! makes it visible in memory, then, many transactions later, all of it reaches the disk in sorted
+//! batches, the last of them together with the position in the changelog it belongs to.
 
 pub mod codec;
 pub mod directory;
+mod flush;
+pub mod pages;
 pub mod partition;
 pub mod records;
 pub mod verification;

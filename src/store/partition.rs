@@ -1,23 +1,19 @@
 //! The store of one partition: memory first, sled behind.
 //!
-//! A read looks at the dirty records, then at the bounded cache of clean ones, then at sled. One
-//! worker writes; HTTP readers only read.
+//! A read looks at the records that are not on disk yet, then at those a flush has taken over, then at
+//! sled. One worker writes; HTTP readers only read.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::sync::RwLockReadGuard;
 use std::sync::RwLockWriteGuard;
 use std::time::Duration;
 use std::time::Instant;
-
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
 
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::Partition;
@@ -29,19 +25,23 @@ use crate::faults::Faults;
 use crate::store::Error;
 use crate::store::codec;
 use crate::store::codec::Checkpoint;
+use crate::store::codec::CodecError;
 use crate::store::codec::StoreCheckpoint;
 use crate::store::directory::StoreDirectory;
+use crate::store::flush::Flush;
+use crate::store::flush::PieceError;
+use crate::store::flush::Unwritten;
+use crate::store::flush::Unwrittens;
+use crate::store::pages;
+use crate::store::pages::Page;
 use crate::store::records::Records;
-use crate::store::verification::CHECKPOINT_KEY;
 use crate::store::verification::CUSTOMER_PREFIX;
 use crate::store::verification::Expected;
 use crate::store::verification::WipeReason;
-use crate::store::verification::customer_key;
-use crate::store::verification::digest;
 use crate::store::verification::verify;
 
-/// Memory a decoded record takes beyond its encoded bytes, estimated.
-const RECORD_OVERHEAD_BYTES: usize = 384;
+/// Memory a record that is not on disk takes beyond its id and its encoded bytes, estimated.
+const RECORD_OVERHEAD_BYTES: usize = 112;
 /// A database dropped by this process lets its lock go a moment later.
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 const LOCK_RETRY: Duration = Duration::from_millis(20);
@@ -49,10 +49,10 @@ const LOCK_RETRY: Duration = Duration::from_millis(20);
 /// Sizes of one partition's store.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
-    /// Bytes of clean records kept decoded.
+    /// Bytes of sled's page cache.
     pub cache_bytes: u64,
-    /// Bytes of sled's own page cache.
-    pub database_cache_bytes: u64,
+    /// Records of neighbouring customers share entries of about this size on disk.
+    pub page_bytes: usize,
 }
 
 /// Customers of a segment, more or fewer than before.
@@ -64,33 +64,44 @@ pub struct SegmentDelta {
     pub customers: i64,
 }
 
+/// A customer's record of a committed transaction.
 #[derive(Clone, Debug)]
-struct Cached {
-    record: Arc<CustomerRecord>,
-    /// Digest of what sled holds for the customer; `None` if nothing.
-    stored_digest: Option<u64>,
-    bytes: usize,
+pub struct Update {
+    /// Whose.
+    pub customer_id: CustomerId,
+    /// The record, encoded as in the changelog.
+    pub bytes: Vec<u8>,
+    /// Its segment.
+    pub segment_id: Option<SegmentId>,
+    /// The segment of the record it replaces.
+    pub before: Before,
 }
 
+/// What is known of a replaced record's segment.
 #[derive(Clone, Debug)]
-struct ByBytes;
-
-impl Weighter<CustomerId, Cached> for ByBytes {
-    fn weight(&self, _key: &CustomerId, value: &Cached) -> u64 {
-        u64::try_from(value.bytes + RECORD_OVERHEAD_BYTES).unwrap_or(u64::MAX)
-    }
+pub enum Before {
+    /// This, or that there was none.
+    Known(Option<SegmentId>),
+    /// The store looks it up.
+    Unknown,
 }
-
-type RecordMap = HashMap<CustomerId, Cached, foldhash::fast::RandomState>;
 
 #[derive(Debug, Default)]
 struct Memory {
-    dirty: RecordMap,
+    dirty: Unwrittens,
     dirty_bytes: usize,
-    /// What the records in memory amount to.
+    flush: Option<Flush>,
+    /// What all records amount to.
     position: StoreCheckpoint,
     /// What sled holds.
     stored: StoreCheckpoint,
+}
+
+impl Memory {
+    fn find(&self, customer_id: &str) -> Option<&Unwritten> {
+        let taken_over = || self.flush.as_ref()?.find(customer_id);
+        self.dirty.get(customer_id).or_else(taken_over)
+    }
 }
 
 /// The store of one partition.
@@ -98,8 +109,8 @@ struct Memory {
 pub struct PartitionStore {
     path: PathBuf,
     database: sled::Db,
+    page_bytes: usize,
     memory: RwLock<Memory>,
-    clean: Cache<CustomerId, Cached, ByBytes, foldhash::fast::RandomState>,
     faults: Faults,
 }
 
@@ -154,7 +165,7 @@ impl PartitionStore {
             let config = sled::Config::new()
                 .path(path)
                 .mode(sled::Mode::HighThroughput)
-                .cache_capacity(sizes.database_cache_bytes)
+                .cache_capacity(sizes.cache_bytes)
                 .flush_every_ms(None);
             match catch_unwind(AssertUnwindSafe(|| config.open())) {
                 Ok(Ok(database)) => break database,
@@ -173,12 +184,6 @@ impl PartitionStore {
             Ok(Err(reason)) => return Ok(Err(reason)),
             Err(_) => return Ok(Err(WipeReason::OpenFailed)),
         };
-        let items = usize::try_from(sizes.cache_bytes / 1024)
-            .unwrap_or(usize::MAX)
-            .max(16);
-        let hasher = foldhash::fast::RandomState::default();
-        let lifecycle = quick_cache::sync::DefaultLifecycle::default();
-        let clean = Cache::with(items, sizes.cache_bytes, ByBytes, hasher, lifecycle);
         let memory = Memory {
             position: stored.clone(),
             stored,
@@ -187,111 +192,82 @@ impl PartitionStore {
         Ok(Ok(Self {
             path: path.clone(),
             database,
+            page_bytes: sizes.page_bytes,
             memory: RwLock::new(memory),
-            clean,
             faults,
         }))
     }
 
-    /// The record of a customer as of the last transaction applied, for the worker that owns the
-    /// partition: what it reads it will likely need again.
+    /// The record of a customer as of the last transaction applied.
     ///
     /// # Errors
     /// If sled fails or the record is damaged.
-    pub fn get(&self, customer_id: &str) -> Result<Option<Arc<CustomerRecord>>, Error> {
-        Ok(self.load_and_keep(customer_id)?.map(|cached| cached.record))
-    }
-
-    /// The same for any other thread. It never fills the cache: between its read and its insert
-    /// the worker may have replaced the record.
-    ///
-    /// # Errors
-    /// If sled fails or the record is damaged.
-    pub fn peek(&self, customer_id: &str) -> Result<Option<Arc<CustomerRecord>>, Error> {
-        Ok(self.load(customer_id)?.map(|cached| cached.record))
-    }
-
-    fn load_and_keep(&self, customer_id: &str) -> Result<Option<Cached>, Error> {
-        let loaded = self.load(customer_id)?;
-        if let Some(cached) = &loaded
-            && !self.read().dirty.contains_key(customer_id)
-        {
-            self.clean
-                .insert(CustomerId::new(customer_id), cached.clone());
+    pub fn get(&self, customer_id: &str) -> Result<Option<CustomerRecord>, Error> {
+        let decode = |bytes: &[u8]| codec::decode_record(bytes).map_err(|e| self.record_error(e));
+        if let Some(unwritten) = self.read().find(customer_id) {
+            return decode(&unwritten.bytes).map(Some);
         }
-        Ok(loaded)
-    }
-
-    fn load(&self, customer_id: &str) -> Result<Option<Cached>, Error> {
-        if let Some(cached) = self.read().dirty.get(customer_id) {
-            return Ok(Some(cached.clone()));
-        }
-        if let Some(cached) = self.clean.get(customer_id) {
-            return Ok(Some(cached));
-        }
-        let key = customer_key(customer_id);
-        let Some(bytes) = self
-            .database
-            .get(&key)
-            .map_err(|source| self.database_error(source))?
-        else {
+        let page = pages::covering(&self.database, customer_id);
+        let Some((_, page)) = page.map_err(|source| self.database_error(source))? else {
             return Ok(None);
         };
-        let record = codec::decode_record(&bytes).map_err(|source| Error::Record {
-            path: self.path.clone(),
-            source,
-        })?;
-        Ok(Some(Cached {
-            record: Arc::new(record),
-            stored_digest: Some(digest(&key, &bytes)),
-            bytes: bytes.len(),
-        }))
+        let found = Page::new(&page).and_then(|page| page.find(customer_id));
+        let found = found.map_err(|source| self.record_error(source))?;
+        found.map(decode).transpose()
     }
 
-    /// Takes over what a transaction committed; `encoded_bytes` is the record's size in the
-    /// changelog. Visible to readers when it returns; on disk after [`Self::flush`]. `current_at` is
-    /// the wall time if nothing of the changelog is missing now.
+    fn segment_of(&self, customer_id: &str) -> Result<Option<SegmentId>, Error> {
+        if let Some(unwritten) = self.read().find(customer_id) {
+            return Ok(unwritten.segment_id.clone());
+        }
+        let record = self.get(customer_id)?;
+        Ok(record.and_then(|record| record.segment_id().cloned()))
+    }
+
+    /// Takes over what a transaction committed. Visible to readers when it returns; on disk after a
+    /// flush. `current_at` is the wall time if nothing of the changelog is missing now.
     ///
     /// # Errors
     /// If sled fails or a record it replaces is damaged.
     pub fn apply(
         &self,
-        records: Vec<(CustomerId, Arc<CustomerRecord>, usize)>,
+        updates: Vec<Update>,
         checkpoint: Option<Checkpoint>,
         changelog_next: u64,
         current_at: Option<Timestamp>,
     ) -> Result<Vec<SegmentDelta>, Error> {
         let mut deltas: BTreeMap<SegmentId, i64> = BTreeMap::new();
-        let mut loaded = Vec::with_capacity(records.len());
-        for (customer_id, record, bytes) in records {
-            let known = self.load(customer_id.as_str())?;
-            let before = known
-                .as_ref()
-                .and_then(|cached| cached.record.segment_id().cloned());
-            let after = record.segment_id().cloned();
-            if before != after {
-                for (segment_id, customers) in [(before, -1), (after, 1)] {
+        // A piece of the changelog may hold several records of a customer: the last before is known.
+        let mut unknown: HashMap<CustomerId, Option<SegmentId>> = HashMap::new();
+        for update in &updates {
+            let before = match &update.before {
+                Before::Known(before) => before.clone(),
+                Before::Unknown => match unknown.get(update.customer_id.as_str()) {
+                    Some(before) => before.clone(),
+                    None => self.segment_of(update.customer_id.as_str())?,
+                },
+            };
+            if matches!(update.before, Before::Unknown) {
+                unknown.insert(update.customer_id.clone(), update.segment_id.clone());
+            }
+            if before != update.segment_id {
+                for (segment_id, customers) in [(before, -1), (update.segment_id.clone(), 1)] {
                     if let Some(segment_id) = segment_id {
                         *deltas.entry(segment_id).or_default() += customers;
                     }
                 }
             }
-            let stored_digest = known.and_then(|cached| cached.stored_digest);
-            loaded.push((
-                customer_id,
-                Cached {
-                    record,
-                    stored_digest,
-                    bytes,
-                },
-            ));
         }
         let mut memory = self.write();
-        for (customer_id, cached) in loaded {
-            memory.dirty_bytes += cached.bytes + RECORD_OVERHEAD_BYTES;
-            self.clean.remove(&customer_id);
-            if let Some(replaced) = memory.dirty.insert(customer_id, cached) {
-                memory.dirty_bytes -= replaced.bytes + RECORD_OVERHEAD_BYTES;
+        for update in updates {
+            memory.dirty_bytes += memory_bytes(&update.customer_id, &update.bytes);
+            let unwritten = Unwritten {
+                bytes: update.bytes.into_boxed_slice(),
+                segment_id: update.segment_id,
+            };
+            let id_bytes = update.customer_id.as_str().len();
+            if let Some(replaced) = memory.dirty.insert(update.customer_id, unwritten) {
+                memory.dirty_bytes -= RECORD_OVERHEAD_BYTES + id_bytes + replaced.bytes.len();
             }
         }
         for (segment_id, customers) in &deltas {
@@ -317,13 +293,16 @@ impl PartitionStore {
     /// Records that are not on disk yet.
     #[must_use]
     pub fn dirty_records(&self) -> usize {
-        self.read().dirty.len()
+        let memory = self.read();
+        let taken_over = memory.flush.as_ref();
+        memory.dirty.len() + taken_over.map_or(0, Flush::left)
     }
 
     /// Their memory, estimated.
     #[must_use]
     pub fn dirty_bytes(&self) -> usize {
-        self.read().dirty_bytes
+        let memory = self.read();
+        memory.dirty_bytes + memory.flush.as_ref().map_or(0, Flush::bytes)
     }
 
     /// The partition's checkpoint as of the last transaction applied.
@@ -370,71 +349,78 @@ impl PartitionStore {
             .map_err(|source| self.database_error(source))
     }
 
-    /// Writes all dirty records in one sorted batch with the store's checkpoint, and syncs. When it
-    /// returns, a restart reads the changelog from the last transaction applied.
+    /// Writes all records and syncs. When it returns, a restart reads the changelog from the last
+    /// transaction applied.
     ///
     /// # Errors
-    /// If sled fails; the records stay dirty.
+    /// If sled fails; what was not written is kept in memory.
     pub fn flush(&self) -> Result<(), Error> {
-        let (mut changed, mut next, is_unchanged) = {
+        // What a flush under way has not taken over is a second one's.
+        while self.read().flush.is_some() {
+            self.flush_piece(usize::MAX)?;
+        }
+        while !self.flush_piece(usize::MAX)? {}
+        Ok(())
+    }
+
+    /// Begins a flush, or goes on with the one under way, by about `page_limit` pages; `true` when it
+    /// is done. Each piece is one batch with the digest of all that is on disk then, but only the last
+    /// moves the place in the changelog: after a crash between two pieces the restart reads again what
+    /// some records already have.
+    ///
+    /// # Errors
+    /// If sled fails; what was not written is kept in memory.
+    pub fn flush_piece(&self, page_limit: usize) -> Result<bool, Error> {
+        if !self.begin_flush() {
+            return Ok(true);
+        }
+        let piece = {
             let memory = self.read();
-            let changed: Vec<(CustomerId, Cached)> = memory
-                .dirty
-                .iter()
-                .map(|(customer_id, cached)| (customer_id.clone(), cached.clone()))
-                .collect();
-            (
-                changed,
-                memory.position.clone(),
-                memory.position == memory.stored,
-            )
+            let Some(flush) = &memory.flush else {
+                return Ok(true);
+            };
+            flush.piece(&self.database, &memory.stored, self.page_bytes, page_limit)
         };
-        if changed.is_empty() && is_unchanged {
-            return Ok(());
-        }
-        changed.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
-        let mut batch = sled::Batch::default();
-        let mut written = Vec::with_capacity(changed.len());
-        let record_error = |source| Error::Record {
-            path: self.path.clone(),
-            source,
-        };
-        for (customer_id, cached) in changed {
-            let key = customer_key(customer_id.as_str());
-            let bytes = codec::encode_record(&cached.record).map_err(record_error)?;
-            let digest = digest(&key, &bytes);
-            next.digest = next.digest.wrapping_sub(cached.stored_digest.unwrap_or(0));
-            next.digest = next.digest.wrapping_add(digest);
-            next.records += u64::from(cached.stored_digest.is_none());
-            batch.insert(key, bytes);
-            written.push((
-                customer_id,
-                Cached {
-                    stored_digest: Some(digest),
-                    ..cached
-                },
-            ));
-        }
-        let checkpoint = codec::encode_store_checkpoint(&next).map_err(record_error)?;
-        batch.insert(CHECKPOINT_KEY, checkpoint);
+        let piece = piece.map_err(|error| match error {
+            PieceError::Database(source) => self.database_error(source),
+            PieceError::Content(source) => self.record_error(source),
+        })?;
         self.faults.cross(FaultPoint::StoreBefore)?;
         self.database
-            .apply_batch(batch)
+            .apply_batch(piece.batch)
             .map_err(|source| self.database_error(source))?;
-        self.faults.cross(FaultPoint::StoreBeforeFlush)?;
-        self.database
-            .flush()
-            .map_err(|source| self.database_error(source))?;
-        self.faults.cross(FaultPoint::StoreAfterFlush)?;
-        let mut memory = self.write();
-        memory.position = next.clone();
-        memory.stored = next;
-        memory.dirty.clear();
-        memory.dirty_bytes = 0;
-        for (customer_id, cached) in written {
-            self.clean.insert(customer_id, cached);
+        if piece.is_last {
+            self.faults.cross(FaultPoint::StoreBeforeFlush)?;
+            self.database
+                .flush()
+                .map_err(|source| self.database_error(source))?;
+            self.faults.cross(FaultPoint::StoreAfterFlush)?;
         }
-        Ok(())
+        let mut memory = self.write();
+        memory.position.records = piece.checkpoint.records;
+        memory.position.digest = piece.checkpoint.digest;
+        memory.stored = piece.checkpoint;
+        if piece.is_last {
+            memory.flush = None;
+        } else if let Some(flush) = &mut memory.flush {
+            flush.written_up_to(piece.written);
+        }
+        Ok(piece.is_last)
+    }
+
+    /// `false` where there is nothing to write.
+    fn begin_flush(&self) -> bool {
+        let mut memory = self.write();
+        if memory.flush.is_some() {
+            return true;
+        }
+        if memory.dirty.is_empty() && memory.position == memory.stored {
+            return false;
+        }
+        let records = std::mem::take(&mut memory.dirty);
+        let bytes = std::mem::take(&mut memory.dirty_bytes);
+        memory.flush = Some(Flush::new(records, bytes, memory.position.clone()));
+        true
     }
 
     /// Every record on disk, ascending by the bytes of the customer id; [`Self::flush`] first.
@@ -447,6 +433,13 @@ impl PartitionStore {
     #[must_use]
     pub fn path(&self) -> &PathBuf {
         &self.path
+    }
+
+    fn record_error(&self, source: CodecError) -> Error {
+        Error::Record {
+            path: self.path.clone(),
+            source,
+        }
     }
 
     fn database_error(&self, source: sled::Error) -> Error {
@@ -463,4 +456,8 @@ impl PartitionStore {
     fn write(&self) -> RwLockWriteGuard<'_, Memory> {
         self.memory.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn memory_bytes(customer_id: &CustomerId, bytes: &[u8]) -> usize {
+    RECORD_OVERHEAD_BYTES + customer_id.as_str().len() + bytes.len()
 }

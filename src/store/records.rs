@@ -1,5 +1,6 @@
 //! The records of a store, one after the other.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
 
@@ -8,17 +9,32 @@ use crate::engine::record::CustomerRecord;
 use crate::store::Error;
 use crate::store::codec;
 use crate::store::codec::CodecError;
-use crate::store::verification::customer_id;
+use crate::store::pages::Page;
 
 /// Every record on disk, ascending by the bytes of the customer id.
 pub struct Records<'a> {
     path: &'a Path,
-    entries: sled::Iter,
+    pages: sled::Iter,
+    /// Those of the page read last that were not handed out.
+    ready: VecDeque<(CustomerId, CustomerRecord)>,
 }
 
 impl<'a> Records<'a> {
-    pub(super) fn new(path: &'a Path, entries: sled::Iter) -> Self {
-        Self { path, entries }
+    pub(super) fn new(path: &'a Path, pages: sled::Iter) -> Self {
+        Self {
+            path,
+            pages,
+            ready: VecDeque::new(),
+        }
+    }
+
+    fn read(&mut self, page: &[u8]) -> Result<(), CodecError> {
+        for entry in Page::new(page)? {
+            let (id, bytes) = entry?;
+            let record = codec::decode_record(bytes)?;
+            self.ready.push_back((CustomerId::new(id), record));
+        }
+        Ok(())
     }
 }
 
@@ -35,19 +51,16 @@ impl Iterator for Records<'_> {
     type Item = Result<(CustomerId, CustomerRecord), Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (key, bytes) = match self.entries.next()? {
-            Ok(entry) => entry,
-            Err(source) => {
-                let path = self.path.to_owned();
-                return Some(Err(Error::Database { path, source }));
+        while self.ready.is_empty() {
+            let path = self.path.to_owned();
+            let page = match self.pages.next()? {
+                Ok((_, page)) => page,
+                Err(source) => return Some(Err(Error::Database { path, source })),
+            };
+            if let Err(source) = self.read(&page) {
+                return Some(Err(Error::Record { path, source }));
             }
-        };
-        let damaged = |source| Error::Record {
-            path: self.path.to_owned(),
-            source,
-        };
-        let record = codec::decode_record(&bytes).map_err(damaged);
-        let customer_id = customer_id(&key).ok_or_else(|| damaged(CodecError::Content));
-        Some(record.and_then(|record| Ok((customer_id?, record))))
+        }
+        self.ready.pop_front().map(Ok)
     }
 }

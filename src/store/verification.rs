@@ -2,13 +2,13 @@
 
 use twox_hash::XxHash3_64;
 
-use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
 use crate::store::codec;
 use crate::store::codec::CodecError;
 use crate::store::codec::StoreCheckpoint;
+use crate::store::pages::Page;
 
-/// The key of the store's own checkpoint; customers have the other prefix.
+/// The key of the store's own checkpoint; pages of customers have the other prefix.
 pub(super) const CHECKPOINT_KEY: &[u8] = b"s";
 pub(super) const CUSTOMER_PREFIX: u8 = b'c';
 /// What the log says a store must fit to.
@@ -77,13 +77,18 @@ pub(super) fn verify(
             stored = Some(codec::decode_store_checkpoint(&bytes).map_err(wipe_reason)?);
             continue;
         }
-        let record = codec::decode_record(&bytes).map_err(wipe_reason)?;
-        customer_id(&key).ok_or(WipeReason::Digest)?;
-        found.records += 1;
+        if key.first() != Some(&CUSTOMER_PREFIX) {
+            return Err(WipeReason::Digest);
+        }
         found.digest = found.digest.wrapping_add(digest(&key, &bytes));
-        if let Some(segment_id) = record.segment_id() {
-            let counts = &mut found.customers_by_segment;
-            *counts.entry(segment_id.as_str().to_owned()).or_default() += 1;
+        for entry in Page::new(&bytes).map_err(wipe_reason)? {
+            let (_, bytes) = entry.map_err(wipe_reason)?;
+            let record = codec::decode_record(bytes).map_err(wipe_reason)?;
+            found.records += 1;
+            if let Some(segment_id) = record.segment_id() {
+                let counts = &mut found.customers_by_segment;
+                *counts.entry(segment_id.as_str().to_owned()).or_default() += 1;
+            }
         }
     }
     let Some(stored) = stored else {
@@ -120,19 +125,6 @@ fn wipe_reason(error: CodecError) -> WipeReason {
         CodecError::Format { .. } => WipeReason::Format,
         CodecError::Checksum | CodecError::Content => WipeReason::Checksum,
     }
-}
-
-pub(super) fn customer_key(customer_id: &str) -> Vec<u8> {
-    let mut key = Vec::with_capacity(customer_id.len() + 1);
-    key.push(CUSTOMER_PREFIX);
-    key.extend_from_slice(customer_id.as_bytes());
-    key
-}
-
-pub(super) fn customer_id(key: &[u8]) -> Option<CustomerId> {
-    let (prefix, id) = key.split_first()?;
-    let text = std::str::from_utf8(id).ok()?;
-    (*prefix == CUSTOMER_PREFIX).then(|| CustomerId::new(text))
 }
 
 pub(super) fn digest(key: &[u8], bytes: &[u8]) -> u64 {

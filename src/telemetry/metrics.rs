@@ -46,7 +46,8 @@ pub struct Metrics {
     pub event_processing_seconds: Histogram,
     /// Seconds of a commit, until it is applied. Alert when p99 exceeds `commit.interval` for long.
     pub commit_seconds: Histogram,
-    /// Seconds from the newest event of a transaction to its visibility. Alert on p99.
+    /// Seconds from the record time of a delivery to the visibility of what it changed; on the event clock,
+    /// whose record times are another time's, from its poll. Alert on p99.
     pub end_to_end_latency_seconds: Histogram,
     /// Input records that are not committed. Alert while it grows.
     pub consumer_lag_records: IntGaugeVec,
@@ -111,7 +112,7 @@ impl Metrics {
             commit_seconds: new.histogram("commit_seconds", "Seconds of a commit", SECONDS_LONG)?,
             end_to_end_latency_seconds: new.histogram(
                 "end_to_end_latency_seconds",
-                "Seconds from event to visible change",
+                "Seconds from a delivery's arrival to the visibility of what it changed",
                 SECONDS_LONG,
             )?,
             consumer_lag_records: new.gauges(

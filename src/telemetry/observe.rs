@@ -43,9 +43,12 @@ pub fn commit_failed(metrics: &Metrics, is_aborted: bool) {
     tracing::warn!(outcome, "a commit failed, going back to the checkpoint");
 }
 
-/// The newest event of a transaction became visible.
-pub fn end_to_end(metrics: &Metrics, seconds: f64) {
-    metrics.end_to_end_latency_seconds.observe(seconds);
+/// Applied deliveries of a transaction became visible so long after they arrived.
+pub fn end_to_end(metrics: &Metrics, seconds: impl Iterator<Item = f64>) {
+    let latencies = metrics.end_to_end_latency_seconds.local();
+    for waited in seconds {
+        latencies.observe(waited);
+    }
 }
 
 /// A customer moved.

@@ -365,7 +365,7 @@ fn a_commit_shows_all_it_wrote_and_survives_reopening<S: Subject>() {
     let subject: S = with_inputs(50);
     let mut worker = reading(&subject);
     let committed = worker
-        .commit(Transaction {
+        .commit(&Transaction {
             partitions: vec![
                 part(
                     Partition(0),
@@ -374,9 +374,9 @@ fn a_commit_shows_all_it_wrote_and_survives_reopening<S: Subject>() {
                 ),
                 part(Partition(2), 0, vec![state("", Some("only a clock"))]),
             ],
-            changes: vec![output("change", 1), output("change", 2)],
-            current: vec![output("current", 1)],
-            dead_letters: vec![output("dead", 5)],
+            changes: vec![output("change", 1).into(), output("change", 2).into()],
+            current: vec![output("current", 1).into()],
+            dead_letters: vec![output("dead", 5).into()],
         })
         .unwrap();
     let ends: Vec<(Partition, u64)> = committed
@@ -422,7 +422,7 @@ fn the_changelog_replays_to_the_latest_of_each_key_in_pieces_of_any_size<S: Subj
             partitions: vec![part(Partition(1), 0, records)],
             ..Transaction::default()
         };
-        let committed = worker.commit(transaction).unwrap();
+        let committed = worker.commit(&transaction).unwrap();
         let end = facts(&mut worker, Partition(1)).changelog_end;
         assert!(committed[0].changelog_next <= end);
         // What follows is no record.
@@ -450,11 +450,11 @@ fn i11_a_transaction_without_offsets_is_refused_and_writes_nothing<S: Subject>()
     let mut worker = reading(&subject);
     let before = seen(&subject, &mut worker);
     let unfenced = Transaction {
-        changes: vec![output("change", 1)],
+        changes: vec![output("change", 1).into()],
         ..Transaction::default()
     };
     assert!(matches!(
-        worker.commit(unfenced),
+        worker.commit(&unfenced),
         Err(Error::Unusable { .. })
     ));
     assert_eq!(seen(&subject, &mut worker), before);

@@ -112,6 +112,9 @@ pub fn model() -> Arc<SegmentModel> {
 pub struct Sizing {
     pub commit_records: usize,
     pub flush_records: usize,
+    /// A flush by pieces begins at half of it.
+    pub flush_bytes: usize,
+    pub page_bytes: usize,
     pub cache_bytes: u64,
 }
 
@@ -135,7 +138,7 @@ impl Life {
             .collect();
         let sizes = Sizes {
             cache_bytes: sizing.cache_bytes,
-            database_cache_bytes: sizing.cache_bytes,
+            page_bytes: sizing.page_bytes,
         };
         let second = Duration::from_secs(1);
         let shared = Arc::new(Shared {
@@ -145,7 +148,9 @@ impl Life {
                 commit_bytes: 1 << 24,
                 flush_interval: Duration::from_secs(3600),
                 flush_records: sizing.flush_records,
-                flush_bytes: 1 << 30,
+                flush_bytes: sizing.flush_bytes,
+                flush_pages: 1,
+                recent_bytes: usize::try_from(sizing.cache_bytes).unwrap(),
                 checkpoint_interval: Duration::from_secs(3600),
             },
             clock_rules: ClockRules {
@@ -280,7 +285,7 @@ fn fold_one(
         position,
         record_time,
     };
-    let done = step(record, &id, delivered, Rules { policy, model });
+    let done = step(record, id.as_str(), delivered, Rules { policy, model });
     if done.verdict == Verdict::Applied {
         fold.records.insert(id.to_string(), done.record);
     }

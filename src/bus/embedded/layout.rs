@@ -89,13 +89,13 @@ pub(super) struct StoredOutput {
     headers: Vec<(String, Vec<u8>)>,
 }
 
-impl From<OutputRecord> for StoredOutput {
-    fn from(record: OutputRecord) -> Self {
+impl From<&OutputRecord> for StoredOutput {
+    fn from(record: &OutputRecord) -> Self {
         Self {
             timestamp: record.timestamp.as_milliseconds(),
-            key: record.key,
-            value: record.value,
-            headers: record.headers,
+            key: record.key.clone(),
+            value: record.value.clone(),
+            headers: record.headers.clone(),
         }
     }
 }

@@ -288,7 +288,7 @@ impl EmbeddedLog {
             .pop_front()
     }
 
-    fn commit(&self, transaction: Transaction) -> Result<Vec<Committed>, Error> {
+    fn commit(&self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
         let inner = &*self.0;
         if transaction.partitions.is_empty() {
             return Err(self.unusable("a transaction without offsets would not be fenced"));
@@ -300,29 +300,29 @@ impl EmbeddedLog {
         for part in &transaction.partitions {
             committed.push(self.stage_state(&mut batch, &mut next, part)?);
         }
-        for record in transaction.changes {
-            let partition = self.output_partition(&record);
+        for record in &transaction.changes {
+            let partition = self.output_partition(record);
             let Some(end) = end_of(&mut next, partition) else {
                 continue;
             };
             let place = layout::offset_key(Kind::Change, partition, end.changes);
             end.changes += 1;
-            batch.insert(place, self.encoded(&StoredOutput::from(record))?);
+            batch.insert(place, self.encoded(&StoredOutput::from(&**record))?);
         }
-        for record in transaction.current {
-            let partition = self.output_partition(&record);
-            let name = record.key.clone().unwrap_or_default();
-            let place = layout::named_key(Kind::Current, partition, &name);
-            batch.insert(place, self.encoded(&StoredOutput::from(record))?);
+        for record in &transaction.current {
+            let partition = self.output_partition(record);
+            let name = record.key.as_deref().unwrap_or_default();
+            let place = layout::named_key(Kind::Current, partition, name);
+            batch.insert(place, self.encoded(&StoredOutput::from(&**record))?);
         }
-        for record in transaction.dead_letters {
-            let partition = self.output_partition(&record);
+        for record in &transaction.dead_letters {
+            let partition = self.output_partition(record);
             let Some(end) = end_of(&mut next, partition) else {
                 continue;
             };
             let place = layout::offset_key(Kind::DeadLetter, partition, end.dead_letters);
             end.dead_letters += 1;
-            batch.insert(place, self.encoded(&StoredOutput::from(record))?);
+            batch.insert(place, self.encoded(&StoredOutput::from(&**record))?);
         }
         self.apply(&mut written, batch, next)?;
         inner.faults.cross(FaultPoint::CommitBeforeFlush)?;

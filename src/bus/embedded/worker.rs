@@ -208,7 +208,7 @@ impl Bus for EmbeddedWorker {
         self.positions.remove(&partition);
     }
 
-    fn commit(&mut self, transaction: Transaction) -> Result<Vec<Committed>, Error> {
+    fn commit(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
         self.log.commit(transaction)
     }
 

@@ -72,7 +72,8 @@ impl Connection {
     }
 
     /// The member of the group.
-    pub(super) fn member(&self, worker: usize) -> ClientConfig {
+    #[must_use]
+    pub fn member(&self, worker: usize) -> ClientConfig {
         let mut config = self.reader();
         let session_ms = self.session_timeout.as_millis();
         let transaction_ms = self.transaction_timeout.as_millis();
@@ -110,7 +111,7 @@ impl Connection {
             .set("auto.offset.reset", "error")
             // The default of a second leaves a fast reader idle most of the time.
             .set("fetch.queue.backoff.ms", "5")
-            .set("queued.max.messages.kbytes", "16384");
+            .set("queued.max.messages.kbytes", "2048");
         config
     }
 
@@ -122,7 +123,8 @@ impl Connection {
     }
 
     /// The transactional producer of a worker.
-    pub(super) fn transactional(&self, worker: usize) -> ClientConfig {
+    #[must_use]
+    pub fn transactional(&self, worker: usize) -> ClientConfig {
         let mut config = self.producer();
         config
             .set("transactional.id", self.transactional_id(worker))

@@ -328,7 +328,7 @@ impl Bus for KafkaWorker {
         }
     }
 
-    fn commit(&mut self, transaction: Transaction) -> Result<Vec<Committed>, Error> {
+    fn commit(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
         if transaction.partitions.is_empty() {
             let problem = "a transaction without offsets would not be fenced";
             return Err(self.connection.unusable(problem));
@@ -339,7 +339,7 @@ impl Bus for KafkaWorker {
         let Some(sender) = &self.sender else {
             return Err(Error::Aborted);
         };
-        match sender.commit(&transaction, &group) {
+        match sender.commit(transaction, &group) {
             Ok(committed) => Ok(committed),
             Err(Failure::Aborted) => Err(Error::Aborted),
             Err(Failure::Unknown) => {

@@ -1,0 +1,190 @@
+//! The bare pipe: the same clients with the same settings, and nothing between them. It writes as many
+//! records and bytes as `run` did, in transactions that end by the same rule.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use rdkafka::ClientConfig;
+use rdkafka::Message;
+use rdkafka::Offset;
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::Consumer;
+use rdkafka::message::Header;
+use rdkafka::message::OwnedHeaders;
+use rdkafka::producer::BaseRecord;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::producer::Producer;
+use rdkafka::producer::ThreadedProducer;
+use segstream::bus::kafka::Connection;
+use segstream::bus::kafka::Topics;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::COMMIT_INTERVAL;
+use crate::outputs::Stream;
+use crate::outputs::Written;
+
+/// The environment variable that makes this process the pipe.
+pub const PLAN: &str = "BENCH_PIPE_PLAN";
+const COMMIT_RECORDS: u64 = 10_000;
+const WAIT: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Plan {
+    pub brokers: String,
+    pub group: String,
+    pub input: String,
+    pub state: String,
+    pub changes: String,
+    pub workers: usize,
+    pub partitions: u32,
+    pub written: Written,
+    /// Ends when nothing more comes.
+    pub until_end: bool,
+}
+
+pub fn run(plan: &Plan) {
+    std::thread::scope(|scope| {
+        for worker in 0..plan.workers {
+            scope.spawn(move || work(plan, worker));
+        }
+    });
+}
+
+/// Whole records of a stream that are due after so many events.
+struct Due {
+    stream: Stream,
+    sent: u64,
+    bytes: Vec<u8>,
+    headers: Option<OwnedHeaders>,
+}
+
+impl Due {
+    fn new(stream: Stream) -> Self {
+        let of_headers = stream.headers_bytes_per_record as usize;
+        // As many as a change has.
+        let each = vec![b'h'; (of_headers / 10).saturating_sub(10)];
+        let headers = (of_headers > 0).then(|| {
+            (0..10).fold(OwnedHeaders::new_with_capacity(10), |headers, _| {
+                headers.insert(Header {
+                    key: "ce_headers",
+                    value: Some(each.as_slice()),
+                })
+            })
+        });
+        Self {
+            stream,
+            sent: 0,
+            bytes: vec![b'x'; (stream.bytes_per_record as usize).saturating_sub(8)],
+            headers,
+        }
+    }
+
+    fn send(&mut self, topic: &str, events: u64, partition: Option<i32>, producer: &Writer) {
+        let due = (self.stream.records_per_event * events as f64) as u64;
+        while self.sent < due {
+            self.sent += 1;
+            let key = self.sent.to_le_bytes();
+            let record = BaseRecord {
+                topic,
+                partition,
+                payload: Some(self.bytes.as_slice()),
+                key: Some(key.as_slice()),
+                timestamp: None,
+                headers: self.headers.clone(),
+                delivery_opaque: (),
+            };
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+    }
+}
+
+type Writer = ThreadedProducer<DefaultProducerContext>;
+
+fn create<T: rdkafka::config::FromClientConfig>(mut config: ClientConfig, from_start: bool) -> T {
+    if from_start {
+        config.set("auto.offset.reset", "earliest");
+    }
+    config.create().unwrap()
+}
+
+fn work(plan: &Plan, worker: usize) {
+    let topic = || plan.changes.clone();
+    let connection = Connection {
+        brokers: plan.brokers.clone(),
+        group_id: plan.group.clone(),
+        instance_id: "pipe".to_owned(),
+        session_timeout: Duration::from_secs(45),
+        transaction_timeout: Duration::from_secs(15),
+        topics: Topics {
+            events: plan.input.clone(),
+            changes: topic(),
+            current: topic(),
+            state: plan.state.clone(),
+            dead_letters: topic(),
+        },
+        security: std::collections::BTreeMap::new(),
+    };
+    let consumer: BaseConsumer = create(connection.member(worker), true);
+    let producer: Writer = create(connection.transactional(worker), false);
+    producer.init_transactions(WAIT).unwrap();
+    consumer.subscribe(&[&plan.input]).unwrap();
+    let mut state = Due::new(plan.written.state);
+    let mut changes = Due::new(plan.written.others);
+    let mut events = 0;
+    let mut heard_at = None;
+    loop {
+        let mut taken = 0;
+        let mut next = vec![None; plan.partitions as usize];
+        let mut started: Option<Instant> = None;
+        while taken < COMMIT_RECORDS {
+            let left = started.map_or(COMMIT_INTERVAL, |started| {
+                COMMIT_INTERVAL.saturating_sub(started.elapsed())
+            });
+            if left.is_zero() {
+                break;
+            }
+            match consumer.poll(left) {
+                Some(message) => {
+                    let message = message.unwrap();
+                    if started.is_none() {
+                        started = Some(Instant::now());
+                        producer.begin_transaction().unwrap();
+                    }
+                    taken += 1;
+                    events += 1;
+                    next[message.partition() as usize] = Some(message.offset() + 1);
+                    state.send(&plan.state, events, Some(message.partition()), &producer);
+                    changes.send(&plan.changes, events, None, &producer);
+                }
+                None if started.is_none() => break,
+                None => {}
+            }
+        }
+        if started.is_none() {
+            let quiet = heard_at.is_some_and(|at: Instant| at.elapsed() > Duration::from_secs(1));
+            if plan.until_end && quiet {
+                return;
+            }
+            continue;
+        }
+        heard_at = Some(Instant::now());
+        while producer.in_flight_count() > 0 {
+            std::thread::sleep(Duration::from_micros(300));
+        }
+        let mut offsets = TopicPartitionList::new();
+        for (partition, offset) in next.iter().enumerate() {
+            if let Some(offset) = offset {
+                offsets
+                    .add_partition_offset(&plan.input, partition as i32, Offset::Offset(*offset))
+                    .unwrap();
+            }
+        }
+        let group = consumer.group_metadata().unwrap();
+        producer
+            .send_offsets_to_transaction(&offsets, &group, WAIT)
+            .unwrap();
+        producer.commit_transaction(WAIT).unwrap();
+    }
+}

@@ -1,0 +1,158 @@
+//! Records that a partition's worker holds decoded: those staged since the last commit, and, within a
+//! limit, those it used lately. A hot customer is decoded once, not once a transaction.
+
+use hashbrown::HashMap;
+use hashbrown::hash_map::EntryRef;
+
+use crate::domain::ids::CustomerId;
+use crate::domain::ids::SegmentId;
+use crate::engine::record::CustomerRecord;
+use crate::store;
+
+/// Memory of a record whose encoded size is not known yet, estimated.
+const RECORD_BYTES_USUAL: usize = 2048;
+/// Memory a decoded record takes beyond twice its encoded bytes, estimated.
+const RECORD_OVERHEAD_BYTES: usize = 1536;
+
+type Records = HashMap<CustomerId, Held, foldhash::fast::RandomState>;
+
+/// A decoded record.
+#[derive(Debug)]
+pub struct Held {
+    /// As of the last delivery.
+    pub record: CustomerRecord,
+    /// The segment of the committed record.
+    pub segment_before: Option<SegmentId>,
+    /// It is not as it was committed.
+    pub is_staged: bool,
+    bytes: usize,
+}
+
+impl Held {
+    fn new(record: Option<CustomerRecord>) -> Self {
+        let record = record.unwrap_or_default();
+        Self {
+            segment_before: record.segment_id().cloned(),
+            record,
+            is_staged: false,
+            bytes: RECORD_BYTES_USUAL,
+        }
+    }
+}
+
+/// A record as its transaction writes it.
+#[derive(Debug)]
+pub struct Unstaged {
+    /// Its bytes in the changelog.
+    pub encoded: Vec<u8>,
+    /// The segment of the record it replaces.
+    pub before: Option<SegmentId>,
+    /// Its segment.
+    pub after: Option<SegmentId>,
+}
+
+/// The records of a partition, in two generations: what was not used while the younger one filled up
+/// is forgotten.
+#[derive(Debug)]
+pub struct Recent {
+    young: Records,
+    old: Records,
+    young_bytes: usize,
+    bytes_max: usize,
+}
+
+impl Recent {
+    /// Holds about so much memory of records that are not staged.
+    #[must_use]
+    pub fn new(bytes_max: usize) -> Self {
+        Self {
+            young: Records::default(),
+            old: Records::default(),
+            young_bytes: 0,
+            bytes_max,
+        }
+    }
+
+    /// The record of a customer, loaded where it is not held; the default one where there is none.
+    ///
+    /// # Errors
+    /// If it cannot be loaded.
+    pub fn hold(
+        &mut self,
+        customer_id: &str,
+        load: impl FnOnce() -> Result<Option<CustomerRecord>, store::Error>,
+    ) -> Result<&mut Held, store::Error> {
+        let place = match self.young.entry_ref(customer_id) {
+            EntryRef::Occupied(held) => return Ok(held.into_mut()),
+            EntryRef::Vacant(place) => place,
+        };
+        let (customer_id, held) = match self.old.remove_entry(customer_id) {
+            Some(entry) => entry,
+            None => (CustomerId::new(customer_id), Held::new(load()?)),
+        };
+        self.young_bytes += held.bytes;
+        Ok(place.insert_with_key(customer_id, held))
+    }
+
+    /// Takes a staged record over as it is encoded for its transaction; `None` if it is not held.
+    ///
+    /// # Errors
+    /// Whatever `encode` fails with.
+    pub fn unstage<E>(
+        &mut self,
+        customer_id: &CustomerId,
+        encode: impl FnOnce(&CustomerRecord) -> Result<Vec<u8>, E>,
+    ) -> Result<Option<Unstaged>, E> {
+        let Some(held) = self.young.get_mut(customer_id) else {
+            return Ok(None);
+        };
+        let encoded = encode(&held.record)?;
+        let bytes = 2 * encoded.len() + RECORD_OVERHEAD_BYTES;
+        self.young_bytes = self.young_bytes + bytes - held.bytes;
+        held.bytes = bytes;
+        held.is_staged = false;
+        let after = held.record.segment_id().cloned();
+        let before = std::mem::replace(&mut held.segment_before, after.clone());
+        Ok(Some(Unstaged {
+            encoded,
+            before,
+            after,
+        }))
+    }
+
+    /// Forgets the eldest where there are too many; nothing may be staged.
+    pub fn age(&mut self) {
+        if self.young_bytes > self.bytes_max / 2 {
+            self.old = std::mem::take(&mut self.young);
+            self.young_bytes = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hold(recent: &mut Recent, id: &str) -> bool {
+        let mut was_loaded = false;
+        let load = || {
+            was_loaded = true;
+            Ok(None)
+        };
+        recent.hold(id, load).unwrap();
+        was_loaded
+    }
+
+    /// Each record counts 2,048 bytes until it is encoded: two fill a generation of a limit of 6,000.
+    #[test]
+    fn what_was_not_used_while_a_generation_filled_up_is_loaded_again() {
+        let mut recent = Recent::new(6000);
+        assert!(hold(&mut recent, "a") && hold(&mut recent, "b"));
+        recent.age();
+        assert!(!hold(&mut recent, "a"), "used again, so it stays");
+        assert!(hold(&mut recent, "c"));
+        recent.age();
+        assert!(!hold(&mut recent, "a") && !hold(&mut recent, "c"));
+        assert!(hold(&mut recent, "b"), "forgotten");
+    }
+}

@@ -1,0 +1,149 @@
+//! A flush of a store: the records it has taken over, and its pieces.
+
+use std::collections::HashMap;
+
+use crate::domain::ids::CustomerId;
+use crate::domain::ids::SegmentId;
+use crate::store::codec;
+use crate::store::codec::CodecError;
+use crate::store::codec::StoreCheckpoint;
+use crate::store::pages;
+use crate::store::verification::CHECKPOINT_KEY;
+use crate::store::verification::digest;
+
+/// Records put into pages at a time, so that a piece is short even into an empty store.
+const PIECE_RECORDS_MAX: usize = 2048;
+
+/// A record that is not on disk.
+#[derive(Clone, Debug)]
+pub(super) struct Unwritten {
+    pub(super) bytes: Box<[u8]>,
+    pub(super) segment_id: Option<SegmentId>,
+}
+
+pub(super) type Unwrittens = HashMap<CustomerId, Unwritten, foldhash::fast::RandomState>;
+
+/// Records that a flush has taken over.
+#[derive(Debug)]
+pub(super) struct Flush {
+    records: Unwrittens,
+    /// Ascending.
+    order: Vec<CustomerId>,
+    /// Those before are on disk.
+    written: usize,
+    bytes: usize,
+    /// What the store amounts to once all are.
+    position: StoreCheckpoint,
+}
+
+/// One batch of a flush.
+pub(super) struct Piece {
+    pub(super) batch: sled::Batch,
+    /// What sled holds after it.
+    pub(super) checkpoint: StoreCheckpoint,
+    pub(super) is_last: bool,
+    /// Records written with it and before.
+    pub(super) written: usize,
+}
+
+/// Why there is no piece.
+pub(super) enum PieceError {
+    Database(sled::Error),
+    Content(CodecError),
+}
+
+impl Flush {
+    pub(super) fn new(records: Unwrittens, bytes: usize, position: StoreCheckpoint) -> Self {
+        let mut order: Vec<CustomerId> = records.keys().cloned().collect();
+        order.sort_unstable();
+        Self {
+            records,
+            order,
+            written: 0,
+            bytes,
+            position,
+        }
+    }
+
+    pub(super) fn find(&self, customer_id: &str) -> Option<&Unwritten> {
+        self.records.get(customer_id)
+    }
+
+    /// Records that are not on disk yet.
+    pub(super) fn left(&self) -> usize {
+        self.order.len() - self.written
+    }
+
+    /// Memory of the records, estimated.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// A piece is in the database.
+    pub(super) fn written_up_to(&mut self, written: usize) {
+        self.written = written;
+    }
+
+    /// The next piece, of about `page_limit` pages, into a database that holds what `stored` says.
+    pub(super) fn piece(
+        &self,
+        database: &sled::Db,
+        stored: &StoreCheckpoint,
+        page_bytes: usize,
+        page_limit: usize,
+    ) -> Result<Piece, PieceError> {
+        let mut checkpoint = stored.clone();
+        let mut batch = sled::Batch::default();
+        let mut written = self.written;
+        let mut pages = 0;
+        while let Some(rest) = self.order.get(written..)
+            && let Some(first) = rest.first()
+            && pages < page_limit
+        {
+            let known = pages::covering(database, first.as_str()).map_err(PieceError::Database)?;
+            let key = match &known {
+                Some((key, _)) => key.to_vec(),
+                None => pages::page_key_of(""),
+            };
+            let here = pages::count_before_next(database, &key, rest);
+            let here = here.map_err(PieceError::Database)?;
+            let taken = here.min(PIECE_RECORDS_MAX);
+            let new: Vec<pages::Entry<'_>> = rest
+                .iter()
+                .take(taken)
+                .filter_map(|id| Some((id.as_str(), &*self.records.get(id)?.bytes)))
+                .collect();
+            let old = known.as_ref().map(|(_, bytes)| bytes.as_ref());
+            let merged = pages::merge(&key, old, &new, page_bytes).map_err(PieceError::Content)?;
+            let before = old.map_or(0, |bytes| digest(&key, bytes));
+            checkpoint.digest = checkpoint.digest.wrapping_sub(before);
+            checkpoint.records += merged.added;
+            pages += merged.pages.len();
+            for (key, bytes) in merged.pages {
+                checkpoint.digest = checkpoint.digest.wrapping_add(digest(&key, &bytes));
+                batch.insert(key, bytes);
+            }
+            written += taken;
+            if taken < here {
+                // The rest of this page must be read as this batch leaves it.
+                break;
+            }
+        }
+        let is_last = written == self.order.len();
+        if is_last {
+            checkpoint = StoreCheckpoint {
+                records: checkpoint.records,
+                digest: checkpoint.digest,
+                ..self.position.clone()
+            };
+        }
+        let bytes = codec::encode_store_checkpoint(&checkpoint).map_err(PieceError::Content)?;
+        batch.insert(CHECKPOINT_KEY, bytes);
+        Ok(Piece {
+            batch,
+            checkpoint,
+            is_last,
+            written,
+        })
+    }
+}

@@ -1,0 +1,264 @@
+//! Records on disk: those of neighbouring customers share an entry of the database, a page. A write
+//! to the database costs about the same for one record as for thirty, and the database's own overhead
+//! a record is paid once a page.
+//!
+//! A page's key is the smallest customer id it may hold; it holds all up to the next page's key. The
+//! first page's key is the empty id, so there is a page for every customer once there is any.
+
+use sled::IVec;
+
+use crate::domain::ids::CustomerId;
+use crate::store::codec;
+use crate::store::codec::CodecError;
+use crate::store::verification::CUSTOMER_PREFIX;
+
+/// A page that grows beyond this is split.
+pub const PAGE_BYTES: usize = 8192;
+
+const ID_LENGTH_BYTES: usize = 2;
+const RECORD_LENGTH_BYTES: usize = 4;
+
+/// A customer's id and encoded record.
+pub(super) type Entry<'a> = (&'a str, &'a [u8]);
+
+/// The records of one page, ascending by the bytes of the customer id.
+#[derive(Clone, Debug)]
+pub(super) struct Page<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Result<Self, CodecError> {
+        match bytes.split_first() {
+            Some((&codec::FORMAT, rest)) => Ok(Self { rest }),
+            Some((found, _)) => Err(CodecError::Format { found: *found }),
+            None => Err(CodecError::Content),
+        }
+    }
+
+    /// The encoded record of a customer.
+    pub(super) fn find(mut self, customer_id: &str) -> Result<Option<&'a [u8]>, CodecError> {
+        while let Some((id, record)) = self.read_entry()? {
+            if id >= customer_id {
+                return Ok((id == customer_id).then_some(record));
+            }
+        }
+        Ok(None)
+    }
+
+    fn read_entry(&mut self) -> Result<Option<Entry<'a>>, CodecError> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let (id_length, rest) = split_length::<ID_LENGTH_BYTES>(self.rest)?;
+        let (id, rest) = rest
+            .split_at_checked(id_length)
+            .ok_or(CodecError::Content)?;
+        let (record_length, rest) = split_length::<RECORD_LENGTH_BYTES>(rest)?;
+        let (record, rest) = rest
+            .split_at_checked(record_length)
+            .ok_or(CodecError::Content)?;
+        let id = std::str::from_utf8(id).map_err(|_| CodecError::Content)?;
+        self.rest = rest;
+        Ok(Some((id, record)))
+    }
+}
+
+impl<'a> Iterator for Page<'a> {
+    type Item = Result<Entry<'a>, CodecError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let taken = self.read_entry();
+        if taken.is_err() {
+            self.rest = &[];
+        }
+        taken.transpose()
+    }
+}
+
+fn split_length<const BYTES: usize>(bytes: &[u8]) -> Result<(usize, &[u8]), CodecError> {
+    let (length, rest) = bytes
+        .split_first_chunk::<BYTES>()
+        .ok_or(CodecError::Content)?;
+    let length = length
+        .iter()
+        .rev()
+        .fold(0, |length, byte| length << 8 | usize::from(*byte));
+    Ok((length, rest))
+}
+
+fn entry_bytes((id, record): Entry<'_>) -> usize {
+    ID_LENGTH_BYTES + id.len() + RECORD_LENGTH_BYTES + record.len()
+}
+
+fn push(page: &mut Vec<u8>, (id, record): Entry<'_>) -> Result<(), CodecError> {
+    let id_length = u16::try_from(id.len()).map_err(|_| CodecError::Content)?;
+    let record_length = u32::try_from(record.len()).map_err(|_| CodecError::Content)?;
+    page.extend_from_slice(&id_length.to_le_bytes());
+    page.extend_from_slice(id.as_bytes());
+    page.extend_from_slice(&record_length.to_le_bytes());
+    page.extend_from_slice(record);
+    Ok(())
+}
+
+/// A page's key and bytes.
+pub(super) type KeyAndPage = (Vec<u8>, Vec<u8>);
+
+/// What becomes of a page.
+#[derive(Debug, Default)]
+pub(super) struct Merged {
+    /// The first has the key of the old one.
+    pub(super) pages: Vec<KeyAndPage>,
+    /// Records that were not there before.
+    pub(super) added: u64,
+}
+
+/// Puts records, ascending by id, into a page, and splits it where it would grow beyond `page_bytes`.
+pub(super) fn merge(
+    key: &[u8],
+    old: Option<&[u8]>,
+    new: &[Entry<'_>],
+    page_bytes: usize,
+) -> Result<Merged, CodecError> {
+    let mut kept = old.map(Page::new).transpose()?;
+    let mut next_kept = || kept.as_mut().map_or(Ok(None), Page::read_entry);
+    let mut entries = Vec::with_capacity(new.len() + 2 * page_bytes / 256);
+    let mut replaced = 0;
+    let mut pending = next_kept()?;
+    for entry in new {
+        while let Some(known) = pending.filter(|known| known.0 < entry.0) {
+            entries.push(known);
+            pending = next_kept()?;
+        }
+        if pending.is_some_and(|known| known.0 == entry.0) {
+            replaced += 1;
+            pending = next_kept()?;
+        }
+        entries.push(*entry);
+    }
+    while let Some(known) = pending {
+        entries.push(known);
+        pending = next_kept()?;
+    }
+    let added = u64::try_from(new.len()).unwrap_or(u64::MAX) - replaced;
+    let pages = split(key, &entries, page_bytes)?;
+    Ok(Merged { pages, added })
+}
+
+/// Equal pages, with room to grow where there is more than one.
+fn split(
+    key: &[u8],
+    entries: &[Entry<'_>],
+    page_bytes: usize,
+) -> Result<Vec<KeyAndPage>, CodecError> {
+    let total: usize = entries.iter().copied().map(entry_bytes).sum();
+    let room = if total <= page_bytes {
+        total
+    } else {
+        let parts = total.div_ceil(page_bytes * 3 / 4);
+        total.div_ceil(parts)
+    };
+    let mut pages = Vec::with_capacity(1 + total / room.max(1));
+    let mut page = new_page(room);
+    let mut page_key = key.to_vec();
+    for entry in entries {
+        if page.len() > 1 && page.len() + entry_bytes(*entry) > room + 1 {
+            let key = std::mem::replace(&mut page_key, page_key_of(entry.0));
+            pages.push((key, std::mem::replace(&mut page, new_page(room))));
+        }
+        push(&mut page, *entry)?;
+    }
+    pages.push((page_key, page));
+    Ok(pages)
+}
+
+fn new_page(room: usize) -> Vec<u8> {
+    let mut page = Vec::with_capacity(1 + room);
+    page.push(codec::FORMAT);
+    page
+}
+
+/// The key of a page that begins with a customer; of the first page for the empty id.
+pub(super) fn page_key_of(customer_id: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(customer_id.len() + 1);
+    key.push(CUSTOMER_PREFIX);
+    key.extend_from_slice(customer_id.as_bytes());
+    key
+}
+
+/// The page that holds a customer, if there is one.
+pub(super) fn covering(
+    database: &sled::Db,
+    customer_id: &str,
+) -> sled::Result<Option<(IVec, IVec)>> {
+    let first = [CUSTOMER_PREFIX].as_slice();
+    let key = page_key_of(customer_id);
+    database
+        .range::<&[u8], _>(first..=key.as_slice())
+        .next_back()
+        .transpose()
+}
+
+/// How many of these ids, ascending, lie before the page after the one of this key.
+pub(super) fn count_before_next(
+    database: &sled::Db,
+    key: &[u8],
+    ids: &[CustomerId],
+) -> sled::Result<usize> {
+    let next = database.get_gt(key)?;
+    let next = next.as_ref().and_then(|(key, _)| key.split_first());
+    Ok(match next {
+        Some((&CUSTOMER_PREFIX, until)) => ids.partition_point(|id| id.as_str().as_bytes() < until),
+        Some(_) | None => ids.len(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(merged: &Merged) -> Vec<(String, Vec<u8>)> {
+        let pages = merged.pages.iter();
+        pages
+            .flat_map(|(_, bytes)| Page::new(bytes).unwrap())
+            .map(|entry| entry.map(|(id, record)| (id.to_owned(), record.to_vec())))
+            .collect::<Result<_, _>>()
+            .unwrap()
+    }
+
+    #[test]
+    fn merged_pages_hold_the_newest_of_every_record_in_order() {
+        let old: [Entry<'_>; 3] = [("b", b"old"), ("d", b"old"), ("f", b"old")];
+        let new: [Entry<'_>; 4] = [("a", b"new"), ("d", b"new"), ("e", b"new"), ("g", b"new")];
+        let first = merge(b"c", None, &old, 1000).unwrap();
+        assert_eq!((first.added, first.pages.len()), (3, 1));
+        // Six entries of 2 + 1 + 4 + 3 bytes: beyond 40, two parts of 30; beyond 20, four of 15, which hold
+        // one each.
+        for (page_bytes, pages) in [(1000, 1), (60, 1), (40, 2), (20, 6)] {
+            let bytes = first.pages[0].1.as_slice();
+            let merged = merge(b"c", Some(bytes), &new, page_bytes).unwrap();
+            assert_eq!(merged.added, 3);
+            assert_eq!(merged.pages.len(), pages, "{page_bytes}");
+            assert_eq!(merged.pages[0].0, b"c");
+            let found: Vec<(String, Vec<u8>)> = read(&merged);
+            let expected = ["a new", "b old", "d new", "e new", "f old", "g new"].map(|text| {
+                let (id, record) = text.split_once(' ').unwrap();
+                (id.to_owned(), record.as_bytes().to_vec())
+            });
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn a_page_cut_anywhere_is_no_page_or_has_fewer_records() {
+        let entries: [Entry<'_>; 2] = [("b", b"one"), ("d", b"two")];
+        let whole = merge(b"c", None, &entries, 1000).unwrap().pages[0]
+            .1
+            .clone();
+        for length in 0..whole.len() {
+            let read = Page::new(&whole[..length]).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+            let is_boundary = length == 1 || length == 1 + 10;
+            assert_eq!(read.is_ok(), is_boundary, "{length}");
+        }
+    }
+}
