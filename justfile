@@ -25,6 +25,10 @@ fmt:
 bench:
     cargo bench
 
+# What an event costs on real Kafka, beside a bare pipe.
+bench-kafka:
+    cargo bench --bench kafka
+
 # A simulated shop through the whole engine.
 demo:
     cargo run --release -- demo --duration 30s

@@ -42,6 +42,8 @@ use crate::store::verification::verify;
 
 /// Memory a record that is not on disk takes beyond its id and its encoded bytes, estimated.
 const RECORD_OVERHEAD_BYTES: usize = 112;
+/// Pages in a batch where nobody waits for the next delivery: a batch is built in memory.
+const BATCH_PAGES: usize = 512;
 /// A database dropped by this process lets its lock go a moment later.
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 const LOCK_RETRY: Duration = Duration::from_millis(20);
@@ -357,9 +359,9 @@ impl PartitionStore {
     pub fn flush(&self) -> Result<(), Error> {
         // What a flush under way has not taken over is a second one's.
         while self.read().flush.is_some() {
-            self.flush_piece(usize::MAX)?;
+            self.flush_piece(BATCH_PAGES)?;
         }
-        while !self.flush_piece(usize::MAX)? {}
+        while !self.flush_piece(BATCH_PAGES)? {}
         Ok(())
     }
 
