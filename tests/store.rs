@@ -186,6 +186,25 @@ fn a_flush_cut_between_two_pieces_leaves_a_store_that_is_trusted_and_lags() {
             - 1
     );
     drop(store);
+    // A log that ends before what some records have is another's; nobody else may look at the mixture.
+    let directory = StoreDirectory::open(root.path(), "test", Duration::from_secs(30)).unwrap();
+    let as_left = PartitionStore::open_as_left(&directory, PARTITION, SIZES);
+    assert!(matches!(
+        as_left,
+        Err(Error::Untrusted {
+            reason: WipeReason::Unfinished,
+            ..
+        })
+    ));
+    drop((as_left, directory));
+    let copy = tempfile::tempdir().unwrap();
+    support::copy_directory(root.path(), copy.path());
+    let shorter = Expected {
+        changelog_end: 6,
+        ..expected()
+    };
+    let reason = open(copy.path(), &shorter).1;
+    assert_eq!(reason, Some(WipeReason::OffsetOutOfRange));
     // The place in the log is the old one, some records are newer, and all of it is trusted.
     let (store, wiped) = open(root.path(), &expected());
     assert_eq!(wiped, None);

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::BufWriter;
-use std::io::ErrorKind;
 use std::io::Write;
 use std::time::Duration;
 use std::time::Instant;
@@ -81,7 +80,7 @@ fn parse_target(text: &str) -> Result<Target, String> {
 /// Runs the command.
 ///
 /// # Errors
-/// If the output cannot be written; a reader that went away is no error.
+/// If the output cannot be written.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     match &args.out {
         Target::Output => write(args, std::io::stdout().lock()),
@@ -95,7 +94,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 fn write(args: &Args, out: impl Write) -> anyhow::Result<()> {
     let mut out = BufWriter::new(out);
-    let written = pour(args, &mut |event| {
+    pour(args, &mut |event| {
         match event {
             Some(event) => {
                 out.write_all(&event.payload)?;
@@ -104,17 +103,7 @@ fn write(args: &Args, out: impl Write) -> anyhow::Result<()> {
             None => out.flush()?,
         }
         Ok(())
-    });
-    match written {
-        Err(error) if is_broken_pipe(&error) => Ok(()),
-        written => written,
-    }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+    })
 }
 
 fn send(args: &Args, topic: &str) -> anyhow::Result<()> {

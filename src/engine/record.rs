@@ -69,6 +69,18 @@ impl RememberedIds {
         })
     }
 
+    /// Number of events.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Nothing is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// The instant at and below which a repeated event would not be recognised.
     #[must_use]
     pub fn floor(&self) -> Option<Timestamp> {

@@ -69,6 +69,7 @@ impl Partitions {
         if let Some(store) = open.get(&partition)
             && store.lineage() == expected.lineage
             && (expected.changelog_start..=expected.changelog_end).contains(&store.changelog_next())
+            && store.changelog_reach() <= expected.changelog_end
             && store.current_at() >= expected.current_since
         {
             return Ok((Arc::clone(store), None));

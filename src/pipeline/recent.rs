@@ -11,6 +11,8 @@ use crate::store;
 
 /// Memory of a record whose encoded size is not known yet, estimated.
 const RECORD_BYTES_USUAL: usize = 2048;
+/// Memory of an event that it remembers, and of what it says of the event elsewhere.
+const REMEMBERED_BYTES: usize = 64;
 /// Memory a decoded record takes beyond twice its encoded bytes, estimated.
 const RECORD_OVERHEAD_BYTES: usize = 1536;
 
@@ -31,11 +33,12 @@ pub struct Held {
 impl Held {
     fn new(record: Option<CustomerRecord>) -> Self {
         let record = record.unwrap_or_default();
+        let bytes = RECORD_BYTES_USUAL + record.remembered.len() * REMEMBERED_BYTES;
         Self {
             segment_before: record.segment_id().cloned(),
             record,
             is_staged: false,
-            bytes: RECORD_BYTES_USUAL,
+            bytes,
         }
     }
 }

@@ -1,8 +1,7 @@
 //! A worker: one thread, its own view of the log, its own partitions.
 //!
-//! [`Worker::turn`] is the way of an event. Between any two of its steps the process may die:
-//! before the commit nothing has happened, after it everything is in the log, and the store is
-//! only ever behind. [`crate::faults`] names each of these places.
+//! [`Worker::turn`] is the way of an event. Between any two of its steps the process may die: before the
+//! commit nothing has happened, after it everything is in the log. [`crate::faults`] names each place.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -269,9 +268,11 @@ impl<B: Bus> Worker<B> {
         mut pending: BTreeMap<Partition, Pending>,
     ) -> Result<(), Error> {
         let wall = self.shared.wall.now();
-        for (end, part) in committed.iter().zip(transaction.partitions) {
-            let owned = self.running.get_mut(&end.partition);
-            let (Some(owned), Some(mut waiting)) = (owned, pending.remove(&end.partition)) else {
+        for part in transaction.partitions {
+            let end = committed.iter().find(|end| end.partition == part.partition);
+            let owned = self.running.get_mut(&part.partition);
+            let waiting = pending.remove(&part.partition);
+            let (Some(end), Some(owned), Some(mut waiting)) = (end, owned, waiting) else {
                 continue;
             };
             let updates = waiting.updates(part.state);
@@ -383,8 +384,8 @@ impl<B: Bus> Worker<B> {
         Ok(())
     }
 
-    /// Somebody else may own these already, and the transaction in hand may hold some of theirs:
-    /// all of it is dropped and every partition goes back to its checkpoint.
+    /// Somebody else may own these already, and the transaction in hand may hold some of theirs: all goes
+    /// back to the checkpoints.
     fn lost(&mut self, partitions: &[Partition]) -> Result<(), Error> {
         observe::revoked(&self.shared.metrics, partitions.len());
         self.start_over();

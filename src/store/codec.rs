@@ -11,7 +11,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::record::CustomerRecord;
 
 /// Format of everything written here; a store of another format is rebuilt from the log.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
 const CHECKSUM_BYTES: usize = 4;
 /// Most records are smaller.
 const RECORD_BYTES_USUAL: usize = 512;
@@ -40,6 +40,9 @@ pub struct StoreCheckpoint {
     pub checkpoint: Option<Checkpoint>,
     /// Where the changelog is read on after a restart.
     pub changelog_next: u64,
+    /// The furthest place in the changelog that any record here belongs to: beyond `changelog_next` while a
+    /// flush is under way.
+    pub changelog_reach: u64,
     /// When, by the wall clock, nothing of the changelog was missing last; `None`: never known.
     pub current_at: Option<Timestamp>,
     /// Identity of the log the store was made from.

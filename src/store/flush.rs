@@ -93,6 +93,8 @@ impl Flush {
         page_limit: usize,
     ) -> Result<Piece, PieceError> {
         let mut checkpoint = stored.clone();
+        let reach = stored.changelog_reach.max(self.position.changelog_next);
+        checkpoint.changelog_reach = reach;
         let mut batch = sled::Batch::default();
         let mut written = self.written;
         let mut pages = 0;
@@ -134,6 +136,7 @@ impl Flush {
             checkpoint = StoreCheckpoint {
                 records: checkpoint.records,
                 digest: checkpoint.digest,
+                changelog_reach: reach,
                 ..self.position.clone()
             };
         }

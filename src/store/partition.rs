@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::sync::RwLockReadGuard;
@@ -113,6 +114,7 @@ pub struct PartitionStore {
     database: sled::Db,
     page_bytes: usize,
     memory: RwLock<Memory>,
+    flushing: Mutex<()>,
     faults: Faults,
 }
 
@@ -153,7 +155,11 @@ impl PartitionStore {
     ) -> Result<Self, Error> {
         let path = directory.partition_path(partition);
         let opened = Self::open_verified(&path, None, sizes, Faults::none())?;
-        opened.map_err(|reason| Error::Untrusted { path, reason })
+        let trusted = opened.and_then(|store| {
+            let is_whole = store.changelog_reach() <= store.changelog_next();
+            is_whole.then_some(store).ok_or(WipeReason::Unfinished)
+        });
+        trusted.map_err(|reason| Error::Untrusted { path, reason })
     }
 
     fn open_verified(
@@ -196,6 +202,7 @@ impl PartitionStore {
             database,
             page_bytes: sizes.page_bytes,
             memory: RwLock::new(memory),
+            flushing: Mutex::new(()),
             faults,
         }))
     }
@@ -319,6 +326,13 @@ impl PartitionStore {
         self.read().position.changelog_next
     }
 
+    /// The furthest place in the changelog that any record belongs to.
+    #[must_use]
+    pub fn changelog_reach(&self) -> u64 {
+        let position = &self.read().position;
+        position.changelog_reach.max(position.changelog_next)
+    }
+
     /// When nothing of the changelog was missing last.
     #[must_use]
     pub fn current_at(&self) -> Option<Timestamp> {
@@ -373,6 +387,8 @@ impl PartitionStore {
     /// # Errors
     /// If sled fails; what was not written is kept in memory.
     pub fn flush_piece(&self, page_limit: usize) -> Result<bool, Error> {
+        // A worker that lost the partition may still be here when the next one comes.
+        let _alone = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.begin_flush() {
             return Ok(true);
         }
@@ -401,13 +417,19 @@ impl PartitionStore {
         let mut memory = self.write();
         memory.position.records = piece.checkpoint.records;
         memory.position.digest = piece.checkpoint.digest;
+        memory.position.changelog_reach = piece.checkpoint.changelog_reach;
         memory.stored = piece.checkpoint;
-        if piece.is_last {
-            memory.flush = None;
-        } else if let Some(flush) = &mut memory.flush {
-            flush.written_up_to(piece.written);
+        if !piece.is_last {
+            if let Some(flush) = &mut memory.flush {
+                flush.written_up_to(piece.written);
+            }
+            return Ok(false);
         }
-        Ok(piece.is_last)
+        // Freed when readers can go on.
+        let written = memory.flush.take();
+        drop(memory);
+        drop(written);
+        Ok(true)
     }
 
     /// `false` where there is nothing to write.

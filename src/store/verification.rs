@@ -40,6 +40,8 @@ pub enum WipeReason {
     OffsetOutOfRange,
     /// Records are missing, stale or too many.
     Digest,
+    /// Its last flush was cut: records of two places in the changelog, fit only to be restored further.
+    Unfinished,
     /// Left behind for so long that what was erased meanwhile cannot be learned any more.
     TooOld,
 }
@@ -55,6 +57,7 @@ impl WipeReason {
             Self::Lineage => "lineage",
             Self::OffsetOutOfRange => "offset_out_of_range",
             Self::Digest => "digest",
+            Self::Unfinished => "unfinished",
             Self::TooOld => "too_old",
         }
     }
@@ -104,7 +107,8 @@ pub(super) fn verify(
             return Err(WipeReason::Lineage);
         }
         let in_log = expected.changelog_start..=expected.changelog_end;
-        if !in_log.contains(&stored.changelog_next) {
+        let is_ahead = stored.changelog_reach > expected.changelog_end;
+        if is_ahead || !in_log.contains(&stored.changelog_next) {
             return Err(WipeReason::OffsetOutOfRange);
         }
         if stored.current_at < expected.current_since {
