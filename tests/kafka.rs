@@ -849,19 +849,6 @@ fn soil_changelog(deployment: &Deployment, name: &str) -> BaseProducer {
     producer
 }
 
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
 fn changelog_tails() {
     let deployment = Deployment::new("changelog");
     let (events, state) = (deployment.topic("events"), deployment.topic("state"));
@@ -880,7 +867,7 @@ fn changelog_tails() {
     send_round(&producer, &events, 1);
     deployment.run_to_end("a", &[]);
     // A store as of now, whose place in the changelog will have been compacted away.
-    copy_folder(&deployment.store("a"), &deployment.store("behind"));
+    support::copy_directory(&deployment.store("a"), &deployment.store("behind"));
     for hour in [2, 3] {
         send_round(&producer, &events, hour);
         deployment.run_to_end("a", &[]);
