@@ -146,7 +146,7 @@ impl Side {
         command
     }
 
-    fn pipe(&self, written: &Written, until_end: bool) -> Command {
+    fn pipe(&self, written: &Written, events: Option<u64>) -> Command {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.env(
             pipe::PLAN,
@@ -159,7 +159,7 @@ impl Side {
                 workers: WORKERS,
                 partitions: PARTITIONS,
                 written: written.clone(),
-                until_end,
+                events,
             })
             .unwrap(),
         );
@@ -258,7 +258,7 @@ fn fast(args: &Args, brokers: &str) {
         let written = side.written(args.events);
         side.forget();
         let side = Side::new(brokers, &format!("pipe-fast-{round}"), &topic);
-        let pipe = to_end(side.pipe(&written, true), args.events);
+        let pipe = to_end(side.pipe(&written, Some(args.events)), args.events);
         let by_pipe = side.written(args.events);
         side.forget();
         tell(round, &run, &pipe, &written, &by_pipe);
@@ -339,7 +339,7 @@ fn paced(args: &Args, brokers: &str) {
         side.forget();
         let topic = input(brokers, &format!("paced-pipe-{round}"));
         let side = Side::new(brokers, &format!("pipe-paced-{round}"), &topic);
-        let (pipe, _) = at_pace(side.pipe(&written, false), args, &topic);
+        let (pipe, _) = at_pace(side.pipe(&written, None), args, &topic);
         let by_pipe = side.written(all);
         side.forget();
         tell(round, &run, &pipe, &written, &by_pipe);

@@ -1,6 +1,8 @@
 //! The bare pipe: the same clients with the same settings, and nothing between them. It writes as many
 //! records and bytes as `run` did, in transactions that end by the same rule.
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -40,14 +42,16 @@ pub struct Plan {
     pub workers: usize,
     pub partitions: u32,
     pub written: Written,
-    /// Ends when nothing more comes.
-    pub until_end: bool,
+    /// Ends after so many; without, when it is stopped.
+    pub events: Option<u64>,
 }
 
 pub fn run(plan: &Plan) {
+    let taken = AtomicU64::new(0);
+    let taken = &taken;
     std::thread::scope(|scope| {
         for worker in 0..plan.workers {
-            scope.spawn(move || work(plan, worker));
+            scope.spawn(move || work(plan, worker, taken));
         }
     });
 }
@@ -109,7 +113,7 @@ fn create<T: rdkafka::config::FromClientConfig>(mut config: ClientConfig, from_s
     config.create().unwrap()
 }
 
-fn work(plan: &Plan, worker: usize) {
+fn work(plan: &Plan, worker: usize, taken_by_all: &AtomicU64) {
     let topic = || plan.changes.clone();
     let connection = Connection {
         brokers: plan.brokers.clone(),
@@ -133,7 +137,6 @@ fn work(plan: &Plan, worker: usize) {
     let mut state = Due::new(plan.written.state);
     let mut changes = Due::new(plan.written.others);
     let mut events = 0;
-    let mut heard_at = None;
     loop {
         let mut taken = 0;
         let mut next = vec![None; plan.partitions as usize];
@@ -163,13 +166,12 @@ fn work(plan: &Plan, worker: usize) {
             }
         }
         if started.is_none() {
-            let quiet = heard_at.is_some_and(|at: Instant| at.elapsed() > Duration::from_secs(1));
-            if plan.until_end && quiet {
+            let all = taken_by_all.load(Ordering::Relaxed);
+            if plan.events.is_some_and(|events| all >= events) {
                 return;
             }
             continue;
         }
-        heard_at = Some(Instant::now());
         while producer.in_flight_count() > 0 {
             std::thread::sleep(Duration::from_micros(300));
         }
@@ -186,5 +188,6 @@ fn work(plan: &Plan, worker: usize) {
             .send_offsets_to_transaction(&offsets, &group, WAIT)
             .unwrap();
         producer.commit_transaction(WAIT).unwrap();
+        taken_by_all.fetch_add(taken, Ordering::Relaxed);
     }
 }

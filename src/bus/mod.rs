@@ -7,6 +7,7 @@ pub mod embedded;
 pub mod kafka;
 pub mod partitioner;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ pub struct OutputRecord {
     /// The record's value.
     pub value: Vec<u8>,
     /// Name and value of each header.
-    pub headers: Vec<(String, Vec<u8>)>,
+    pub headers: Vec<(Cow<'static, str>, Vec<u8>)>,
     /// The record's timestamp.
     pub timestamp: Timestamp,
 }

@@ -16,6 +16,8 @@ use crate::domain::time::Timestamp;
 const CHANGE_NAMESPACE: Uuid = Uuid::from_u128(0x7b1d_52a6_9c0e_4f3b_8a57_16d4_e2f9_03c8);
 /// Version of the record's shape.
 const SCHEMA_VERSION: u32 = 1;
+/// Most changes are smaller.
+const CHANGE_BYTES_USUAL: usize = 1280;
 
 /// One change. `emitted_at` is not in it: it is the only part that may differ on a replay.
 #[derive(Clone, Debug, PartialEq)]
@@ -178,7 +180,7 @@ struct CauseBody<'a> {
 
 #[derive(Serialize)]
 struct ChangeBody<'a> {
-    event_id: String,
+    event_id: &'a str,
     schema_version: u32,
     kind: ChangeKind,
     customer_id: &'a CustomerId,
@@ -209,8 +211,10 @@ impl SegmentChange {
         segment_id: &SegmentId,
         model_version: &ModelVersion,
     ) -> Uuid {
-        let name = serde_json::json!([customer_id, sequence, segment_id, model_version]);
-        Uuid::new_v5(&CHANGE_NAMESPACE, name.to_string().as_bytes())
+        let parts = (customer_id, sequence, segment_id, model_version);
+        // Texts and a number are always JSON.
+        let name = serde_json::to_vec(&parts).unwrap_or_default();
+        Uuid::new_v5(&CHANGE_NAMESPACE, &name)
     }
 
     /// The record's value: complete without headers. `topic_events` is the input topic's name.
@@ -223,8 +227,10 @@ impl SegmentChange {
         emitted_at: Timestamp,
     ) -> Result<Vec<u8>, serde_json::Error> {
         let Cause::Event { event_id, position } = &self.cause;
-        serde_json::to_vec(&ChangeBody {
-            event_id: self.event_id.to_string(),
+        let mut event_id_text = Uuid::encode_buffer();
+        let mut value = Vec::with_capacity(CHANGE_BYTES_USUAL);
+        let body = ChangeBody {
+            event_id: self.event_id.hyphenated().encode_lower(&mut event_id_text),
             schema_version: SCHEMA_VERSION,
             kind: self.kind,
             customer_id: &self.customer_id,
@@ -246,6 +252,8 @@ impl SegmentChange {
             imputed: &self.imputed,
             occurred_at: Timestamped(self.occurred_at),
             emitted_at: Timestamped(emitted_at),
-        })
+        };
+        serde_json::to_writer(&mut value, &body)?;
+        Ok(value)
     }
 }

@@ -81,6 +81,12 @@ impl RememberedIds {
         self.entries.is_empty()
     }
 
+    /// Their encoded size, at most.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.entries.len() * packed::ENTRY_BYTES
+    }
+
     /// The instant at and below which a repeated event would not be recognised.
     #[must_use]
     pub fn floor(&self) -> Option<Timestamp> {
@@ -123,7 +129,7 @@ mod packed {
     use crate::engine::record::RememberedId;
 
     /// Of an entry with an order.
-    const ENTRY_BYTES: usize = 25;
+    pub(super) const ENTRY_BYTES: usize = 25;
 
     pub(super) fn serialize<S: Serializer>(
         entries: &VecDeque<RememberedId>,

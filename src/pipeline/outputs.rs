@@ -1,6 +1,8 @@
 //! Records of the output topics: changes with their `CloudEvents` headers, and dead letters with
 //! the original bytes. CONTRACTS, sections 1 and 3.
 
+use std::borrow::Cow;
+
 use crate::bus::Delivery;
 use crate::bus::OutputRecord;
 use crate::domain::change::SegmentChange;
@@ -20,22 +22,22 @@ pub fn change_record(
     emitted_at: Timestamp,
 ) -> Result<OutputRecord, serde_json::Error> {
     let customer_id = change.customer_id.as_str();
-    let header = |name: &str, value: String| (name.to_owned(), value.into_bytes());
+    let event_id = change.event_id.hyphenated().to_string();
     let sequence = change.sequence;
     Ok(OutputRecord {
         key: Some(customer_id.as_bytes().to_vec()),
         value: change.to_json(topic_events, emitted_at)?,
         headers: vec![
-            header("ce_specversion", "1.0".to_owned()),
-            header("ce_id", change.event_id.to_string()),
-            header("ce_type", change.kind.cloud_event_type().to_owned()),
-            header("ce_source", "segstream".to_owned()),
-            header("ce_subject", customer_id.to_owned()),
+            header("ce_specversion", "1.0"),
+            header("ce_id", event_id),
+            header("ce_type", change.kind.cloud_event_type()),
+            header("ce_source", "segstream"),
+            header("ce_subject", customer_id),
             header("ce_time", change.occurred_at.to_string()),
             header("ce_recordedtime", emitted_at.to_string()),
             header("ce_sequence", format!("{sequence:0SEQUENCE_DIGITS$}")),
-            header("ce_partitionkey", customer_id.to_owned()),
-            header("content-type", "application/json".to_owned()),
+            header("ce_partitionkey", customer_id),
+            header("content-type", "application/json"),
         ],
         timestamp: emitted_at,
     })
@@ -49,14 +51,13 @@ pub fn dead_letter(
     topic_events: &str,
     wall: Timestamp,
 ) -> OutputRecord {
-    let header = |name: &str, value: String| (name.to_owned(), value.into_bytes());
     let mut headers = vec![
-        header("reason", cause.reason.to_owned()),
-        header("detail", cause.detail.to_owned()),
-        header("source_topic", topic_events.to_owned()),
+        header("reason", cause.reason),
+        header("detail", cause.detail),
+        header("source_topic", topic_events),
         header("source_partition", delivery.position.partition.to_string()),
         header("source_offset", delivery.position.offset.to_string()),
-        header("app_version", env!("CARGO_PKG_VERSION").to_owned()),
+        header("app_version", env!("CARGO_PKG_VERSION")),
     ];
     if let Some(record_time) = delivery.record_time {
         headers.push(header(
@@ -70,4 +71,8 @@ pub fn dead_letter(
         headers,
         timestamp: wall,
     }
+}
+
+fn header(name: &'static str, value: impl Into<Vec<u8>>) -> (Cow<'static, str>, Vec<u8>) {
+    (Cow::Borrowed(name), value.into())
 }

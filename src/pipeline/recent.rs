@@ -126,7 +126,8 @@ impl Recent {
     /// Forgets the eldest where there are too many; nothing may be staged.
     pub fn age(&mut self) {
         if self.young_bytes > self.bytes_max / 2 {
-            self.old = std::mem::take(&mut self.young);
+            let as_many = Records::with_capacity_and_hasher(self.young.len(), Default::default());
+            self.old = std::mem::replace(&mut self.young, as_many);
             self.young_bytes = 0;
         }
     }

@@ -77,7 +77,7 @@ pub enum CodecError {
 /// # Errors
 /// Never for a record made by the engine.
 pub fn encode_record(record: &CustomerRecord) -> Result<Vec<u8>, CodecError> {
-    encode(record)
+    encode_about(record, RECORD_BYTES_USUAL + record.remembered.bytes())
 }
 
 /// Decodes a record.
@@ -121,7 +121,12 @@ pub fn decode_store_checkpoint(bytes: &[u8]) -> Result<StoreCheckpoint, CodecErr
 }
 
 fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
-    let mut bytes = Vec::with_capacity(RECORD_BYTES_USUAL);
+    encode_about(value, RECORD_BYTES_USUAL)
+}
+
+/// Into a buffer that need not grow if the estimate is enough.
+fn encode_about<T: Serialize>(value: &T, bytes_estimated: usize) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = Vec::with_capacity(bytes_estimated);
     bytes.extend_from_slice(&[FORMAT, 0, 0, 0, 0]);
     let mut bytes =
         postcard::serialize_with_flavor(value, Bytes(bytes)).map_err(|_| CodecError::Content)?;

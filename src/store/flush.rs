@@ -8,6 +8,7 @@ use crate::store::codec;
 use crate::store::codec::CodecError;
 use crate::store::codec::StoreCheckpoint;
 use crate::store::pages;
+use crate::store::pages::PageKeys;
 use crate::store::verification::CHECKPOINT_KEY;
 use crate::store::verification::digest;
 
@@ -44,6 +45,8 @@ pub(super) struct Piece {
     pub(super) is_last: bool,
     /// Records written with it and before.
     pub(super) written: usize,
+    /// Keys of pages, some of which may be new.
+    pub(super) keys: Vec<Vec<u8>>,
 }
 
 /// Why there is no piece.
@@ -87,7 +90,7 @@ impl Flush {
     /// The next piece, of about `page_limit` pages, into a database that holds what `stored` says.
     pub(super) fn piece(
         &self,
-        database: &sled::Db,
+        (database, keys): (&sled::Db, &PageKeys),
         stored: &StoreCheckpoint,
         page_bytes: usize,
         page_limit: usize,
@@ -98,24 +101,23 @@ impl Flush {
         let mut batch = sled::Batch::default();
         let mut written = self.written;
         let mut pages = 0;
+        let mut new_keys = Vec::new();
         while let Some(rest) = self.order.get(written..)
             && let Some(first) = rest.first()
             && pages < page_limit
         {
-            let known = pages::covering(database, first.as_str()).map_err(PieceError::Database)?;
-            let key = match &known {
-                Some((key, _)) => key.to_vec(),
-                None => pages::page_key_of(""),
+            let (key, old) = match keys.covering(first.as_str()) {
+                Some(key) => (key.to_vec(), database.get(key).map_err(PieceError::Database)?),
+                None => (pages::page_key_of(""), None),
             };
-            let here = pages::count_before_next(database, &key, rest);
-            let here = here.map_err(PieceError::Database)?;
+            let here = keys.count_before_next(&key, rest);
             let taken = here.min(PIECE_RECORDS_MAX);
             let new: Vec<pages::Entry<'_>> = rest
                 .iter()
                 .take(taken)
                 .filter_map(|id| Some((id.as_str(), &*self.records.get(id)?.bytes)))
                 .collect();
-            let old = known.as_ref().map(|(_, bytes)| bytes.as_ref());
+            let old = old.as_deref();
             let merged = pages::merge(&key, old, &new, page_bytes).map_err(PieceError::Content)?;
             let before = old.map_or(0, |bytes| digest(&key, bytes));
             checkpoint.digest = checkpoint.digest.wrapping_sub(before);
@@ -123,6 +125,7 @@ impl Flush {
             pages += merged.pages.len();
             for (key, bytes) in merged.pages {
                 checkpoint.digest = checkpoint.digest.wrapping_add(digest(&key, &bytes));
+                new_keys.push(key.clone());
                 batch.insert(key, bytes);
             }
             written += taken;
@@ -147,6 +150,7 @@ impl Flush {
             checkpoint,
             is_last,
             written,
+            keys: new_keys,
         })
     }
 }

@@ -35,6 +35,7 @@ use crate::store::flush::Unwritten;
 use crate::store::flush::Unwrittens;
 use crate::store::pages;
 use crate::store::pages::Page;
+use crate::store::pages::PageKeys;
 use crate::store::records::Records;
 use crate::store::verification::CUSTOMER_PREFIX;
 use crate::store::verification::Expected;
@@ -98,6 +99,8 @@ struct Memory {
     position: StoreCheckpoint,
     /// What sled holds.
     stored: StoreCheckpoint,
+    /// A page is here before it is in sled.
+    pages: PageKeys,
 }
 
 impl Memory {
@@ -187,14 +190,15 @@ impl PartitionStore {
             }
         };
         let verified = catch_unwind(AssertUnwindSafe(|| verify(&database, expected)));
-        let stored = match verified {
-            Ok(Ok(stored)) => stored,
+        let (stored, pages) = match verified {
+            Ok(Ok(verified)) => verified,
             Ok(Err(reason)) => return Ok(Err(reason)),
             Err(_) => return Ok(Err(WipeReason::OpenFailed)),
         };
         let memory = Memory {
             position: stored.clone(),
             stored,
+            pages,
             ..Memory::default()
         };
         Ok(Ok(Self {
@@ -213,11 +217,23 @@ impl PartitionStore {
     /// If sled fails or the record is damaged.
     pub fn get(&self, customer_id: &str) -> Result<Option<CustomerRecord>, Error> {
         let decode = |bytes: &[u8]| codec::decode_record(bytes).map_err(|e| self.record_error(e));
-        if let Some(unwritten) = self.read().find(customer_id) {
-            return decode(&unwritten.bytes).map(Some);
-        }
-        let page = pages::covering(&self.database, customer_id);
-        let Some((_, page)) = page.map_err(|source| self.database_error(source))? else {
+        let page = {
+            let memory = self.read();
+            if let Some(unwritten) = memory.find(customer_id) {
+                return decode(&unwritten.bytes).map(Some);
+            }
+            let Some(key) = memory.pages.covering(customer_id) else {
+                return Ok(None);
+            };
+            // Under the lock: no flush can move a part of the page meanwhile.
+            self.database.get(key)
+        };
+        let page = match page {
+            // A flush knows the page, but has not written it yet.
+            Ok(None) => pages::covering(&self.database, customer_id),
+            page => page,
+        };
+        let Some(page) = page.map_err(|source| self.database_error(source))? else {
             return Ok(None);
         };
         let found = Page::new(&page).and_then(|page| page.find(customer_id));
@@ -397,12 +413,14 @@ impl PartitionStore {
             let Some(flush) = &memory.flush else {
                 return Ok(true);
             };
-            flush.piece(&self.database, &memory.stored, self.page_bytes, page_limit)
+            let into = (&self.database, &memory.pages);
+            flush.piece(into, &memory.stored, self.page_bytes, page_limit)
         };
         let piece = piece.map_err(|error| match error {
             PieceError::Database(source) => self.database_error(source),
             PieceError::Content(source) => self.record_error(source),
         })?;
+        self.write().pages.extend(piece.keys);
         self.faults.cross(FaultPoint::StoreBefore)?;
         self.database
             .apply_batch(piece.batch)

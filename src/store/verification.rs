@@ -7,6 +7,7 @@ use crate::store::codec;
 use crate::store::codec::CodecError;
 use crate::store::codec::StoreCheckpoint;
 use crate::store::pages::Page;
+use crate::store::pages::PageKeys;
 
 /// The key of the store's own checkpoint; pages of customers have the other prefix.
 pub(super) const CHECKPOINT_KEY: &[u8] = b"s";
@@ -64,11 +65,12 @@ impl WipeReason {
 }
 
 /// Reads every entry: checksums, the digest of all records, the counts, and, where there is a log to
-/// compare with, the place in it.
+/// compare with, the place in it. Along the way it learns where the pages are.
 pub(super) fn verify(
     database: &sled::Db,
     expected: Option<&Expected>,
-) -> Result<StoreCheckpoint, WipeReason> {
+) -> Result<(StoreCheckpoint, PageKeys), WipeReason> {
+    let mut keys = PageKeys::default();
     let mut found = StoreCheckpoint {
         lineage: expected.map_or_else(String::new, |expected| expected.lineage.clone()),
         ..Default::default()
@@ -83,6 +85,7 @@ pub(super) fn verify(
         if key.first() != Some(&CUSTOMER_PREFIX) {
             return Err(WipeReason::Digest);
         }
+        keys.insert(key.to_vec());
         found.digest = found.digest.wrapping_add(digest(&key, &bytes));
         for entry in Page::new(&bytes).map_err(wipe_reason)? {
             let (_, bytes) = entry.map_err(wipe_reason)?;
@@ -97,7 +100,7 @@ pub(super) fn verify(
     let Some(stored) = stored else {
         // A store without a checkpoint was never written to, or has lost it.
         return if found.records == 0 {
-            Ok(found)
+            Ok((found, keys))
         } else {
             Err(WipeReason::Digest)
         };
@@ -118,10 +121,11 @@ pub(super) fn verify(
     if (stored.records, stored.digest) != (found.records, found.digest) {
         return Err(WipeReason::Digest);
     }
-    Ok(StoreCheckpoint {
+    let stored = StoreCheckpoint {
         customers_by_segment: found.customers_by_segment,
         ..stored
-    })
+    };
+    Ok((stored, keys))
 }
 
 fn wipe_reason(error: CodecError) -> WipeReason {

@@ -73,7 +73,7 @@ fn output_record(message: &impl Message) -> OutputRecord {
     let headers = message.headers().into_iter().flat_map(|headers| {
         headers
             .iter()
-            .map(|header| (header.key.to_owned(), header.value.unwrap().to_vec()))
+            .map(|header| (header.key.to_owned().into(), header.value.unwrap().to_vec()))
     });
     let timestamp = message.timestamp().to_millis().unwrap();
     OutputRecord {

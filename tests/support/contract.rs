@@ -105,7 +105,7 @@ pub fn output(name: &str, number: u64) -> OutputRecord {
     OutputRecord {
         key: Some(format!("customer-{}", number % 17).into_bytes()),
         value: format!("{name} {number}").into_bytes(),
-        headers: vec![("number".to_owned(), number.to_be_bytes().to_vec())],
+        headers: vec![("number".into(), number.to_be_bytes().to_vec())],
         timestamp: at("2026-01-01T00:00:00Z"),
     }
 }

@@ -1,5 +1,7 @@
 //! Keys and values of the embedded log's one tree. Keys sort by kind, partition and offset.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -86,7 +88,7 @@ pub(super) struct StoredOutput {
     timestamp: i64,
     key: Option<Vec<u8>>,
     value: Vec<u8>,
-    headers: Vec<(String, Vec<u8>)>,
+    headers: Vec<(Cow<'static, str>, Vec<u8>)>,
 }
 
 impl From<&OutputRecord> for StoredOutput {
