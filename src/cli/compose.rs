@@ -134,6 +134,7 @@ impl Parts {
             facts.version.as_str(),
             facts.k,
             facts.trained_at.0.as_milliseconds(),
+            model.training().silhouette,
         );
         let sizes = sizes(settings, partitions);
         let shared = Arc::new(Shared {

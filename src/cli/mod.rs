@@ -7,6 +7,7 @@ pub mod customer_view;
 pub mod demo;
 pub mod exit;
 pub mod predict;
+pub mod records;
 pub mod replay;
 pub mod run;
 pub mod serve;
@@ -16,6 +17,7 @@ pub mod state;
 pub mod summary;
 pub mod topics;
 pub mod train;
+pub mod training_data;
 
 use clap::Parser;
 

@@ -9,10 +9,14 @@ use serde::Serialize;
 use crate::cli::exit::CallError;
 use crate::dataset::table;
 use crate::dataset::table::Format;
+use crate::engine::alternatives::alternatives;
 use crate::engine::assignment::Evaluation;
 use crate::model::preparation::TrainingRow;
 use crate::model::segment_model::SegmentModel;
 use crate::model_files;
+
+/// Features whose change is told.
+const ALTERNATIVES_MAX: usize = 3;
 
 /// Predicts the segment of one customer, or of each row of a file.
 #[derive(Debug, clap::Args)]
@@ -67,7 +71,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn file(args: &Args, input: &std::path::Path, model: &SegmentModel) -> anyhow::Result<()> {
-    let table = table::read(input, args.format, args.id.as_deref())?;
+    let wanted: Vec<String> = model
+        .features()
+        .iter()
+        .map(|feature| feature.name.to_string())
+        .collect();
+    let table = table::read(input, args.format, args.id.as_deref(), Some(&wanted))?;
     let place = |name: &str| table.columns.iter().position(|column| column == name);
     let places: Vec<Option<usize>> = model
         .features()
@@ -134,7 +143,8 @@ fn prediction(model: &SegmentModel, evaluation: &Evaluation, id: String) -> Pred
     }
 }
 
-fn one(args: &Args, model: &SegmentModel) -> anyhow::Result<()> {
+/// One value a feature; `None` where it is not set.
+fn known_values(args: &Args, model: &SegmentModel) -> anyhow::Result<Vec<Option<f64>>> {
     let mut known = vec![None; model.features().len()];
     for text in &args.set {
         let parsed = text.split_once('=').and_then(|(name, value)| {
@@ -162,8 +172,14 @@ fn one(args: &Args, model: &SegmentModel) -> anyhow::Result<()> {
         };
         *slot = Some(value);
     }
+    Ok(known)
+}
+
+fn one(args: &Args, model: &SegmentModel) -> anyhow::Result<()> {
+    let known = known_values(args, model)?;
     let evaluation = evaluate(model, known.into_iter());
     let explanation = evaluation.explanation(model);
+    let alternatives = alternatives(&evaluation, model, ALTERNATIVES_MAX);
     let prediction = prediction(model, &evaluation, String::new());
     let mut out = std::io::stdout().lock();
     let description = model
@@ -175,7 +191,7 @@ fn one(args: &Args, model: &SegmentModel) -> anyhow::Result<()> {
             "segment_id": prediction.segment_id, "segment_name": prediction.segment_name,
             "description": description, "confidence": prediction.confidence,
             "runner_up_id": prediction.runner_up_id, "explanation": explanation,
-            "imputed": evaluation.imputed(model),
+            "imputed": evaluation.imputed(model), "what_would_change_it": alternatives,
         });
         writeln!(out, "{answer}")?;
         return Ok(());
@@ -192,6 +208,14 @@ fn one(args: &Args, model: &SegmentModel) -> anyhow::Result<()> {
             out,
             "  {feature} {:.2} (segment {:.2}) pull {:+.2}",
             pull.value, pull.segment_mean, pull.pull
+        )?;
+    }
+    for other in alternatives {
+        let direction = if other.step > 0.0 { "above" } else { "below" };
+        writeln!(
+            out,
+            "  with {} {direction} {:.2}: {}",
+            other.feature, other.to, other.segment_name
         )?;
     }
     if !prediction.imputed.is_empty() {

@@ -6,32 +6,20 @@ use std::collections::BinaryHeap;
 use std::io::BufWriter;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use crate::bus::Bus;
 use crate::bus::embedded::EmbeddedLog;
-use crate::bus::kafka::KafkaLog;
 use crate::cli::common::SettingsArgs;
-use crate::cli::compose::Overrides;
-use crate::cli::compose::Parts;
-use crate::cli::compose::connection;
 use crate::cli::compose::load_model;
 use crate::cli::compose::policy;
-use crate::cli::compose::sizes;
-use crate::cli::compose::store_directory;
 use crate::cli::customer_view::export_line;
-use crate::cli::exit::CallError;
 use crate::cli::exit::Failed;
+use crate::cli::records::changelog;
+use crate::cli::records::stores;
 use crate::config::settings::BusKind;
 use crate::config::settings::Settings;
 use crate::domain::ids::CustomerId;
-use crate::domain::ids::Partition;
 use crate::engine::record::CustomerRecord;
 use crate::faults::Faults;
-use crate::pipeline::restore::Restore;
-use crate::store::codec;
-use crate::store::codec::CodecError;
-use crate::store::partition::PartitionStore;
 
 /// Looks into the state of a stopped instance.
 #[derive(Debug, clap::Args)]
@@ -106,46 +94,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-fn restored(
-    parts: &Parts,
-    partition: Partition,
-    bus: &mut dyn Bus,
-) -> anyhow::Result<Arc<PartitionStore>> {
-    loop {
-        if let Some(mut restore) = Restore::begin(partition, bus, &parts.shared)? {
-            while !restore.advance(bus, &parts.shared)? {}
-            return Ok(Arc::clone(restore.store()));
-        }
-    }
-}
-
-/// The stores of the directory, all of their records in sled. On the embedded bus the log's tail is
-/// folded in first; on Kafka they are as the instance left them, the owned ones only.
-fn stores(settings: &Settings) -> anyhow::Result<Vec<Arc<PartitionStore>>> {
-    match settings.bus {
-        BusKind::Embedded => {
-            let (parts, log) = Parts::open_embedded(settings, &Overrides::default())?;
-            let mut bus = log.worker(0, 1);
-            let mut stores = Vec::new();
-            for number in 0..log.partitions() {
-                let store = restored(&parts, Partition(number), &mut bus)?;
-                store.flush()?;
-                stores.push(store);
-            }
-            Ok(stores)
-        }
-        BusKind::Kafka => {
-            let directory = store_directory(settings)?;
-            let owned = directory.owned()?;
-            let sizes = sizes(settings, u32::try_from(owned.len())?);
-            let open = |partition: &Partition| {
-                PartitionStore::open_as_left(&directory, *partition, sizes).map(Arc::new)
-            };
-            Ok(owned.iter().map(open).collect::<Result<_, _>>()?)
-        }
-    }
-}
-
 fn get(settings: &Settings, id: &str) -> anyhow::Result<()> {
     let model = load_model(settings)?;
     let mut found = None;
@@ -178,42 +126,6 @@ fn export(args: &Args, settings: &Settings, is_changelog: bool) -> anyhow::Resul
         .iter()
         .map(|store| -> Source<'_> { Box::new(store.records().map(|entry| Ok(entry?))) });
     write_sorted(sources.collect(), settings)
-}
-
-/// Every record of the compacted changelog, by customer.
-fn changelog(settings: &Settings) -> anyhow::Result<BTreeMap<CustomerId, CustomerRecord>> {
-    if settings.bus != BusKind::Kafka {
-        let problem = "--changelog reads from Kafka: set kafka.brokers".to_owned();
-        return Err(CallError(problem).into());
-    }
-    let log = KafkaLog::open(connection(settings, "state-export"))?;
-    let mut records = BTreeMap::new();
-    let mut problem = None;
-    log.read_state(|key, value| {
-        let customer_id = match std::str::from_utf8(key) {
-            Ok("") => return,
-            Ok(text) => CustomerId::new(text),
-            Err(_) => {
-                problem.get_or_insert(CodecError::Content);
-                return;
-            }
-        };
-        match value.map(codec::decode_record) {
-            Some(Ok(record)) => {
-                records.insert(customer_id, record);
-            }
-            Some(Err(error)) => {
-                problem.get_or_insert(error);
-            }
-            None => {
-                records.remove(&customer_id);
-            }
-        }
-    })?;
-    match problem {
-        Some(error) => Err(anyhow::Error::from(error).context("a record of the changelog")),
-        None => Ok(records),
-    }
 }
 
 /// The next record of one store, ordered so that the heap's greatest is the smallest id.

@@ -1,68 +1,76 @@
-//! `segstream train`: from a table of customers to a model artifact.
+//! `segstream train`: from customers to a model, and a page that shows it.
 
 use std::io::Write;
+use std::num::NonZero;
 use std::path::PathBuf;
 
+use anyhow::Context;
 use serde_json::json;
 
 use crate::cli::exit::CallError;
-use crate::dataset::table;
-use crate::dataset::table::Format;
-use crate::dataset::table::MARKETING_WINDOW_DAYS;
-use crate::domain::features::FeatureSource;
+use crate::cli::training_data::DataArgs;
 use crate::domain::time::Timestamp;
+use crate::model::analysis::Candidate;
+use crate::model::choice::ChooseK;
+use crate::model::choice::Range;
 use crate::model::kmeans::FitOptions;
 use crate::model::training;
+use crate::model::training::Trained;
 use crate::model::training::TrainingOptions;
 use crate::model_files;
 use crate::pipeline::clock::WallClock;
 
-const MARKETING_FEATURES: &str =
-    "age,income,total_spending,web_purchases,store_purchases,recency_days";
-const MARKETING_AS_OF: &str = "2014-06-30";
-
-/// Learns segments from a table of customers.
+/// Learns segments of customers: prepares, explores, chooses k, clusters, profiles and names.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  segstream train --input marketing_campaign.csv --out model.json"
+    after_help = "Examples:\n  segstream train --input marketing_campaign.csv --out model.json --report report.html\n  segstream train --input customers.csv --format features --id customer --features visits,spend --k auto\n  segstream train --format state --dir /var/lib/segstream/store --out model.json"
 )]
 pub struct Args {
-    /// The file to learn from.
-    #[arg(long)]
-    input: PathBuf,
-    /// What is in it.
-    #[arg(long, value_enum, default_value = "marketing")]
-    format: Format,
-    /// The column of ids, for `features`.
-    #[arg(long)]
-    id: Option<String>,
-    /// The features, separated by commas.
-    #[arg(long)]
-    features: Option<String>,
-    /// Number of segments.
-    #[arg(long, default_value_t = 6)]
-    k: usize,
-    /// Seed of the random starts.
+    #[command(flatten)]
+    data: DataArgs,
+    /// Number of segments, or `auto`: the greatest silhouette decides.
+    #[arg(long, default_value = "6", value_parser = parse_k)]
+    k: ChooseK,
+    /// Fewest segments compared.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    k_min: u32,
+    /// Most segments compared.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=64))]
+    k_max: u32,
+    /// Seed of the random starts and samples.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Random starts.
-    #[arg(long, default_value_t = 50)]
-    runs: usize,
+    /// Random starts for each number of segments; 50 or more by the number of rows if absent.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: Option<u32>,
+    /// Threads; all cores but one if absent, so that a service beside it keeps one.
+    #[arg(long)]
+    threads: Option<NonZero<usize>>,
     /// Where the model goes.
     #[arg(long, default_value = "model.json")]
     out: PathBuf,
+    /// Where a page goes that shows the data and the segments: one HTML file that needs no network.
+    #[arg(long)]
+    report: Option<PathBuf>,
     /// Name of the version; made from the time of training if absent.
     #[arg(long = "version")]
     name: Option<String>,
-    /// Time of training, RFC 3339; makes the file reproducible.
+    /// Time of training, RFC 3339; makes the files reproducible.
     #[arg(long)]
     trained_at: Option<String>,
-    /// Date as of which the values hold.
-    #[arg(long)]
-    as_of: Option<String>,
     /// Print what was learned as JSON.
     #[arg(long)]
     json: bool,
+}
+
+fn parse_k(text: &str) -> Result<ChooseK, String> {
+    if text == "auto" {
+        return Ok(ChooseK::Auto);
+    }
+    match text.parse() {
+        Ok(k @ 1..=64) => Ok(ChooseK::Given(k)),
+        Ok(_) | Err(_) => Err("it must be 1 to 64, or auto".to_owned()),
+    }
 }
 
 /// Runs the command.
@@ -75,53 +83,90 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Some(text) => Timestamp::parse_rfc3339(text)
             .ok_or_else(|| CallError(format!("--trained-at {text:?} is no RFC 3339 instant")))?,
     };
-    let table = table::read(&args.input, args.format, args.id.as_deref())?;
+    if args.k_min > args.k_max {
+        let (k_min, k_max) = (args.k_min, args.k_max);
+        return Err(CallError(format!("--k-min {k_min} is more than --k-max {k_max}")).into());
+    }
+    let data = args.data.read(trained_at)?;
     let options = TrainingOptions {
-        features: features(args, &table.columns)?,
+        features: data.features,
+        choose: args.k,
+        range: Range {
+            k_min: args.k_min as usize,
+            k_max: args.k_max as usize,
+        },
         fit: FitOptions {
-            k: args.k,
+            k: 0,
             seed: args.seed,
-            runs: args.runs.max(1),
+            runs: args.runs.map(|runs| runs as usize),
+            threads: args.threads.map_or_else(spare_threads, NonZero::get),
         },
         version: args.name.clone().unwrap_or_else(|| version(trained_at)),
         trained_at,
-        as_of: as_of(args, trained_at)?,
-        source: args
-            .input
-            .file_name()
-            .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+        as_of: data.as_of,
+        source: data.source,
     };
-    let artifact = training::train(&table, &options)?;
-    model_files::save(&args.out, &artifact)?;
-    let facts = &artifact.training;
+    let trained = training::train(&data.table, &options)
+        .with_context(|| format!("{} cannot be learned from", options.source))?;
+    model_files::save(&args.out, &trained.artifact)?;
     let mut out = std::io::stdout().lock();
     if args.json {
-        let sizes: Vec<u64> = artifact
-            .segments
-            .iter()
-            .map(|segment| segment.size)
-            .collect();
-        let names: Vec<&str> = artifact
-            .segments
-            .iter()
-            .map(|segment| segment.name.as_str())
-            .collect();
-        let answer = json!({
-            "version": artifact.version, "k": facts.k, "inertia": facts.inertia, "rows": facts.rows,
-            "rows_read": facts.rows_read, "rows_dropped": facts.rows_dropped, "sizes": sizes,
-            "names": names, "out": args.out,
-        });
-        writeln!(out, "{answer}")?;
+        writeln!(out, "{}", answer(args, &trained))?;
         return Ok(());
     }
+    tell(&mut out, args, &trained)?;
+    Ok(())
+}
+
+fn spare_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    cores.saturating_sub(1).max(1)
+}
+
+fn answer(args: &Args, trained: &Trained) -> serde_json::Value {
+    let facts = &trained.artifact.training;
+    let segments = &trained.artifact.segments;
+    let sizes: Vec<u64> = segments.iter().map(|segment| segment.size).collect();
+    let names: Vec<&str> = segments
+        .iter()
+        .map(|segment| segment.name.as_str())
+        .collect();
+    json!({
+        "version": trained.artifact.version, "k": facts.k, "inertia": facts.inertia,
+        "silhouette": facts.silhouette, "rows": facts.rows, "rows_read": facts.rows_read,
+        "rows_dropped": facts.rows_dropped, "sizes": sizes, "names": names, "out": args.out,
+        "report": args.report, "preparation": trained.analysis.preparation,
+        "choice": trained.analysis.choice,
+    })
+}
+
+fn tell(out: &mut impl Write, args: &Args, trained: &Trained) -> std::io::Result<()> {
+    let artifact = &trained.artifact;
+    let facts = &artifact.training;
+    let preparation = &trained.analysis.preparation;
     writeln!(out, "model {} in {}", artifact.version, args.out.display())?;
+    if let Some(report) = &args.report {
+        writeln!(out, "report in {}", report.display())?;
+    }
     writeln!(
         out,
         "{} of {} rows, inertia {:.3}",
         facts.rows, facts.rows_read, facts.inertia
     )?;
-    for (reason, rows) in &facts.rows_dropped {
-        writeln!(out, "  left out for {reason}: {rows}")?;
+    for (reason, noted) in &preparation.dropped {
+        writeln!(out, "  left out, {reason}: {} ({})", noted.rows, noted.rule)?;
+    }
+    for (what, noted) in &preparation.noted {
+        writeln!(out, "  noted, {what}: {} ({})", noted.rows, noted.rule)?;
+    }
+    writeln!(out, "{}", trained.analysis.choice.explanation)?;
+    writeln!(
+        out,
+        "{:>4} {:>14} {:>12} {:>18} {:>15} {:>10}",
+        "k", "inertia", "silhouette", "Calinski-Harabasz", "Davies-Bouldin", "stability"
+    )?;
+    for candidate in &trained.analysis.choice.candidates {
+        tell_candidate(out, candidate)?;
     }
     for segment in &artifact.segments {
         writeln!(
@@ -133,34 +178,22 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn tell_candidate(out: &mut impl Write, candidate: &Candidate) -> std::io::Result<()> {
+    let shown = |value: Option<f64>, decimals: usize| {
+        value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
+    };
+    writeln!(
+        out,
+        "{:>4} {:>14.3} {:>12} {:>18} {:>15} {:>10}",
+        candidate.k,
+        candidate.inertia,
+        shown(candidate.silhouette, 3),
+        shown(candidate.calinski_harabasz, 1),
+        shown(candidate.davies_bouldin, 3),
+        shown(candidate.stability, 2)
+    )
+}
+
 fn version(trained_at: Timestamp) -> String {
     format!("m-{}", trained_at.as_milliseconds())
-}
-
-fn as_of(args: &Args, trained_at: Timestamp) -> anyhow::Result<Timestamp> {
-    let text = match (&args.as_of, args.format) {
-        (Some(text), _) => text.as_str(),
-        (None, Format::Marketing) => MARKETING_AS_OF,
-        (None, Format::Features) => return Ok(trained_at),
-    };
-    let instant = Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z"));
-    instant
-        .ok_or_else(|| CallError(format!("--as-of {text:?} is no date such as 2014-06-30")).into())
-}
-
-fn features(args: &Args, columns: &[String]) -> anyhow::Result<Vec<(String, Option<u32>)>> {
-    let names = match (&args.features, args.format) {
-        (Some(names), _) => names.as_str(),
-        (None, Format::Marketing) => MARKETING_FEATURES,
-        (None, Format::Features) => {
-            let message = format!("--features is missing: choose from {}", columns.join(", "));
-            return Err(CallError(message).into());
-        }
-    };
-    let window = |name: &str| {
-        let is_windowed = FeatureSource::named(name).may_be_windowed();
-        (args.format == Format::Marketing && is_windowed).then_some(MARKETING_WINDOW_DAYS)
-    };
-    let names = names.split(',').map(str::trim);
-    Ok(names.map(|name| (name.to_owned(), window(name))).collect())
 }

@@ -1,6 +1,7 @@
 //! Files of customers and purchases. Columns are found by name; a bad row is named by file, line
 //! and column.
 
+pub mod limited;
 pub mod replay;
 pub mod table;
 
@@ -8,6 +9,9 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use csv::StringRecord;
+
+use crate::dataset::limited::Limited;
+use crate::dataset::limited::ROW_BYTES_MAX;
 
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +31,28 @@ pub enum Error {
         path: PathBuf,
         /// The cause.
         source: csv::Error,
+    },
+    /// A row that never ends.
+    #[error("{path}, line {line}: the row has more than the {limit} bytes that a row may have")]
+    LongRow {
+        /// Which file.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: u64,
+        /// Most bytes of a row.
+        limit: u64,
+    },
+    /// A row with more or fewer fields than the header.
+    #[error("{path}, line {line}: the row has {found} fields, not {expected} as the header has")]
+    Fields {
+        /// Which file.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: u64,
+        /// Fields of the row.
+        found: u64,
+        /// Fields of the header.
+        expected: u64,
     },
     /// A column is missing.
     #[error("{path} has no column {column:?}; it has {found}")]
@@ -66,7 +92,7 @@ pub enum Error {
 pub struct Rows {
     path: PathBuf,
     columns: Vec<String>,
-    reader: csv::Reader<std::io::Cursor<Vec<u8>>>,
+    reader: csv::Reader<Limited>,
 }
 
 /// One row of [`Rows`].
@@ -85,12 +111,18 @@ impl Rows {
     /// # Errors
     /// If it cannot be read or has no header.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let bytes = read(path)?;
-        let header = bytes
-            .split(|byte| *byte == b'\n')
-            .next()
-            .unwrap_or_default();
-        let occurrences = |separator: &u8| header.iter().filter(|byte| *byte == separator).count();
+        let io_error = |source| Error::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let source = Limited::open(path).map_err(io_error)?;
+        let occurrences = |separator: &u8| {
+            source
+                .first_line()
+                .iter()
+                .filter(|byte| *byte == separator)
+                .count()
+        };
         let separator = [b',', b';', b'\t']
             .into_iter()
             .rev()
@@ -99,17 +131,17 @@ impl Rows {
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(separator)
             .trim(csv::Trim::All)
-            .from_reader(std::io::Cursor::new(bytes));
-        let csv_error = |source| Error::Csv {
-            path: path.to_owned(),
-            source,
+            .from_reader(source);
+        let columns: Vec<String> = match reader.headers() {
+            Ok(columns) => columns.iter().map(str::to_owned).collect(),
+            Err(source) => return Err(csv_error(path, 1, source)),
         };
-        let columns = reader
-            .headers()
-            .map_err(csv_error)?
-            .iter()
-            .map(str::to_owned)
-            .collect();
+        if columns.is_empty() {
+            return Err(Error::Empty {
+                path: path.to_owned(),
+            });
+        }
+        reader.get_ref().next_row();
         Ok(Self {
             path: path.to_owned(),
             columns,
@@ -147,12 +179,11 @@ impl Rows {
     /// If it has another number of fields than the header.
     pub fn next_row(&mut self) -> Result<Option<Row<'_>>, Error> {
         let mut record = StringRecord::new();
-        let more = self.reader.read_record(&mut record);
-        if !more.map_err(|source| Error::Csv {
-            path: self.path.clone(),
-            source,
-        })? {
-            return Ok(None);
+        let line = self.reader.position().line();
+        match self.reader.read_record(&mut record) {
+            Ok(false) => return Ok(None),
+            Ok(true) => self.reader.get_ref().next_row(),
+            Err(source) => return Err(csv_error(&self.path, line, source)),
         }
         let line = record.position().map_or(0, csv::Position::line);
         Ok(Some(Row {
@@ -232,6 +263,34 @@ impl Row<'_> {
             value: value.to_owned(),
             allowed,
         }
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "everything else is told by the library's own words"
+)]
+fn csv_error(path: &Path, line: u64, source: csv::Error) -> Error {
+    let path = path.to_owned();
+    match source.kind() {
+        csv::ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
+            Error::LongRow {
+                path,
+                line,
+                limit: ROW_BYTES_MAX,
+            }
+        }
+        csv::ErrorKind::UnequalLengths {
+            pos,
+            expected_len,
+            len,
+        } => Error::Fields {
+            path,
+            line: pos.as_ref().map_or(line, csv::Position::line),
+            found: *len,
+            expected: *expected_len,
+        },
+        _ => Error::Csv { path, source },
     }
 }
 

@@ -1,11 +1,17 @@
 //! Tables to learn from and to predict for.
 
+use std::collections::BTreeMap;
+use std::collections::HashSet;
+use std::hash::DefaultHasher;
+use std::hash::Hash;
+use std::hash::Hasher;
 use std::path::Path;
 
 use crate::dataset::Error;
 use crate::dataset::Row;
 use crate::dataset::Rows;
 use crate::domain::time::Day;
+use crate::model::analysis::Noted;
 use crate::model::preparation::TrainingRow;
 use crate::model::preparation::TrainingTable;
 
@@ -40,16 +46,48 @@ const SPENDING_COLUMNS: [&str; 6] = [
     "MntSweetProducts",
     "MntGoldProds",
 ];
+const CAMPAIGN_COLUMNS: [&str; 6] = [
+    "AcceptedCmp1",
+    "AcceptedCmp2",
+    "AcceptedCmp3",
+    "AcceptedCmp4",
+    "AcceptedCmp5",
+    "Response",
+];
+const DERIVED_COLUMNS: [&str; 7] = [
+    "age",
+    "total_spending",
+    "deal_purchases",
+    "tenure_days",
+    "children",
+    "family_size",
+    "accepted_campaigns",
+];
+/// Marital status, and whether it means that there is a partner in the household.
+const MARITAL_STATUS: [(&str, bool); 5] = [
+    ("Divorced", false),
+    ("Married", true),
+    ("Single", false),
+    ("Together", true),
+    ("Widow", false),
+];
+const EDUCATION: [&str; 5] = ["2n Cycle", "Basic", "Graduation", "Master", "PhD"];
 
-/// Reads a table. A row with a wrong value is an error that names it.
+/// Reads a table. A row with a wrong value is an error that names it. Of a table of features, only the
+/// `wanted` columns are looked at, all of them if that is not told.
 ///
 /// # Errors
 /// If a column is missing or a value wrong.
-pub fn read(path: &Path, format: Format, id_column: Option<&str>) -> Result<TrainingTable, Error> {
+pub fn read(
+    path: &Path,
+    format: Format,
+    id_column: Option<&str>,
+    wanted: Option<&[String]>,
+) -> Result<TrainingTable, Error> {
     let mut rows = Rows::open(path)?;
     let table = match format {
         Format::Marketing => marketing(&mut rows)?,
-        Format::Features => numeric(&mut rows, id_column)?,
+        Format::Features => numeric(&mut rows, id_column, wanted)?,
     };
     if table.rows.is_empty() {
         Err(Error::Empty {
@@ -65,40 +103,97 @@ fn marketing(rows: &mut Rows) -> Result<TrainingTable, Error> {
     needed.extend(MARKETING_COLUMNS.iter().map(|(_, column)| *column));
     needed.extend(SPENDING_COLUMNS);
     rows.require(&needed)?;
-    let derived = ["age", "total_spending", "deal_purchases", "tenure_days"];
-    let columns = derived
+    let columns = DERIVED_COLUMNS
         .iter()
         .chain(MARKETING_COLUMNS.iter().map(|(name, _)| name));
     let mut table = TrainingTable {
         columns: columns.map(|name| (*name).to_owned()).collect(),
-        rows: Vec::new(),
         reference_year: Some(MARKETING_REFERENCE_YEAR),
+        ..TrainingTable::default()
     };
+    let mut notes = Notes::default();
     while let Some(row) = rows.next_row()? {
         let age = row
             .number("Year_Birth")?
             .map(|year| f64::from(MARKETING_REFERENCE_YEAR) - year);
+        let children = sum(&row, &["Kidhome", "Teenhome"])?;
+        let status = row.text("Marital_Status");
+        let partner = status.and_then(|status| {
+            let known = MARITAL_STATUS.iter().find(|(known, _)| *known == status);
+            known.map(|(_, has_partner)| if *has_partner { 1.0 } else { 0.0 })
+        });
         let mut values = vec![
             age,
-            spending(&row)?,
+            sum(&row, &SPENDING_COLUMNS)?,
             row.number("NumDealsPurchases")?,
             tenure(&row)?,
+            children,
+            children
+                .zip(partner)
+                .map(|(children, partner)| 1.0 + partner + children),
+            sum(&row, &CAMPAIGN_COLUMNS)?,
         ];
         for (_, column) in MARKETING_COLUMNS {
             values.push(row.number(column)?);
         }
+        notes.see_whether_repeated(&row, Some("ID"));
+        let statuses = MARITAL_STATUS.map(|(status, _)| status);
+        notes.see_whether_known(&row, "Marital_Status", &statuses);
+        notes.see_whether_known(&row, "Education", &EDUCATION);
         let id = row.required("ID", "an id", |text| Some(text.to_owned()))?;
         table.rows.push(TrainingRow { id, values });
     }
+    table.noted = notes.noted;
     Ok(table)
 }
 
-fn spending(row: &Row<'_>) -> Result<Option<f64>, Error> {
+/// `None` where one is missing.
+fn sum(row: &Row<'_>, columns: &[&str]) -> Result<Option<f64>, Error> {
     let mut sum = Some(0.0);
-    for column in SPENDING_COLUMNS {
+    for column in columns {
         sum = sum.zip(row.number(column)?).map(|(sum, value)| sum + value);
     }
     Ok(sum)
+}
+
+/// What is worth knowing of rows that are kept.
+#[derive(Default)]
+struct Notes {
+    seen: HashSet<u64>,
+    noted: BTreeMap<String, Noted>,
+}
+
+impl Notes {
+    /// Equal in every column but the id to an earlier row: real in some data, a fault of the export in other.
+    fn see_whether_repeated(&mut self, row: &Row<'_>, id_column: Option<&str>) {
+        let mut hasher = DefaultHasher::new();
+        row.entries()
+            .filter(|(column, _)| Some(*column) != id_column)
+            .for_each(|entry| entry.hash(&mut hasher));
+        if !self.seen.insert(hasher.finish()) {
+            self.note(
+                "repeated_row",
+                "equal to an earlier row in every column but the id; kept",
+            );
+        }
+    }
+
+    fn see_whether_known(&mut self, row: &Row<'_>, column: &str, known: &[&str]) {
+        if let Some(text) = row.text(column)
+            && !known.contains(&text)
+        {
+            let rule = format!("{column} is none of {}; kept", known.join(", "));
+            self.note(&format!("unknown_{}", column.to_ascii_lowercase()), &rule);
+        }
+    }
+
+    fn note(&mut self, what: &str, rule: &str) {
+        let noted = self.noted.entry(what.to_owned()).or_default();
+        noted.rows += 1;
+        if noted.rule.is_empty() {
+            rule.clone_into(&mut noted.rule);
+        }
+    }
 }
 
 fn tenure(row: &Row<'_>) -> Result<Option<f64>, Error> {
@@ -127,7 +222,12 @@ pub fn parse_date(text: &str) -> Option<Day> {
     Day::from_date(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?)
 }
 
-fn numeric(rows: &mut Rows, id_column: Option<&str>) -> Result<TrainingTable, Error> {
+/// Columns that are not `wanted` may hold anything; without, every column must be numeric.
+fn numeric(
+    rows: &mut Rows,
+    id_column: Option<&str>,
+    wanted: Option<&[String]>,
+) -> Result<TrainingTable, Error> {
     if let Some(id) = id_column {
         rows.require(&[id])?;
     }
@@ -135,16 +235,21 @@ fn numeric(rows: &mut Rows, id_column: Option<&str>) -> Result<TrainingTable, Er
     let columns: Vec<String> = rows.columns().iter().filter(is_value).cloned().collect();
     let mut table = TrainingTable {
         columns,
-        rows: Vec::new(),
-        reference_year: None,
+        ..TrainingTable::default()
     };
+    let mut notes = Notes::default();
     while let Some(row) = rows.next_row()? {
-        let values = table.columns.iter().map(|column| row.number(column));
+        let values = table.columns.iter().map(|column| match wanted {
+            Some(wanted) if !wanted.contains(column) => Ok(None),
+            Some(_) | None => row.number(column),
+        });
         let values = values.collect::<Result<_, _>>()?;
+        notes.see_whether_repeated(&row, id_column);
         let id = id_column
             .and_then(|id| row.text(id))
             .map_or_else(|| row.line.to_string(), str::to_owned);
         table.rows.push(TrainingRow { id, values });
     }
+    table.noted = notes.noted;
     Ok(table)
 }

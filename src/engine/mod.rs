@@ -6,6 +6,7 @@
 //! [`assignment::evaluate`], which already takes the instant as an argument.
 
 pub mod admission;
+pub mod alternatives;
 pub mod assignment;
 pub mod policy;
 pub mod record;

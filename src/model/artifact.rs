@@ -113,6 +113,10 @@ pub struct ArtifactSegment {
     pub centroid: Vec<f64>,
     /// The centroid in the features' units, by feature name.
     pub profile: BTreeMap<String, f64>,
+    /// First quartile, median and third quartile of the segment's training rows, in the features' units, by
+    /// feature name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub quartiles: BTreeMap<String, [f64; 3]>,
 }
 
 /// Where a model comes from.
@@ -137,6 +141,12 @@ pub struct TrainingFacts {
     pub seed: u64,
     /// Random starts, the best of which was kept.
     pub runs: usize,
+    /// Mean silhouette of the rows, or of a sample of them; absent for one segment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silhouette: Option<f64>,
+    /// Why there are so many segments, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<String>,
 }
 
 impl Artifact {

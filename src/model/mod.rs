@@ -3,10 +3,15 @@
 //!
 //! Pure: rows and seeds come in, values go out. Files are read and written by `model_files`.
 
+pub mod analysis;
 pub mod artifact;
+pub mod choice;
+pub mod indices;
 pub mod kmeans;
 pub mod naming;
 pub mod preparation;
+pub mod profiles;
+pub mod projection;
 pub mod scaler;
 pub mod segment_model;
 pub mod training;

@@ -2,6 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use ndarray::Array2;
+
+use crate::model::analysis::Noted;
+use crate::model::analysis::PreparationReport;
+use crate::model::profiles;
 use crate::model::scaler::quantile;
 
 /// Born earlier is a typing error in data of living customers.
@@ -18,6 +23,8 @@ pub struct TrainingTable {
     pub rows: Vec<TrainingRow>,
     /// Year from which ages are counted; only where there is an `age` column.
     pub reference_year: Option<i32>,
+    /// What the reader noted of rows that it kept.
+    pub noted: BTreeMap<String, Noted>,
 }
 
 /// One customer.
@@ -32,12 +39,10 @@ pub struct TrainingRow {
 /// The rows to learn from.
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    /// Ids of the rows used.
-    pub ids: Vec<String>,
-    /// Their values, n x d.
-    pub rows: Vec<Vec<f64>>,
-    /// Rows left out, by reason.
-    pub dropped: BTreeMap<String, u64>,
+    /// Their values, n x d, in the features' units.
+    pub rows: Array2<f64>,
+    /// What was done to the others.
+    pub report: PreparationReport,
 }
 
 /// Chooses columns and leaves out rows with a missing value, an impossible birth year, or an income
@@ -48,57 +53,92 @@ pub fn prepare(table: &TrainingTable, features: &[String]) -> Option<Prepared> {
         .iter()
         .map(|feature| table.columns.iter().position(|column| column == feature))
         .collect::<Option<_>>()?;
-    let age = features.iter().position(|feature| feature == "age");
-    let income = features.iter().position(|feature| feature == "income");
-    let mut prepared = Prepared {
-        ids: Vec::new(),
-        rows: Vec::new(),
-        dropped: BTreeMap::new(),
+    let mut report = PreparationReport {
+        rows_read: rows(table.rows.len()),
+        noted: table.noted.clone(),
+        ..PreparationReport::default()
     };
     let mut whole = Vec::new();
     for row in &table.rows {
-        let values: Option<Vec<f64>> = places
+        let value = |place: &usize| row.values.get(*place).copied().flatten();
+        let values = places.iter().zip(features);
+        let values = values.map(|(place, feature)| value(place).ok_or(feature));
+        match values.collect::<Result<Vec<f64>, _>>() {
+            Ok(values) => whole.push(values),
+            Err(feature) => report.drop_for(format!("missing_{feature}"), || {
+                format!("no value in {feature}")
+            }),
+        }
+    }
+    let bounds = bounds(table, features, &whole);
+    let mut flat = Vec::with_capacity(whole.len() * features.len());
+    for values in &whole {
+        let exceeded = bounds
             .iter()
-            .map(|place| row.values.get(*place).copied().flatten())
-            .collect();
-        match values {
-            Some(values) => whole.push((row.id.clone(), values)),
-            None => prepared.drop_for("missing_value"),
+            .find(|bound| values.get(bound.place).is_some_and(|x| *x > bound.greatest));
+        match exceeded {
+            Some(bound) => report.drop_for(bound.reason.to_owned(), || bound.rule.clone()),
+            None => flat.extend(values),
         }
     }
-    let age_max = table
-        .reference_year
-        .map(|year| f64::from(year) - BIRTH_YEAR_MIN);
-    let income_max = income.and_then(|place| upper_fence(&whole, place));
-    for (id, values) in whole {
-        let exceeds = |place: Option<usize>, limit: Option<f64>| {
-            let value = place.and_then(|place| values.get(place));
-            value
-                .zip(limit)
-                .is_some_and(|(value, limit)| *value > limit)
-        };
-        if exceeds(age, age_max) {
-            prepared.drop_for("impossible_birth_year");
-        } else if exceeds(income, income_max) {
-            prepared.drop_for("income_outlier");
-        } else {
-            prepared.ids.push(id);
-            prepared.rows.push(values);
-        }
-    }
-    Some(prepared)
+    let used = flat.len() / features.len().max(1);
+    report.rows_used = rows(used);
+    let rows = Array2::from_shape_vec((used, features.len()), flat).ok()?;
+    Some(Prepared { rows, report })
 }
 
-impl Prepared {
-    fn drop_for(&mut self, reason: &str) {
-        *self.dropped.entry(reason.to_owned()).or_default() += 1;
+/// A feature's greatest value that is believed.
+struct Bound {
+    place: usize,
+    greatest: f64,
+    reason: &'static str,
+    rule: String,
+}
+
+fn bounds(table: &TrainingTable, features: &[String], rows: &[Vec<f64>]) -> Vec<Bound> {
+    let place = |name: &str| features.iter().position(|feature| feature == name);
+    let age = place("age")
+        .zip(table.reference_year)
+        .map(|(place, year)| Bound {
+            place,
+            greatest: f64::from(year) - BIRTH_YEAR_MIN,
+            reason: "impossible_birth_year",
+            rule: format!("born before {BIRTH_YEAR_MIN:.0}"),
+        });
+    let income = place("income").and_then(|place| {
+        let greatest = upper_fence(rows, place)?;
+        let limit = profiles::thousands(greatest);
+        let rule = format!(
+            "income above {limit}, the third quartile + {INCOME_RANGES:.0} x the interquartile range"
+        );
+        Some(Bound {
+            place,
+            greatest,
+            reason: "income_outlier",
+            rule,
+        })
+    });
+    age.into_iter().chain(income).collect()
+}
+
+impl PreparationReport {
+    fn drop_for(&mut self, reason: String, rule: impl FnOnce() -> String) {
+        let noted = self.dropped.entry(reason).or_insert_with(|| Noted {
+            rows: 0,
+            rule: rule(),
+        });
+        noted.rows += 1;
     }
 }
 
-fn upper_fence(rows: &[(String, Vec<f64>)], place: usize) -> Option<f64> {
+fn rows(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+fn upper_fence(rows: &[Vec<f64>], place: usize) -> Option<f64> {
     let mut values: Vec<f64> = rows
         .iter()
-        .filter_map(|(_, row)| row.get(place).copied())
+        .filter_map(|row| row.get(place).copied())
         .collect();
     values.sort_unstable_by(f64::total_cmp);
     let first = quantile(&values, 0.25)?;

@@ -64,6 +64,12 @@ impl Feature {
         (self.transform.apply(raw.min(self.cap)) - self.mean) / self.standard_deviation
     }
 
+    /// Greatest raw value that counts, in the feature's unit; infinite where there is none.
+    #[must_use]
+    pub fn cap(&self) -> f64 {
+        self.cap
+    }
+
     /// The raw value of a scaled one.
     #[must_use]
     pub fn unscale(&self, scaled: f64) -> f64 {

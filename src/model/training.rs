@@ -2,7 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use ndarray::Array2;
+use ndarray::Axis;
+
 use crate::domain::time::Timestamp;
+use crate::model::analysis::Analysis;
+use crate::model::analysis::FeatureSummary;
+use crate::model::analysis::PreparationReport;
+use crate::model::analysis::SegmentAnalysis;
+use crate::model::analysis::SegmentFeature;
 use crate::model::artifact::Artifact;
 use crate::model::artifact::ArtifactFeature;
 use crate::model::artifact::ArtifactMargin;
@@ -10,13 +18,19 @@ use crate::model::artifact::ArtifactSegment;
 use crate::model::artifact::FORMAT;
 use crate::model::artifact::TrainingFacts;
 use crate::model::artifact::Transform;
+use crate::model::choice::ChooseK;
+use crate::model::choice::Range;
+use crate::model::choice::choose;
 use crate::model::kmeans;
 use crate::model::kmeans::Clustering;
 use crate::model::kmeans::FitOptions;
 use crate::model::naming;
-use crate::model::preparation::Prepared;
 use crate::model::preparation::TrainingTable;
 use crate::model::preparation::prepare;
+use crate::model::profiles;
+use crate::model::profiles::Described;
+use crate::model::projection;
+use crate::model::projection::project;
 use crate::model::scaler;
 use crate::model::scaler::count;
 
@@ -25,7 +39,11 @@ use crate::model::scaler::count;
 pub struct TrainingOptions {
     /// Features, in the order of the coordinates, with the trailing days their values cover.
     pub features: Vec<(String, Option<u32>)>,
-    /// The fit.
+    /// The number of segments.
+    pub choose: ChooseK,
+    /// Over which numbers of segments the indices are compared.
+    pub range: Range,
+    /// The fit; its k is the chosen one's.
     pub fit: FitOptions,
     /// Name of the version.
     pub version: String,
@@ -35,6 +53,15 @@ pub struct TrainingOptions {
     pub as_of: Timestamp,
     /// What was read.
     pub source: String,
+}
+
+/// What was learned, and what was seen on the way.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The model.
+    pub artifact: Artifact,
+    /// For people.
+    pub analysis: Analysis,
 }
 
 /// Nothing can be learned from the rows.
@@ -57,16 +84,24 @@ pub enum Error {
     /// The fit failed.
     #[error(transparent)]
     Fit(#[from] kmeans::Error),
+    /// Every row was left out.
+    #[error(
+        "none of the {read} rows can be used: each lacks a value or breaks a rule of preparation"
+    )]
+    NoRows {
+        /// Rows read.
+        read: u64,
+    },
     /// A number is not finite.
     #[error("the model has a number that is not finite")]
     NotFinite,
 }
 
-/// Prepares, caps at the training maximum, scales, clusters, orders, profiles and names.
+/// Prepares, caps at the training maximum, scales, chooses k, clusters, orders, profiles and names.
 ///
 /// # Errors
 /// If a feature is missing or constant, or there are fewer rows than clusters.
-pub fn train(table: &TrainingTable, options: &TrainingOptions) -> Result<Artifact, Error> {
+pub fn train(table: &TrainingTable, options: &TrainingOptions) -> Result<Trained, Error> {
     let names: Vec<String> = options
         .features
         .iter()
@@ -75,81 +110,112 @@ pub fn train(table: &TrainingTable, options: &TrainingOptions) -> Result<Artifac
     let prepared = prepare(table, &names).ok_or_else(|| Error::UnknownFeature {
         columns: table.columns.join(", "),
     })?;
-    let features = options
-        .features
-        .iter()
-        .enumerate()
-        .map(|(place, (name, window_days))| feature(&prepared, place, name, *window_days))
-        .collect::<Result<Vec<_>, _>>()?;
-    let scaled: Vec<Vec<f64>> = prepared
-        .rows
-        .iter()
-        .map(|row| scale(row, &features))
+    let rows = &prepared.rows;
+    if rows.is_empty() {
+        return Err(Error::NoRows {
+            read: prepared.report.rows_read,
+        });
+    }
+    let columns: Vec<Vec<f64>> = rows
+        .axis_iter(Axis(1))
+        .map(|column| column.to_vec())
         .collect();
-    let clustering = in_order(kmeans::fit(&scaled, options.fit)?, &names);
+    let features = options.features.iter().zip(&columns);
+    let features: Vec<ArtifactFeature> = features
+        .map(|((name, window_days), values)| feature(name, *window_days, values))
+        .collect::<Result<_, _>>()?;
+    let scaled = scale(rows, &features);
+    let (choice, clustering) = choose(&scaled, options.choose, options.range, options.fit)?;
+    let clustering = in_order(clustering, &names);
+    let segments = segments(&clustering, &features, rows);
+    let correlations = projection::correlations(&scaled);
+    let silhouette = choice.candidates.iter().find(|one| one.k == choice.k);
+    let runs = options.fit.runs;
     let mut artifact = Artifact {
         format: FORMAT,
         version: options.version.clone(),
         trained_at: options.trained_at.to_string(),
-        segments: segments(&clustering, &features),
-        features,
+        segments: segments
+            .iter()
+            .map(|(segment, _)| segment.clone())
+            .collect(),
         margin: ArtifactMargin::default(),
         training: TrainingFacts {
             source: options.source.clone(),
             as_of: options.as_of.to_string(),
-            rows_read: rows(table.rows.len()),
-            rows_dropped: prepared.dropped,
-            rows: rows(prepared.rows.len()),
-            k: options.fit.k,
+            rows_read: prepared.report.rows_read,
+            rows_dropped: dropped(&prepared.report),
+            rows: prepared.report.rows_used,
+            k: choice.k,
             inertia: clustering.inertia,
             seed: options.fit.seed,
-            runs: options.fit.runs,
+            runs: runs.unwrap_or_else(|| kmeans::runs(choice.k, rows.nrows())),
+            silhouette: silhouette.and_then(|one| one.silhouette),
+            choice: Some(choice.explanation.clone()),
         },
+        features,
         fingerprint: String::new(),
     };
     artifact.fingerprint = artifact
         .compute_fingerprint()
         .map_err(|_| Error::NotFinite)?;
-    Ok(artifact)
+    let analysis = Analysis {
+        preparation: prepared.report,
+        features: summaries(&artifact.features, &columns),
+        correlations: correlations.outer_iter().map(|row| row.to_vec()).collect(),
+        choice,
+        segments: segments.into_iter().map(|(_, analysis)| analysis).collect(),
+        projection: project(&scaled, &correlations, &clustering, options.fit.seed),
+    };
+    Ok(Trained { artifact, analysis })
+}
+
+fn dropped(report: &PreparationReport) -> BTreeMap<String, u64> {
+    let dropped = report.dropped.iter();
+    dropped
+        .map(|(reason, noted)| (reason.clone(), noted.rows))
+        .collect()
+}
+
+fn summaries(features: &[ArtifactFeature], columns: &[Vec<f64>]) -> Vec<FeatureSummary> {
+    let each = features.iter().zip(columns);
+    each.map(|(feature, values)| FeatureSummary {
+        name: feature.name.clone(),
+        mean: feature.mean,
+        standard_deviation: feature.standard_deviation,
+        numbers: profiles::five_numbers(values),
+        histogram: profiles::histogram(values),
+    })
+    .collect()
 }
 
 fn rows(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-fn feature(
-    prepared: &Prepared,
-    place: usize,
-    name: &str,
-    window_days: Option<u32>,
-) -> Result<ArtifactFeature, Error> {
-    let mut values: Vec<f64> = prepared
-        .rows
-        .iter()
-        .filter_map(|row| row.get(place).copied())
-        .collect();
-    let scale = scaler::fit(&values);
-    let scale = scale.ok_or_else(|| Error::ConstantColumn {
+fn feature(name: &str, window_days: Option<u32>, values: &[f64]) -> Result<ArtifactFeature, Error> {
+    let scale = scaler::fit(values).ok_or_else(|| Error::ConstantColumn {
         feature: name.to_owned(),
-        rows: prepared.rows.len(),
+        rows: values.len(),
     })?;
-    values.sort_unstable_by(f64::total_cmp);
+    let numbers = profiles::five_numbers(values);
     Ok(ArtifactFeature {
         name: name.to_owned(),
         transform: Transform::Identity,
         window_days,
-        cap: values.last().copied(),
-        median: scaler::quantile(&values, 0.5).unwrap_or(0.0),
+        cap: Some(numbers.maximum),
+        median: numbers.median,
         mean: scale.mean,
         standard_deviation: scale.standard_deviation,
     })
 }
 
-fn scale(row: &[f64], features: &[ArtifactFeature]) -> Vec<f64> {
-    let values = row.iter().zip(features);
-    values
-        .map(|(value, feature)| (value - feature.mean) / feature.standard_deviation)
-        .collect()
+fn scale(rows: &Array2<f64>, features: &[ArtifactFeature]) -> Array2<f64> {
+    let mut scaled = rows.clone();
+    for (mut column, feature) in scaled.axis_iter_mut(Axis(1)).zip(features) {
+        column.mapv_inplace(|value| (value - feature.mean) / feature.standard_deviation);
+    }
+    scaled
 }
 
 /// Orders the clusters by spending, else by the whole centroid, so that restarts do not show.
@@ -186,7 +252,11 @@ fn in_order(clustering: Clustering, names: &[String]) -> Clustering {
     }
 }
 
-fn segments(clustering: &Clustering, features: &[ArtifactFeature]) -> Vec<ArtifactSegment> {
+fn segments(
+    clustering: &Clustering,
+    features: &[ArtifactFeature],
+    rows: &Array2<f64>,
+) -> Vec<(ArtifactSegment, SegmentAnalysis)> {
     let feature_names: Vec<&str> = features
         .iter()
         .map(|feature| feature.name.as_str())
@@ -196,57 +266,83 @@ fn segments(clustering: &Clustering, features: &[ArtifactFeature]) -> Vec<Artifa
         centroids: &clustering.centroids,
         sizes: &clustering.sizes,
     });
-    let total: usize = clustering.sizes.iter().sum();
-    let clusters = clustering
-        .centroids
-        .iter()
-        .zip(&clustering.sizes)
-        .zip(names);
+    let clusters = clustering.centroids.iter().zip(&clustering.sizes);
     clusters
-        .map(|((centroid, size), name)| {
-            let values = features.iter().zip(centroid).map(|(feature, scaled)| {
-                (
-                    feature.name.clone(),
-                    scaled * feature.standard_deviation + feature.mean,
-                )
-            });
-            let profile: BTreeMap<String, f64> = values.collect();
-            ArtifactSegment {
+        .zip(names)
+        .enumerate()
+        .map(|(cluster, ((centroid, size), name))| {
+            let members = clustering.labels.iter().enumerate();
+            let members: Vec<usize> = members
+                .filter(|(_, label)| **label == cluster)
+                .map(|(place, _)| place)
+                .collect();
+            let share = count(*size) / count(rows.nrows().max(1));
+            let profile = profile(centroid, features, &rows.select(Axis(0), &members));
+            let described = features.iter().zip(&profile);
+            let described: Vec<Described<'_>> = described
+                .map(|(feature, one)| Described {
+                    name: &feature.name,
+                    mean: one.mean,
+                    z: one.z,
+                })
+                .collect();
+            let analysis = SegmentAnalysis {
                 id: naming::slug(&name),
-                description: describe(&profile, count(*size) / count(total.max(1))),
+                description: profiles::describe(&described, share),
                 name,
-                size: rows(*size),
-                share: count(*size) / count(total.max(1)),
-                centroid: centroid.clone(),
-                profile,
-            }
+                size: self::rows(*size),
+                share,
+                features: profile,
+            };
+            (segment(&analysis, centroid, features), analysis)
         })
         .collect()
 }
 
-/// A sentence in plain words: the averages of the features that people know.
-fn describe(profile: &BTreeMap<String, f64>, share: f64) -> String {
-    let phrase = |name: &str, words: &dyn Fn(f64) -> String| profile.get(name).map(|x| words(*x));
-    let phrases = [
-        phrase("age", &|value| format!("{value:.0} years old")),
-        phrase("income", &|value| format!("an income of {value:.0}")),
-        phrase("total_spending", &|value| format!("spending {value:.0}")),
-        phrase("web_purchases", &|value| format!("{value:.1} web orders")),
-        phrase("store_purchases", &|value| {
-            format!("{value:.1} store orders")
-        }),
-        phrase("recency_days", &|value| {
-            format!("last order {value:.0} days ago")
-        }),
-    ];
-    let known: Vec<String> = phrases.into_iter().flatten().collect();
-    let share = share * 100.0;
-    if known.is_empty() {
-        format!("{share:.0} in 100 customers")
-    } else {
-        format!(
-            "{share:.0} in 100 customers; on average {}",
-            known.join(", ")
-        )
+fn profile(
+    centroid: &[f64],
+    features: &[ArtifactFeature],
+    members: &Array2<f64>,
+) -> Vec<SegmentFeature> {
+    let columns = features
+        .iter()
+        .zip(centroid)
+        .zip(members.axis_iter(Axis(1)));
+    columns
+        .map(|((feature, z), values)| SegmentFeature {
+            mean: z * feature.standard_deviation + feature.mean,
+            z: *z,
+            numbers: profiles::five_numbers(&values.to_vec()),
+        })
+        .collect()
+}
+
+fn segment(
+    analysis: &SegmentAnalysis,
+    centroid: &[f64],
+    features: &[ArtifactFeature],
+) -> ArtifactSegment {
+    let each = || features.iter().zip(&analysis.features);
+    ArtifactSegment {
+        id: analysis.id.clone(),
+        name: analysis.name.clone(),
+        description: analysis.description.clone(),
+        size: analysis.size,
+        share: analysis.share,
+        centroid: centroid.to_vec(),
+        profile: each()
+            .map(|(feature, one)| (feature.name.clone(), one.mean))
+            .collect(),
+        quartiles: each()
+            .map(|(feature, one)| {
+                let numbers = one.numbers;
+                let quartiles = [
+                    numbers.first_quartile,
+                    numbers.median,
+                    numbers.third_quartile,
+                ];
+                (feature.name.clone(), quartiles)
+            })
+            .collect(),
     }
 }

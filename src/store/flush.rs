@@ -107,7 +107,10 @@ impl Flush {
             && pages < page_limit
         {
             let (key, old) = match keys.covering(first.as_str()) {
-                Some(key) => (key.to_vec(), database.get(key).map_err(PieceError::Database)?),
+                Some(key) => (
+                    key.to_vec(),
+                    database.get(key).map_err(PieceError::Database)?,
+                ),
                 None => (pages::page_key_of(""), None),
             };
             let here = keys.count_before_next(&key, rest);

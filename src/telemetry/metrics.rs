@@ -78,6 +78,8 @@ pub struct Metrics {
     pub model_info: IntGaugeVec,
     /// When the model in use was trained. Alert on its age.
     pub model_trained_timestamp_seconds: Gauge,
+    /// Mean silhouette of the training rows of the model in use; NaN where it is not known.
+    pub model_silhouette: Gauge,
     /// 1 for the version of the program.
     pub build_info: IntGaugeVec,
 }
@@ -172,6 +174,10 @@ impl Metrics {
                 "model_trained_timestamp_seconds",
                 "When the model was trained",
             ))?)?,
+            model_silhouette: new.register(Gauge::with_opts(options(
+                "model_silhouette",
+                "Mean silhouette of the model's training rows, NaN where it is not known",
+            ))?)?,
             build_info: new.gauges("build_info", "The version of the program", &["version"])?,
             registry,
         };
@@ -201,7 +207,14 @@ impl Metrics {
     }
 
     /// Says which model is in use.
-    pub fn describe_model(&self, version: &str, k: usize, trained_at_ms: i64) {
+    pub fn describe_model(
+        &self,
+        version: &str,
+        k: usize,
+        trained_at_ms: i64,
+        silhouette: Option<f64>,
+    ) {
+        self.model_silhouette.set(silhouette.unwrap_or(f64::NAN));
         self.model_info
             .with_label_values(&[version, &k.to_string()])
             .set(1);
