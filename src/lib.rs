@@ -18,6 +18,7 @@ pub mod http;
 pub mod model;
 pub mod model_files;
 pub mod pipeline;
+pub mod report;
 pub mod simulate;
 pub mod store;
 pub mod telemetry;

@@ -12,11 +12,12 @@
 use std::path::Path;
 
 /// Folder, and the folders it may use besides itself.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 17] = [
     ("domain", &[]),
     ("model", &["domain"]),
     ("engine", &["domain", "model"]),
     ("simulate", &["domain", "model"]),
+    ("report", &["model"]),
     ("faults", &[]),
     ("telemetry", &["domain"]),
     ("config", &["domain"]),
@@ -69,12 +70,13 @@ const LAYERS: [(&str, &[&str]); 16] = [
             "http",
             "dataset",
             "model_files",
+            "report",
         ],
     ),
     ("main", &["cli"]),
     ("lib", &[]),
 ];
-const PURE: [&str; 4] = ["domain", "model", "engine", "simulate"];
+const PURE: [&str; 5] = ["domain", "model", "engine", "simulate", "report"];
 const IMPURE: [&str; 13] = [
     "std::fs",
     "std::net",

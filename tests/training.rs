@@ -314,7 +314,7 @@ fn the_same_seed_gives_the_same_bytes_on_one_thread_and_on_two() {
     let mut made: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     for threads in ["1", "2", "2"] {
         let model = folder.path().join("model.json");
-        let report = &model;
+        let report = folder.path().join("report.html");
         let output = segstream(&[
             "train",
             "--input",
@@ -329,6 +329,8 @@ fn the_same_seed_gives_the_same_bytes_on_one_thread_and_on_two() {
             "6",
             "--out",
             model.to_str().unwrap(),
+            "--report",
+            report.to_str().unwrap(),
         ]);
         assert!(output.status.success(), "{}", stderr(&output));
         made.push((fs::read(model).unwrap(), fs::read(report).unwrap()));
@@ -688,4 +690,27 @@ fn beyond_the_value_that_would_change_it_the_segment_is_the_one_that_was_told() 
             );
         }
     }
+}
+
+#[test]
+fn the_shipped_model_is_what_the_command_makes_of_the_marketing_data() {
+    let Some(file) = support::data_file("marketing_campaign.csv") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let made = folder.path().join("model.json");
+    // The command of models/README.md.
+    output_of(&[
+        "train",
+        "--input",
+        file.to_str().unwrap(),
+        "--out",
+        made.to_str().unwrap(),
+        "--version",
+        "retail-6",
+        "--trained-at",
+        "2026-11-24T00:00:00Z",
+    ]);
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/models/retail-6.json");
+    assert!(fs::read(made).unwrap() == fs::read(shipped).unwrap());
 }

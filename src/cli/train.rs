@@ -1,5 +1,6 @@
 //! `segstream train`: from customers to a model, and a page that shows it.
 
+use std::fs;
 use std::io::Write;
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -19,6 +20,8 @@ use crate::model::training::Trained;
 use crate::model::training::TrainingOptions;
 use crate::model_files;
 use crate::pipeline::clock::WallClock;
+use crate::report;
+use crate::report::ReportFacts;
 
 /// Learns segments of customers: prepares, explores, chooses k, clusters, profiles and names.
 #[derive(Debug, clap::Args)]
@@ -109,6 +112,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let trained = training::train(&data.table, &options)
         .with_context(|| format!("{} cannot be learned from", options.source))?;
     model_files::save(&args.out, &trained.artifact)?;
+    if let Some(path) = &args.report {
+        let page = report::render(&trained.analysis, &facts(&trained));
+        fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
+    }
     let mut out = std::io::stdout().lock();
     if args.json {
         writeln!(out, "{}", answer(args, &trained))?;
@@ -121,6 +128,18 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 fn spare_threads() -> usize {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     cores.saturating_sub(1).max(1)
+}
+
+fn facts(trained: &Trained) -> ReportFacts {
+    let facts = &trained.artifact.training;
+    ReportFacts {
+        title: "Customer segments".to_owned(),
+        model_version: trained.artifact.version.clone(),
+        trained_at: trained.artifact.trained_at.clone(),
+        source: facts.source.clone(),
+        seed: facts.seed,
+        runs: u64::try_from(facts.runs).unwrap_or(u64::MAX),
+    }
 }
 
 fn answer(args: &Args, trained: &Trained) -> serde_json::Value {

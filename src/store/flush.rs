@@ -15,6 +15,14 @@ use crate::store::verification::digest;
 /// Records put into pages at a time, so that a piece is short even into an empty store.
 const PIECE_RECORDS_MAX: usize = 2048;
 
+/// Memory a record that is not on disk takes beyond its id and its encoded bytes, estimated.
+const RECORD_OVERHEAD_BYTES: usize = 112;
+
+/// Memory of a record that is not on disk, estimated.
+pub(super) fn memory_bytes(id_bytes: usize, record: &[u8]) -> usize {
+    RECORD_OVERHEAD_BYTES + id_bytes + record.len()
+}
+
 /// A record that is not on disk.
 #[derive(Clone, Debug)]
 pub(super) struct Unwritten {

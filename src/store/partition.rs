@@ -33,6 +33,7 @@ use crate::store::flush::Flush;
 use crate::store::flush::PieceError;
 use crate::store::flush::Unwritten;
 use crate::store::flush::Unwrittens;
+use crate::store::flush::memory_bytes;
 use crate::store::pages;
 use crate::store::pages::Page;
 use crate::store::pages::PageKeys;
@@ -42,8 +43,6 @@ use crate::store::verification::Expected;
 use crate::store::verification::WipeReason;
 use crate::store::verification::verify;
 
-/// Memory a record that is not on disk takes beyond its id and its encoded bytes, estimated.
-const RECORD_OVERHEAD_BYTES: usize = 112;
 /// Pages in a batch where nobody waits for the next delivery: a batch is built in memory.
 const BATCH_PAGES: usize = 512;
 /// A database dropped by this process lets its lock go a moment later.
@@ -285,14 +284,14 @@ impl PartitionStore {
         }
         let mut memory = self.write();
         for update in updates {
-            memory.dirty_bytes += memory_bytes(&update.customer_id, &update.bytes);
+            let id_bytes = update.customer_id.as_str().len();
+            memory.dirty_bytes += memory_bytes(id_bytes, &update.bytes);
             let unwritten = Unwritten {
                 bytes: update.bytes.into_boxed_slice(),
                 segment_id: update.segment_id,
             };
-            let id_bytes = update.customer_id.as_str().len();
             if let Some(replaced) = memory.dirty.insert(update.customer_id, unwritten) {
-                memory.dirty_bytes -= RECORD_OVERHEAD_BYTES + id_bytes + replaced.bytes.len();
+                memory.dirty_bytes -= memory_bytes(id_bytes, &replaced.bytes);
             }
         }
         for (segment_id, customers) in &deltas {
@@ -498,8 +497,4 @@ impl PartitionStore {
     fn write(&self) -> RwLockWriteGuard<'_, Memory> {
         self.memory.write().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn memory_bytes(customer_id: &CustomerId, bytes: &[u8]) -> usize {
-    RECORD_OVERHEAD_BYTES + customer_id.as_str().len() + bytes.len()
 }
