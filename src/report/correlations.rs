@@ -15,8 +15,12 @@ use crate::report::figure::Figure;
 use crate::report::numbers;
 use crate::report::text;
 
-/// Pixels of a cell that has room for its number.
-const CELL_WIDTH: usize = 38;
+/// Pixels of a cell that has room for its number; a few narrow ones fit on a phone.
+const CELL_WIDTH: usize = 46;
+const CELL_WIDTH_NARROW: usize = 38;
+const NARROW_MAX: usize = 6;
+/// Features from which the table takes the width that there is.
+const WIDE: usize = 16;
 const CELL_HEIGHT: usize = 44;
 /// Pixels for the names, at the side and below.
 const NAMES: usize = 100;
@@ -30,10 +34,15 @@ pub(super) fn section(analysis: &Analysis) -> String {
         r#"<section id="correlations" aria-labelledby="correlations-title">
 <h2 id="correlations-title">What goes together</h2>
 <p class="note">Correlations of the features over all customers: near 1 both are high together, near {minus}1 one is high where the other is low, near 0 neither tells of the other.</p>
-<figure class="square">{chart}</figure>
+<figure{class}>{chart}</figure>
 </section>
 "#,
         minus = '\u{2212}',
+        class = if analysis.features.len() < WIDE {
+            r#" class="square""#
+        } else {
+            ""
+        },
         chart = chart(analysis).html(),
     )
 }
@@ -60,13 +69,18 @@ fn chart(analysis: &Analysis) -> Figure {
         .y_gap(2)
         .hover_text_matrix(hover_texts(analysis))
         .hover_template("%{hovertext}<extra></extra>");
+    let cell_width = if features > NARROW_MAX {
+        CELL_WIDTH
+    } else {
+        CELL_WIDTH_NARROW
+    };
     let range = vec![-0.5, count(features) - 0.5];
     let reversed = vec![count(features) - 0.5, -0.5];
     Figure {
         id: "correlations-chart".to_owned(),
         label: strongest(analysis),
         height: NAMES + CELL_HEIGHT * features,
-        width_min: NAMES + CELL_WIDTH * features,
+        width_min: NAMES + cell_width * features,
         traces: vec![heat, numbers_in_cells(&analysis.correlations)],
         layout: figure::layout()
             .x_axis(

@@ -25,6 +25,9 @@ pub(super) const ACCENT: &str = "var(--accent)";
 const TRANSPARENT: &str = "rgba(0,0,0,0)";
 const FONT: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif";
 
+/// Pixels that a chart has on a narrow phone.
+const PHONE_WIDTH: usize = 330;
+
 /// A chart and the box it is drawn in.
 pub(super) struct Figure {
     /// Id of the box.
@@ -68,8 +71,14 @@ impl Figure {
         // Nothing in it fails to serialise; a chart without JSON stays empty, and the tables tell all.
         let json = serde_json::to_string(&drawing).unwrap_or_default();
         let (id, label, height, width) = (self.id, self.label, self.height, self.width_min);
+        // What scrolls must be within reach of a keyboard.
+        let focus = if width > PHONE_WIDTH {
+            r#" tabindex="0""#
+        } else {
+            ""
+        };
         format!(
-            r#"<div class="scroll"><div class="chart" id="{id}" role="img" aria-label="{label}" style="height:{height}px;min-width:{width}px"></div></div>
+            r#"<div class="scroll"{focus}><div class="chart" id="{id}" role="img" aria-label="{label}" style="height:{height}px;min-width:{width}px"></div></div>
 <script type="application/json" data-chart="{id}">{json}</script>
 "#,
             label = text::escape(&label),

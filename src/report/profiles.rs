@@ -26,13 +26,16 @@ const CHART: &str = "profile-chart";
 /// Tint of a cell per standard deviation, and at most: text on it must stay readable.
 const TINT: f64 = 14.0;
 const TINT_MAX: f64 = 24.0;
+/// More lines than these are a tangle: only the first ones are on, and the reader chooses.
+const LINES_MAX: usize = 12;
+const LINES_FIRST: usize = 6;
 
 /// The section.
 pub(super) fn section(analysis: &Analysis) -> String {
     format!(
         r#"<section id="profiles" aria-labelledby="profiles-title">
 <h2 id="profiles-title">Profiles side by side</h2>
-<p class="note">The mean of each segment in original units; below it the median and the range of the middle half. Tinted <span class="key below"></span> below and <span class="key above"></span> above the mean of all customers.</p>
+<p class="note">The mean of each segment in original units; below it the median and the range of the middle half. Tinted <span class="keyed"><span class="key below"></span> below</span> and <span class="keyed"><span class="key above"></span> above</span> the mean of all customers.</p>
 {table}
 <h3>Distance from the average customer</h3>
 <p class="note">In standard deviations: 0 is the mean of all customers.{switches}</p>
@@ -42,14 +45,30 @@ pub(super) fn section(analysis: &Analysis) -> String {
 </section>
 "#,
         table = table(analysis),
-        switches = if analysis.segments.len() > 1 {
-            " A segment's name switches its line off and on."
-        } else {
-            ""
-        },
-        legend = segments::legend(&analysis.segments, Some(CHART)),
+        switches = switches(analysis.segments.len()),
+        legend = segments::legend(&analysis.segments, Some((CHART, shown(analysis)))),
         chart = chart(analysis).html(),
     )
+}
+
+/// Lines that are on at first.
+fn shown(analysis: &Analysis) -> usize {
+    let segments = analysis.segments.len();
+    if segments > LINES_MAX {
+        LINES_FIRST
+    } else {
+        segments
+    }
+}
+
+fn switches(segments: usize) -> String {
+    match segments {
+        0 | 1 => String::new(),
+        2..=LINES_MAX => " A segment's name switches its line off and on.".to_owned(),
+        _ => format!(
+            " The first {LINES_FIRST} segments are shown; a segment's name switches its line on and off."
+        ),
+    }
 }
 
 fn table(analysis: &Analysis) -> String {

@@ -46,7 +46,7 @@ pub(super) fn section(analysis: &Analysis) -> String {
         points = numbers::whole(projection.points.iter().map(|_| 1).sum()),
         share = numbers::percent(first + second),
         meaning = meaning.join(" "),
-        legend = segments::legend(&analysis.segments, Some(CHART)),
+        legend = segments::legend(&analysis.segments, Some((CHART, usize::MAX))),
         chart = chart(analysis).html(),
         table = table(analysis),
     )

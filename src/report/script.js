@@ -55,6 +55,9 @@
   });
 
   for (const button of document.querySelectorAll("button[data-of]")) {
+    if (button.getAttribute("aria-pressed") === "false") {
+      charts.find((one) => one.box.id === button.dataset.of).hidden.add(button.dataset.group);
+    }
     button.addEventListener("click", () => {
       const chart = charts.find((one) => one.box.id === button.dataset.of);
       const isShown = button.getAttribute("aria-pressed") === "true";

@@ -35,8 +35,8 @@ pub(super) fn section(analysis: &Analysis) -> String {
     )
 }
 
-/// All segments with their marks; with a chart to act on, as switches.
-pub(super) fn legend(segments: &[SegmentAnalysis], chart: Option<&str>) -> String {
+/// All segments with their marks; with a chart to act on, as switches of which the first ones are on.
+pub(super) fn legend(segments: &[SegmentAnalysis], chart: Option<(&str, usize)>) -> String {
     let items = segments.iter().enumerate().map(|(place, segment)| {
         let content = format!(
             r#"{glyph}<span>{number}&nbsp;&nbsp;{name}</span>"#,
@@ -45,8 +45,9 @@ pub(super) fn legend(segments: &[SegmentAnalysis], chart: Option<&str>) -> Strin
             name = text::escape(&segment.name),
         );
         match chart {
-            Some(chart) if segments.len() > 1 => format!(
-                r#"<li><button type="button" aria-pressed="true" data-of="{chart}" data-group="segment-{place}">{content}</button></li>"#
+            Some((chart, shown)) if segments.len() > 1 => format!(
+                r#"<li><button type="button" aria-pressed="{is_shown}" data-of="{chart}" data-group="segment-{place}">{content}</button></li>"#,
+                is_shown = place < shown,
             ),
             _ => format!(r#"<li><span class="item">{content}</span></li>"#),
         }
@@ -71,7 +72,7 @@ fn note(limit: f64) -> String {
         "standard deviations"
     };
     format!(
-        r#"<p class="note">Each bar shows how far a segment lies <span class="key below"></span> below or <span class="key above"></span> above all customers; a bar from the middle to an end is {limit} {deviations}. The number beside it is the segment's mean.</p>
+        r#"<p class="note">Each bar shows how far a segment lies <span class="keyed"><span class="key below"></span> below</span> or <span class="keyed"><span class="key above"></span> above</span> all customers; a bar from the middle to an end is {limit} {deviations}. The number beside it is the segment's mean.</p>
 "#
     )
 }
