@@ -431,6 +431,13 @@ fn each_bad_file_gets_one_sentence_with_file_line_and_column_and_exit_code_3() {
             &["k 3", "rows used, 2"],
         ),
         bad(
+            "different.csv",
+            "id,a\n1,2\n2,3\n3,2\n4,3\n",
+            "a",
+            "3",
+            &["k 3", "different rows used, 2"],
+        ),
+        bad(
             "same.csv",
             "id,a,b\n1,2,1\n2,2,2\n",
             "a,b",

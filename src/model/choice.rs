@@ -64,7 +64,11 @@ pub fn choose(
     let mut candidates = Vec::with_capacity(tried.len());
     let mut fits = BTreeMap::new();
     for k in tried {
-        let fitted = kmeans::fit(rows, FitOptions { k, ..options })?;
+        let fitted = match kmeans::fit(rows, FitOptions { k, ..options }) {
+            // What nobody asked for need not be possible.
+            Err(kmeans::Error::TooFewDifferentRows { .. }) if how != ChooseK::Given(k) => continue,
+            fitted => fitted?,
+        };
         candidates.push(candidate(rows, &fitted, FitOptions { k, ..options })?);
         fits.insert(k, fitted);
     }
@@ -136,7 +140,10 @@ fn stability(
             runs: Some(REFIT_RUNS),
             ..options
         };
-        let again = kmeans::fit(&rows.select(Axis(0), &places), options)?;
+        let again = match kmeans::fit(&rows.select(Axis(0), &places), options) {
+            Err(kmeans::Error::TooFewDifferentRows { .. }) => return Ok(None),
+            again => again?,
+        };
         let labels = kmeans::nearest(rows, &again.centroids);
         sum += indices::adjusted_rand(&fitted.labels, &labels);
     }

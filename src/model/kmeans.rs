@@ -7,6 +7,8 @@
 //! Many rows: the restarts compete on a sample, the best of them goes on with a larger one, and one exact
 //! step over all rows ends it. Every row is scored.
 
+use std::collections::BTreeSet;
+
 use linfa::DatasetBase;
 use linfa::traits::Fit;
 use linfa_clustering::KMeans;
@@ -74,6 +76,14 @@ pub enum Error {
         /// Rows there are.
         rows: usize,
     },
+    /// Fewer different rows than clusters.
+    #[error("k {k} is more than the number of different rows used, {different}")]
+    TooFewDifferentRows {
+        /// Clusters asked for.
+        k: usize,
+        /// Different rows there are.
+        different: usize,
+    },
     /// The library refused.
     #[error("the fit failed: {0}")]
     Fit(String),
@@ -92,8 +102,21 @@ pub fn runs(k: usize, rows: usize) -> usize {
 /// Clusters scaled rows (n x d). The same options give the same clusters, on any number of threads.
 ///
 /// # Errors
-/// If there are fewer rows than clusters.
+/// If there are fewer rows, or fewer different rows, than clusters.
 pub fn fit(rows: &Array2<f64>, options: FitOptions) -> Result<Clustering, Error> {
+    let clustering = fit_any(rows, options)?;
+    if clustering.sizes.contains(&0) {
+        let bits = |row: ArrayView1<'_, f64>| row.iter().map(|x| x.to_bits()).collect::<Vec<u64>>();
+        let different = rows.outer_iter().map(bits).collect::<BTreeSet<_>>().len();
+        if different < options.k {
+            let k = options.k;
+            return Err(Error::TooFewDifferentRows { k, different });
+        }
+    }
+    Ok(clustering)
+}
+
+fn fit_any(rows: &Array2<f64>, options: FitOptions) -> Result<Clustering, Error> {
     let all = rows.nrows();
     if options.k == 0 || options.k > all {
         return Err(Error::TooFewRows {

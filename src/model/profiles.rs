@@ -69,29 +69,39 @@ pub fn five_numbers(values: &[f64]) -> FiveNumbers {
     }
 }
 
-/// Counts in bins of equal width from the least to the greatest value.
+/// Counts in bins of equal width from the least to the greatest value. Of whole numbers each bin holds equally
+/// many, so that no bin is empty by its borders alone.
 #[must_use]
 pub fn histogram(values: &[f64]) -> Histogram {
     let least = values.iter().copied().fold(f64::INFINITY, f64::min);
     let greatest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let width = (greatest - least) / count(BINS);
-    if !(width > 0.0 && width.is_finite()) {
+    let range = greatest - least;
+    if !(range > 0.0 && range.is_finite()) {
         return Histogram::default();
     }
-    let mut counts = vec![0; BINS];
+    let is_whole = values.iter().all(|value| value.fract() == 0.0);
+    let (least, width) = if is_whole {
+        (least - 0.5, ((range + 1.0) / count(BINS)).ceil())
+    } else {
+        (least, range / count(BINS))
+    };
+    let bins = (1..BINS)
+        .find(|bins| is_whole && width * count(*bins) > range)
+        .unwrap_or(BINS);
+    let mut counts = vec![0; bins];
     for value in values {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "0 to the number of bins"
         )]
-        let bin = (((value - least) / width).floor() as usize).min(BINS - 1);
+        let bin = (((value - least) / width).floor() as usize).min(bins - 1);
         if let Some(count) = counts.get_mut(bin) {
             *count += 1;
         }
     }
     Histogram {
-        edges: (0..=BINS).map(|edge| least + width * count(edge)).collect(),
+        edges: (0..=bins).map(|edge| least + width * count(edge)).collect(),
         counts,
     }
 }
@@ -265,9 +275,14 @@ mod tests {
         let histogram = histogram(&values);
         assert_eq!(histogram.edges.len(), histogram.counts.len() + 1);
         assert_eq!(histogram.counts.iter().sum::<u64>(), 301);
-        // 0..=300 in 30 bins: ten each, the last with its upper edge.
-        assert_eq!(histogram.counts[0], 10);
-        assert_eq!(histogram.counts[29], 11);
+        // 301 whole numbers, at most 30 bins: eleven each, the last holds the remaining four.
+        assert_eq!(histogram.counts[0], 11);
+        assert_eq!(histogram.counts[27], 4);
+        assert_eq!(histogram.counts.len(), 28);
+        let halves: Vec<f64> = (0..=60).map(|half| f64::from(half) / 2.0).collect();
+        let histogram = super::histogram(&halves);
+        // 0 to 30 by halves in 30 bins: two each, the last with its upper edge.
+        assert_eq!((histogram.counts[0], histogram.counts[29]), (2, 3));
         assert_eq!(super::histogram(&[5.0, 5.0]), Histogram::default());
     }
 
