@@ -41,7 +41,7 @@ pub enum Format {
 #[derive(Debug, clap::Args)]
 pub struct DataArgs {
     /// The file to learn from; not for `state`.
-    #[arg(long, required_unless_present_any = ["format", "input"])]
+    #[arg(long)]
     input: Option<PathBuf>,
     /// What is in it.
     #[arg(long, value_enum, default_value = "marketing")]
