@@ -215,6 +215,35 @@ impl Deployment {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Models of the stopped instance's stores and of the running deployment's changelog, but for what they
+    /// say of their source.
+    fn models_of_state(&self, instance: &str) -> [serde_json::Value; 2] {
+        [None, Some("--changelog")].map(|from| {
+            let out = self.root.path().join("model.json");
+            let mut arguments = vec!["train", "--format", "state"];
+            arguments.extend(["--features", "total_spending,orders,recency_days"]);
+            arguments.extend([
+                "--window-days",
+                "0",
+                "--k",
+                "4",
+                "--k-min",
+                "4",
+                "--k-max",
+                "4",
+            ]);
+            arguments.extend(["--runs", "5", "--trained-at", "2026-01-01T00:00:00Z"]);
+            arguments.extend(["--out", out.to_str().unwrap()]);
+            arguments.extend(from);
+            self.text(instance, &arguments);
+            let text = std::fs::read_to_string(out).unwrap();
+            let mut model: serde_json::Value = serde_json::from_str(&text).unwrap();
+            model["training"]["source"].take();
+            model["fingerprint"].take();
+            model
+        })
+    }
+
     fn changelog(&self) -> String {
         self.text("export", &["state", "export", "--changelog"])
     }
@@ -507,6 +536,9 @@ fn joins_dies_returns_and_leaves() {
     deployment.run_to_end("a", &[]);
     assert!(deployment.export(&["a"]) == expected, "the stores");
     assert!(deployment.changelog() == expected, "the changelog");
+    let [of_stores, of_changelog] = deployment.models_of_state("a");
+    assert!(of_stores["training"]["rows"].as_u64() > Some(1000));
+    assert_eq!(of_stores, of_changelog);
     assert_eq!(deployment.changes(), expected_changes);
 }
 
