@@ -398,7 +398,7 @@ fn each_bad_file_gets_one_sentence_with_file_line_and_column_and_exit_code_3() {
             "id,a\n1,2\n",
             "a,b",
             "1",
-            &["a feature is not among the columns", "a"],
+            &["feature \"b\" is not among the columns", "a"],
         ),
         bad(
             "text.csv",

@@ -68,8 +68,10 @@ pub struct Trained {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// A feature without a column.
-    #[error("a feature is not among the columns: {columns}")]
+    #[error("feature {feature:?} is not among the columns: {columns}")]
     UnknownFeature {
+        /// Its name.
+        feature: String,
         /// The columns there are.
         columns: String,
     },
@@ -107,7 +109,9 @@ pub fn train(table: &TrainingTable, options: &TrainingOptions) -> Result<Trained
         .iter()
         .map(|(name, _)| name.clone())
         .collect();
+    let unknown = names.iter().find(|name| !table.columns.contains(*name));
     let prepared = prepare(table, &names).ok_or_else(|| Error::UnknownFeature {
+        feature: unknown.cloned().unwrap_or_default(),
         columns: table.columns.join(", "),
     })?;
     let rows = &prepared.rows;
