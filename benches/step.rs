@@ -12,6 +12,8 @@ use criterion::BatchSize;
 use criterion::Criterion;
 use criterion::criterion_group;
 use criterion::criterion_main;
+use segstream::domain::churn::ChurnDefinition;
+use segstream::domain::churn::ChurnPolicy;
 use segstream::domain::event::parse::IntakeRules;
 use segstream::domain::event::parse::parse;
 use segstream::domain::ids::CustomerId;
@@ -55,6 +57,15 @@ fn benchmarks(criterion: &mut Criterion) {
         refund_days: 60,
         remembered_ids: 512,
         assign_prospects: false,
+        horizon_days: 730,
+        churn: ChurnPolicy {
+            definition: ChurnDefinition::NoPurchaseWithin {
+                horizon_days: 273.0,
+            },
+            medium: 0.6,
+            high: 0.8,
+            publishes_bands: false,
+        },
     };
     let model = model_files::shipped_model().unwrap();
     let rules = Rules {
@@ -76,6 +87,7 @@ fn benchmarks(criterion: &mut Criterion) {
                 event: &event,
                 position,
                 record_time: at,
+                clock: None,
             },
             rules,
         )
@@ -92,6 +104,7 @@ fn benchmarks(criterion: &mut Criterion) {
         event: &event,
         position,
         record_time: at,
+        clock: None,
     };
     criterion.bench_function("parse", |bencher| {
         bencher.iter(|| parse(black_box(&next), at, &intake).unwrap());
@@ -112,6 +125,7 @@ fn benchmarks(criterion: &mut Criterion) {
                     event: &event,
                     position,
                     record_time: at,
+                    clock: None,
                 };
                 step(record, id.as_str(), delivered, rules)
             },

@@ -46,7 +46,18 @@ pub enum Error {
 /// # Errors
 /// If the binary was built with a damaged artifact.
 pub fn shipped_model() -> Result<SegmentModel, Error> {
-    parse(Path::new(SHIPPED_NAME), SHIPPED)
+    let name = Path::new(SHIPPED_NAME);
+    check(name, &parse(name, SHIPPED)?)
+}
+
+/// Reads a model, checks it, and hands it over as it is in the file.
+///
+/// # Errors
+/// If it cannot be read or does not fit.
+pub fn load_artifact(path: &Path) -> Result<Artifact, Error> {
+    let artifact = read(path)?;
+    check(path, &artifact)?;
+    Ok(artifact)
 }
 
 /// Reads and checks a model.
@@ -54,6 +65,10 @@ pub fn shipped_model() -> Result<SegmentModel, Error> {
 /// # Errors
 /// If it cannot be read or does not fit.
 pub fn load(path: &Path) -> Result<SegmentModel, Error> {
+    check(path, &read(path)?)
+}
+
+fn read(path: &Path) -> Result<Artifact, Error> {
     let text = fs::read_to_string(path).map_err(|source| Error::Io {
         path: path.to_owned(),
         source,
@@ -61,12 +76,15 @@ pub fn load(path: &Path) -> Result<SegmentModel, Error> {
     parse(path, &text)
 }
 
-fn parse(path: &Path, text: &str) -> Result<SegmentModel, Error> {
-    let artifact: Artifact = serde_json::from_str(text).map_err(|source| Error::Json {
+fn parse(path: &Path, text: &str) -> Result<Artifact, Error> {
+    serde_json::from_str(text).map_err(|source| Error::Json {
         path: path.to_owned(),
         source,
-    })?;
-    SegmentModel::from_artifact(&artifact).map_err(|source| Error::Misfit {
+    })
+}
+
+fn check(path: &Path, artifact: &Artifact) -> Result<SegmentModel, Error> {
+    SegmentModel::from_artifact(artifact).map_err(|source| Error::Misfit {
         path: path.to_owned(),
         source,
     })

@@ -223,7 +223,7 @@ fn fold(events: &[(u64, i64, u64)]) -> segstream::engine::record::CustomerRecord
             )
         })
         .collect();
-    support::fold(&inputs).records.remove("c-1").unwrap()
+    support::fold(&inputs, None).records.remove("c-1").unwrap()
 }
 
 proptest! {
@@ -275,7 +275,7 @@ fn any_split_into_batches_gives_the_same_records_and_changes() {
         life.log.append(feed.clone(), None).unwrap();
         life.run_to_end().unwrap();
         let inputs: Vec<_> = life.log.inputs().map(Result::unwrap).collect();
-        let expected = support::fold(&inputs);
+        let expected = support::fold(&inputs, None);
         let mut changes = life.changes();
         changes.sort();
         assert_eq!(life.records(), expected.records);

@@ -23,10 +23,10 @@ use segstream::store::Error;
 use segstream::store::codec;
 use segstream::store::codec::Checkpoint;
 use segstream::store::directory::StoreDirectory;
-use segstream::store::partition::Before;
+use segstream::store::memory::Before;
+use segstream::store::memory::Update;
 use segstream::store::partition::PartitionStore;
 use segstream::store::partition::Sizes;
-use segstream::store::partition::Update;
 use segstream::store::verification::Expected;
 use segstream::store::verification::WipeReason;
 use support::at;
@@ -61,7 +61,7 @@ fn update(customer_id: &str, sequence: u64) -> Update {
     Update {
         customer_id: CustomerId::new(customer_id),
         bytes: codec::encode_record(&record).unwrap(),
-        segment_id: None,
+        standing: record.standing(),
         before: Before::Unknown,
     }
 }

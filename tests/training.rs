@@ -700,13 +700,16 @@ fn beyond_the_value_that_would_change_it_the_segment_is_the_one_that_was_told() 
 }
 
 #[test]
-fn the_shipped_model_is_what_the_command_makes_of_the_marketing_data() {
+fn the_shipped_model_is_what_the_commands_make_of_the_marketing_and_cdnow_data() {
     let Some(file) = support::data_file("marketing_campaign.csv") else {
+        return;
+    };
+    let Some(purchases) = support::data_file("cdnow_master.txt") else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
     let made = folder.path().join("model.json");
-    // The command of models/README.md.
+    // The commands of models/README.md.
     output_of(&[
         "train",
         "--input",
@@ -718,6 +721,24 @@ fn the_shipped_model_is_what_the_command_makes_of_the_marketing_data() {
         "--trained-at",
         "2026-11-24T00:00:00Z",
     ]);
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/cdnow_calibration.csv");
+    let model = made.to_str().unwrap();
+    output_of(
+        &[
+            "churn fit --input",
+            purchases.to_str().unwrap(),
+            "--format cdnow --sample",
+            sample,
+            "--until 1997-09-30 --prior none --holdout-days 273 --example",
+            "--fitted-at 2026-11-24T00:00:00Z --model",
+            model,
+            "--out",
+            model,
+        ]
+        .iter()
+        .flat_map(|part| part.split(' '))
+        .collect::<Vec<&str>>(),
+    );
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/models/retail-6.json");
     assert!(fs::read(made).unwrap() == fs::read(shipped).unwrap());
 }

@@ -7,6 +7,7 @@ use anyhow::Context;
 use crate::cli::exit::CallError;
 use crate::config;
 use crate::config::settings::Settings;
+use crate::domain::time::Timestamp;
 use crate::telemetry::logging;
 use crate::telemetry::logging::LogFormat;
 
@@ -63,4 +64,14 @@ impl SettingsArgs {
         };
         logging::init(format, &settings.log.filter).context("cannot start logging")
     }
+}
+
+/// An instant of the command line.
+///
+/// # Errors
+/// Names the text and what is allowed.
+pub fn parse_instant(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_rfc3339(text).ok_or_else(|| {
+        format!("{text:?} is no RFC 3339 instant with an offset, such as 2026-01-01T00:00:00Z")
+    })
 }

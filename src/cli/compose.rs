@@ -267,6 +267,8 @@ pub fn policy(settings: &Settings) -> Policy {
         refund_days: settings.refund_days,
         remembered_ids: settings.remembered_ids,
         assign_prospects: settings.assign_prospects,
+        horizon_days: settings.time.horizon_days,
+        churn: settings.churn,
     }
 }
 

@@ -5,11 +5,16 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::domain::change::Timestamped;
+use crate::domain::churn::ChurnRisk;
 use crate::domain::event::Channel;
 use crate::engine::assignment::Evaluation;
 use crate::engine::assignment::evaluate;
+use crate::engine::elapse::Foreseen;
+use crate::engine::elapse::foresee;
 use crate::engine::policy::Policy;
 use crate::engine::record::CustomerRecord;
+use crate::engine::risk::RiskPath;
+use crate::engine::step::Rules;
 use crate::model::segment_model::SegmentModel;
 
 /// The fields of 6.1. What does not apply is absent, never null.
@@ -67,6 +72,45 @@ pub struct ExportLine {
     /// How clear the assignment is, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
+    /// When the segment changes if nothing happens until then; absent where that is not within the horizon.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_change_at: Option<Timestamped>,
+    /// How likely the customer is lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub churn_risk: Option<ChurnRisk>,
+}
+
+/// Deadlines that are looked at in search of the next change: one for each purchase day that leaves a window
+/// before.
+const FORESIGHT_MAX: usize = 1000;
+
+/// The next change of segment by time alone.
+#[must_use]
+pub fn next_change(
+    customer_id: &str,
+    record: &CustomerRecord,
+    model: &SegmentModel,
+    policy: &Policy,
+) -> Option<Foreseen> {
+    let rules = Rules { policy, model };
+    foresee(record, customer_id, rules, FORESIGHT_MAX)
+}
+
+/// The risk as of the record's own `evaluated_at`.
+#[must_use]
+pub fn churn_risk(
+    record: &CustomerRecord,
+    model: &SegmentModel,
+    policy: &Policy,
+) -> Option<ChurnRisk> {
+    let band = record.band?;
+    let path = RiskPath::of(&record.aggregate, model, policy)?;
+    Some(ChurnRisk {
+        score: path.score(record.evaluated_at),
+        band,
+        previous_band: None,
+        method: path.method(),
+    })
 }
 
 /// Evaluates a record as of its own `evaluated_at`, holding its segment.
@@ -128,6 +172,9 @@ pub fn export_line(
             .map(|fact| Timestamped(fact.value)),
         features: known_features(&evaluation, model),
         confidence: assigned.map(|_| evaluation.placement.confidence()),
+        next_change_at: next_change(customer_id, record, model, policy)
+            .map(|foreseen| Timestamped(foreseen.at)),
+        churn_risk: churn_risk(record, model, policy),
     }
 }
 

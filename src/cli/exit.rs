@@ -5,6 +5,8 @@ use std::io;
 use crate::bus;
 use crate::dataset;
 use crate::engine::policy::LedgerTooShort;
+use crate::model::churn::cohort::NotCovered;
+use crate::model::churn::fit::FitError;
 use crate::model::kmeans;
 use crate::model::training;
 use crate::model_files;
@@ -70,6 +72,8 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
     if cause.is::<dataset::Error>()
         || cause.is::<training::Error>()
         || cause.is::<kmeans::Error>()
+        || cause.is::<FitError>()
+        || cause.is::<NotCovered>()
         || cause.is::<model_files::Error>()
     {
         return Some(ExitCode::Data);

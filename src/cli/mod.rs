@@ -1,5 +1,7 @@
 //! The command line: one file a command, and the composition of the parts.
 
+pub mod churn;
+pub mod churn_data;
 pub mod common;
 pub mod compose;
 pub mod config_check;
@@ -37,6 +39,8 @@ enum Command {
     Run(run::Args),
     /// Learn segments from a table of customers.
     Train(train::Args),
+    /// Learn how likely customers are lost.
+    Churn(churn::Args),
     /// The segment of one customer, or of each row of a file.
     Predict(predict::Args),
     /// A simulated shop's events as JSON Lines.
@@ -60,6 +64,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(args),
         Command::Run(args) => run::run(args),
         Command::Train(args) => train::run(args),
+        Command::Churn(args) => churn::run(args),
         Command::Predict(args) => predict::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Replay(args) => replay::run(args),

@@ -12,6 +12,7 @@ use crate::cli::compose::connection;
 use crate::cli::compose::sizes;
 use crate::cli::compose::store_directory;
 use crate::cli::exit::CallError;
+use crate::cli::exit::Failed;
 use crate::config::settings::BusKind;
 use crate::config::settings::Settings;
 use crate::domain::ids::CustomerId;
@@ -102,4 +103,30 @@ pub fn changelog(settings: &Settings) -> anyhow::Result<BTreeMap<CustomerId, Cus
         Some(error) => Err(anyhow::Error::from(error).context("a record of the changelog")),
         None => Ok(records),
     }
+}
+
+/// All records, ascending by id: equal states give equal rows.
+///
+/// # Errors
+/// As [`stores`] and [`changelog`], or if there is no log.
+pub fn all_records(
+    settings: &Settings,
+    is_changelog: bool,
+) -> anyhow::Result<Vec<(CustomerId, CustomerRecord)>> {
+    if is_changelog {
+        return Ok(changelog(settings)?.into_iter().collect());
+    }
+    if settings.bus == BusKind::Embedded && !settings.embedded.directory.exists() {
+        let directory = settings.embedded.directory.display();
+        let problem = format!("there is no log at {directory}: is store.directory right?");
+        return Err(Failed(problem).into());
+    }
+    let mut records = Vec::new();
+    for store in stores(settings)? {
+        for entry in store.records() {
+            records.push(entry?);
+        }
+    }
+    records.sort_by(|(left, _), (right, _)| left.cmp(right));
+    Ok(records)
 }

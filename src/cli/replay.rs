@@ -18,6 +18,7 @@ use crate::bus::embedded::EmbeddedLog;
 use crate::bus::embedded::InputRecord;
 use crate::bus::kafka::EventFeed;
 use crate::cli::common::SettingsArgs;
+use crate::cli::common::parse_instant;
 use crate::cli::compose::Overrides;
 use crate::cli::compose::Parts;
 use crate::cli::compose::connection;
@@ -57,6 +58,10 @@ pub struct Args {
     /// Events a second, such as 2000 or 2000/s; as fast as they are taken if absent.
     #[arg(long, value_parser = parse_rate)]
     rate: Option<f64>,
+    /// When all events are done, move every partition's clock to this instant, RFC 3339, and do what time alone
+    /// brings until then. Without it, what is due after a partition's last event stays pending.
+    #[arg(long, value_parser = parse_instant)]
+    advance_to: Option<Timestamp>,
     /// Print the summary as JSON.
     #[arg(long)]
     json: bool,
@@ -111,6 +116,11 @@ fn replay_to_kafka(
     events: &[SourceEvent],
     topic: &str,
 ) -> anyhow::Result<()> {
+    if args.advance_to.is_some() {
+        let problem = "--advance-to moves the clocks of the engine, which runs only with --to embedded: use \
+                       `segstream run --until-caught-up --advance-to`";
+        return Err(CallError(problem.to_owned()).into());
+    }
     if settings.kafka.brokers.is_empty() {
         return Err(CallError("kafka:// needs kafka.brokers".to_owned()).into());
     }
@@ -151,6 +161,9 @@ fn replay_embedded(args: &Args, settings: &Settings, events: &[SourceEvent]) -> 
         // What is in the log stays there; the next run goes on from it.
         service.stop(settings.shutdown_deadline)?;
         return Err(error);
+    }
+    if let Some(instant) = args.advance_to {
+        parts.shared.control.advance_to(instant);
     }
     parts.shared.control.stop_at(log.input_ends());
     while !service.wait(Duration::from_secs(3600))? {}

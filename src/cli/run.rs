@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::cli::common::SettingsArgs;
+use crate::cli::common::parse_instant;
 use crate::cli::compose::Overrides;
 use crate::cli::compose::Parts;
 use crate::cli::serve::Server;
+use crate::domain::time::Timestamp;
 use crate::pipeline::service::Service;
 
 /// How often the main thread looks whether a stop was asked for.
@@ -18,6 +20,9 @@ pub struct Args {
     /// End once everything that is in the input now is committed.
     #[arg(long)]
     until_caught_up: bool,
+    /// Then move every partition's clock to this instant, RFC 3339, and do what time alone brings until then.
+    #[arg(long, requires = "until_caught_up", value_parser = parse_instant)]
+    advance_to: Option<Timestamp>,
     #[command(flatten)]
     settings: SettingsArgs,
 }
@@ -38,6 +43,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let server = Server::start(&settings, &parts, false)?;
     if let Some(address) = server.address() {
         tracing::info!(%address, "listening");
+    }
+    if let Some(instant) = args.advance_to {
+        parts.shared.control.advance_to(instant);
     }
     if args.until_caught_up {
         parts.shared.control.stop_at(parts.log.input_ends()?);

@@ -7,12 +7,17 @@ use serde_json::json;
 use crate::bus::embedded::EmbeddedLog;
 use crate::bus::embedded::InputRecord;
 use crate::bus::partitioner::partition_of;
+use crate::cli::customer_view::churn_risk;
 use crate::cli::customer_view::evaluation;
 use crate::cli::customer_view::export_line;
+use crate::cli::customer_view::next_change;
 use crate::cli::summary::customers_by_segment;
+use crate::domain::churn::RiskMethod;
 use crate::domain::event::EventCustomer;
 use crate::domain::event::parse::parse;
 use crate::domain::ids::Partition;
+use crate::engine::policy::Policy;
+use crate::engine::record::CustomerRecord;
 use crate::http::EventIntake;
 use crate::http::Lookup;
 use crate::http::Readings;
@@ -20,6 +25,7 @@ use crate::http::Receipt;
 use crate::http::RefusedLine;
 use crate::http::SegmentView;
 use crate::http::SegmentsView;
+use crate::model::segment_model::SegmentModel;
 use crate::pipeline::Shared;
 use crate::pipeline::clock::ClockMode;
 use crate::pipeline::partitions::Phase;
@@ -70,6 +76,10 @@ impl Readings for CommittedState {
         if let (Some(view), Some(serde_json::Value::Object(more))) = (view.as_object_mut(), more) {
             view.extend(more.into_iter().filter(|(_, value)| !value.is_null()));
         }
+        let more = time_view(customer_id, &record, model, policy);
+        if let (Some(view), serde_json::Value::Object(more)) = (view.as_object_mut(), more) {
+            view.extend(more.into_iter().filter(|(_, value)| !value.is_null()));
+        }
         Ok(Lookup::Found(Box::new(view)))
     }
 
@@ -117,6 +127,35 @@ impl Readings for CommittedState {
             .map(|number| format!("partition {number}"))
             .collect()
     }
+}
+
+/// What time alone will bring, and how likely the customer is lost and what that rests on.
+fn time_view(
+    customer_id: &str,
+    record: &CustomerRecord,
+    model: &SegmentModel,
+    policy: &Policy,
+) -> serde_json::Value {
+    let next_change = next_change(customer_id, record, model, policy).map(|foreseen| {
+        let change = foreseen.change;
+        json!({
+            "at": foreseen.at.to_string(),
+            "to": {"id": change.current.segment_id, "name": change.current.segment_name},
+            "reason": change.reason,
+        })
+    });
+    let churn_risk = churn_risk(record, model, policy).map(|risk| {
+        let basis = match risk.method {
+            RiskMethod::Silence => None,
+            RiskMethod::MbgNbd | RiskMethod::BgNbd => model.churn().map(|churn| churn.basis),
+        };
+        let mut view = json!(risk);
+        if let (Some(view), Some(basis)) = (view.as_object_mut(), basis) {
+            view.insert("basis".to_owned(), json!(basis.as_str()));
+        }
+        view
+    });
+    json!({"next_change": next_change, "churn_risk": churn_risk})
 }
 
 /// Takes events into the embedded log.

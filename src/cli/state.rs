@@ -20,6 +20,7 @@ use crate::config::settings::Settings;
 use crate::domain::ids::CustomerId;
 use crate::engine::record::CustomerRecord;
 use crate::faults::Faults;
+use crate::store::codec::Group;
 
 /// Looks into the state of a stopped instance.
 #[derive(Debug, clap::Args)]
@@ -182,24 +183,50 @@ fn write_sorted(mut sources: Vec<Source<'_>>, settings: &Settings) -> anyhow::Re
     Ok(())
 }
 
-fn recount(settings: &Settings) -> anyhow::Result<()> {
-    let mut kept: BTreeMap<String, u64> = BTreeMap::new();
-    let mut counted: BTreeMap<String, u64> = BTreeMap::new();
-    for store in stores(settings)? {
-        for (segment, customers) in store.customers_by_segment() {
-            *kept.entry(segment).or_default() += customers;
+/// Customers by segment, and by band of churn risk in it; records with a deadline.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    segments: BTreeMap<String, u64>,
+    bands: BTreeMap<String, BTreeMap<&'static str, u64>>,
+    deadlines: u64,
+}
+
+impl Counts {
+    fn add(&mut self, group: &Group, customers: u64) {
+        let segment = group.segment_id.to_string();
+        if let Some(band) = group.band {
+            let bands = self.bands.entry(segment.clone()).or_default();
+            *bands.entry(band.as_str()).or_default() += customers;
         }
+        *self.segments.entry(segment).or_default() += customers;
+    }
+}
+
+fn recount(settings: &Settings) -> anyhow::Result<()> {
+    let mut kept = Counts::default();
+    let mut counted = Counts::default();
+    for store in stores(settings)? {
+        for (group, customers) in store.customers() {
+            kept.add(&group, customers);
+        }
+        kept.deadlines += store.deadlines();
         for entry in store.records() {
             let (_, record) = entry?;
-            if let Some(segment) = record.segment_id() {
-                *counted.entry(segment.to_string()).or_default() += 1;
+            let standing = record.standing();
+            counted.deadlines += u64::from(standing.deadline.is_some());
+            if let Some(group) = Group::of(&standing) {
+                counted.add(&group, 1);
             }
         }
     }
     let mut out = std::io::stdout().lock();
-    let answer = serde_json::json!({"segments": counted, "kept": kept, "equal": counted == kept});
+    let is_equal = counted == kept;
+    let answer = serde_json::json!({
+        "segments": counted.segments, "churn_risk": counted.bands, "deadlines": counted.deadlines,
+        "kept": kept.segments, "equal": is_equal,
+    });
     writeln!(out, "{answer}")?;
-    if counted == kept {
+    if is_equal {
         Ok(())
     } else {
         Err(Failed("the counts kept along differ from the recount".to_owned()).into())

@@ -15,6 +15,10 @@ pub struct Summary {
     pub events: u64,
     /// Changes published.
     pub changes: u64,
+    /// How often time alone had a customer looked at.
+    pub time_evaluations: u64,
+    /// Changes that time alone brought.
+    pub time_changes: u64,
     /// Deliveries by verdict.
     pub verdicts: BTreeMap<String, u64>,
     /// Customers by segment.
@@ -33,6 +37,8 @@ impl Summary {
         Self {
             events: counts.events,
             changes: counts.changes,
+            time_evaluations: counts.time_evaluations,
+            time_changes: counts.time_changes,
             verdicts: verdicts.collect(),
             segments: customers_by_segment(shared),
         }
@@ -51,6 +57,7 @@ impl Summary {
         }
         writeln!(out, "events   {:>10}", self.events)?;
         writeln!(out, "changes  {:>10}", self.changes)?;
+        writeln!(out, "  by time {:>10}", self.time_changes)?;
         writeln!(out, "verdicts")?;
         for (verdict, deliveries) in &self.verdicts {
             writeln!(out, "  {verdict:<36} {deliveries:>10}")?;
@@ -74,8 +81,8 @@ pub fn customers_by_segment(shared: &Shared) -> BTreeMap<String, u64> {
         let Phase::Running(store) = phase else {
             continue;
         };
-        for (segment, customers) in store.customers_by_segment() {
-            *counts.entry(segment).or_default() += customers;
+        for (group, customers) in store.customers() {
+            *counts.entry(group.segment_id.to_string()).or_default() += customers;
         }
     }
     counts

@@ -8,9 +8,7 @@ use crate::cli::common::SettingsArgs;
 use crate::cli::compose::policy;
 use crate::cli::exit::CallError;
 use crate::cli::exit::Failed;
-use crate::cli::records::changelog;
-use crate::cli::records::stores;
-use crate::config::settings::BusKind;
+use crate::cli::records::all_records;
 use crate::config::settings::Settings;
 use crate::dataset::table;
 use crate::dataset::table::MARKETING_WINDOW_DAYS;
@@ -156,7 +154,7 @@ impl DataArgs {
                 settings.ledger_days
             )));
         }
-        let records = records(&settings, self.changelog)?;
+        let records = all_records(&settings, self.changelog)?;
         let newest = records.iter().map(|(_, record)| record.evaluated_at).max();
         let newest = newest
             .context("the state has no customers")
@@ -183,30 +181,8 @@ impl DataArgs {
     }
 }
 
-type Records = Vec<(CustomerId, CustomerRecord)>;
-
-/// All records, ascending by id: equal states give equal rows.
-fn records(settings: &Settings, is_changelog: bool) -> anyhow::Result<Records> {
-    if is_changelog {
-        return Ok(changelog(settings)?.into_iter().collect());
-    }
-    if settings.bus == BusKind::Embedded && !settings.embedded.directory.exists() {
-        let directory = settings.embedded.directory.display();
-        let problem = format!("there is no log at {directory}: is store.directory right?");
-        return Err(Failed(problem).into());
-    }
-    let mut records = Vec::new();
-    for store in stores(settings)? {
-        for entry in store.records() {
-            records.push(entry?);
-        }
-    }
-    records.sort_by(|(left, _), (right, _)| left.cmp(right));
-    Ok(records)
-}
-
 fn table_of(
-    records: &Records,
+    records: &[(CustomerId, CustomerRecord)],
     features: &[(String, Option<u32>)],
     as_of: Timestamp,
     settings: &Settings,

@@ -1,6 +1,7 @@
 //! Settings: defaults, file, environment and `--set`, read key by key so that every problem is
 //! reported at once, with the key, the value, where it comes from and what is allowed.
 
+mod churn;
 pub mod kafka;
 pub mod reader;
 pub mod settings;

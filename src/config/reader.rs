@@ -16,6 +16,11 @@ const SECRETS: [&str; 3] = [
 /// What is shown instead.
 const REDACTED: &str = "(secret)";
 
+/// A number that fits a smaller type, as a range that was checked before promises.
+pub(super) fn small<T: TryFrom<u64>>(number: u64) -> Option<T> {
+    T::try_from(number).ok()
+}
+
 /// Hands out values; what nobody asked for is unknown.
 pub struct Reader {
     values: Values,

@@ -9,11 +9,14 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
+use crate::config::churn::churn;
 use crate::config::kafka::Kafka;
 use crate::config::kafka::Topics;
 use crate::config::kafka::kafka;
 use crate::config::kafka::topics;
 use crate::config::reader::Reader;
+use crate::config::reader::small;
+use crate::domain::churn::ChurnPolicy;
 use crate::domain::event::parse::IntakeRules;
 use crate::domain::money::Currency;
 use crate::domain::money::Decimal;
@@ -62,6 +65,8 @@ pub struct Settings {
     pub refund_days: u32,
     /// Event ids a record remembers.
     pub remembered_ids: usize,
+    /// What churn is, and what is said of it.
+    pub churn: ChurnPolicy,
     /// Identity of this instance; empty: made once and kept.
     pub instance_id: String,
     /// Limit of a shutdown.
@@ -173,6 +178,8 @@ pub struct Time {
     pub grace: Duration,
     /// A clock that only moved is written this often.
     pub checkpoint_interval: Duration,
+    /// How far ahead a crossing is searched.
+    pub horizon_days: u32,
 }
 
 /// Log lines.
@@ -211,6 +218,7 @@ impl Settings {
         let remembered_ids = reader
             .integer("deduplication.ids", 16, 4096)
             .and_then(small);
+        let churn = churn(reader);
         let instance_id = reader.text("instance.id");
         let shutdown_deadline = reader.duration("shutdown.deadline", MILLISECOND, HOUR);
         let log = log(reader);
@@ -231,6 +239,7 @@ impl Settings {
             ledger_days: ledger_days?,
             refund_days: refund_days?,
             remembered_ids: remembered_ids?,
+            churn: churn?,
             instance_id: instance_id?,
             shutdown_deadline: shutdown_deadline?,
             log: log?,
@@ -257,10 +266,6 @@ fn bus(reader: &mut Reader, kafka: Option<&Kafka>) -> Option<BusKind> {
         None if has_brokers => Some(BusKind::Kafka),
         None => Some(BusKind::Embedded),
     }
-}
-
-fn small<T: TryFrom<u64>>(number: u64) -> Option<T> {
-    T::try_from(number).ok()
 }
 
 fn store(reader: &mut Reader) -> Option<Store> {
@@ -411,6 +416,9 @@ fn time(reader: &mut Reader) -> Option<Time> {
     let grace = reader.duration("time.grace", Duration::ZERO, DAY);
     let checkpoint_interval =
         reader.duration("time.checkpoint_interval", Duration::from_millis(100), HOUR);
+    let horizon_days = reader
+        .integer("time.horizon_days", 1, 36_525)
+        .and_then(small);
     Some(Time {
         is_event_clock: is_event_clock?,
         business_zone: business_zone?,
@@ -418,6 +426,7 @@ fn time(reader: &mut Reader) -> Option<Time> {
         disorder: disorder?,
         grace: grace?,
         checkpoint_interval: checkpoint_interval?,
+        horizon_days: horizon_days?,
     })
 }
 

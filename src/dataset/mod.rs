@@ -78,6 +78,16 @@ pub enum Error {
         /// What would be allowed.
         allowed: &'static str,
     },
+    /// A row that is no event.
+    #[error("{path}, line {line}: {detail}")]
+    Event {
+        /// Which file.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: u64,
+        /// The field, its value and what is allowed.
+        detail: String,
+    },
     /// There is nothing in it.
     #[error("{path} has no rows")]
     Empty {

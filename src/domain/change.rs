@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::Serializer;
 use uuid::Uuid;
 
+use crate::domain::churn::ChurnRisk;
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::ModelVersion;
 use crate::domain::ids::Position;
@@ -46,6 +47,8 @@ pub struct SegmentChange {
     pub runner_up: Option<RunnerUp>,
     /// max(0, 1 - distance / runner-up's distance).
     pub confidence: f64,
+    /// How likely the customer is lost; `None` where nothing tells.
+    pub churn_risk: Option<ChurnRisk>,
     /// The features that pull most, at most three.
     pub explanation: Vec<Pull>,
     /// Features filled from the model's medians.
@@ -62,6 +65,8 @@ pub enum ChangeKind {
     Assigned,
     /// A move.
     Changed,
+    /// The same segment, another band of churn risk.
+    ChurnRiskChanged,
 }
 
 impl ChangeKind {
@@ -71,6 +76,7 @@ impl ChangeKind {
         match self {
             Self::Assigned => "com.segstream.customer.segment.assigned.v1",
             Self::Changed => "com.segstream.customer.segment.changed.v1",
+            Self::ChurnRiskChanged => "com.segstream.customer.churn_risk.changed.v1",
         }
     }
 }
@@ -83,6 +89,8 @@ pub enum ChangeReason {
     Purchase,
     /// New facts about the person.
     Profile,
+    /// Nothing but time.
+    TimePassed,
 }
 
 impl ChangeReason {
@@ -92,6 +100,7 @@ impl ChangeReason {
         match self {
             Self::Purchase => "purchase",
             Self::Profile => "profile",
+            Self::TimePassed => "time_passed",
         }
     }
 }
@@ -106,6 +115,8 @@ pub enum Cause {
         /// Where it was delivered.
         position: Position,
     },
+    /// An instant that was foreseen.
+    Deadline(Timestamp),
 }
 
 /// A segment and its name in the model that decided.
@@ -171,11 +182,17 @@ impl Serialize for Timestamped {
 }
 
 #[derive(Serialize)]
-struct CauseBody<'a> {
-    event_id: &'a str,
-    topic: &'a str,
-    partition: u32,
-    offset: u64,
+#[serde(untagged)]
+enum CauseBody<'a> {
+    Event {
+        event_id: &'a str,
+        topic: &'a str,
+        partition: u32,
+        offset: u64,
+    },
+    Deadline {
+        deadline: Timestamped,
+    },
 }
 
 #[derive(Serialize)]
@@ -195,6 +212,8 @@ struct ChangeBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     runner_up: Option<&'a RunnerUp>,
     confidence: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    churn_risk: Option<&'a ChurnRisk>,
     explanation: &'a [Pull],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     imputed: &'a [Arc<str>],
@@ -226,7 +245,17 @@ impl SegmentChange {
         topic_events: &str,
         emitted_at: Timestamp,
     ) -> Result<Vec<u8>, serde_json::Error> {
-        let Cause::Event { event_id, position } = &self.cause;
+        let cause = match &self.cause {
+            Cause::Event { event_id, position } => CauseBody::Event {
+                event_id,
+                topic: topic_events,
+                partition: position.partition.0,
+                offset: position.offset,
+            },
+            Cause::Deadline(at) => CauseBody::Deadline {
+                deadline: Timestamped(*at),
+            },
+        };
         let mut event_id_text = Uuid::encode_buffer();
         let mut value = Vec::with_capacity(CHANGE_BYTES_USUAL);
         let body = ChangeBody {
@@ -238,16 +267,12 @@ impl SegmentChange {
             previous: self.previous.as_ref(),
             current: &self.current,
             reason: self.reason,
-            cause: CauseBody {
-                event_id,
-                topic: topic_events,
-                partition: position.partition.0,
-                offset: position.offset,
-            },
+            cause,
             model: &self.model,
             distance: self.distance,
             runner_up: self.runner_up.as_ref(),
             confidence: self.confidence,
+            churn_risk: self.churn_risk.as_ref(),
             explanation: &self.explanation,
             imputed: &self.imputed,
             occurred_at: Timestamped(self.occurred_at),

@@ -159,6 +159,25 @@ impl Ledger {
         }
     }
 
+    /// The first purchase day on `first` or later, of those the ledger still keeps apart.
+    #[must_use]
+    pub fn first_day_since(&self, first: Day) -> Option<Day> {
+        let place = self.days.partition_point(|entry| entry.day < first);
+        self.days.get(place).map(|entry| entry.day)
+    }
+
+    /// Purchase days that are kept apart, ascending.
+    pub fn days(&self) -> impl Iterator<Item = Day> {
+        self.days.iter().map(|entry| entry.day)
+    }
+
+    /// Purchase days since ever.
+    #[must_use]
+    pub fn purchase_days(&self) -> u32 {
+        let kept = u32::try_from(self.days.len()).unwrap_or(u32::MAX);
+        self.folded.days.saturating_add(kept)
+    }
+
     /// What was bought on `first` and later; since ever where it is `None`.
     #[must_use]
     pub fn totals_since(&self, first: Option<Day>) -> Totals {

@@ -6,6 +6,7 @@
 
 pub mod aggregate;
 pub mod change;
+pub mod churn;
 pub mod event;
 pub mod features;
 pub mod ids;

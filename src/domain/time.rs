@@ -104,6 +104,20 @@ impl Day {
             .unwrap_or(Date::constant(1970, 1, 1))
     }
 
+    /// The day `days` later.
+    #[must_use]
+    pub fn plus_days(self, days: u32) -> Self {
+        let days = i32::try_from(days).unwrap_or(i32::MAX);
+        Self(self.0.saturating_add(days))
+    }
+
+    /// The day `days` earlier.
+    #[must_use]
+    pub fn minus_days(self, days: u32) -> Self {
+        let days = i32::try_from(days).unwrap_or(i32::MAX);
+        Self(self.0.saturating_sub(days))
+    }
+
     /// Whole days from `earlier` to this day; negative if it is the later one.
     #[must_use]
     pub fn days_after(self, earlier: Self) -> i32 {
@@ -164,6 +178,24 @@ impl BusinessZone {
     #[must_use]
     pub fn year_of(&self, instant: Timestamp) -> i32 {
         i32::from(self.day_of(instant).to_civil().year())
+    }
+
+    /// The instant at which a day begins: its midnight, or the end of the gap where clocks skip it.
+    #[must_use]
+    pub fn start_of(&self, day: Day) -> Timestamp {
+        if self.is_utc {
+            let midnight = Timestamp(i64::from(day.0) * DAY_MS);
+            return midnight.clamp(Timestamp::MIN, Timestamp::MAX);
+        }
+        self.instant_at(day, 0)
+    }
+
+    /// The instant at which the calendar year after that of `instant` begins; `None` beyond year 9999.
+    #[must_use]
+    pub fn next_year_after(&self, instant: Timestamp) -> Option<Timestamp> {
+        let year = self.day_of(instant).to_civil().year();
+        let new_year = Day::from_date(year.checked_add(1)?, 1, 1)?;
+        Some(self.start_of(new_year))
     }
 
     /// The instant at which `hour` o'clock of a day comes; a gap moves it to the gap's end.

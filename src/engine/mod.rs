@@ -1,14 +1,19 @@
 //! What happens when an event arrives. The whole of the business, and pure: a record and a
 //! delivery go in; the next record, at most one change and exactly one verdict come out.
 //!
-//! Order of judgement: [`admission`] (everything that needs no record), then [`step`].
-//! Changes caused by time alone will be steps of their own beside it: they share
-//! [`assignment::evaluate`], which already takes the instant as an argument.
+//! Order of judgement: [`admission`] (everything that needs no record), then [`step`]. Time alone is
+//! [`elapse`]: every deadline as of its own instant. Both end in [`transition`], which also finds the next
+//! [`deadline`].
 
 pub mod admission;
 pub mod alternatives;
 pub mod assignment;
+pub mod deadline;
+pub mod elapse;
 pub mod policy;
 pub mod record;
+pub mod risk;
+pub mod snap;
 pub mod step;
+pub mod transition;
 pub mod verdict;

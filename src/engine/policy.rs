@@ -1,5 +1,6 @@
 //! The deployment's choices that decide about customers.
 
+use crate::domain::churn::ChurnPolicy;
 use crate::domain::money::Currency;
 use crate::domain::time::BusinessZone;
 use crate::model::segment_model::SegmentModel;
@@ -19,6 +20,10 @@ pub struct Policy {
     pub remembered_ids: usize,
     /// Assign a customer of whom only a profile is known.
     pub assign_prospects: bool,
+    /// How far ahead a crossing is searched; its end is looked at again.
+    pub horizon_days: u32,
+    /// How churn risk is told.
+    pub churn: ChurnPolicy,
 }
 
 /// A model and a policy that do not fit together.

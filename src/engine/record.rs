@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::domain::aggregate::CustomerAggregate;
+use crate::domain::churn::RiskBand;
 use crate::domain::ids::ModelVersion;
 use crate::domain::ids::SegmentId;
 use crate::domain::time::Timestamp;
@@ -25,6 +26,23 @@ pub struct CustomerRecord {
     pub sequence: u64,
     /// The segment; `None` before the first assignment.
     pub assignment: Option<Assigned>,
+    /// The band of churn risk; `None` where nothing tells.
+    pub band: Option<RiskBand>,
+    /// When the record must be looked at again although nothing happened; after `evaluated_at`. Not encoded
+    /// with the rest: it must be found without reading all of it.
+    #[serde(skip)]
+    pub deadline: Option<Timestamp>,
+}
+
+/// What is counted of a record, and what it waits for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Its segment.
+    pub segment_id: Option<SegmentId>,
+    /// Its band of churn risk.
+    pub band: Option<RiskBand>,
+    /// Its deadline.
+    pub deadline: Option<Timestamp>,
 }
 
 /// The segment of a customer.
@@ -105,6 +123,16 @@ impl RememberedIds {
 }
 
 impl CustomerRecord {
+    /// What is counted of it, and what it waits for.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        Standing {
+            segment_id: self.segment_id().cloned(),
+            band: self.band,
+            deadline: self.deadline,
+        }
+    }
+
     /// The segment's id, if there is one.
     #[must_use]
     pub fn segment_id(&self) -> Option<&SegmentId> {

@@ -1,8 +1,9 @@
-//! K-means by linfa with restarts, then exact Lloyd steps of our own: linfa's centroids count the old one as
-//! a point, and its counts are those of the last restart.
+//! K-means: the best of many random starts ([`crate::model::starts`]) goes on with linfa, then with exact
+//! Lloyd steps of our own: linfa's centroids count the old one as a point, and its counts are those of the
+//! last restart.
 //!
-//! The starts are ours too: greedy k-means++, as linfa's plain one needs three times the restarts for the same
-//! inertia.
+//! The starts compete by a kernel of our own, as linfa's takes three times as long for each and its plain
+//! k-means++ needs three times as many for the same inertia.
 //!
 //! Many rows: the restarts compete on a sample, the best of them goes on with a larger one, and one exact
 //! step over all rows ends it. Every row is scored.
@@ -18,11 +19,11 @@ use linfa_nn::distance::L2Dist;
 use ndarray::Array2;
 use ndarray::ArrayView1;
 use ndarray::Axis;
-use rand::Rng;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256Plus;
 
 use crate::model::scaler::count;
+use crate::model::starts::best_of;
 
 const TOLERANCE: f64 = 1e-4;
 const ITERATIONS_MAX: u64 = 300;
@@ -132,97 +133,25 @@ fn fit_any(rows: &Array2<f64>, options: FitOptions) -> Result<Clustering, Error>
     pool.install(|| {
         let mut random = Xoshiro256Plus::seed_from_u64(options.seed);
         if all <= START_ROWS_MAX {
-            let centroids = best_of(rows, runs, options, &mut random)?;
-            return Ok(refine(rows, centroids, EXACT_STEPS_MAX));
+            let best = best_of(rows.view(), options.k, runs, &mut random);
+            return Ok(refine(
+                rows,
+                by_linfa(rows, best, options)?,
+                EXACT_STEPS_MAX,
+            ));
         }
         let sample = draw(rows, START_ROWS_MAX, &mut random);
-        let best = as_array(&best_of(&sample, runs, options, &mut random)?, rows.ncols());
+        let best = best_of(sample.view(), options.k, runs, &mut random);
         if all <= FIT_ROWS_MAX {
-            let (centroids, _) = by_linfa(rows, best, options)?;
-            return Ok(refine(rows, centroids, EXACT_STEPS_MAX));
+            return Ok(refine(
+                rows,
+                by_linfa(rows, best, options)?,
+                EXACT_STEPS_MAX,
+            ));
         }
-        let (centroids, _) = by_linfa(&draw(rows, FIT_ROWS_MAX, &mut random), best, options)?;
+        let centroids = by_linfa(&draw(rows, FIT_ROWS_MAX, &mut random), best, options)?;
         Ok(refine(rows, centroids, 1))
     })
-}
-
-/// The centroids of the run with the least inertia, the first of equals.
-fn best_of(
-    rows: &Array2<f64>,
-    runs: usize,
-    options: FitOptions,
-    random: &mut Xoshiro256Plus,
-) -> Result<Vec<Vec<f64>>, Error> {
-    let mut best: Option<(Vec<Vec<f64>>, f64)> = None;
-    for _ in 0..runs {
-        let start = start(rows, options.k, random);
-        let (centroids, inertia) = by_linfa(rows, start, options)?;
-        if best.as_ref().is_none_or(|(_, least)| inertia < *least) {
-            best = Some((centroids, inertia));
-        }
-    }
-    Ok(best.map(|(centroids, _)| centroids).unwrap_or_default())
-}
-
-/// Greedy k-means++: each next centroid is the best of a few rows drawn by their squared distance to the
-/// nearest one so far, 2 + log2 k of them. Arthur and Vassilvitskii (2007), section 5.
-fn start(rows: &Array2<f64>, k: usize, random: &mut Xoshiro256Plus) -> Array2<f64> {
-    let all = rows.nrows();
-    let first = random.gen_range(0..all.max(1));
-    let mut places = vec![first];
-    let mut nearest = distances_to(rows, first, None);
-    let candidates = 2 + k.max(1).ilog2();
-    while places.len() < k {
-        let mut best: Option<(usize, Vec<f64>, f64)> = None;
-        for place in draw_by_weight(&nearest, candidates, random) {
-            let distances = distances_to(rows, place, Some(&nearest));
-            let total: f64 = distances.iter().sum();
-            if best.as_ref().is_none_or(|(_, _, least)| total < *least) {
-                best = Some((place, distances, total));
-            }
-        }
-        let Some((place, distances, _)) = best else {
-            break;
-        };
-        places.push(place);
-        nearest = distances;
-    }
-    rows.select(Axis(0), &places)
-}
-
-/// Squared distances of all rows to one of them, or to the nearest one so far if that is less.
-fn distances_to(rows: &Array2<f64>, place: usize, so_far: Option<&[f64]>) -> Vec<f64> {
-    let there = rows.row(place).to_vec();
-    let each = rows.outer_iter().map(|row| distance_squared(&row, &there));
-    match so_far {
-        None => each.collect(),
-        Some(so_far) => each
-            .zip(so_far)
-            .map(|(one, least)| one.min(*least))
-            .collect(),
-    }
-}
-
-/// Places drawn by weight; any where all weights are 0.
-fn draw_by_weight(weights: &[f64], number: u32, random: &mut Xoshiro256Plus) -> Vec<usize> {
-    let mut sum = 0.0;
-    let sums: Vec<f64> = weights
-        .iter()
-        .map(|weight| {
-            sum += weight;
-            sum
-        })
-        .collect();
-    let last = weights.len().saturating_sub(1);
-    let draws = (0..number).map(|_| {
-        let at = random.r#gen::<f64>() * sum;
-        if sum > 0.0 {
-            sums.partition_point(|reached| *reached <= at).min(last)
-        } else {
-            random.gen_range(0..=last)
-        }
-    });
-    draws.collect()
 }
 
 /// So many different rows, in their order.
@@ -232,12 +161,12 @@ fn draw(rows: &Array2<f64>, number: usize, random: &mut Xoshiro256Plus) -> Array
     rows.select(Axis(0), &places)
 }
 
-/// Centroids, and the mean squared distance to them.
+/// Lloyd's algorithm by linfa, from given centroids.
 fn by_linfa(
     rows: &Array2<f64>,
     start: Array2<f64>,
     options: FitOptions,
-) -> Result<(Vec<Vec<f64>>, f64), Error> {
+) -> Result<Vec<Vec<f64>>, Error> {
     let random = Xoshiro256Plus::seed_from_u64(options.seed);
     let parameters: KMeansParams<f64, Xoshiro256Plus, L2Dist> =
         KMeans::params_with(options.k, random, L2Dist)
@@ -249,18 +178,7 @@ fn by_linfa(
         .fit(&DatasetBase::from(rows.view()))
         .map_err(|error| Error::Fit(error.to_string()))?;
     let centroids = fitted.centroids().outer_iter();
-    Ok((
-        centroids.map(|row| row.to_vec()).collect(),
-        fitted.inertia(),
-    ))
-}
-
-fn as_array(centroids: &[Vec<f64>], dimensions: usize) -> Array2<f64> {
-    let mut array = Array2::zeros((centroids.len(), dimensions));
-    for (mut row, centroid) in array.outer_iter_mut().zip(centroids) {
-        row.iter_mut().zip(centroid).for_each(|(to, x)| *to = *x);
-    }
-    array
+    Ok(centroids.map(|row| row.to_vec()).collect())
 }
 
 /// Exact Lloyd steps from given centroids, until no row changes its cluster or there were so many. An empty

@@ -6,6 +6,8 @@
 pub mod analysis;
 pub mod artifact;
 pub mod choice;
+pub mod churn;
+pub mod crossing;
 pub mod indices;
 pub mod kmeans;
 pub mod naming;
@@ -14,4 +16,6 @@ pub mod profiles;
 pub mod projection;
 pub mod scaler;
 pub mod segment_model;
+pub mod starts;
 pub mod training;
+pub mod validation;

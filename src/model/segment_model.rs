@@ -1,6 +1,5 @@
 //! A validated model: scales raw features and finds the segment of a customer.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::change::ModelFacts;
@@ -12,18 +11,18 @@ use crate::domain::time::Timestamp;
 use crate::model::artifact::Artifact;
 use crate::model::artifact::ArtifactFeature;
 use crate::model::artifact::ArtifactSegment;
-use crate::model::artifact::FORMAT;
+use crate::model::artifact::ChurnBasis;
 use crate::model::artifact::TrainingFacts;
 use crate::model::artifact::Transform;
+use crate::model::churn::ChurnModel;
+use crate::model::churn::Parameters;
+use crate::model::crossing::Borders;
+use crate::model::validation;
 
 /// Most features a model may have.
 pub const FEATURES_MAX: usize = 64;
 /// Most segments a model may have.
 pub const SEGMENTS_MAX: usize = 64;
-/// Longest window, in days: a century.
-const WINDOW_DAYS_MAX: u32 = 36_525;
-/// Longest version, id and name, in characters.
-const NAME_CHARACTERS_MAX: usize = 128;
 
 /// A model that fits together: every vector has one coordinate a feature, every number is finite,
 /// every id is unique, and the fingerprint is that of the content.
@@ -37,7 +36,19 @@ pub struct SegmentModel {
     /// k x k: what the squared distance to the column must gain over that to the row.
     margins: Vec<f64>,
     training: TrainingFacts,
+    /// Days of the features' windows, each once.
+    windows_days: Vec<u32>,
+    churn: Option<ChurnFacts>,
     fingerprint: String,
+}
+
+/// The churn model of a validated model; its time is in days.
+#[derive(Clone, Copy, Debug)]
+pub struct ChurnFacts {
+    /// The formulas with their parameters.
+    pub model: ChurnModel,
+    /// What the parameters rest on.
+    pub basis: ChurnBasis,
 }
 
 /// A feature of a validated model.
@@ -62,6 +73,24 @@ impl Feature {
     #[must_use]
     pub fn scale(&self, raw: f64) -> f64 {
         (self.transform.apply(raw.min(self.cap)) - self.mean) / self.standard_deviation
+    }
+
+    /// The transform after the cap.
+    #[must_use]
+    pub fn transform(&self) -> Transform {
+        self.transform
+    }
+
+    /// Mean of the transformed training values.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// Standard deviation of the transformed training values.
+    #[must_use]
+    pub fn standard_deviation(&self) -> f64 {
+        self.standard_deviation
     }
 
     /// Greatest raw value that counts, in the feature's unit; infinite where there is none.
@@ -140,10 +169,7 @@ impl SegmentModel {
     /// # Errors
     /// Lists everything that does not fit.
     pub fn from_artifact(artifact: &Artifact) -> Result<Self, Misfit> {
-        let mut problems = Vec::new();
-        check_head(artifact, &mut problems);
-        check_features(&artifact.features, &mut problems);
-        check_segments(artifact, &mut problems);
+        let mut problems = validation::problems(artifact);
         let trained_at = Timestamp::parse_rfc3339(&artifact.trained_at);
         if trained_at.is_none() {
             problems.push(format!(
@@ -178,6 +204,13 @@ impl SegmentModel {
                 })
             })
             .collect();
+        let mut windows_days: Vec<u32> = artifact
+            .features
+            .iter()
+            .filter_map(|feature| feature.window_days)
+            .collect();
+        windows_days.sort_unstable();
+        windows_days.dedup();
         Self {
             facts: ModelFacts {
                 version: ModelVersion::new(artifact.version.as_str()),
@@ -189,6 +222,8 @@ impl SegmentModel {
             centroids,
             margins,
             training: artifact.training.clone(),
+            windows_days,
+            churn: churn(artifact),
             fingerprint: artifact.fingerprint.clone(),
         }
     }
@@ -241,11 +276,30 @@ impl SegmentModel {
     /// Longest window of any feature, in days; 0 without windows.
     #[must_use]
     pub fn window_days_max(&self) -> u32 {
-        self.features
-            .iter()
-            .filter_map(|feature| feature.window_days)
-            .max()
-            .unwrap_or(0)
+        self.windows_days.last().copied().unwrap_or(0)
+    }
+
+    /// The windows of the features, in days, ascending, each once.
+    #[must_use]
+    pub fn windows_days(&self) -> &[u32] {
+        &self.windows_days
+    }
+
+    /// The churn model, if there is one.
+    #[must_use]
+    pub fn churn(&self) -> Option<&ChurnFacts> {
+        self.churn.as_ref()
+    }
+
+    /// What a customer of a segment must cross to leave it.
+    #[must_use]
+    pub fn borders(&self, own: usize) -> Borders<'_> {
+        let margins = self.margins.chunks_exact(self.segments.len()).nth(own);
+        Borders {
+            centroids: &self.centroids,
+            margins: margins.unwrap_or(&[]),
+            own,
+        }
     }
 
     /// Finds the segment of a scaled point (one coordinate a feature). Without a current segment
@@ -334,6 +388,20 @@ fn feature(entry: &ArtifactFeature) -> Feature {
     }
 }
 
+fn churn(artifact: &Artifact) -> Option<ChurnFacts> {
+    let entry = artifact.churn.as_ref()?;
+    let parameters = Parameters {
+        r: entry.r,
+        alpha: entry.alpha_days,
+        a: entry.a,
+        b: entry.b,
+    };
+    Some(ChurnFacts {
+        model: ChurnModel::new(entry.method, parameters)?,
+        basis: entry.basis,
+    })
+}
+
 fn segment(entry: &ArtifactSegment, artifact: &Artifact) -> Segment {
     let value = |feature: &ArtifactFeature| entry.profile.get(&feature.name).copied();
     Segment {
@@ -342,137 +410,5 @@ fn segment(entry: &ArtifactSegment, artifact: &Artifact) -> Segment {
         description: entry.description.clone(),
         share: entry.share,
         profile: artifact.features.iter().filter_map(value).collect(),
-    }
-}
-
-fn check_head(artifact: &Artifact, problems: &mut Vec<String>) {
-    if artifact.format != FORMAT {
-        problems.push(format!(
-            "format {} is not {FORMAT}, the one this version reads",
-            artifact.format
-        ));
-    }
-    check_name("version", &artifact.version, problems);
-    for (name, margin) in [
-        ("squared", artifact.margin.squared),
-        ("distance", artifact.margin.distance),
-    ] {
-        if !(margin.is_finite() && margin >= 0.0) {
-            problems.push(format!(
-                "margin.{name} {margin} is not a number of 0 or more"
-            ));
-        }
-    }
-    match artifact.compute_fingerprint() {
-        Ok(fingerprint) if fingerprint == artifact.fingerprint => {}
-        Ok(fingerprint) => problems.push(format!(
-            "fingerprint {:?} is not that of the content, {fingerprint:?}",
-            artifact.fingerprint
-        )),
-        Err(error) => problems.push(format!("the content cannot be fingerprinted: {error}")),
-    }
-}
-
-fn check_name(field: &str, text: &str, problems: &mut Vec<String>) {
-    let characters = text.chars().count();
-    if characters == 0 || characters > NAME_CHARACTERS_MAX {
-        problems.push(format!(
-            "{field} {text:?} has not 1 to {NAME_CHARACTERS_MAX} characters"
-        ));
-    }
-}
-
-fn check_features(features: &[ArtifactFeature], problems: &mut Vec<String>) {
-    if features.is_empty() || features.len() > FEATURES_MAX {
-        problems.push(format!(
-            "{} features are not 1 to {FEATURES_MAX}",
-            features.len()
-        ));
-    }
-    let mut names = BTreeSet::new();
-    for feature in features {
-        let name = &feature.name;
-        check_name("feature name", name, problems);
-        if !names.insert(name) {
-            problems.push(format!("feature {name:?} occurs twice"));
-        }
-        let numbers = [feature.median, feature.mean, feature.standard_deviation];
-        if !numbers
-            .iter()
-            .chain(&feature.cap)
-            .all(|number| number.is_finite())
-        {
-            problems.push(format!("feature {name:?} has a number that is not finite"));
-        }
-        if feature.standard_deviation <= 0.0 {
-            let found = feature.standard_deviation;
-            problems.push(format!(
-                "feature {name:?} has standard_deviation {found}, not above 0"
-            ));
-        }
-        if let Some(window_days) = feature.window_days {
-            if !(1..=WINDOW_DAYS_MAX).contains(&window_days) {
-                problems.push(format!(
-                    "feature {name:?} has window_days {window_days}, not 1 to {WINDOW_DAYS_MAX}"
-                ));
-            }
-            if !FeatureSource::named(name).may_be_windowed() {
-                problems.push(format!("feature {name:?} cannot have a window"));
-            }
-        }
-    }
-}
-
-fn check_segments(artifact: &Artifact, problems: &mut Vec<String>) {
-    let segments = &artifact.segments;
-    if segments.is_empty() || segments.len() > SEGMENTS_MAX || segments.len() != artifact.training.k
-    {
-        problems.push(format!(
-            "{} segments are not 1 to {SEGMENTS_MAX} and equal to training.k, {}",
-            segments.len(),
-            artifact.training.k
-        ));
-    }
-    let mut ids = BTreeSet::new();
-    let mut names = BTreeSet::new();
-    for segment in segments {
-        let id = &segment.id;
-        check_name("segment id", id, problems);
-        check_name("segment name", &segment.name, problems);
-        let is_slug = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if !id.bytes().all(is_slug) {
-            problems.push(format!("segment id {id:?} has other than a-z, 0-9 and -"));
-        }
-        if !ids.insert(id) || !names.insert(&segment.name) {
-            problems.push(format!(
-                "segment id {id:?} or name {:?} occurs twice",
-                segment.name
-            ));
-        }
-        if segment.centroid.len() != artifact.features.len() {
-            problems.push(format!(
-                "segment {id:?} has {} coordinates for {} features",
-                segment.centroid.len(),
-                artifact.features.len()
-            ));
-        }
-        let numbers = segment.centroid.iter().chain(segment.profile.values());
-        if !numbers
-            .chain([&segment.share])
-            .all(|number| number.is_finite())
-        {
-            problems.push(format!("segment {id:?} has a number that is not finite"));
-        }
-        if !(0.0..=1.0).contains(&segment.share) {
-            problems.push(format!(
-                "segment {id:?} has share {}, not 0 to 1",
-                segment.share
-            ));
-        }
-        let features: BTreeSet<&String> =
-            artifact.features.iter().map(|entry| &entry.name).collect();
-        if segment.profile.keys().collect::<BTreeSet<_>>() != features {
-            problems.push(format!("segment {id:?} has a profile of other features"));
-        }
     }
 }

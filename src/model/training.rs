@@ -157,6 +157,7 @@ pub fn train(table: &TrainingTable, options: &TrainingOptions) -> Result<Trained
             silhouette: silhouette.and_then(|one| one.silhouette),
             choice: Some(choice.explanation.clone()),
         },
+        churn: None,
         features,
         fingerprint: String::new(),
     };

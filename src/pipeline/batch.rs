@@ -7,6 +7,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::bus::OutputRecord;
+use crate::domain::change::ChangeReason;
 use crate::domain::change::SegmentChange;
 use crate::domain::time::Timestamp;
 use crate::engine::verdict::Verdict;
@@ -62,10 +63,16 @@ impl Batch {
         }
     }
 
+    /// Customers were looked at because of time alone.
+    pub fn count_evaluations(&mut self, evaluations: usize) {
+        self.counts.time_evaluations += u64::try_from(evaluations).unwrap_or(u64::MAX);
+    }
+
     /// Adds a change.
     pub fn push_change(&mut self, change: SegmentChange) {
         self.bytes += CHANGE_BYTES;
         self.counts.changes += 1;
+        self.counts.time_changes += u64::from(change.reason == ChangeReason::TimePassed);
         self.changes.push(change);
     }
 
@@ -102,7 +109,11 @@ impl Batch {
     /// A limit of size is reached.
     #[must_use]
     pub fn is_full(&self, limits: &Limits) -> bool {
-        let records = usize::try_from(self.counts.events).unwrap_or(usize::MAX);
+        let records = self
+            .counts
+            .events
+            .saturating_add(self.counts.time_evaluations);
+        let records = usize::try_from(records).unwrap_or(usize::MAX);
         records >= limits.commit_records || self.bytes >= limits.commit_bytes
     }
 }

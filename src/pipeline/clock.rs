@@ -126,6 +126,11 @@ impl PartitionClock {
         }
     }
 
+    /// Somebody says that nothing older will come.
+    pub fn advance(&mut self, to: Timestamp) {
+        self.clock = self.clock.max(Some(to));
+    }
+
     /// Everything due up to this instant is due.
     #[must_use]
     pub fn now(&self) -> Option<Timestamp> {

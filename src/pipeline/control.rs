@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
 use crate::domain::ids::Partition;
+use crate::domain::time::Timestamp;
 use crate::engine::verdict::Outcome;
 
 /// Tells the workers when to stop.
@@ -18,6 +19,8 @@ use crate::engine::verdict::Outcome;
 pub struct Control {
     is_stopping: AtomicBool,
     ends: OnceLock<Vec<u64>>,
+    /// Where every clock is moved once all ends are reached.
+    advance_to: OnceLock<Timestamp>,
     reached: Mutex<BTreeSet<Partition>>,
 }
 
@@ -37,6 +40,24 @@ impl Control {
     /// partition. The first call counts.
     pub fn stop_at(&self, ends: Vec<u64>) {
         self.ends.get_or_init(|| ends);
+    }
+
+    /// Once all ends are reached, every clock is moved there, and what is due then is part of the work. The
+    /// first call counts; it comes before the ends.
+    pub fn advance_to(&self, instant: Timestamp) {
+        self.advance_to.get_or_init(|| instant);
+    }
+
+    /// Where every clock is to be moved once all ends are reached.
+    #[must_use]
+    pub fn clock_at_end(&self) -> Option<Timestamp> {
+        self.advance_to.get().copied()
+    }
+
+    /// The workers stop by themselves at some end.
+    #[must_use]
+    pub fn has_ends(&self) -> bool {
+        self.ends.get().is_some()
     }
 
     /// The offset up to which a partition must be committed before its worker stops.
@@ -72,6 +93,10 @@ pub struct Counts {
     pub changes: u64,
     /// Transactions.
     pub transactions: u64,
+    /// How often time alone had a customer looked at.
+    pub time_evaluations: u64,
+    /// Changes that time alone brought.
+    pub time_changes: u64,
     /// Deliveries by verdict.
     pub verdicts: BTreeMap<Outcome, u64>,
     /// Rejected deliveries by reason.
@@ -89,6 +114,8 @@ impl Tally {
         counts.events += more.events;
         counts.changes += more.changes;
         counts.transactions += more.transactions;
+        counts.time_evaluations += more.time_evaluations;
+        counts.time_changes += more.time_changes;
         for (outcome, deliveries) in &more.verdicts {
             *counts.verdicts.entry(*outcome).or_default() += deliveries;
         }

@@ -10,6 +10,7 @@ pub mod flushes;
 pub mod outputs;
 pub mod owned;
 pub mod partitions;
+mod rebalance;
 pub mod recent;
 pub mod restore;
 pub mod service;

@@ -11,10 +11,11 @@ use crate::domain::event::RejectReason;
 use crate::domain::event::parse::parse;
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::Partition;
-use crate::domain::ids::SegmentId;
 use crate::domain::time::Timestamp;
 use crate::engine::admission::Admission;
 use crate::engine::admission::admit;
+use crate::engine::elapse::elapse;
+use crate::engine::record::Standing;
 use crate::engine::step::Delivered;
 use crate::engine::step::Rules;
 use crate::engine::step::step;
@@ -26,9 +27,11 @@ use crate::pipeline::clock::PartitionClock;
 use crate::pipeline::recent::Recent;
 use crate::store::codec;
 use crate::store::codec::Checkpoint;
-use crate::store::partition::Before;
+use crate::store::memory::Before;
+use crate::store::memory::Update;
 use crate::store::partition::PartitionStore;
-use crate::store::partition::Update;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::observe;
 
 /// The label of events that could not be read far enough to tell their type.
 const TYPE_UNKNOWN: &str = "unknown";
@@ -44,6 +47,8 @@ pub struct OwnedPartition {
     staged: Vec<CustomerId>,
     offset_next: u64,
     committed: Checkpoint,
+    /// What is due as of the last commit has been looked at.
+    has_fired: bool,
 }
 
 /// How a delivery ended.
@@ -53,10 +58,23 @@ pub struct Judged {
     pub event_type: &'static str,
     /// Exactly one.
     pub verdict: Verdict,
-    /// The move it caused.
-    pub change: Option<SegmentChange>,
+    /// The moves of the customer, in their order: those of time first.
+    pub changes: Vec<SegmentChange>,
+    /// How often time alone had the customer looked at before.
+    pub time_evaluations: usize,
     /// When it arrived, if it was applied: its record time, or, on the event clock, when it was polled.
     pub arrived_at: Option<Timestamp>,
+}
+
+/// What came due.
+#[derive(Debug, Default)]
+pub struct Fired {
+    /// The moves, each customer's in their order.
+    pub changes: Vec<SegmentChange>,
+    /// How often a customer was looked at.
+    pub evaluations: usize,
+    /// There may be more that is due already.
+    pub is_cut: bool,
 }
 
 /// Records that become visible when their transaction is known to be committed.
@@ -70,8 +88,8 @@ pub struct Pending {
 #[derive(Debug)]
 struct Moved {
     customer_id: CustomerId,
-    before: Option<SegmentId>,
-    after: Option<SegmentId>,
+    before: Standing,
+    after: Standing,
 }
 
 impl Pending {
@@ -84,7 +102,7 @@ impl Pending {
                 Some(Update {
                     customer_id: moved.customer_id,
                     bytes: state.value?,
-                    segment_id: moved.after,
+                    standing: moved.after,
                     before: Before::Known(moved.before),
                 })
             })
@@ -111,6 +129,7 @@ impl OwnedPartition {
             staged: Vec::new(),
             offset_next,
             committed,
+            has_fired: false,
         }
     }
 
@@ -132,10 +151,10 @@ impl OwnedPartition {
         self.offset_next
     }
 
-    /// Deliveries were taken since the last commit.
+    /// Deliveries were taken, or deadlines came due, since the last commit.
     #[must_use]
     pub fn has_moved(&self) -> bool {
-        self.offset_next != self.committed.offset_next
+        self.offset_next != self.committed.offset_next || !self.staged.is_empty()
     }
 
     /// The clock moved since the last commit.
@@ -147,6 +166,72 @@ impl OwnedPartition {
     /// Nothing was unread at `wall`.
     pub fn caught_up(&mut self, wall: Timestamp) {
         self.clock.caught_up(wall);
+    }
+
+    /// Counts its customers and deadlines in the gauges, by 1 when it comes and by -1 when it goes.
+    pub fn count(&self, metrics: &Metrics, sign: i64) {
+        for (group, customers) in self.store.customers() {
+            let customers = i64::try_from(customers).unwrap_or(i64::MAX);
+            let segment = group.segment_id.as_str();
+            observe::customers_moved(metrics, segment, group.band, sign * customers);
+        }
+        let deadlines = i64::try_from(self.store.deadlines()).unwrap_or(i64::MAX);
+        observe::deadlines_moved(metrics, sign * deadlines);
+    }
+
+    /// Moves the clock to an instant that was asked for.
+    pub fn advance_clock(&mut self, to: Timestamp) {
+        self.clock.advance(to);
+    }
+
+    /// How far the clock is beyond the earliest deadline that is still there, in seconds.
+    #[must_use]
+    pub fn deadline_lag_seconds(&self) -> f64 {
+        let (clock, earliest) = (self.clock.now(), self.store.earliest_deadline());
+        match (clock, earliest) {
+            (Some(clock), Some(earliest)) => clock.seconds_since(earliest),
+            _ => 0.0,
+        }
+    }
+
+    /// Something committed is due by the clock.
+    #[must_use]
+    pub fn has_due(&self) -> bool {
+        let (clock, earliest) = (self.clock.now(), self.store.earliest_deadline());
+        matches!((clock, earliest), (Some(clock), Some(earliest)) if earliest <= clock)
+    }
+
+    /// Takes customers through the deadlines that are due by the clock, about `limit` of them, and stages
+    /// their records. Once a transaction: what is due is told by what is committed.
+    ///
+    /// # Errors
+    /// If a record cannot be read.
+    pub fn fire_due(&mut self, limit: usize, shared: &Shared) -> Result<Fired, Error> {
+        let mut fired = Fired::default();
+        let Some(clock) = self.clock.now().filter(|_| !self.has_fired) else {
+            return Ok(fired);
+        };
+        let due = self.store.due(clock, limit)?;
+        self.has_fired = !due.is_empty();
+        fired.is_cut = due.len() >= limit;
+        let rules = Rules {
+            policy: &shared.policy,
+            model: &shared.model,
+        };
+        for (customer_id, record) in due {
+            let held = self
+                .recent
+                .hold(customer_id.as_str(), || Ok(Some(record)))?;
+            let id = customer_id.as_str();
+            let changes = &mut fired.changes;
+            let evaluations = elapse(&mut held.record, id, clock, rules, changes);
+            fired.evaluations += evaluations;
+            if evaluations > 0 && !held.is_staged {
+                held.is_staged = true;
+                self.staged.push(customer_id);
+            }
+        }
+        Ok(fired)
     }
 
     /// Parses a delivery that was polled at `wall`, folds it and stages its record.
@@ -187,7 +272,8 @@ impl OwnedPartition {
                 return Ok(Judged {
                     event_type,
                     verdict,
-                    change: None,
+                    changes: Vec::new(),
+                    time_evaluations: 0,
                     arrived_at: None,
                 });
             }
@@ -199,6 +285,7 @@ impl OwnedPartition {
             event: &event,
             position: delivery.position,
             record_time,
+            clock: self.clock.now(),
         };
         let rules = Rules {
             policy: &shared.policy,
@@ -219,7 +306,8 @@ impl OwnedPartition {
         Ok(Judged {
             event_type,
             verdict: done.verdict,
-            change: done.change,
+            changes: done.changes,
+            time_evaluations: done.time_evaluations,
             arrived_at,
         })
     }
@@ -279,6 +367,7 @@ impl OwnedPartition {
 
     /// The transaction is committed up to this checkpoint.
     pub fn committed(&mut self, checkpoint: Checkpoint) {
+        self.has_fired = false;
         self.committed = checkpoint;
     }
 }
@@ -288,7 +377,8 @@ fn rejected(event_type: &'static str, invalid: InvalidEvent) -> Judged {
     Judged {
         event_type,
         verdict,
-        change: None,
+        changes: Vec::new(),
+        time_evaluations: 0,
         arrived_at: None,
     }
 }

@@ -5,8 +5,8 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::EntryRef;
 
 use crate::domain::ids::CustomerId;
-use crate::domain::ids::SegmentId;
 use crate::engine::record::CustomerRecord;
+use crate::engine::record::Standing;
 use crate::store;
 
 /// Memory of a record whose encoded size is not known yet, estimated.
@@ -23,8 +23,8 @@ type Records = HashMap<CustomerId, Held, foldhash::fast::RandomState>;
 pub struct Held {
     /// As of the last delivery.
     pub record: CustomerRecord,
-    /// The segment of the committed record.
-    pub segment_before: Option<SegmentId>,
+    /// How the committed record stands.
+    pub before: Standing,
     /// It is not as it was committed.
     pub is_staged: bool,
     bytes: usize,
@@ -35,7 +35,7 @@ impl Held {
         let record = record.unwrap_or_default();
         let bytes = RECORD_BYTES_USUAL + record.remembered.len() * REMEMBERED_BYTES;
         Self {
-            segment_before: record.segment_id().cloned(),
+            before: record.standing(),
             record,
             is_staged: false,
             bytes,
@@ -48,10 +48,10 @@ impl Held {
 pub struct Unstaged {
     /// Its bytes in the changelog.
     pub encoded: Vec<u8>,
-    /// The segment of the record it replaces.
-    pub before: Option<SegmentId>,
-    /// Its segment.
-    pub after: Option<SegmentId>,
+    /// How the record stood that it replaces.
+    pub before: Standing,
+    /// How it stands.
+    pub after: Standing,
 }
 
 /// The records of a partition, in two generations: what was not used while the younger one filled up
@@ -114,8 +114,8 @@ impl Recent {
         self.young_bytes = self.young_bytes + bytes - held.bytes;
         held.bytes = bytes;
         held.is_staged = false;
-        let after = held.record.segment_id().cloned();
-        let before = std::mem::replace(&mut held.segment_before, after.clone());
+        let after = held.record.standing();
+        let before = std::mem::replace(&mut held.before, after.clone());
         Ok(Some(Unstaged {
             encoded,
             before,

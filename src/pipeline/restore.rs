@@ -15,9 +15,9 @@ use crate::pipeline::clock::PartitionClock;
 use crate::pipeline::owned::OwnedPartition;
 use crate::store::codec;
 use crate::store::codec::Checkpoint;
-use crate::store::partition::Before;
+use crate::store::memory::Before;
+use crate::store::memory::Update;
 use crate::store::partition::PartitionStore;
-use crate::store::partition::Update;
 use crate::store::verification::Expected;
 use crate::telemetry::observe;
 
@@ -108,7 +108,7 @@ impl Restore {
             records.push(Update {
                 customer_id: CustomerId::new(customer_id),
                 bytes,
-                segment_id: record.assignment.map(|assigned| assigned.segment_id),
+                standing: record.standing(),
                 before: Before::Unknown,
             });
         }
@@ -178,10 +178,6 @@ impl Restore {
                 input_end,
             });
         }
-        for (segment_id, customers) in self.store.customers_by_segment() {
-            let customers = i64::try_from(customers).unwrap_or(i64::MAX);
-            observe::customers_moved(&shared.metrics, &segment_id, customers);
-        }
         shared.partitions.directory().mark_owned(partition)?;
         shared.partitions.show_running(partition, &self.store);
         bus.resume_at(partition, offset)?;
@@ -193,12 +189,8 @@ impl Restore {
             checkpoint.clock,
         );
         let recent_bytes = shared.limits.recent_bytes;
-        Ok(OwnedPartition::new(
-            partition,
-            self.store,
-            clock,
-            checkpoint,
-            recent_bytes,
-        ))
+        let owned = OwnedPartition::new(partition, self.store, clock, checkpoint, recent_bytes);
+        owned.count(&shared.metrics, 1);
+        Ok(owned)
     }
 }

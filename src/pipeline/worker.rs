@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -32,7 +31,6 @@ use crate::pipeline::outputs;
 use crate::pipeline::owned::OwnedPartition;
 use crate::pipeline::owned::Pending;
 use crate::pipeline::restore::Restore;
-use crate::store::partition::PartitionStore;
 use crate::telemetry::observe;
 
 /// Longest wait for a delivery; a stop is noticed within it.
@@ -49,19 +47,22 @@ fn poll_records(limits: &Limits) -> usize {
 /// One worker.
 #[derive(Debug)]
 pub struct Worker<B> {
-    bus: B,
-    shared: Arc<Shared>,
+    pub(super) bus: B,
+    pub(super) shared: Arc<Shared>,
     /// Assigned; where they stand in the log is not known yet.
-    waiting: BTreeSet<Partition>,
-    asked_last: Partition,
+    pub(super) waiting: BTreeSet<Partition>,
+    pub(super) asked_last: Partition,
     /// Everything was dropped, and the log has not told yet what is ours.
-    is_starting_over: bool,
-    restoring: BTreeMap<Partition, Restore>,
-    running: BTreeMap<Partition, OwnedPartition>,
-    batch: Batch,
+    pub(super) is_starting_over: bool,
+    pub(super) restoring: BTreeMap<Partition, Restore>,
+    pub(super) running: BTreeMap<Partition, OwnedPartition>,
+    pub(super) batch: Batch,
     flushes: Flushes,
     checkpointed_at: Instant,
     looked_around_at: Option<Instant>,
+    /// The partition whose deadlines were looked at last.
+    fired_last: Partition,
+    has_more_due: bool,
 }
 
 impl<B: Bus> Worker<B> {
@@ -81,6 +82,8 @@ impl<B: Bus> Worker<B> {
             flushes: Flushes::new(now),
             checkpointed_at: now,
             looked_around_at: None,
+            fired_last: Partition(0),
+            has_more_due: false,
         }
     }
 
@@ -89,7 +92,7 @@ impl<B: Bus> Worker<B> {
     /// # Errors
     /// If the world is broken; bad data never stops it.
     pub fn run(&mut self) -> Result<(), Error> {
-        while !self.shared.control.is_stopping() && !self.has_reached_ends() {
+        while !self.shared.control.is_stopping() && !self.has_finished() {
             self.turn()?;
         }
         self.commit()?;
@@ -110,6 +113,7 @@ impl<B: Bus> Worker<B> {
             Polled::Revoked(partitions) => self.revoked(&partitions)?,
             Polled::Lost(partitions) => self.lost(&partitions)?,
         }
+        self.fire_due()?;
         if self.batch.is_due(&self.shared.limits, Instant::now()) {
             self.commit()?;
         }
@@ -121,7 +125,7 @@ impl<B: Bus> Worker<B> {
         let limits = &self.shared.limits;
         let until_commit = self.batch.due_in(Instant::now());
         let timeout = match until_commit {
-            _ if self.is_restoring() => Duration::ZERO,
+            _ if self.is_restoring() || self.has_more_due => Duration::ZERO,
             Some(until_commit) => until_commit.min(POLL_WAIT_MAX),
             None => POLL_WAIT_MAX,
         };
@@ -166,6 +170,51 @@ impl<B: Bus> Worker<B> {
         Duration::try_from_secs_f64(wall.seconds_since(times.min()?)).ok()
     }
 
+    /// Takes customers through what is due by the partitions' clocks, within what one transaction may hold;
+    /// the rest comes in the next turn, after the deliveries that have arrived meanwhile.
+    fn fire_due(&mut self) -> Result<(), Error> {
+        let mut left = poll_records(&self.shared.limits);
+        let mut is_cut = false;
+        let poll = Poll {
+            wall: self.shared.wall.now(),
+            at: Instant::now(),
+            waited: None,
+        };
+        // The one after the last that had its turn, so that none is always the one that is cut.
+        let after = self.fired_last;
+        let (before, behind): (Vec<Partition>, Vec<Partition>) = self
+            .running
+            .keys()
+            .partition(|partition| **partition <= after);
+        for partition in behind.into_iter().chain(before) {
+            let Some(owned) = self.running.get_mut(&partition) else {
+                continue;
+            };
+            let fired = owned.fire_due(left, &self.shared)?;
+            if fired.evaluations == 0 {
+                continue;
+            }
+            self.fired_last = partition;
+            self.batch.start(&self.shared.limits, poll);
+            self.batch.count_evaluations(fired.evaluations);
+            for change in fired.changes {
+                self.batch.push_change(change);
+            }
+            is_cut |= fired.is_cut;
+            left = left.saturating_sub(fired.evaluations);
+            if left == 0 {
+                is_cut = true;
+                break;
+            }
+        }
+        self.has_more_due = is_cut;
+        if is_cut {
+            self.shared.faults.cross(FaultPoint::Staged)?;
+            self.commit()?;
+        }
+        Ok(())
+    }
+
     fn take_one(&mut self, delivery: &Delivery, poll: Poll) -> Result<(), Error> {
         // What was polled before a partition was lost, or a commit's outcome was unknown, comes
         // again from the checkpoint.
@@ -185,16 +234,18 @@ impl<B: Bus> Worker<B> {
         let bytes = delivery.payload.len();
         self.batch.count(judged.event_type, &judged.verdict, bytes);
         self.batch.arrived_at.extend(judged.arrived_at);
-        if let Some(change) = judged.change {
-            self.batch.push_change(change);
-        }
+        self.batch.count_evaluations(judged.time_evaluations);
+        judged
+            .changes
+            .into_iter()
+            .for_each(|change| self.batch.push_change(change));
         self.shared.faults.cross(FaultPoint::Staged)?;
         Ok(())
     }
 
     /// Commits what is in hand. Only when the commit is known to have succeeded does anything
     /// become visible; when nobody knows, everything in hand is dropped.
-    fn commit(&mut self) -> Result<(), Error> {
+    pub(super) fn commit(&mut self) -> Result<(), Error> {
         let moved: Vec<Partition> = self
             .running
             .iter()
@@ -287,10 +338,12 @@ impl<B: Bus> Worker<B> {
                 let seconds = wall.seconds_since(Timestamp::default());
                 observe::last_event(&self.shared.metrics, end.partition.0, seconds);
             }
-            for delta in deltas {
-                let metrics = &self.shared.metrics;
-                observe::customers_moved(metrics, delta.segment_id.as_str(), delta.customers);
+            let metrics = &self.shared.metrics;
+            for (group, customers) in &deltas.customers {
+                let segment = group.segment_id.as_str();
+                observe::customers_moved(metrics, segment, group.band, *customers);
             }
+            observe::deadlines_moved(metrics, deltas.deadlines);
         }
         Ok(())
     }
@@ -321,111 +374,6 @@ impl<B: Bus> Worker<B> {
         self.shared.tally.add(&counts);
     }
 
-    fn assigned(&mut self, partitions: &[Partition]) {
-        observe::assigned(&self.shared.metrics, partitions.len());
-        self.is_starting_over = false;
-        for partition in partitions {
-            self.shared.partitions.show_restoring(*partition);
-            self.waiting.insert(*partition);
-        }
-    }
-
-    /// The one after the last that was asked for, so that none that cannot say yet holds up the rest.
-    fn next_waiting(&mut self) -> Option<Partition> {
-        let after = (Bound::Excluded(self.asked_last), Bound::Unbounded);
-        let next = self.waiting.range(after).next();
-        self.asked_last = *next.or_else(|| self.waiting.first())?;
-        Some(self.asked_last)
-    }
-
-    fn is_restoring(&self) -> bool {
-        !self.waiting.is_empty() || !self.restoring.is_empty()
-    }
-
-    /// One piece of one partition, so that running partitions go on meanwhile.
-    fn restore_a_piece(&mut self) -> Result<(), Error> {
-        if self.restoring.is_empty()
-            && let Some(partition) = self.next_waiting()
-        {
-            self.waiting.remove(&partition);
-            match Restore::begin(partition, &mut self.bus, &self.shared)? {
-                Some(restore) => self.restoring.insert(partition, restore),
-                None => {
-                    self.waiting.insert(partition);
-                    return Ok(());
-                }
-            };
-        }
-        let Some(mut first) = self.restoring.first_entry() else {
-            return Ok(());
-        };
-        if !first.get_mut().advance(&mut self.bus, &self.shared)? {
-            return Ok(());
-        }
-        let (partition, restore) = first.remove_entry();
-        let owned = restore.finish(&mut self.bus, &self.shared)?;
-        self.running.insert(partition, owned);
-        Ok(())
-    }
-
-    fn revoked(&mut self, partitions: &[Partition]) -> Result<(), Error> {
-        self.commit()?;
-        self.write_moved_clocks()?;
-        observe::revoked(&self.shared.metrics, partitions.len());
-        for partition in partitions {
-            if let Some(store) = self.let_go(*partition) {
-                store.flush()?;
-            }
-            self.shared
-                .partitions
-                .directory()
-                .unmark_owned(*partition)?;
-        }
-        Ok(())
-    }
-
-    /// Somebody else may own these already, and the transaction in hand may hold some of theirs: all goes
-    /// back to the checkpoints.
-    fn lost(&mut self, partitions: &[Partition]) -> Result<(), Error> {
-        observe::revoked(&self.shared.metrics, partitions.len());
-        self.start_over();
-        for partition in partitions {
-            let directory = self.shared.partitions.directory();
-            directory.unmark_owned(*partition)?;
-        }
-        Ok(())
-    }
-
-    fn start_over(&mut self) {
-        self.batch = Batch::default();
-        let held: Vec<Partition> = self
-            .running
-            .keys()
-            .chain(self.restoring.keys())
-            .chain(&self.waiting)
-            .copied()
-            .collect();
-        for partition in held {
-            self.let_go(partition);
-        }
-        self.is_starting_over = true;
-        self.bus.restart();
-    }
-
-    fn let_go(&mut self, partition: Partition) -> Option<Arc<PartitionStore>> {
-        self.bus.pause(partition);
-        self.shared.partitions.hide(partition);
-        self.restoring.remove(&partition);
-        self.waiting.remove(&partition);
-        observe::let_go(&self.shared.metrics, partition.0);
-        let owned = self.running.remove(&partition)?;
-        for (segment_id, customers) in owned.store().customers_by_segment() {
-            let customers = i64::try_from(customers).unwrap_or(i64::MAX);
-            observe::customers_moved(&self.shared.metrics, &segment_id, -customers);
-        }
-        Some(Arc::clone(owned.store()))
-    }
-
     /// Lags, ends and clocks, about once a second.
     fn look_around(&mut self) -> Result<(), Error> {
         let now = Instant::now();
@@ -454,9 +402,12 @@ impl<B: Bus> Worker<B> {
             };
             let lag = progress.input_end.saturating_sub(committed);
             observe::lag(&self.shared.metrics, partition.0, lag);
-            if position >= progress.input_end {
+            // Whoever stops at an end is told by the log alone what time it is.
+            if position >= progress.input_end && !self.shared.control.has_ends() {
                 owned.caught_up(wall);
             }
+            let late_seconds = owned.deadline_lag_seconds();
+            observe::deadline_lag(&self.shared.metrics, partition.0, late_seconds);
             // An end made of control or aborted records is never delivered, only passed.
             let end = self.shared.control.end_of(*partition);
             if end.is_some_and(|end| committed >= end) {
@@ -471,7 +422,7 @@ impl<B: Bus> Worker<B> {
         Ok(())
     }
 
-    fn write_moved_clocks(&mut self) -> Result<(), Error> {
+    pub(super) fn write_moved_clocks(&mut self) -> Result<(), Error> {
         self.checkpointed_at = Instant::now();
         let moved: Vec<Partition> = self
             .running
@@ -484,6 +435,21 @@ impl<B: Bus> Worker<B> {
         } else {
             self.commit_partitions(&moved)
         }
+    }
+
+    /// The ends are reached, the clocks are where they were to be moved, and nothing is due any more.
+    fn has_finished(&mut self) -> bool {
+        if !self.has_reached_ends() {
+            return false;
+        }
+        if let Some(instant) = self.shared.control.clock_at_end() {
+            let running = self.running.values_mut();
+            running.for_each(|owned| owned.advance_clock(instant));
+        }
+        !self
+            .running
+            .values()
+            .any(|owned| owned.has_moved() || owned.has_due())
     }
 
     /// All partitions, also those of other workers, are committed up to the ends asked for, and what is

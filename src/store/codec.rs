@@ -1,5 +1,6 @@
 //! The bytes of records and checkpoints, in the store and in the changelog alike. The only place
-//! that knows them: one format byte, a CRC-32 of the rest, then postcard.
+//! that knows them: one format byte, a CRC-32 of the rest, then postcard; a record has its deadline before
+//! that, so that a page can be searched for what is due without decoding it.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +8,18 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::domain::churn::RiskBand;
+use crate::domain::ids::SegmentId;
 use crate::domain::time::Timestamp;
 use crate::engine::record::CustomerRecord;
+use crate::engine::record::Standing;
 
 /// Format of everything written here; a store of another format is rebuilt from the log.
-pub const FORMAT: u8 = 2;
+pub const FORMAT: u8 = 3;
 const CHECKSUM_BYTES: usize = 4;
+const DEADLINE_BYTES: usize = 8;
+/// Stands for no deadline; later than any instant.
+const NO_DEADLINE_MS: i64 = i64::MAX;
 /// Most records are smaller.
 const RECORD_BYTES_USUAL: usize = 512;
 
@@ -51,8 +58,30 @@ pub struct StoreCheckpoint {
     pub records: u64,
     /// Sum of the records' digests, wrapping: tells a lost or stale page from a whole store.
     pub digest: u64,
-    /// Assigned customers by segment.
-    pub customers_by_segment: BTreeMap<String, u64>,
+    /// Assigned customers by segment and band.
+    pub customers: BTreeMap<Group, u64>,
+    /// Records with a deadline.
+    pub deadlines: u64,
+}
+
+/// Customers that are counted together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Group {
+    /// Their segment.
+    pub segment_id: SegmentId,
+    /// Their band of churn risk; `None` where nothing tells.
+    pub band: Option<RiskBand>,
+}
+
+impl Group {
+    /// The group of a record that stands so; `None` before its first assignment.
+    #[must_use]
+    pub fn of(standing: &Standing) -> Option<Self> {
+        Some(Self {
+            segment_id: standing.segment_id.clone()?,
+            band: standing.band,
+        })
+    }
 }
 
 /// Bytes that are no record.
@@ -77,7 +106,11 @@ pub enum CodecError {
 /// # Errors
 /// Never for a record made by the engine.
 pub fn encode_record(record: &CustomerRecord) -> Result<Vec<u8>, CodecError> {
-    encode_about(record, RECORD_BYTES_USUAL + record.remembered.bytes())
+    let deadline_ms = record
+        .deadline
+        .map_or(NO_DEADLINE_MS, Timestamp::as_milliseconds);
+    let estimated = RECORD_BYTES_USUAL + record.remembered.bytes();
+    encode_about(record, &deadline_ms.to_le_bytes(), estimated)
 }
 
 /// Decodes a record.
@@ -85,7 +118,38 @@ pub fn encode_record(record: &CustomerRecord) -> Result<Vec<u8>, CodecError> {
 /// # Errors
 /// If the bytes are of another format or damaged.
 pub fn decode_record(bytes: &[u8]) -> Result<CustomerRecord, CodecError> {
-    decode(bytes)
+    let content = checked(bytes)?;
+    let (deadline, content) = content
+        .split_first_chunk::<DEADLINE_BYTES>()
+        .ok_or(CodecError::Content)?;
+    let mut record: CustomerRecord = from_content(content)?;
+    record.deadline = deadline_of_bytes(*deadline)?;
+    Ok(record)
+}
+
+/// The deadline of an encoded record, whose checksum is not looked at.
+///
+/// # Errors
+/// If the bytes are of another format or too short.
+pub fn deadline_of(bytes: &[u8]) -> Result<Option<Timestamp>, CodecError> {
+    let (format, rest) = bytes.split_first().ok_or(CodecError::Content)?;
+    if *format != FORMAT {
+        return Err(CodecError::Format { found: *format });
+    }
+    let deadline = rest
+        .get(CHECKSUM_BYTES..)
+        .and_then(|content| content.first_chunk::<DEADLINE_BYTES>())
+        .ok_or(CodecError::Content)?;
+    deadline_of_bytes(*deadline)
+}
+
+fn deadline_of_bytes(bytes: [u8; DEADLINE_BYTES]) -> Result<Option<Timestamp>, CodecError> {
+    match i64::from_le_bytes(bytes) {
+        NO_DEADLINE_MS => Ok(None),
+        deadline_ms => Timestamp::from_milliseconds(deadline_ms)
+            .ok_or(CodecError::Content)
+            .map(Some),
+    }
 }
 
 /// Encodes a partition's checkpoint.
@@ -121,13 +185,18 @@ pub fn decode_store_checkpoint(bytes: &[u8]) -> Result<StoreCheckpoint, CodecErr
 }
 
 fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
-    encode_about(value, RECORD_BYTES_USUAL)
+    encode_about(value, &[], RECORD_BYTES_USUAL)
 }
 
 /// Into a buffer that need not grow if the estimate is enough.
-fn encode_about<T: Serialize>(value: &T, bytes_estimated: usize) -> Result<Vec<u8>, CodecError> {
+fn encode_about<T: Serialize>(
+    value: &T,
+    before: &[u8],
+    bytes_estimated: usize,
+) -> Result<Vec<u8>, CodecError> {
     let mut bytes = Vec::with_capacity(bytes_estimated);
     bytes.extend_from_slice(&[FORMAT, 0, 0, 0, 0]);
+    bytes.extend_from_slice(before);
     let mut bytes =
         postcard::serialize_with_flavor(value, Bytes(bytes)).map_err(|_| CodecError::Content)?;
     let (head, content) = bytes.split_at_mut(1 + CHECKSUM_BYTES);
@@ -160,6 +229,18 @@ impl postcard::ser_flavors::Flavor for Bytes {
 }
 
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    from_content(checked(bytes)?)
+}
+
+fn from_content<T: DeserializeOwned>(content: &[u8]) -> Result<T, CodecError> {
+    match postcard::take_from_bytes(content) {
+        Ok((value, [])) => Ok(value),
+        Ok(_) | Err(_) => Err(CodecError::Content),
+    }
+}
+
+/// What follows the checksum, if it is right.
+fn checked(bytes: &[u8]) -> Result<&[u8], CodecError> {
     let (format, rest) = bytes.split_first().ok_or(CodecError::Content)?;
     if *format != FORMAT {
         return Err(CodecError::Format { found: *format });
@@ -170,10 +251,7 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     if u32::from_le_bytes(*checksum) != crc32fast::hash(content) {
         return Err(CodecError::Checksum);
     }
-    match postcard::take_from_bytes(content) {
-        Ok((value, [])) => Ok(value),
-        Ok(_) | Err(_) => Err(CodecError::Content),
-    }
+    Ok(content)
 }
 
 #[cfg(test)]
@@ -185,9 +263,11 @@ mod tests {
         let record = CustomerRecord {
             sequence: 7,
             offset_next: 300,
+            deadline: Timestamp::from_milliseconds(1_770_000_000_000),
             ..CustomerRecord::default()
         };
         let bytes = encode_record(&record).unwrap();
+        assert_eq!(deadline_of(&bytes), Ok(record.deadline));
         assert_eq!(decode_record(&bytes), Ok(record));
         for bit in 0..bytes.len() * 8 {
             let mut damaged = bytes.clone();

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 
 use crate::domain::ids::CustomerId;
-use crate::domain::ids::SegmentId;
+use crate::domain::time::Timestamp;
+use crate::engine::record::Standing;
 use crate::store::codec;
 use crate::store::codec::CodecError;
 use crate::store::codec::StoreCheckpoint;
 use crate::store::pages;
+use crate::store::pages::Page;
 use crate::store::pages::PageKeys;
 use crate::store::verification::CHECKPOINT_KEY;
 use crate::store::verification::digest;
@@ -27,7 +29,7 @@ pub(super) fn memory_bytes(id_bytes: usize, record: &[u8]) -> usize {
 #[derive(Clone, Debug)]
 pub(super) struct Unwritten {
     pub(super) bytes: Box<[u8]>,
-    pub(super) segment_id: Option<SegmentId>,
+    pub(super) standing: Standing,
 }
 
 pub(super) type Unwrittens = HashMap<CustomerId, Unwritten, foldhash::fast::RandomState>;
@@ -53,8 +55,8 @@ pub(super) struct Piece {
     pub(super) is_last: bool,
     /// Records written with it and before.
     pub(super) written: usize,
-    /// Keys of pages, some of which may be new.
-    pub(super) keys: Vec<Vec<u8>>,
+    /// Keys of the pages, some of which may be new, and the earliest deadlines in them.
+    pub(super) pages: Vec<(Vec<u8>, Option<Timestamp>)>,
 }
 
 /// Why there is no piece.
@@ -80,6 +82,13 @@ impl Flush {
         self.records.get(customer_id)
     }
 
+    /// A record of this customer is not on disk yet.
+    pub(super) fn has_unwritten(&self, customer_id: &str) -> bool {
+        let next = self.order.get(self.written);
+        let is_left = next.is_some_and(|next| next.as_str() <= customer_id);
+        is_left && self.records.contains_key(customer_id)
+    }
+
     /// Records that are not on disk yet.
     pub(super) fn left(&self) -> usize {
         self.order.len() - self.written
@@ -90,9 +99,15 @@ impl Flush {
         self.bytes
     }
 
-    /// A piece is in the database.
-    pub(super) fn written_up_to(&mut self, written: usize) {
-        self.written = written;
+    /// A piece is in the database; the deadlines of its records.
+    pub(super) fn written_up_to(
+        &mut self,
+        written: usize,
+    ) -> impl Iterator<Item = (&CustomerId, Timestamp)> {
+        let before = std::mem::replace(&mut self.written, written);
+        let records = &self.records;
+        let ids = self.order.get(before..written).unwrap_or(&[]).iter();
+        ids.filter_map(|id| Some((id, records.get(id)?.standing.deadline?)))
     }
 
     /// The next piece, of about `page_limit` pages, into a database that holds what `stored` says.
@@ -109,7 +124,7 @@ impl Flush {
         let mut batch = sled::Batch::default();
         let mut written = self.written;
         let mut pages = 0;
-        let mut new_keys = Vec::new();
+        let mut into = Vec::new();
         while let Some(rest) = self.order.get(written..)
             && let Some(first) = rest.first()
             && pages < page_limit
@@ -136,7 +151,8 @@ impl Flush {
             pages += merged.pages.len();
             for (key, bytes) in merged.pages {
                 checkpoint.digest = checkpoint.digest.wrapping_add(digest(&key, &bytes));
-                new_keys.push(key.clone());
+                let earliest = Page::new(&bytes).and_then(Page::earliest_deadline);
+                into.push((key.clone(), earliest.map_err(PieceError::Content)?));
                 batch.insert(key, bytes);
             }
             written += taken;
@@ -161,7 +177,7 @@ impl Flush {
             checkpoint,
             is_last,
             written,
-            keys: new_keys,
+            pages: into,
         })
     }
 }

@@ -7,8 +7,10 @@
 //! batches, the last of them together with the position in the changelog it belongs to.
 
 pub mod codec;
+mod deadlines;
 pub mod directory;
 mod flush;
+pub mod memory;
 pub mod pages;
 pub mod partition;
 pub mod records;

@@ -11,6 +11,7 @@ use std::ops::Bound;
 use sled::IVec;
 
 use crate::domain::ids::CustomerId;
+use crate::domain::time::Timestamp;
 use crate::store::codec;
 use crate::store::codec::CodecError;
 use crate::store::verification::CUSTOMER_PREFIX;
@@ -47,6 +48,20 @@ impl<'a> Page<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// The earliest deadline of its records.
+    pub(super) fn earliest_deadline(self) -> Result<Option<Timestamp>, CodecError> {
+        let mut earliest: Option<Timestamp> = None;
+        for entry in self {
+            let (_, record) = entry?;
+            let deadline = codec::deadline_of(record)?;
+            earliest = match (earliest, deadline) {
+                (Some(known), Some(deadline)) => Some(known.min(deadline)),
+                (known, deadline) => known.or(deadline),
+            };
+        }
+        Ok(earliest)
     }
 
     fn read_entry(&mut self) -> Result<Option<Entry<'a>>, CodecError> {
@@ -199,7 +214,7 @@ impl PageKeys {
         self.0.insert(key);
     }
 
-    pub(super) fn extend(&mut self, keys: Vec<Vec<u8>>) {
+    pub(super) fn extend(&mut self, keys: impl Iterator<Item = Vec<u8>>) {
         self.0.extend(keys);
     }
 

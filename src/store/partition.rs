@@ -18,25 +18,25 @@ use std::time::Instant;
 
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::Partition;
-use crate::domain::ids::SegmentId;
 use crate::domain::time::Timestamp;
 use crate::engine::record::CustomerRecord;
+use crate::engine::record::Standing;
 use crate::faults::FaultPoint;
 use crate::faults::Faults;
 use crate::store::Error;
 use crate::store::codec;
 use crate::store::codec::Checkpoint;
 use crate::store::codec::CodecError;
-use crate::store::codec::StoreCheckpoint;
+use crate::store::codec::Group;
 use crate::store::directory::StoreDirectory;
 use crate::store::flush::Flush;
 use crate::store::flush::PieceError;
-use crate::store::flush::Unwritten;
-use crate::store::flush::Unwrittens;
-use crate::store::flush::memory_bytes;
+use crate::store::memory::Before;
+use crate::store::memory::Deltas;
+use crate::store::memory::Memory;
+use crate::store::memory::Update;
 use crate::store::pages;
 use crate::store::pages::Page;
-use crate::store::pages::PageKeys;
 use crate::store::records::Records;
 use crate::store::verification::CUSTOMER_PREFIX;
 use crate::store::verification::Expected;
@@ -56,57 +56,6 @@ pub struct Sizes {
     pub cache_bytes: u64,
     /// Records of neighbouring customers share entries of about this size on disk.
     pub page_bytes: usize,
-}
-
-/// Customers of a segment, more or fewer than before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SegmentDelta {
-    /// Which.
-    pub segment_id: SegmentId,
-    /// By how many.
-    pub customers: i64,
-}
-
-/// A customer's record of a committed transaction.
-#[derive(Clone, Debug)]
-pub struct Update {
-    /// Whose.
-    pub customer_id: CustomerId,
-    /// The record, encoded as in the changelog.
-    pub bytes: Vec<u8>,
-    /// Its segment.
-    pub segment_id: Option<SegmentId>,
-    /// The segment of the record it replaces.
-    pub before: Before,
-}
-
-/// What is known of a replaced record's segment.
-#[derive(Clone, Debug)]
-pub enum Before {
-    /// This, or that there was none.
-    Known(Option<SegmentId>),
-    /// The store looks it up.
-    Unknown,
-}
-
-#[derive(Debug, Default)]
-struct Memory {
-    dirty: Unwrittens,
-    dirty_bytes: usize,
-    flush: Option<Flush>,
-    /// What all records amount to.
-    position: StoreCheckpoint,
-    /// What sled holds.
-    stored: StoreCheckpoint,
-    /// A page is here before it is in sled.
-    pages: PageKeys,
-}
-
-impl Memory {
-    fn find(&self, customer_id: &str) -> Option<&Unwritten> {
-        let taken_over = || self.flush.as_ref()?.find(customer_id);
-        self.dirty.get(customer_id).or_else(taken_over)
-    }
 }
 
 /// The store of one partition.
@@ -189,15 +138,16 @@ impl PartitionStore {
             }
         };
         let verified = catch_unwind(AssertUnwindSafe(|| verify(&database, expected)));
-        let (stored, pages) = match verified {
+        let verified = match verified {
             Ok(Ok(verified)) => verified,
             Ok(Err(reason)) => return Ok(Err(reason)),
             Err(_) => return Ok(Err(WipeReason::OpenFailed)),
         };
         let memory = Memory {
-            position: stored.clone(),
-            stored,
-            pages,
+            position: verified.stored.clone(),
+            stored: verified.stored,
+            pages: verified.keys,
+            deadlines: verified.deadlines,
             ..Memory::default()
         };
         Ok(Ok(Self {
@@ -240,12 +190,12 @@ impl PartitionStore {
         found.map(decode).transpose()
     }
 
-    fn segment_of(&self, customer_id: &str) -> Result<Option<SegmentId>, Error> {
+    fn standing_of(&self, customer_id: &str) -> Result<Standing, Error> {
         if let Some(unwritten) = self.read().find(customer_id) {
-            return Ok(unwritten.segment_id.clone());
+            return Ok(unwritten.standing.clone());
         }
         let record = self.get(customer_id)?;
-        Ok(record.and_then(|record| record.segment_id().cloned()))
+        Ok(record.map(|record| record.standing()).unwrap_or_default())
     }
 
     /// Takes over what a transaction committed. Visible to readers when it returns; on disk after a
@@ -259,59 +209,77 @@ impl PartitionStore {
         checkpoint: Option<Checkpoint>,
         changelog_next: u64,
         current_at: Option<Timestamp>,
-    ) -> Result<Vec<SegmentDelta>, Error> {
-        let mut deltas: BTreeMap<SegmentId, i64> = BTreeMap::new();
+    ) -> Result<Deltas, Error> {
+        let mut deltas = Deltas::default();
         // A piece of the changelog may hold several records of a customer: the last before is known.
-        let mut unknown: HashMap<CustomerId, Option<SegmentId>> = HashMap::new();
+        let mut unknown: HashMap<CustomerId, Standing> = HashMap::new();
         for update in &updates {
-            let before = match &update.before {
-                Before::Known(before) => before.clone(),
-                Before::Unknown => match unknown.get(update.customer_id.as_str()) {
-                    Some(before) => before.clone(),
-                    None => self.segment_of(update.customer_id.as_str())?,
-                },
-            };
-            if matches!(update.before, Before::Unknown) {
-                unknown.insert(update.customer_id.clone(), update.segment_id.clone());
-            }
-            if before != update.segment_id {
-                for (segment_id, customers) in [(before, -1), (update.segment_id.clone(), 1)] {
-                    if let Some(segment_id) = segment_id {
-                        *deltas.entry(segment_id).or_default() += customers;
-                    }
+            match &update.before {
+                Before::Known(before) => deltas.count(before, &update.standing),
+                Before::Unknown => {
+                    let after = update.standing.clone();
+                    let before = match unknown.insert(update.customer_id.clone(), after) {
+                        Some(before) => before,
+                        None => self.standing_of(update.customer_id.as_str())?,
+                    };
+                    deltas.count(&before, &update.standing);
                 }
             }
         }
         let mut memory = self.write();
-        for update in updates {
-            let id_bytes = update.customer_id.as_str().len();
-            memory.dirty_bytes += memory_bytes(id_bytes, &update.bytes);
-            let unwritten = Unwritten {
-                bytes: update.bytes.into_boxed_slice(),
-                segment_id: update.segment_id,
-            };
-            if let Some(replaced) = memory.dirty.insert(update.customer_id, unwritten) {
-                memory.dirty_bytes -= memory_bytes(id_bytes, &replaced.bytes);
+        memory.apply(updates, &deltas, checkpoint, changelog_next, current_at);
+        drop(memory);
+        deltas.customers.retain(|_, customers| *customers != 0);
+        Ok(deltas)
+    }
+
+    /// Records that are due by then, as of the last transaction applied: about so many, the earliest
+    /// pages first. They stay due until a transaction has moved their deadlines on.
+    ///
+    /// # Errors
+    /// If sled fails or a record is damaged.
+    pub fn due(
+        &self,
+        by: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(CustomerId, CustomerRecord)>, Error> {
+        let mut memory = self.write();
+        if memory
+            .deadlines
+            .earliest()
+            .is_none_or(|earliest| earliest > by)
+        {
+            return Ok(Vec::new());
+        }
+        let mut due = Vec::new();
+        for customer_id in memory.deadlines.due_unwritten(by).take(limit) {
+            if let Some(unwritten) = memory.find(customer_id.as_str()) {
+                let record = codec::decode_record(&unwritten.bytes);
+                let record = record.map_err(|source| self.record_error(source))?;
+                due.push((customer_id.clone(), record));
             }
         }
-        for (segment_id, customers) in &deltas {
-            let counts = &mut memory.position.customers_by_segment;
-            let count = counts.entry(segment_id.as_str().to_owned()).or_default();
-            *count = count.saturating_add_signed(*customers);
+        let mut after = None;
+        while due.len() < limit
+            && let Some(entry) = memory.deadlines.next_page(after.as_ref(), by)
+        {
+            let page = self.database.get(&*entry.1);
+            let page = page.map_err(|source| self.database_error(source))?;
+            let known = due.len();
+            let later = page.map_or(Ok(None), |page| due_of_page(&page, &memory, by, &mut due));
+            let later = later.map_err(|source| self.record_error(source))?;
+            if due.len() == known {
+                memory.deadlines.set_page(&entry.1, later);
+            }
+            after = Some(entry);
         }
-        if checkpoint.is_some() {
-            memory.position.checkpoint = checkpoint;
-        }
-        memory.position.changelog_next = memory.position.changelog_next.max(changelog_next);
-        memory.position.current_at = memory.position.current_at.max(current_at);
-        drop(memory);
-        let deltas = deltas.into_iter().filter(|(_, customers)| *customers != 0);
-        Ok(deltas
-            .map(|(segment_id, customers)| SegmentDelta {
-                segment_id,
-                customers,
-            })
-            .collect())
+        Ok(due)
+    }
+
+    /// Nothing is due before; it may be that nothing is due then either.
+    #[must_use]
+    pub fn earliest_deadline(&self) -> Option<Timestamp> {
+        self.read().deadlines.earliest()
     }
 
     /// Records that are not on disk yet.
@@ -360,14 +328,20 @@ impl PartitionStore {
         self.read().position.lineage.clone()
     }
 
-    /// Assigned customers by segment, counted along.
+    /// Assigned customers by segment and band, counted along.
     #[must_use]
-    pub fn customers_by_segment(&self) -> BTreeMap<String, u64> {
-        let counts = self.read().position.customers_by_segment.clone();
+    pub fn customers(&self) -> BTreeMap<Group, u64> {
+        let counts = self.read().position.customers.clone();
         counts
             .into_iter()
             .filter(|(_, customers)| *customers > 0)
             .collect()
+    }
+
+    /// Records with a deadline, counted along.
+    #[must_use]
+    pub fn deadlines(&self) -> u64 {
+        self.read().position.deadlines
     }
 
     /// Bytes on disk.
@@ -415,14 +389,15 @@ impl PartitionStore {
             let into = (&self.database, &memory.pages);
             flush.piece(into, &memory.stored, self.page_bytes, page_limit)
         };
-        let piece = piece.map_err(|error| match error {
+        let mut piece = piece.map_err(|error| match error {
             PieceError::Database(source) => self.database_error(source),
             PieceError::Content(source) => self.record_error(source),
         })?;
-        self.write().pages.extend(piece.keys);
+        let keys = piece.pages.iter().map(|(key, _)| key.clone());
+        self.write().pages.extend(keys);
         self.faults.cross(FaultPoint::StoreBefore)?;
         self.database
-            .apply_batch(piece.batch)
+            .apply_batch(std::mem::take(&mut piece.batch))
             .map_err(|source| self.database_error(source))?;
         if piece.is_last {
             self.faults.cross(FaultPoint::StoreBeforeFlush)?;
@@ -431,22 +406,11 @@ impl PartitionStore {
                 .map_err(|source| self.database_error(source))?;
             self.faults.cross(FaultPoint::StoreAfterFlush)?;
         }
-        let mut memory = self.write();
-        memory.position.records = piece.checkpoint.records;
-        memory.position.digest = piece.checkpoint.digest;
-        memory.position.changelog_reach = piece.checkpoint.changelog_reach;
-        memory.stored = piece.checkpoint;
-        if !piece.is_last {
-            if let Some(flush) = &mut memory.flush {
-                flush.written_up_to(piece.written);
-            }
-            return Ok(false);
-        }
+        let is_last = piece.is_last;
         // Freed when readers can go on.
-        let written = memory.flush.take();
-        drop(memory);
+        let written = self.write().written(piece);
         drop(written);
-        Ok(true)
+        Ok(is_last)
     }
 
     /// `false` where there is nothing to write.
@@ -497,4 +461,29 @@ impl PartitionStore {
     fn write(&self) -> RwLockWriteGuard<'_, Memory> {
         self.memory.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Adds the records of a page that are due and the newest of their customers; the earliest deadline of the
+/// others.
+fn due_of_page(
+    page: &[u8],
+    memory: &Memory,
+    by: Timestamp,
+    due: &mut Vec<(CustomerId, CustomerRecord)>,
+) -> Result<Option<Timestamp>, CodecError> {
+    let mut later: Option<Timestamp> = None;
+    for entry in Page::new(page)? {
+        let (id, bytes) = entry?;
+        match codec::deadline_of(bytes)? {
+            Some(deadline) if !memory.has_newer(id) => {
+                if deadline <= by {
+                    due.push((CustomerId::new(id), codec::decode_record(bytes)?));
+                } else {
+                    later = Some(later.map_or(deadline, |known| known.min(deadline)));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(later)
 }

@@ -5,7 +5,9 @@ use twox_hash::XxHash3_64;
 use crate::domain::time::Timestamp;
 use crate::store::codec;
 use crate::store::codec::CodecError;
+use crate::store::codec::Group;
 use crate::store::codec::StoreCheckpoint;
+use crate::store::deadlines::Deadlines;
 use crate::store::pages::Page;
 use crate::store::pages::PageKeys;
 
@@ -64,13 +66,21 @@ impl WipeReason {
     }
 }
 
+/// What a store holds.
+pub(super) struct Verified {
+    pub(super) stored: StoreCheckpoint,
+    pub(super) keys: PageKeys,
+    pub(super) deadlines: Deadlines,
+}
+
 /// Reads every entry: checksums, the digest of all records, the counts, and, where there is a log to
 /// compare with, the place in it. Along the way it learns where the pages are.
 pub(super) fn verify(
     database: &sled::Db,
     expected: Option<&Expected>,
-) -> Result<(StoreCheckpoint, PageKeys), WipeReason> {
+) -> Result<Verified, WipeReason> {
     let mut keys = PageKeys::default();
+    let mut deadlines = Deadlines::default();
     let mut found = StoreCheckpoint {
         lineage: expected.map_or_else(String::new, |expected| expected.lineage.clone()),
         ..Default::default()
@@ -91,16 +101,22 @@ pub(super) fn verify(
             let (_, bytes) = entry.map_err(wipe_reason)?;
             let record = codec::decode_record(bytes).map_err(wipe_reason)?;
             found.records += 1;
-            if let Some(segment_id) = record.segment_id() {
-                let counts = &mut found.customers_by_segment;
-                *counts.entry(segment_id.as_str().to_owned()).or_default() += 1;
+            found.deadlines += u64::from(record.deadline.is_some());
+            if let Some(group) = Group::of(&record.standing()) {
+                *found.customers.entry(group).or_default() += 1;
             }
         }
+        let earliest = Page::new(&bytes).and_then(Page::earliest_deadline);
+        deadlines.set_page(&key, earliest.map_err(wipe_reason)?);
     }
     let Some(stored) = stored else {
         // A store without a checkpoint was never written to, or has lost it.
         return if found.records == 0 {
-            Ok((found, keys))
+            Ok(Verified {
+                stored: found,
+                keys,
+                deadlines,
+            })
         } else {
             Err(WipeReason::Digest)
         };
@@ -122,10 +138,15 @@ pub(super) fn verify(
         return Err(WipeReason::Digest);
     }
     let stored = StoreCheckpoint {
-        customers_by_segment: found.customers_by_segment,
+        customers: found.customers,
+        deadlines: found.deadlines,
         ..stored
     };
-    Ok((stored, keys))
+    Ok(Verified {
+        stored,
+        keys,
+        deadlines,
+    })
 }
 
 fn wipe_reason(error: CodecError) -> WipeReason {

@@ -23,6 +23,7 @@ use prometheus::TextEncoder;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 
+use crate::domain::churn::RiskBand;
 use crate::domain::event::RejectReason;
 
 const NAMESPACE: &str = "segstream";
@@ -57,6 +58,14 @@ pub struct Metrics {
     pub customers: IntGaugeVec,
     /// Moves by segments and reason; `from` is `none` for a first assignment. Alert on a storm.
     pub segment_transitions: IntCounterVec,
+    /// Customers by segment and band of churn risk. Alert when the high ones jump.
+    pub churn_risk_customers: IntGaugeVec,
+    /// Customers whom time alone will have looked at again.
+    pub deadlines_pending: IntGauge,
+    /// How far the clocks are beyond the earliest deadline that has not been looked at. Alert when it stays
+    /// above a minute.
+    pub deadline_lag_seconds: Gauge,
+    deadline_lag_by_partition: Mutex<BTreeMap<u32, f64>>,
     /// How clear assignments were, 0 to 1, at each change, by new segment. Low: retrain.
     pub assignment_confidence: HistogramVec,
     /// Transactions by outcome: `committed`, `aborted` or `unknown`. Alert on the latter two.
@@ -135,6 +144,20 @@ impl Metrics {
                 "Moves between segments",
                 &["from", "to", "reason"],
             )?,
+            churn_risk_customers: new.gauges(
+                "churn_risk_customers",
+                "Customers by segment and band of churn risk",
+                &["segment", "band"],
+            )?,
+            deadlines_pending: new.register(IntGauge::with_opts(options(
+                "deadlines_pending",
+                "Customers whom time alone will have looked at",
+            ))?)?,
+            deadline_lag_seconds: new.register(Gauge::with_opts(options(
+                "deadline_lag_seconds",
+                "How far the clock is beyond the earliest deadline",
+            ))?)?,
+            deadline_lag_by_partition: Mutex::default(),
             assignment_confidence: new.register(HistogramVec::new(
                 histogram_options("assignment_confidence", "Confidence at each change", SHARES),
                 &["segment"],
@@ -195,6 +218,11 @@ impl Metrics {
     fn start_at_zero(&self, segment_ids: &[&str]) {
         for segment in segment_ids {
             self.customers.with_label_values(&[segment]).set(0);
+            for band in RiskBand::ALL {
+                self.churn_risk_customers
+                    .with_label_values(&[segment, band.as_str()])
+                    .set(0);
+            }
         }
         for reason in RejectReason::ALL {
             self.events_rejected
@@ -235,6 +263,20 @@ impl Metrics {
             None => counted.remove(&partition),
         };
         self.store_bytes.set(counted.values().sum());
+    }
+
+    /// Takes a partition's lag of deadlines in, or leaves it out; the gauge is the greatest.
+    pub(super) fn note_deadline_lag(&self, partition: u32, seconds: Option<f64>) {
+        let mut lags = self
+            .deadline_lag_by_partition
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match seconds {
+            Some(seconds) => lags.insert(partition, seconds),
+            None => lags.remove(&partition),
+        };
+        let greatest = lags.values().copied().fold(0.0, f64::max);
+        self.deadline_lag_seconds.set(greatest);
     }
 
     /// All metrics in the Prometheus text format.

@@ -1,6 +1,7 @@
 //! One function per happening: its log line and its metrics together. Events are counted by the
 //! transaction, not one by one.
 
+use crate::domain::churn::RiskBand;
 use crate::telemetry::metrics::Metrics;
 
 /// Deliveries of a committed transaction ended in a verdict.
@@ -64,12 +65,28 @@ pub fn transition(metrics: &Metrics, from: Option<&str>, to: &str, reason: &str,
         .observe(confidence);
 }
 
-/// A segment of the owned partitions has more or fewer customers.
-pub fn customers_moved(metrics: &Metrics, segment: &str, customers: i64) {
+/// A segment of the owned partitions has more or fewer customers of a band of churn risk.
+pub fn customers_moved(metrics: &Metrics, segment: &str, band: Option<RiskBand>, customers: i64) {
     metrics
         .customers
         .with_label_values(&[segment])
         .add(customers);
+    if let Some(band) = band {
+        metrics
+            .churn_risk_customers
+            .with_label_values(&[segment, band.as_str()])
+            .add(customers);
+    }
+}
+
+/// More or fewer customers of the owned partitions have a deadline.
+pub fn deadlines_moved(metrics: &Metrics, customers: i64) {
+    metrics.deadlines_pending.add(customers);
+}
+
+/// How far a partition's clock is beyond its earliest deadline.
+pub fn deadline_lag(metrics: &Metrics, partition: u32, seconds: f64) {
+    metrics.note_deadline_lag(partition, Some(seconds));
 }
 
 /// Input records of a partition that are not committed.
@@ -112,6 +129,7 @@ pub fn let_go(metrics: &Metrics, partition: u32) {
         drop(gauges.remove_label_values(&[&label]));
     }
     metrics.count_store_bytes(partition, None);
+    metrics.note_deadline_lag(partition, None);
     drop(
         metrics
             .last_event_timestamp_seconds
@@ -182,6 +200,7 @@ mod tests {
         let page = Metrics::new(&["premium-loyal"]).unwrap().render().unwrap();
         for line in [
             "segstream_customers{segment=\"premium-loyal\"} 0",
+            "segstream_churn_risk_customers{band=\"medium\",segment=\"premium-loyal\"} 0",
             "segstream_events_rejected_total{reason=\"too_old\"} 0",
             "segstream_store_bytes 0",
         ] {
@@ -192,13 +211,15 @@ mod tests {
     #[test]
     fn two_sets_of_metrics_know_nothing_of_each_other() {
         let (first, second) = (Metrics::new(&["a"]).unwrap(), Metrics::new(&["a"]).unwrap());
-        customers_moved(&first, "a", 3);
+        customers_moved(&first, "a", Some(RiskBand::High), 3);
         assert!(
             first
                 .render()
                 .unwrap()
                 .contains("segstream_customers{segment=\"a\"} 3")
         );
+        let line = "segstream_churn_risk_customers{band=\"high\",segment=\"a\"} 3";
+        assert!(first.render().unwrap().contains(line));
         assert!(
             second
                 .render()

@@ -23,6 +23,10 @@ use std::time::Duration;
 use segstream::bus::embedded::EmbeddedLog;
 use segstream::bus::embedded::EmbeddedWorker;
 use segstream::bus::embedded::InputRecord;
+use segstream::domain::change::SegmentChange;
+use segstream::domain::churn::ChurnDefinition;
+use segstream::domain::churn::ChurnPolicy;
+use segstream::domain::churn::RiskBand;
 use segstream::domain::event::parse::IntakeRules;
 use segstream::domain::event::parse::parse;
 use segstream::domain::ids::CustomerId;
@@ -33,6 +37,7 @@ use segstream::domain::time::BusinessZone;
 use segstream::domain::time::Timestamp;
 use segstream::engine::admission::Admission;
 use segstream::engine::admission::admit;
+use segstream::engine::elapse::elapse;
 use segstream::engine::policy::Policy;
 use segstream::engine::record::CustomerRecord;
 use segstream::engine::step::Delivered;
@@ -100,6 +105,15 @@ pub fn policy() -> Policy {
         refund_days: 60,
         remembered_ids: 512,
         assign_prospects: false,
+        horizon_days: 730,
+        churn: ChurnPolicy {
+            definition: ChurnDefinition::NoPurchaseWithin {
+                horizon_days: 273.0,
+            },
+            medium: 0.6,
+            high: 0.8,
+            publishes_bands: true,
+        },
     }
 }
 
@@ -123,6 +137,8 @@ pub struct Life {
     pub log: EmbeddedLog,
     pub shared: Arc<Shared>,
     pub worker: Worker<EmbeddedWorker>,
+    /// Where the clocks are moved at the end of the input.
+    pub advance_to: Option<Timestamp>,
 }
 
 impl Life {
@@ -175,11 +191,15 @@ impl Life {
             log,
             shared,
             worker,
+            advance_to: None,
         }
     }
 
     /// Works until all of the input is committed, or a fault.
     pub fn run_to_end(&mut self) -> Result<(), segstream::pipeline::Error> {
+        if let Some(instant) = self.advance_to {
+            self.shared.control.advance_to(instant);
+        }
         self.shared.control.stop_at(self.log.input_ends());
         self.worker.run()
     }
@@ -210,17 +230,34 @@ impl Life {
     /// The store's counts equal a recount, and the gauge equals both.
     pub fn assert_counts(&self) {
         let mut counted: BTreeMap<String, u64> = BTreeMap::new();
+        let mut banded: BTreeMap<(String, RiskBand), i64> = BTreeMap::new();
+        let mut deadlines = 0;
         for record in self.records().values() {
             if let Some(segment) = record.segment_id() {
                 *counted.entry(segment.to_string()).or_default() += 1;
+                if let Some(band) = record.band {
+                    *banded.entry((segment.to_string(), band)).or_default() += 1;
+                }
             }
+            deadlines += i64::from(record.deadline.is_some());
         }
+        let metrics = &self.shared.metrics;
+        assert_eq!(metrics.deadlines_pending.get(), deadlines);
         let model = &self.shared.model;
         for segment in model.segments() {
             let id = segment.id.as_str();
             let expected = counted.get(id).copied().unwrap_or(0);
             let gauge = self.shared.metrics.customers.with_label_values(&[id]).get();
             assert_eq!(u64::try_from(gauge).unwrap(), expected, "gauge of {id}");
+            for band in RiskBand::ALL {
+                let labels = [id, band.as_str()];
+                let gauge = metrics
+                    .churn_risk_customers
+                    .with_label_values(&labels)
+                    .get();
+                let expected = banded.get(&(id.to_owned(), band)).copied().unwrap_or(0);
+                assert_eq!(gauge, expected, "gauge of {labels:?}");
+            }
         }
         let kept = segstream::cli::summary::customers_by_segment(&self.shared);
         for (segment, customers) in kept {
@@ -237,12 +274,18 @@ impl Life {
 #[derive(Debug, Default)]
 pub struct Fold {
     pub records: BTreeMap<String, CustomerRecord>,
+    /// Where each customer is.
+    pub partitions: BTreeMap<String, u32>,
     pub changes: Vec<String>,
     pub verdicts: BTreeMap<Outcome, u64>,
 }
 
-/// Folds what is in a log, partition by partition: every customer is in one of them.
-pub fn fold(inputs: &[(segstream::domain::ids::Position, InputRecord)]) -> Fold {
+/// Folds what is in a log, partition by partition: every customer is in one of them. At the end each
+/// partition's clock stands at its greatest record time, or at `advance_to`.
+pub fn fold(
+    inputs: &[(segstream::domain::ids::Position, InputRecord)],
+    advance_to: Option<Timestamp>,
+) -> Fold {
     let (intake, policy, model) = (intake(), policy(), model());
     let mut fold = Fold::default();
     let mut latest: BTreeMap<u32, Timestamp> = BTreeMap::new();
@@ -252,7 +295,7 @@ pub fn fold(inputs: &[(segstream::domain::ids::Position, InputRecord)]) -> Fold 
         let verdict = input
             .timestamp
             .or(known)
-            .map(|record_time| fold_one(&mut fold, *position, input, record_time, rules));
+            .map(|record_time| fold_one(&mut fold, *position, input, (record_time, known), rules));
         let verdict = verdict.unwrap_or(Outcome::Rejected);
         *fold.verdicts.entry(verdict).or_default() += 1;
         if verdict != Outcome::Rejected
@@ -262,14 +305,32 @@ pub fn fold(inputs: &[(segstream::domain::ids::Position, InputRecord)]) -> Fold 
             *greatest = stated.max(*greatest);
         }
     }
+    let mut changes = Vec::new();
+    let rules = Rules {
+        policy: &policy,
+        model: &model,
+    };
+    for (id, record) in &mut fold.records {
+        let partition = fold.partitions.get(id);
+        let clock = partition.and_then(|partition| latest.get(partition).copied());
+        if let Some(clock) = clock.max(advance_to) {
+            elapse(record, id, clock, rules, &mut changes);
+        }
+    }
+    fold.changes.extend(changes.iter().map(json_of));
     fold
+}
+
+fn json_of(change: &SegmentChange) -> String {
+    let json = change.to_json(TOPIC, at("2026-11-24T00:00:00Z")).unwrap();
+    String::from_utf8(json).unwrap()
 }
 
 fn fold_one(
     fold: &mut Fold,
     position: segstream::domain::ids::Position,
     input: &InputRecord,
-    record_time: Timestamp,
+    (record_time, clock): (Timestamp, Option<Timestamp>),
     (intake, policy, model): (&IntakeRules, &Policy, &Arc<SegmentModel>),
 ) -> Outcome {
     let Ok(event) = parse(&input.payload, record_time, intake) else {
@@ -284,15 +345,14 @@ fn fold_one(
         event: &event,
         position,
         record_time,
+        clock,
     };
     let done = step(record, id.as_str(), delivered, Rules { policy, model });
     if done.verdict == Verdict::Applied {
         fold.records.insert(id.to_string(), done.record);
+        fold.partitions.insert(id.to_string(), position.partition.0);
     }
-    if let Some(change) = done.change {
-        let json = change.to_json(TOPIC, at("2026-11-24T00:00:00Z")).unwrap();
-        fold.changes.push(String::from_utf8(json).unwrap());
-    }
+    fold.changes.extend(done.changes.iter().map(json_of));
     done.verdict.outcome()
 }
 

@@ -1,0 +1,191 @@
+//! The purchase days that `churn fit` learns from: of a file, or of the state of a deployment.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::cli::common::SettingsArgs;
+use crate::cli::exit::CallError;
+use crate::cli::exit::Failed;
+use crate::cli::records::all_records;
+use crate::config::settings::Settings;
+use crate::dataset;
+use crate::dataset::Rows;
+use crate::dataset::replay;
+use crate::domain::event::EventBody;
+use crate::domain::event::EventCustomer;
+use crate::domain::event::parse::parse;
+use crate::domain::time::Day;
+use crate::domain::time::Timestamp;
+use crate::engine::record::CustomerRecord;
+use crate::model::churn::cohort::PurchaseDays;
+
+/// What there is to learn from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// The CDNOW data set: one purchase a line.
+    Cdnow,
+    /// CSV: `customer_id, order_id, occurred_at, revenue`.
+    Orders,
+    /// The state of a deployment: the stores of a stopped instance, or the changelog of a running one.
+    State,
+}
+
+/// Where the purchases come from.
+#[derive(Debug, clap::Args)]
+pub struct DataArgs {
+    /// The file to learn from; not for `state`.
+    #[arg(long)]
+    input: Option<PathBuf>,
+    /// What is in it.
+    #[arg(long, value_enum)]
+    format: Format,
+    /// A CSV with the ids of the customers to use, in its column `master_id` or `customer_id`; all if absent.
+    #[arg(long)]
+    sample: Option<PathBuf>,
+    /// For `state`: the store directory; the same as --set store.directory=DIR.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// For `state`: read the compacted changelog of a running deployment on Kafka instead.
+    #[arg(long)]
+    changelog: bool,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+/// Purchase days of customers, and what they are.
+#[derive(Debug)]
+pub struct ChurnData {
+    /// Each customer's, ascending by id.
+    pub cohort: Vec<PurchaseDays>,
+    /// What was read, in words.
+    pub source: String,
+    /// The last day that anything is known of.
+    pub last_day: Day,
+}
+
+impl DataArgs {
+    /// Reads the purchase days, counted in the business zone.
+    ///
+    /// # Errors
+    /// If the call, the data or the surroundings are wrong.
+    pub fn read(&self) -> anyhow::Result<ChurnData> {
+        let directory = self.dir.iter();
+        let preset: Vec<String> = directory
+            .map(|directory| format!("store.directory={}", directory.display()))
+            .collect();
+        let settings = self.settings.load_with(&preset)?;
+        self.settings.init_logging(&settings)?;
+        let sample = self.sample.as_deref().map(sample_ids).transpose()?;
+        let is_asked = |id: &str| sample.as_ref().is_none_or(|sample| sample.contains(id));
+        match (self.format, &self.input) {
+            (Format::State, None) => state(&settings, self.changelog, is_asked),
+            (Format::State, Some(_)) => Err(call(
+                "--input is for files: `state` takes --dir or --changelog",
+            )),
+            (Format::Cdnow | Format::Orders, None) => {
+                Err(call("--input is missing: the file to learn from"))
+            }
+            (Format::Cdnow, Some(path)) => file(path, replay::Format::Cdnow, &settings, is_asked),
+            (Format::Orders, Some(path)) => file(path, replay::Format::Orders, &settings, is_asked),
+        }
+    }
+}
+
+fn file(
+    path: &Path,
+    format: replay::Format,
+    settings: &Settings,
+    is_asked: impl Fn(&str) -> bool,
+) -> anyhow::Result<ChurnData> {
+    let zone = &settings.time.business_zone;
+    let context = replay::Context {
+        base: settings.intake.exchange.base,
+        zone: zone.clone(),
+        as_of: Timestamp::default(),
+    };
+    let mut days: BTreeMap<String, BTreeSet<Day>> = BTreeMap::new();
+    let mut last_day = None;
+    for source in replay::read(path, format, &context)? {
+        let event = parse(&source.payload, source.record_time, &settings.intake);
+        let event = event.map_err(|invalid| dataset::Error::Event {
+            path: path.to_owned(),
+            line: source.line,
+            detail: invalid.detail,
+        })?;
+        let (EventCustomer::Known(id), EventBody::OrderCompleted(_)) =
+            (&event.customer, &event.body)
+        else {
+            continue;
+        };
+        let day = zone.day_of(event.occurred_at);
+        last_day = last_day.max(Some(day));
+        if is_asked(id) {
+            days.entry(id.to_string()).or_default().insert(day);
+        }
+    }
+    let cohort = days.into_values().filter_map(|days| {
+        Some(PurchaseDays {
+            first: *days.first()?,
+            last: *days.last()?,
+            folded: 0,
+            days: days.into_iter().collect(),
+        })
+    });
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Ok(ChurnData {
+        cohort: cohort.collect(),
+        source: name.into_owned(),
+        last_day: last_day.ok_or_else(|| dataset::Error::Empty {
+            path: path.to_owned(),
+        })?,
+    })
+}
+
+fn state(
+    settings: &Settings,
+    is_changelog: bool,
+    is_asked: impl Fn(&str) -> bool,
+) -> anyhow::Result<ChurnData> {
+    let records = all_records(settings, is_changelog)?;
+    let zone = &settings.time.business_zone;
+    let newest = records.iter().map(|(_, record)| record.evaluated_at).max();
+    let newest = newest.ok_or_else(|| Failed("the state has no customers".to_owned()))?;
+    let days_of = |record: &CustomerRecord| {
+        let purchases = record.aggregate.purchases?;
+        let days: Vec<Day> = record.aggregate.ledger.days().collect();
+        let kept = u32::try_from(days.len()).unwrap_or(u32::MAX);
+        Some(PurchaseDays {
+            first: zone.day_of(purchases.first_at),
+            last: zone.day_of(purchases.last_at),
+            folded: record.aggregate.ledger.purchase_days().saturating_sub(kept),
+            days,
+        })
+    };
+    let what = if is_changelog { "changelog" } else { "stores" };
+    let source = format!("state of {} customers from the {what}", records.len());
+    let asked = records.iter().filter(|(id, _)| is_asked(id.as_str()));
+    Ok(ChurnData {
+        cohort: asked.filter_map(|(_, record)| days_of(record)).collect(),
+        source,
+        last_day: zone.day_of(newest),
+    })
+}
+
+fn sample_ids(path: &Path) -> anyhow::Result<BTreeSet<String>> {
+    let mut rows = Rows::open(path)?;
+    let named = |column: &&str| rows.columns().iter().any(|known| known == column);
+    let column = ["master_id", "customer_id"].into_iter().find(named);
+    let column = column.unwrap_or("customer_id");
+    rows.require(&[column])?;
+    let mut ids = BTreeSet::new();
+    while let Some(row) = rows.next_row()? {
+        ids.extend(row.text(column).map(str::to_owned));
+    }
+    Ok(ids)
+}
+
+fn call(problem: &str) -> anyhow::Error {
+    CallError(problem.to_owned()).into()
+}

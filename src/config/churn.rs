@@ -1,0 +1,75 @@
+//! Settings of churn risk.
+
+use crate::config::reader::Reader;
+use crate::config::reader::small;
+use crate::domain::churn::ChurnDefinition;
+use crate::domain::churn::ChurnPolicy;
+
+/// Longest horizon and silence, in days: ten years.
+const DAYS_MAX: u64 = 3_653;
+
+pub(super) fn churn(reader: &mut Reader) -> Option<ChurnPolicy> {
+    let method = reader.parsed(
+        "churn.method",
+        "\"model\", \"silence\" or \"off\"",
+        |text| match text {
+            "model" => Some(Method::Model),
+            "silence" => Some(Method::Silence),
+            "off" => Some(Method::Off),
+            _ => None,
+        },
+    );
+    let is_purchase = reader.parsed(
+        "churn.score",
+        "\"purchase\" or \"alive\"",
+        |text| match text {
+            "purchase" => Some(true),
+            "alive" => Some(false),
+            _ => None,
+        },
+    );
+    let horizon_days = reader
+        .integer("churn.horizon_days", 1, DAYS_MAX)
+        .and_then(small::<u32>);
+    let silence_days = reader
+        .integer("churn.silence_days", 1, DAYS_MAX)
+        .and_then(small::<u32>);
+    let medium = threshold(reader, "churn.medium");
+    let high = threshold(reader, "churn.high");
+    let publishes_bands = reader.flag("churn.band_changes");
+    if let (Some(medium), Some(high)) = (medium, high)
+        && medium >= high
+    {
+        reader.problem("churn.medium", "below churn.high");
+        return None;
+    }
+    let horizon_days = f64::from(horizon_days?);
+    let definition = match (method?, is_purchase?) {
+        (Method::Off, _) => ChurnDefinition::Off,
+        (Method::Silence, _) => ChurnDefinition::Silence {
+            days: silence_days?,
+        },
+        (Method::Model, true) => ChurnDefinition::NoPurchaseWithin { horizon_days },
+        (Method::Model, false) => ChurnDefinition::NotAlive,
+    };
+    silence_days?;
+    Some(ChurnPolicy {
+        definition,
+        medium: medium?,
+        high: high?,
+        publishes_bands: publishes_bands?,
+    })
+}
+
+enum Method {
+    Model,
+    Silence,
+    Off,
+}
+
+fn threshold(reader: &mut Reader, key: &str) -> Option<f64> {
+    reader.parsed(key, "a number above 0 and below 1", |text| {
+        let threshold: f64 = text.parse().ok()?;
+        (threshold > 0.0 && threshold < 1.0).then_some(threshold)
+    })
+}

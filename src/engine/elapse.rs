@@ -1,0 +1,73 @@
+//! Time passes for one customer: every deadline up to an instant, in order, each as of itself.
+
+use crate::domain::change::Cause;
+use crate::domain::change::ChangeReason;
+use crate::domain::change::SegmentChange;
+use crate::domain::time::Timestamp;
+use crate::engine::record::CustomerRecord;
+use crate::engine::step::Rules;
+use crate::engine::transition::reassign;
+
+/// Takes the record through all its deadlines up to `due_by`; the number of times it was looked at. It does
+/// not matter how late that is: the same changes come out, stamped with the same instants.
+pub fn elapse(
+    record: &mut CustomerRecord,
+    customer_id: &str,
+    due_by: Timestamp,
+    rules: Rules<'_>,
+    changes: &mut Vec<SegmentChange>,
+) -> usize {
+    let mut evaluations = 0;
+    while let Some(at) = record.deadline.filter(|at| *at <= due_by) {
+        record.evaluated_at = record.evaluated_at.max(at);
+        let cause = || Cause::Deadline(at);
+        let reason = ChangeReason::TimePassed;
+        changes.extend(reassign(record, customer_id, reason, rules, cause));
+        evaluations += 1;
+    }
+    evaluations
+}
+
+/// What time alone will do next to a customer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Foreseen {
+    /// When the segment changes.
+    pub at: Timestamp,
+    /// The change, as it will be if nothing happens until then.
+    pub change: SegmentChange,
+}
+
+/// The next change of segment by time alone within the horizon after `evaluated_at`, looking at the record at
+/// most so often.
+#[must_use]
+pub fn foresee(
+    record: &CustomerRecord,
+    customer_id: &str,
+    rules: Rules<'_>,
+    evaluations_max: usize,
+) -> Option<Foreseen> {
+    let horizon =
+        crate::engine::risk::after(record.evaluated_at, f64::from(rules.policy.horizon_days));
+    let mut record = record.clone();
+    let mut changes = Vec::new();
+    for _ in 0..evaluations_max {
+        let at = record.deadline.filter(|at| *at <= horizon)?;
+        elapse(&mut record, customer_id, at, rules, &mut changes);
+        let moved = |change: &SegmentChange| {
+            let before = change
+                .previous
+                .as_ref()
+                .map(|previous| &previous.segment.segment_id);
+            before != Some(&change.current.segment_id)
+        };
+        if let Some(place) = changes.iter().position(moved) {
+            let change = changes.swap_remove(place);
+            return Some(Foreseen {
+                at: change.occurred_at,
+                change,
+            });
+        }
+        changes.clear();
+    }
+    None
+}

@@ -1,0 +1,124 @@
+//! The deadline index of a partition, ordered by instant: which committed records are due.
+//!
+//! Records that are not on disk have an entry each. Those on disk share one a page, its earliest deadline, so
+//! that a million customers cost no more than some ten thousand entries; whoever looks at a page that is due
+//! reads it, which the record's own evaluation needs anyway. Everything here follows from the records.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::domain::ids::CustomerId;
+use crate::domain::time::Timestamp;
+
+/// A page's key.
+pub(super) type PageKey = Arc<[u8]>;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Deadlines {
+    unwritten: BTreeSet<(Timestamp, CustomerId)>,
+    pages: BTreeSet<(Timestamp, PageKey)>,
+    by_page: BTreeMap<PageKey, Timestamp>,
+}
+
+impl Deadlines {
+    /// A record that is not on disk has this deadline now.
+    pub(super) fn add(&mut self, deadline: Timestamp, customer_id: CustomerId) {
+        self.unwritten.insert((deadline, customer_id));
+    }
+
+    /// The record that had this deadline is replaced, or on disk.
+    pub(super) fn remove(&mut self, deadline: Timestamp, customer_id: &CustomerId) {
+        self.unwritten.remove(&(deadline, customer_id.clone()));
+    }
+
+    /// No record of a page that is the newest of its customer is due before.
+    pub(super) fn set_page(&mut self, key: &[u8], earliest: Option<Timestamp>) {
+        let known = self.by_page.get_key_value(key);
+        if let Some((key, before)) = known.map(|(key, before)| (Arc::clone(key), *before)) {
+            if Some(before) == earliest {
+                return;
+            }
+            self.pages.remove(&(before, Arc::clone(&key)));
+            match earliest {
+                Some(at) => {
+                    self.pages.insert((at, Arc::clone(&key)));
+                    self.by_page.insert(key, at);
+                }
+                None => {
+                    self.by_page.remove(&key);
+                }
+            }
+        } else if let Some(at) = earliest {
+            let key: PageKey = Arc::from(key);
+            self.pages.insert((at, Arc::clone(&key)));
+            self.by_page.insert(key, at);
+        }
+    }
+
+    /// Customers whose records are not on disk and due by then, the earliest first.
+    pub(super) fn due_unwritten(&self, by: Timestamp) -> impl Iterator<Item = &CustomerId> {
+        let due = self.unwritten.iter().take_while(move |(at, _)| *at <= by);
+        due.map(|(_, customer_id)| customer_id)
+    }
+
+    /// The page with the earliest deadline after this entry, if that is due.
+    pub(super) fn next_page(
+        &self,
+        after: Option<&(Timestamp, PageKey)>,
+        by: Timestamp,
+    ) -> Option<(Timestamp, PageKey)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let next = self.pages.range((from, Bound::Unbounded)).next()?;
+        (next.0 <= by).then(|| next.clone())
+    }
+
+    /// Nothing is due before.
+    pub(super) fn earliest(&self) -> Option<Timestamp> {
+        let unwritten = self.unwritten.first().map(|(at, _)| *at);
+        let written = self.pages.first().map(|(at, _)| *at);
+        match (unwritten, written) {
+            (Some(unwritten), Some(written)) => Some(unwritten.min(written)),
+            (unwritten, written) => unwritten.or(written),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp::from_milliseconds(milliseconds).unwrap()
+    }
+
+    #[test]
+    fn a_page_counts_with_the_deadline_it_was_given_last() {
+        let mut deadlines = Deadlines::default();
+        deadlines.set_page(b"a", Some(at(5)));
+        deadlines.set_page(b"b", Some(at(3)));
+        deadlines.set_page(b"a", Some(at(9)));
+        deadlines.set_page(b"b", None);
+        assert_eq!(deadlines.earliest(), Some(at(9)));
+        assert_eq!(deadlines.next_page(None, at(8)), None);
+        let found = deadlines.next_page(None, at(9)).unwrap();
+        assert_eq!((found.0, &*found.1), (at(9), b"a".as_slice()));
+        assert_eq!(deadlines.next_page(Some(&found), at(99)), None);
+    }
+
+    #[test]
+    fn records_that_are_not_on_disk_come_in_the_order_of_their_deadlines() {
+        let mut deadlines = Deadlines::default();
+        for (deadline, id) in [(7, "c"), (2, "a"), (4, "b")] {
+            deadlines.add(at(deadline), CustomerId::new(id));
+        }
+        deadlines.remove(at(2), &CustomerId::new("a"));
+        let due: Vec<&str> = deadlines
+            .due_unwritten(at(6))
+            .map(CustomerId::as_str)
+            .collect();
+        assert_eq!(due, ["b"]);
+        assert_eq!(deadlines.earliest(), Some(at(4)));
+    }
+}
