@@ -21,6 +21,7 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::path::Path;
@@ -42,22 +43,26 @@ use rdkafka::config::ClientConfig;
 use rdkafka::producer::BaseProducer;
 use rdkafka::producer::BaseRecord;
 use rdkafka::producer::Producer;
+use segstream::store::codec;
 use support::Chance;
 use support::cdnow::assert_oracle;
 use support::cdnow::assert_sequences;
 use support::cdnow::comparable_changes;
 use support::cluster::Cluster;
 use support::cluster::committed;
+use support::cluster::committed_by_partition;
 use support::contract::contract;
 use support::kafka;
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const PURCHASES: u64 = 69_659;
+/// Where the clocks of a run to the end are moved: a year and a half after the last purchase of CDNOW.
+const END_OF_TIME: &str = "2000-01-01T00:00:00Z";
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 8] = [
+    let tests: [(&str, fn()); 9] = [
         (
             "killed_at_any_moment_the_result_is_that_of_a_run_without_kills",
             killed_at_any_moment,
@@ -79,6 +84,10 @@ fn main() {
             misleading_tails,
         ),
         ("a_broker_that_stalls_costs_time_only", stalling_broker),
+        (
+            "a_lagging_instance_calls_nobody_silent_whose_purchase_waits",
+            lagging_instance,
+        ),
         (
             "a_changelog_that_is_empty_compacted_or_ends_in_no_state_is_restored",
             changelog_tails,
@@ -184,8 +193,10 @@ impl Deployment {
         Running::start(command)
     }
 
+    /// Until everything is committed, and until time has moved those who have bought nothing since.
     fn run_to_end(&self, instance: &str, extra: &[&str]) {
         let mut command = self.command(instance, &["run", "--until-caught-up"]);
+        command.args(["--advance-to", END_OF_TIME]);
         for setting in extra {
             command.args(["--set", setting]);
         }
@@ -204,8 +215,50 @@ impl Deployment {
         Running::start(self.command("producer", &arguments))
     }
 
+    /// Settings by which time alone moves nobody: what a wall clock of today does to purchases of long ago
+    /// shows only where time counts.
+    fn timeless(&self) -> Vec<String> {
+        let out = self.root.path().join("timeless.json");
+        let Some(data) = support::data_file("marketing_campaign.csv") else {
+            return Vec::new();
+        };
+        let mut arguments = vec![
+            "train",
+            "--input",
+            data.to_str().unwrap(),
+            "--window-days",
+            "0",
+        ];
+        arguments.extend(["--features", "total_spending,web_purchases,store_purchases"]);
+        arguments.extend([
+            "--k",
+            "4",
+            "--runs",
+            "5",
+            "--trained-at",
+            "2026-01-01T00:00:00Z",
+        ]);
+        arguments.extend(["--out", out.to_str().unwrap()]);
+        let made = Command::new(env!("CARGO_BIN_EXE_segstream"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        vec![
+            format!("model.path={}", out.display()),
+            "churn.method=off".to_owned(),
+        ]
+    }
+
     fn export(&self, instances: &[&str]) -> String {
+        self.export_with(instances, &[])
+    }
+
+    fn export_with(&self, instances: &[&str], extra: &[&str]) -> String {
         let mut command = self.command(instances[0], &["state", "export"]);
+        for setting in extra {
+            command.args(["--set", setting]);
+        }
         for instance in instances {
             command.arg("--dir").arg(self.store(instance));
         }
@@ -245,7 +298,15 @@ impl Deployment {
     }
 
     fn changelog(&self) -> String {
-        self.text("export", &["state", "export", "--changelog"])
+        self.changelog_with(&[])
+    }
+
+    fn changelog_with(&self, extra: &[&str]) -> String {
+        let mut arguments = vec!["state", "export", "--changelog"];
+        for setting in extra {
+            arguments.extend(["--set", setting]);
+        }
+        self.text("export", &arguments)
     }
 
     /// The changes as Kafka's own console consumer shows them, numbered without gap or repeat.
@@ -257,7 +318,7 @@ impl Deployment {
     }
 
     /// The same input on the embedded bus.
-    fn embedded(&self, file: &Path) -> (String, Vec<serde_json::Value>) {
+    fn embedded(&self, file: &Path, extra: &[&str]) -> (String, Vec<serde_json::Value>) {
         let root = self.root.path().join("embedded");
         let embedded = |arguments: &[&str]| {
             let output = Command::new(env!("CARGO_BIN_EXE_segstream"))
@@ -270,12 +331,18 @@ impl Deployment {
             String::from_utf8(output.stdout).unwrap()
         };
         let input = file.to_str().unwrap();
-        embedded(&["replay", "--input", input, "--format", "cdnow"]);
+        let mut replay = vec!["replay", "--input", input, "--format", "cdnow"];
+        replay.extend(["--advance-to", END_OF_TIME]);
+        for setting in extra {
+            replay.extend(["--set", setting]);
+        }
+        embedded(&replay);
         let changes = embedded(&["state", "changes"]);
-        (
-            embedded(&["state", "export"]),
-            comparable_changes(changes.lines()),
-        )
+        let mut export = vec!["state", "export"];
+        for setting in extra {
+            export.extend(["--set", setting]);
+        }
+        (embedded(&export), comparable_changes(changes.lines()))
     }
 }
 
@@ -422,7 +489,11 @@ fn killed(
     (kills, rate): (u64, &str),
 ) -> u64 {
     let deployment = Deployment::new(&format!("killed-{name}"));
-    let (expected, expected_changes) = deployment.embedded(file);
+    let bands = ["churn.band_changes=true"];
+    let settings = &[settings, bands.as_slice()].concat();
+    let (expected, expected_changes) = deployment.embedded(file, &bands);
+    let by_time = |change: &&serde_json::Value| change["reason"] == "time_passed";
+    assert!(expected_changes.iter().filter(by_time).count() > 10_000);
     assert_oracle(&expected, file);
     let mut chance = Chance(seed());
     let mut moments: Vec<u64> = (0..kills)
@@ -516,7 +587,7 @@ fn wait_owned(store: &Path, at_least: usize, for_long: Duration) {
 fn joins_dies_returns_and_leaves() {
     let Some(file) = cdnow() else { return };
     let deployment = Deployment::new("joins");
-    let (expected, expected_changes) = deployment.embedded(&file);
+    let (expected, expected_changes) = deployment.embedded(&file, &[]);
     let while_owned = Duration::from_secs(5);
     let replay = deployment.replay(&file, "2000");
     let first = deployment.start("a", &[]);
@@ -546,10 +617,19 @@ fn stopped_past_its_session() {
     let Some(file) = cdnow() else { return };
     for has_purchases in [true, false] {
         let deployment = Deployment::new(&format!("zombie-{has_purchases}"));
-        let (expected, expected_changes) = deployment.embedded(&file);
+        let timeless = deployment.timeless();
+        let settings: Vec<&str> = if has_purchases {
+            Vec::new()
+        } else {
+            timeless.iter().map(String::as_str).collect()
+        };
+        let (expected, expected_changes) = deployment.embedded(&file, &settings);
         // Without purchases its clock alone makes transactions.
-        let ticking = ["time.clock=wall", "time.checkpoint_interval=100ms"];
-        let zombie = deployment.start("a", if has_purchases { &[] } else { &ticking });
+        let mut of_zombie = settings.clone();
+        if !has_purchases {
+            of_zombie.extend(["time.clock=wall", "time.checkpoint_interval=100ms"]);
+        }
+        let zombie = deployment.start("a", &of_zombie);
         wait_owned(&deployment.store("a"), 12, Duration::ZERO);
         let replay = has_purchases.then(|| {
             let replay = deployment.replay(&file, "6000");
@@ -557,7 +637,7 @@ fn stopped_past_its_session() {
             replay
         });
         zombie.signal("STOP");
-        let successor = deployment.start("b", &[]);
+        let successor = deployment.start("b", &settings);
         wait_owned(&deployment.store("b"), 12, Duration::ZERO);
         let replay = replay.unwrap_or_else(|| deployment.replay(&file, "1000000"));
         assert_eq!(replay.code(), Some(0));
@@ -569,14 +649,14 @@ fn stopped_past_its_session() {
         successor.signal("TERM");
         assert_eq!(successor.code(), Some(0));
         drop(zombie);
-        deployment.run_to_end("b", &[]);
+        deployment.run_to_end("b", &settings);
         assert!(
-            deployment.changelog() == expected,
+            deployment.changelog_with(&settings) == expected,
             "{has_purchases}: the changelog"
         );
         assert_eq!(deployment.changes(), expected_changes, "{has_purchases}");
         assert!(
-            deployment.export(&["b"]) == expected,
+            deployment.export_with(&["b"], &settings) == expected,
             "{has_purchases}: the successor's stores"
         );
     }
@@ -586,8 +666,10 @@ fn stalling_broker() {
     let Some(file) = cdnow() else { return };
     let node = kafka::Node::start();
     let deployment = Deployment::on(&node.brokers, "stall");
-    let (expected, expected_changes) = deployment.embedded(&file);
-    let settings = ["time.clock=wall"];
+    let timeless = deployment.timeless();
+    let timeless: Vec<&str> = timeless.iter().map(String::as_str).collect();
+    let (expected, expected_changes) = deployment.embedded(&file, &timeless);
+    let settings = [timeless.as_slice(), &["time.clock=wall"]].concat();
     let running = deployment.start("a", &settings);
     running.wait_for("partitions assigned");
     let replay = deployment.replay(&file, "6000");
@@ -605,9 +687,149 @@ fn stalling_broker() {
     running.signal("TERM");
     assert_eq!(running.code(), Some(0));
     deployment.run_to_end("a", &settings);
-    assert!(deployment.export(&["a"]) == expected, "the stores");
-    assert!(deployment.changelog() == expected, "the changelog");
+    let stores = deployment.export_with(&["a"], &timeless);
+    assert!(stores == expected, "the stores");
+    assert!(
+        deployment.changelog_with(&timeless) == expected,
+        "the changelog"
+    );
     assert_eq!(deployment.changes(), expected_changes);
+}
+
+/// A customer of the backlog: bought a day before some moment of the last hour, at which the silence becomes a
+/// high risk, and again some minutes before or after that moment.
+struct Returning {
+    id: String,
+    bought_ms: i64,
+    silent_ms: i64,
+    again_ms: i64,
+}
+
+/// Decoded checkpoints of a changelog, by partition in the order of their offsets: their clocks.
+fn clocks(topic: &str) -> Vec<Vec<i64>> {
+    let mut clocks = vec![Vec::new(); 12];
+    for (partition, record) in committed_by_partition(topic, 12) {
+        if record.key.as_ref().is_some_and(Vec::is_empty) {
+            let checkpoint = codec::decode_checkpoint(&record.value).unwrap();
+            clocks[partition].extend(checkpoint.clock.map(|clock| clock.as_milliseconds()));
+        }
+    }
+    clocks
+}
+
+fn lagging_instance() {
+    const MINUTE_MS: i64 = 60_000;
+    const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
+    const CUSTOMERS: u64 = 6000;
+    let deployment = Deployment::new("lagging");
+    let mut chance = Chance(seed());
+    let now = segstream::pipeline::clock::WallClock::system().now();
+    let now_ms = now.as_milliseconds();
+    let customers: Vec<Returning> = (0..CUSTOMERS)
+        .map(|number| {
+            let silent_ms = now_ms - MINUTE_MS * 60 + chance.below(50 * 60_000) as i64;
+            let apart_ms = 1 + chance.below(8 * 60_000) as i64;
+            let is_before = chance.below(2) == 0;
+            Returning {
+                id: format!("c{number}"),
+                bought_ms: silent_ms - DAY_MS,
+                silent_ms,
+                again_ms: silent_ms + if is_before { -apart_ms } else { apart_ms },
+            }
+        })
+        .collect();
+    // The first purchases a day ago, then an hour of backlog, each as of its own time.
+    let mut sent: Vec<(i64, &str)> = Vec::new();
+    for customer in &customers {
+        sent.push((customer.bought_ms, &customer.id));
+        sent.push((customer.again_ms, &customer.id));
+    }
+    sent.sort_unstable();
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", kafka::brokers())
+        .set("partitioner", "murmur2_random")
+        .create()
+        .unwrap();
+    let events = deployment.topic("events");
+    for (number, (at_ms, id)) in sent.iter().enumerate() {
+        let payload = format!(
+            r#"{{"event_id":"e{number}","type":"order.completed","occurred_at":{at_ms},"customer_id":"{id}","order_id":"o{number}","currency":"USD","revenue":"10"}}"#
+        );
+        let record = BaseRecord::to(&events)
+            .key(*id)
+            .payload(&payload)
+            .timestamp(*at_ms);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        if number % 1000 == 0 {
+            producer.flush(PATIENCE).unwrap();
+        }
+    }
+    producer.flush(PATIENCE).unwrap();
+    let settings = [
+        "time.clock=wall",
+        "churn.method=silence",
+        "churn.silence_days=1",
+        "churn.band_changes=true",
+        "commit.interval=5ms",
+        "commit.records=50",
+        "time.checkpoint_interval=100ms",
+        "log.filter=segstream::telemetry=trace",
+    ];
+    // Restarts and a second instance while the backlog is worked off, and ticks of the wall clock behind it.
+    for _ in 0..4 {
+        let running = deployment.start("a", &settings);
+        running.wait_for("transaction committed");
+        std::thread::park_timeout(Duration::from_millis(chance.below(300)));
+        running.kill();
+    }
+    let first = deployment.start("a", &settings);
+    first.wait_for("transaction committed");
+    let second = deployment.start("b", &settings);
+    wait_owned(&deployment.store("b"), 3, Duration::from_secs(3));
+    second.signal("TERM");
+    assert_eq!(second.code(), Some(0));
+    wait_owned(&deployment.store("a"), 12, Duration::from_secs(3));
+    first.signal("TERM");
+    assert_eq!(first.code(), Some(0));
+    // By hand: silent before the purchase that waits, or not at all.
+    let changes = deployment.changes();
+    let mut by_time: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for change in &changes {
+        if change["reason"] == "time_passed" && change["churn_risk"]["band"] == "high" {
+            let at = support::at(change["occurred_at"].as_str().unwrap());
+            let id = change["customer_id"].as_str().unwrap().to_owned();
+            by_time.entry(id).or_default().push(at.as_milliseconds());
+        }
+    }
+    let mut called = 0;
+    for customer in &customers {
+        let found = by_time.remove(&customer.id).unwrap_or_default();
+        let is_silent = customer.silent_ms <= customer.again_ms;
+        let expected = if is_silent {
+            vec![customer.silent_ms]
+        } else {
+            Vec::new()
+        };
+        assert_eq!(
+            found, expected,
+            "{}: again {}",
+            customer.id, customer.again_ms
+        );
+        called += u64::from(is_silent);
+    }
+    println!("{called} of {CUSTOMERS} were silent before they came back");
+    assert!(called > CUSTOMERS / 4 && called < CUSTOMERS * 3 / 4);
+    let mut moved = 0;
+    for (partition, clocks) in clocks(&deployment.topic("state")).iter().enumerate() {
+        for pair in clocks.windows(2) {
+            assert!(
+                pair[0] <= pair[1],
+                "the clock of partition {partition} went back"
+            );
+            moved += u64::from(pair[0] < pair[1]);
+        }
+    }
+    assert!(moved > 100, "{moved} moves of a clock are in the changelog");
 }
 
 fn topic_tool(arguments: &[&str]) {

@@ -721,7 +721,10 @@ fn the_shipped_model_is_what_the_commands_make_of_the_marketing_and_cdnow_data()
         "--trained-at",
         "2026-11-24T00:00:00Z",
     ]);
-    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/cdnow_calibration.csv");
+    let sample = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/fixtures/cdnow_calibration.csv"
+    );
     let model = made.to_str().unwrap();
     output_of(
         &[

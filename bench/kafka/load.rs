@@ -32,6 +32,10 @@ pub struct Load {
     customers: u32,
     chance: Xoshiro256Plus,
     sent: u64,
+    /// Of the customers' ids.
+    prefix: &'static str,
+    /// When the purchases happened, if not when they are sent.
+    occurred_at: Option<Timestamp>,
 }
 
 impl Load {
@@ -46,6 +50,8 @@ impl Load {
             customers,
             chance: Xoshiro256Plus::seed_from_u64(seed),
             sent: 0,
+            prefix: "c",
+            occurred_at: None,
         }
     }
 
@@ -55,7 +61,21 @@ impl Load {
             customers,
             chance: Xoshiro256Plus::seed_from_u64(3),
             sent: 0,
+            prefix: "c",
+            occurred_at: None,
         }
+    }
+
+    /// The same with other customers.
+    pub fn of(mut self, prefix: &'static str) -> Self {
+        self.prefix = prefix;
+        self
+    }
+
+    /// The same, having happened then.
+    pub fn occurred_at(mut self, at: Timestamp) -> Self {
+        self.occurred_at = Some(at);
+        self
     }
 
     fn customer(&mut self) -> u64 {
@@ -70,7 +90,8 @@ impl Load {
     }
 
     fn purchase(&mut self, customer: u64, at: Timestamp, text: &mut String) {
-        let number = self.sent;
+        let (number, prefix) = (self.sent, self.prefix);
+        let at = self.occurred_at.unwrap_or(at);
         let cents = self.chance.gen_range(500..20_000);
         let channel = ["web", "store", "catalog"][self.chance.gen_range(0..3)];
         let category = ["wine", "meat", "fish", "fruit", "sweets"][self.chance.gen_range(0..5)];
@@ -78,7 +99,7 @@ impl Load {
         text.clear();
         write!(
             text,
-            r#"{{"event_id":"e-{number:012}","type":"order.completed","occurred_at":"{at}","customer_id":"c-{customer}","order_id":"o-{number:012}","currency":"USD","revenue":"{whole}.{part:02}","channel":"{channel}","store_locale":"en-US","payment_method":"card","products":[{{"sku":"sku-{category}-{part:03}","category":"{category}","quantity":1,"price":"{whole}.{part:02}"}}]}}"#
+            r#"{{"event_id":"e-{prefix}-{number:012}","type":"order.completed","occurred_at":"{at}","customer_id":"{prefix}-{customer}","order_id":"o-{prefix}-{number:012}","currency":"USD","revenue":"{whole}.{part:02}","channel":"{channel}","store_locale":"en-US","payment_method":"card","products":[{{"sku":"sku-{category}-{part:03}","category":"{category}","quantity":1,"price":"{whole}.{part:02}"}}]}}"#
         )
         .unwrap();
     }
@@ -113,7 +134,7 @@ impl Load {
                 &mut payload,
             );
             key.clear();
-            write!(key, "c-{customer}").unwrap();
+            write!(key, "{}-{customer}", self.prefix).unwrap();
             bytes += payload.len() as u64;
             self.sent += 1;
             let mut record = BaseRecord::to(topic)

@@ -3,6 +3,7 @@
 //!
 //!   cargo bench --bench kafka                      both loads, three rounds, about 20 minutes
 //!   cargo bench --bench kafka -- --rounds 1 --only fast
+//!   cargo bench --bench kafka -- --only burst      all customers fall silent in the same second
 
 #![allow(
     clippy::unwrap_used,
@@ -23,6 +24,7 @@
     reason = "a measurement may stop at the first thing that is not as it must be, and goes by the clock"
 )]
 
+mod burst;
 #[path = "../../tests/support/kafka.rs"]
 mod kafka;
 mod load;
@@ -83,6 +85,7 @@ enum Which {
     Fast,
     Paced,
     Memory,
+    Burst,
 }
 
 /// One side of one round.
@@ -217,6 +220,9 @@ fn main() {
     }
     if is_asked(Which::Memory) {
         memory(&args, brokers);
+    }
+    if is_asked(Which::Burst) {
+        burst::burst(&args, brokers);
     }
 }
 

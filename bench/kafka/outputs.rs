@@ -152,20 +152,26 @@ impl Latencies {
         Self { is_over, thread }
     }
 
+    /// When each change happened and when it was seen, in milliseconds, in the order in which they were seen.
+    pub fn moments(self) -> Vec<(i64, i64)> {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+
     /// Of purchases at or after an instant: those before it belong to the start.
     pub fn finish(self, since_ms: i64) -> Sorted {
-        self.is_over.store(true, Ordering::Relaxed);
-        let moments = self.thread.join().unwrap();
-        let moments = moments
-            .into_iter()
-            .filter(|(bought, _)| *bought >= since_ms);
-        let mut latencies: Vec<i64> = moments.map(|(bought, seen)| seen - bought).collect();
-        latencies.sort_unstable();
-        Sorted(latencies)
+        let moments = self.moments().into_iter();
+        Sorted::of(moments.filter(|(bought, _)| *bought >= since_ms))
     }
 }
 
 impl Sorted {
+    pub fn of(moments: impl Iterator<Item = (i64, i64)>) -> Self {
+        let mut latencies: Vec<i64> = moments.map(|(bought, seen)| seen - bought).collect();
+        latencies.sort_unstable();
+        Self(latencies)
+    }
+
     pub fn at(&self, share: f64) -> i64 {
         let last = self.0.len().saturating_sub(1);
         let place = (last as f64 * share) as usize;

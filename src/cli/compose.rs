@@ -12,6 +12,7 @@ use crate::bus::kafka::KafkaLog;
 use crate::bus::kafka::Topics;
 use crate::config::settings::BusKind;
 use crate::config::settings::Settings;
+use crate::domain::churn::ChurnDefinition;
 use crate::engine::policy::Policy;
 use crate::faults::Faults;
 use crate::model::segment_model::SegmentModel;
@@ -27,6 +28,7 @@ use crate::pipeline::partitions::Partitions;
 use crate::store::directory::StoreDirectory;
 use crate::store::pages::PAGE_BYTES;
 use crate::store::partition::Sizes;
+use crate::telemetry::metrics::DescribedModel;
 use crate::telemetry::metrics::Metrics;
 
 /// How long a command waits for the process that still holds the store.
@@ -130,12 +132,13 @@ impl Parts {
             .collect();
         let metrics = Arc::new(Metrics::new(&segment_ids).context("cannot register the metrics")?);
         let facts = model.facts();
-        metrics.describe_model(
-            facts.version.as_str(),
-            facts.k,
-            facts.trained_at.0.as_milliseconds(),
-            model.training().silhouette,
-        );
+        metrics.describe_model(&DescribedModel {
+            version: facts.version.as_str(),
+            k: facts.k,
+            churn: churn_basis(&policy, &model),
+            trained_at_ms: facts.trained_at.0.as_milliseconds(),
+            silhouette: model.training().silhouette,
+        });
         let sizes = sizes(settings, partitions);
         let shared = Arc::new(Shared {
             limits: limits(settings, partitions),
@@ -187,6 +190,17 @@ impl Parts {
                 })
             })
             .collect()
+    }
+}
+
+/// What churn risk rests on, in a word.
+fn churn_basis(policy: &Policy, model: &SegmentModel) -> &'static str {
+    match policy.churn.definition {
+        ChurnDefinition::Off => "none",
+        ChurnDefinition::Silence { .. } => "silence",
+        ChurnDefinition::NoPurchaseWithin { .. } | ChurnDefinition::NotAlive => {
+            model.churn().map_or("none", |churn| churn.basis.as_str())
+        }
     }
 }
 

@@ -83,7 +83,7 @@ pub struct Metrics {
     /// Bytes on disk of the owned partitions' stores. Alert on the share of the disk.
     pub store_bytes: IntGauge,
     store_bytes_by_partition: Mutex<BTreeMap<u32, i64>>,
-    /// 1 for the model in use.
+    /// 1 for the model in use; the label `churn` says what its churn risk rests on.
     pub model_info: IntGaugeVec,
     /// When the model in use was trained. Alert on its age.
     pub model_trained_timestamp_seconds: Gauge,
@@ -91,6 +91,21 @@ pub struct Metrics {
     pub model_silhouette: Gauge,
     /// 1 for the version of the program.
     pub build_info: IntGaugeVec,
+}
+
+/// What the metrics say of the model in use.
+#[derive(Clone, Copy, Debug)]
+pub struct DescribedModel<'a> {
+    /// Its version.
+    pub version: &'a str,
+    /// Its number of segments.
+    pub k: usize,
+    /// What churn risk rests on: `fitted`, `example`, `prior`, `silence` or `none`.
+    pub churn: &'a str,
+    /// When it was trained, in milliseconds since the epoch.
+    pub trained_at_ms: i64,
+    /// Mean silhouette of its training rows.
+    pub silhouette: Option<f64>,
 }
 
 impl Metrics {
@@ -192,7 +207,7 @@ impl Metrics {
                 "Bytes on disk",
             ))?)?,
             store_bytes_by_partition: Mutex::default(),
-            model_info: new.gauges("model_info", "The model in use", &["version", "k"])?,
+            model_info: new.gauges("model_info", "The model in use", &["version", "k", "churn"])?,
             model_trained_timestamp_seconds: new.register(Gauge::with_opts(options(
                 "model_trained_timestamp_seconds",
                 "When the model was trained",
@@ -235,16 +250,17 @@ impl Metrics {
     }
 
     /// Says which model is in use.
-    pub fn describe_model(
-        &self,
-        version: &str,
-        k: usize,
-        trained_at_ms: i64,
-        silhouette: Option<f64>,
-    ) {
+    pub fn describe_model(&self, model: &DescribedModel<'_>) {
+        let DescribedModel {
+            version,
+            k,
+            churn,
+            trained_at_ms,
+            silhouette,
+        } = *model;
         self.model_silhouette.set(silhouette.unwrap_or(f64::NAN));
         self.model_info
-            .with_label_values(&[version, &k.to_string()])
+            .with_label_values(&[version, &k.to_string(), churn])
             .set(1);
         #[expect(clippy::cast_precision_loss, reason = "a time in seconds")]
         self.model_trained_timestamp_seconds

@@ -41,6 +41,12 @@ pub struct Cluster {
 
 /// The committed records of a topic, in offset order within each partition.
 pub fn committed(topic: &str, partitions: u32) -> Vec<OutputRecord> {
+    let all = committed_by_partition(topic, partitions);
+    all.into_iter().map(|(_, record)| record).collect()
+}
+
+/// The same, each with its partition.
+pub fn committed_by_partition(topic: &str, partitions: u32) -> Vec<(usize, OutputRecord)> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", kafka::brokers())
         .set("group.id", "reader-of-tests")
@@ -60,7 +66,10 @@ pub fn committed(topic: &str, partitions: u32) -> Vec<OutputRecord> {
     while ended < partitions {
         assert!(Instant::now() < deadline, "{topic} has no end");
         match consumer.poll(Duration::from_millis(100)) {
-            Some(Ok(message)) => records.push(output_record(&message)),
+            Some(Ok(message)) => {
+                let partition = usize::try_from(message.partition()).unwrap();
+                records.push((partition, output_record(&message)));
+            }
             Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
             Some(Err(error)) => panic!("{error}"),
             None => {}
