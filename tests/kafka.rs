@@ -490,7 +490,7 @@ fn killed(
 ) -> u64 {
     let deployment = Deployment::new(&format!("killed-{name}"));
     let bands = ["churn.band_changes=true"];
-    let settings = &[settings, bands.as_slice()].concat();
+    let settings: &[&str] = &[settings, bands.as_slice()].concat();
     let (expected, expected_changes) = deployment.embedded(file, &bands);
     let by_time = |change: &&serde_json::Value| change["reason"] == "time_passed";
     assert!(expected_changes.iter().filter(by_time).count() > 10_000);

@@ -56,6 +56,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// What `topics create` makes.
 const PARTITIONS: usize = 12;
 
+/// Customers by segment and band of churn risk.
+type Risks = BTreeMap<(String, String), u64>;
+
 /// Its sentence, what proves it, and why it cannot be run here.
 type Test = (&'static str, fn(), Option<String>);
 
@@ -632,8 +635,20 @@ fn two_instances() {
     let lags = prometheus.numbers("segstream_consumer_lag_records");
     assert_eq!(lags.len(), PARTITIONS, "each partition has one owner");
     assert!(lags.iter().all(|lag| *lag as u64 == 0), "{lags:?}");
+    let late = prometheus.numbers("segstream_deadline_lag_seconds");
+    assert_eq!(late.len(), 2, "each instance tells how late it is");
+    assert!(late.iter().all(|lag| *lag <= 0.0), "{late:?}");
+    let by_time = r#"sum(segstream_segment_transitions_total{reason="time_passed"})"#;
+    let by_time = prometheus.numbers(by_time);
+    assert!(by_time.iter().any(|moves| *moves > 0.0), "{by_time:?}");
     let shown = customers(&prometheus);
     assert!(shown.len() > 1, "{shown:?}");
+    let shown_risks = risks(&prometheus);
+    for band in ["low", "medium", "high"] {
+        let is_there = shown_risks.keys().any(|(_, of)| of == band);
+        assert!(is_there, "{band} in {shown_risks:?}");
+    }
+    let shown_deadlines = prometheus.numbers("sum(segstream_deadlines_pending)");
 
     // At once: neither takes over what the other leaves.
     for instance in both {
@@ -643,6 +658,8 @@ fn two_instances() {
         instance.running.end(instance.name);
     }
     let mut counted: BTreeMap<String, u64> = BTreeMap::new();
+    let mut counted_risks = Risks::new();
+    let mut counted_deadlines = 0;
     for instance in ["a", "b"] {
         let answer = succeeds(&mut deployment.command(instance, &["state", "recount"])).printed;
         let answer: Value = serde_json::from_str(&answer).unwrap();
@@ -650,8 +667,22 @@ fn two_instances() {
         for (segment, customers) in answer["segments"].as_object().unwrap() {
             *counted.entry(segment.clone()).or_default() += customers.as_u64().unwrap();
         }
+        for (segment, bands) in answer["churn_risk"].as_object().unwrap() {
+            for (band, customers) in bands.as_object().unwrap() {
+                let group = (segment.clone(), band.clone());
+                *counted_risks.entry(group).or_default() += customers.as_u64().unwrap();
+            }
+        }
+        counted_deadlines += answer["deadlines"].as_u64().unwrap();
     }
     assert_eq!(shown, counted, "Prometheus and the recounts");
+    assert_eq!(shown_risks, counted_risks, "Prometheus and the recounts");
+    let shown_deadlines: Vec<u64> = shown_deadlines.iter().map(|one| *one as u64).collect();
+    assert_eq!(
+        shown_deadlines,
+        [counted_deadlines],
+        "Prometheus and the recounts"
+    );
     // The export fails if a customer is in both, so the recounts have counted nobody twice. What is set
     // counts more than --dir.
     let mut export = deployment.command_without_store(&["state", "export"]);
@@ -659,13 +690,19 @@ fn two_instances() {
         export.arg("--dir").arg(deployment.store(instance));
     }
     let mut exported: BTreeMap<String, u64> = BTreeMap::new();
+    let mut exported_risks = Risks::new();
     for line in succeeds(&mut export).printed.lines() {
         let customer: Value = serde_json::from_str(line).unwrap();
         if let Some(segment) = customer["segment_id"].as_str() {
             *exported.entry(segment.to_owned()).or_default() += 1;
+            if let Some(band) = customer["churn_risk"]["band"].as_str() {
+                let group = (segment.to_owned(), band.to_owned());
+                *exported_risks.entry(group).or_default() += 1;
+            }
         }
     }
     assert_eq!(shown, exported, "Prometheus and the export");
+    assert_eq!(shown_risks, exported_risks, "Prometheus and the export");
 }
 
 /// Customers by segment as Prometheus has them, without the segments that nobody is in.
@@ -676,6 +713,17 @@ fn customers(prometheus: &Prometheus) -> BTreeMap<String, u64> {
         (segment.to_owned(), scraper::number(&one["value"]) as u64)
     });
     customers.filter(|(_, customers)| *customers > 0).collect()
+}
+
+/// Customers by segment and band of churn risk as Prometheus has them, without those that nobody is in.
+fn risks(prometheus: &Prometheus) -> Risks {
+    let series = prometheus.query("sum by (segment, band) (segstream_churn_risk_customers)");
+    let risks = series.iter().map(|one| {
+        let label = |name: &str| one["metric"][name].as_str().unwrap().to_owned();
+        let group = (label("segment"), label("band"));
+        (group, scraper::number(&one["value"]) as u64)
+    });
+    risks.filter(|(_, customers)| *customers > 0).collect()
 }
 
 /// The title and the expression of every target of the panels and of those in rows.

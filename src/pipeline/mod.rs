@@ -7,6 +7,7 @@ pub mod batch;
 pub mod clock;
 pub mod control;
 pub mod flushes;
+pub mod lateness;
 pub mod outputs;
 pub mod owned;
 pub mod partitions;

@@ -1,6 +1,7 @@
 //! One partition of a worker: its store, its clock, and the records staged since the last commit.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::bus::Delivery;
 use crate::bus::PartitionCommit;
@@ -24,6 +25,7 @@ use crate::pipeline::Error;
 use crate::pipeline::Shared;
 use crate::pipeline::clock::ClockMode;
 use crate::pipeline::clock::PartitionClock;
+use crate::pipeline::lateness::Lateness;
 use crate::pipeline::recent::Recent;
 use crate::store::codec;
 use crate::store::codec::Checkpoint;
@@ -49,6 +51,7 @@ pub struct OwnedPartition {
     committed: Checkpoint,
     /// What is due as of the last commit has been looked at.
     has_fired: bool,
+    lateness: Lateness,
 }
 
 /// How a delivery ended.
@@ -130,6 +133,7 @@ impl OwnedPartition {
             offset_next,
             committed,
             has_fired: false,
+            lateness: Lateness::default(),
         }
     }
 
@@ -184,14 +188,10 @@ impl OwnedPartition {
         self.clock.advance(to);
     }
 
-    /// How far the clock is beyond the earliest deadline that is still there, in seconds.
-    #[must_use]
-    pub fn deadline_lag_seconds(&self) -> f64 {
+    /// How late the earliest deadline is that has not been looked at, in seconds; asked about once a second.
+    pub fn deadline_lag_seconds(&mut self, mode: ClockMode, now: Instant) -> f64 {
         let (clock, earliest) = (self.clock.now(), self.store.earliest_deadline());
-        match (clock, earliest) {
-            (Some(clock), Some(earliest)) => clock.seconds_since(earliest),
-            _ => 0.0,
-        }
+        self.lateness.look(mode, now, clock, earliest).as_secs_f64()
     }
 
     /// Something committed is due by the clock.

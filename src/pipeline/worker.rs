@@ -406,7 +406,8 @@ impl<B: Bus> Worker<B> {
             if position >= progress.input_end && !self.shared.control.has_ends() {
                 owned.caught_up(wall);
             }
-            let late_seconds = owned.deadline_lag_seconds();
+            let mode = self.shared.clock_rules.mode;
+            let late_seconds = owned.deadline_lag_seconds(mode, now);
             observe::deadline_lag(&self.shared.metrics, partition.0, late_seconds);
             // An end made of control or aborted records is never delivered, only passed.
             let end = self.shared.control.end_of(*partition);

@@ -62,8 +62,8 @@ pub struct Metrics {
     pub churn_risk_customers: IntGaugeVec,
     /// Customers whom time alone will have looked at again.
     pub deadlines_pending: IntGauge,
-    /// How far the clocks are beyond the earliest deadline that has not been looked at. Alert when it stays
-    /// above a minute.
+    /// How late the earliest deadline is that has not been looked at; on the event clock, how long ago the clock
+    /// passed it. Alert when it stays above a minute.
     pub deadline_lag_seconds: Gauge,
     deadline_lag_by_partition: Mutex<BTreeMap<u32, f64>>,
     /// How clear assignments were, 0 to 1, at each change, by new segment. Low: retrain.
