@@ -13,6 +13,7 @@
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_precision_loss,
+    clippy::too_many_lines,
     missing_docs,
     reason = "a test may panic, and says what it saw"
 )]
@@ -324,4 +325,70 @@ fn an_hourly_scan_finds_the_changes_of_time_and_no_others() {
     }
     println!("{moves} changes by time, {evaluations} evaluations");
     assert!(moves > 0);
+}
+
+fn rules_of<'a>(policy: &'a Policy, model: &'a SegmentModel) -> Rules<'a> {
+    Rules { policy, model }
+}
+
+fn taken(
+    record: CustomerRecord,
+    payload: &str,
+    record_time: Timestamp,
+    rules: Rules<'_>,
+) -> CustomerRecord {
+    let intake = support::intake();
+    let event = parse(payload.as_bytes(), record_time, &intake).unwrap();
+    let delivered = Delivered {
+        event: &event,
+        position: Position {
+            partition: Partition(0),
+            offset: record.offset_next,
+        },
+        record_time,
+        clock: None,
+    };
+    step(record, "c", delivered, rules).record
+}
+
+#[test]
+fn a_prospect_who_is_not_assigned_any_more_waits_for_nothing() {
+    let model = model_files::shipped_model().unwrap();
+    let mut policy = support::policy();
+    policy.assign_prospects = true;
+    let born = r#"{"event_id":"p","type":"customer.updated","occurred_at":"2026-01-01T00:00:00Z","customer_id":"c","profile":{"birth_year":1980}}"#;
+    let now = at("2026-01-01T00:00:00Z");
+    let mut record = taken(
+        CustomerRecord::default(),
+        born,
+        now,
+        rules_of(&policy, &model),
+    );
+    assert!(record.deadline.is_some(), "age is a feature of the model");
+    policy.assign_prospects = false;
+    let rules = rules_of(&policy, &model);
+    let mut changes = Vec::new();
+    elapse(
+        &mut record,
+        "c",
+        at("2030-01-01T00:00:00Z"),
+        rules,
+        &mut changes,
+    );
+    assert_eq!((record.deadline, changes.len()), (None, 0));
+}
+
+#[test]
+fn at_the_end_of_time_nothing_is_waited_for() {
+    let (model, policy) = (model_files::shipped_model().unwrap(), support::policy());
+    let rules = rules_of(&policy, &model);
+    let payload = order(1, at("2026-01-01T00:00:00Z"), &mut Chance(1));
+    let mut record = taken(CustomerRecord::default(), &payload, Timestamp::MAX, rules);
+    assert_eq!(record.deadline, None);
+    let before = Timestamp::MAX.plus_milliseconds(-1000);
+    record = taken(CustomerRecord::default(), &payload, before, rules);
+    let mut changes = Vec::new();
+    let evaluations = elapse(&mut record, "c", Timestamp::MAX, rules, &mut changes);
+    assert!(evaluations <= 2, "{evaluations}");
+    assert_eq!(record.deadline, None);
 }

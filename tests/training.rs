@@ -732,7 +732,7 @@ fn the_shipped_model_is_what_the_commands_make_of_the_marketing_and_cdnow_data()
             purchases.to_str().unwrap(),
             "--format cdnow --sample",
             sample,
-            "--until 1997-09-30 --prior none --holdout-days 273 --example",
+            "--until 1997-09-30 --prior none --holdout-days 273 --example --version retail-6",
             "--fitted-at 2026-11-24T00:00:00Z --model",
             model,
             "--out",

@@ -76,6 +76,9 @@ struct FitArgs {
     /// The model that it takes in.
     #[arg(long, value_enum, default_value = "mbg_nbd")]
     method: Method,
+    /// Name of the version that artifact gets, as it is another model; made from the old name and --until if absent.
+    #[arg(long = "version", requires = "out")]
+    name: Option<String>,
     /// Mark the parameters as those of another shop, a stand-in until there is a fit of the own customers.
     #[arg(long)]
     example: bool,
@@ -154,6 +157,11 @@ impl Fitted {
 }
 
 fn run_fit(args: &FitArgs) -> anyhow::Result<()> {
+    let artifact = args
+        .model
+        .as_deref()
+        .map(model_files::load_artifact)
+        .transpose()?;
     let data = args.data.read()?;
     let until = until(args, &data)?;
     let mut observations = Vec::with_capacity(data.cohort.len());
@@ -182,22 +190,23 @@ fn run_fit(args: &FitArgs) -> anyhow::Result<()> {
             holdout,
         });
     }
-    if let (Some(model), Some(out)) = (&args.model, &args.out) {
-        let artifact = with_churn(
-            model_files::load_artifact(model)?,
-            args,
-            &data,
-            until,
-            (&fits, &observations),
-        )?;
-        model_files::save(out, &artifact)?;
-    }
+    let written = match (artifact, &args.out) {
+        (Some(artifact), Some(out)) => {
+            let artifact = with_churn(artifact, args, &data, until, (&fits, &observations))?;
+            model_files::save(out, &artifact)?;
+            Some(artifact)
+        }
+        _ => None,
+    };
     let mut out = std::io::stdout().lock();
     if args.json {
-        writeln!(out, "{}", answer(args, until, &fits))?;
+        writeln!(out, "{}", answer(args, until, &fits, written.as_ref()))?;
         return Ok(());
     }
     tell(&mut out, args, &data, until, &fits)?;
+    if let (Some(artifact), Some(path)) = (&written, &args.out) {
+        tell_written(&mut out, artifact, path)?;
+    }
     Ok(())
 }
 
@@ -239,6 +248,10 @@ fn with_churn(
     };
     let fitted_at = args.fitted_at.unwrap_or_else(|| WallClock::system().now());
     let holdout = fitted.holdout.as_ref().filter(|_| !are_few);
+    artifact.version = args.name.clone().unwrap_or_else(|| {
+        let name = artifact.version.split("-churn-").next();
+        format!("{}-churn-{until}", name.unwrap_or_default())
+    });
     artifact.churn = Some(ArtifactChurn {
         method: family,
         r: parameters.r,
@@ -271,7 +284,7 @@ fn with_churn(
     Ok(artifact)
 }
 
-fn answer(args: &FitArgs, until: Day, fits: &[Fitted]) -> Value {
+fn answer(args: &FitArgs, until: Day, fits: &[Fitted], written: Option<&Artifact>) -> Value {
     let customers = fits.first().map_or(0, |fitted| fitted.fit.customers);
     let mut models = Map::new();
     for fitted in fits {
@@ -288,7 +301,8 @@ fn answer(args: &FitArgs, until: Day, fits: &[Fitted]) -> Value {
     }
     json!({
         "unit": args.unit.name(), "customers": customers, "until": until.to_string(), "models": models,
-        "out": args.out,
+        "out": args.out, "version": written.map(|artifact| &artifact.version),
+        "written": written.and_then(|artifact| artifact.churn.as_ref()),
     })
 }
 
@@ -331,10 +345,40 @@ fn tell(
             tell_holdout(out, fitted.family, holdout)?;
         }
     }
-    if let Some(path) = &args.out {
-        writeln!(out, "the model in {} tells the churn risk", path.display())?;
-    }
     Ok(())
+}
+
+fn tell_written(
+    out: &mut impl Write,
+    artifact: &Artifact,
+    path: &std::path::Path,
+) -> std::io::Result<()> {
+    let Some(churn) = &artifact.churn else {
+        return Ok(());
+    };
+    let basis = match churn.basis {
+        ChurnBasis::Fitted => "the parameters fitted above".to_owned(),
+        ChurnBasis::Example => "the parameters fitted above, marked as an example".to_owned(),
+        ChurnBasis::Prior => format!(
+            "what is usual elsewhere, as {} customers are fewer than {CUSTOMERS_MIN}",
+            churn.customers
+        ),
+    };
+    writeln!(
+        out,
+        "model {} in {} tells churn risk by {}: {basis} (r {:.6}, alpha {:.6} days, a {:.6}, b {:.6})",
+        artifact.version,
+        path.display(),
+        churn.method.as_str(),
+        churn.r,
+        churn.alpha_days,
+        churn.a,
+        churn.b
+    )?;
+    writeln!(
+        out,
+        "it is another model: serve it with an empty log and store"
+    )
 }
 
 fn tell_holdout(out: &mut impl Write, family: Family, holdout: &Holdout) -> std::io::Result<()> {

@@ -103,11 +103,11 @@ pub fn churn_risk(
     model: &SegmentModel,
     policy: &Policy,
 ) -> Option<ChurnRisk> {
-    let band = record.band?;
     let path = RiskPath::of(&record.aggregate, model, policy)?;
+    let score = path.score(record.evaluated_at);
     Some(ChurnRisk {
-        score: path.score(record.evaluated_at),
-        band,
+        score,
+        band: path.band_of(score),
         previous_band: None,
         method: path.method(),
     })

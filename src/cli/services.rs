@@ -16,6 +16,7 @@ use crate::domain::churn::RiskMethod;
 use crate::domain::event::EventCustomer;
 use crate::domain::event::parse::parse;
 use crate::domain::ids::Partition;
+use crate::domain::time::Timestamp;
 use crate::engine::policy::Policy;
 use crate::engine::record::CustomerRecord;
 use crate::http::EventIntake;
@@ -51,6 +52,7 @@ impl Readings for CommittedState {
             return Ok(Lookup::Unknown);
         };
         let (model, policy) = (&self.shared.model, &self.shared.policy);
+        let record = as_of_now(record, store.checkpoint().and_then(|last| last.clock));
         let line = export_line(customer_id, &record, model, policy);
         let mut view = serde_json::to_value(line).map_err(|error| error.to_string())?;
         let evaluation = evaluation(&record, model, policy);
@@ -127,6 +129,15 @@ impl Readings for CommittedState {
             .map(|number| format!("partition {number}"))
             .collect()
     }
+}
+
+/// The record as of the partition's clock, or just before its deadline if that has come and was not looked at
+/// yet: segment and band are those of the record until then.
+fn as_of_now(mut record: CustomerRecord, clock: Option<Timestamp>) -> CustomerRecord {
+    let until = record.deadline.map(|at| at.plus_milliseconds(-1));
+    let now = clock.map(|clock| until.map_or(clock, |until| clock.min(until)));
+    record.evaluated_at = record.evaluated_at.max(now.unwrap_or(record.evaluated_at));
+    record
 }
 
 /// What time alone will bring, and how likely the customer is lost and what that rests on.

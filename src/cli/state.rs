@@ -223,7 +223,8 @@ fn recount(settings: &Settings) -> anyhow::Result<()> {
     let is_equal = counted == kept;
     let answer = serde_json::json!({
         "segments": counted.segments, "churn_risk": counted.bands, "deadlines": counted.deadlines,
-        "kept": kept.segments, "equal": is_equal,
+        "kept": kept.segments, "kept_churn_risk": kept.bands, "kept_deadlines": kept.deadlines,
+        "equal": is_equal,
     });
     writeln!(out, "{answer}")?;
     if is_equal {

@@ -25,7 +25,7 @@ const CHANGE_BYTES_USUAL: usize = 1280;
 pub struct SegmentChange {
     /// Derived from customer, sequence, segment and model version.
     pub event_id: Uuid,
-    /// First assignment or move.
+    /// First assignment, move, or another band of churn risk.
     pub kind: ChangeKind,
     /// Whose change it is.
     pub customer_id: CustomerId,

@@ -64,7 +64,7 @@ pub struct ChurnPolicy {
     pub definition: ChurnDefinition,
     /// The score from which on the risk is medium, above 0.
     pub medium: f64,
-    /// The score from which on the risk is high, above `medium` and at most 1.
+    /// The score from which on the risk is high, above `medium` and below 1.
     pub high: f64,
     /// A band that changes without the segment is a record of its own.
     pub publishes_bands: bool,

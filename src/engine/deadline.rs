@@ -86,7 +86,8 @@ fn window_end(
         let day = aggregate.ledger.first_day_since(first)?;
         Some(day.plus_days(*window_days))
     });
-    Some(zone.start_of(leaving.min()?))
+    // A midnight that comes twice, or lies beyond the end of time.
+    Some(zone.start_of(leaving.min()?)).filter(|end| *end > now)
 }
 
 /// The end of a search for a crossing.
@@ -161,7 +162,7 @@ impl<'a> Course<'a> {
             let end = self
                 .piece_end(start, policy)
                 .map_or(until, |end| end.min(until));
-            if let Some(at) = self.crossing(start, end, &scaled) {
+            if let Some(at) = self.crossing(start, end, &scaled).filter(|at| *at <= end) {
                 return Leaves::At(at);
             }
             if end >= until {

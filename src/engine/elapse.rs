@@ -5,6 +5,7 @@ use crate::domain::change::ChangeReason;
 use crate::domain::change::SegmentChange;
 use crate::domain::time::Timestamp;
 use crate::engine::record::CustomerRecord;
+use crate::engine::risk::after;
 use crate::engine::step::Rules;
 use crate::engine::transition::reassign;
 
@@ -46,8 +47,7 @@ pub fn foresee(
     rules: Rules<'_>,
     evaluations_max: usize,
 ) -> Option<Foreseen> {
-    let horizon =
-        crate::engine::risk::after(record.evaluated_at, f64::from(rules.policy.horizon_days));
+    let horizon = after(record.evaluated_at, f64::from(rules.policy.horizon_days));
     let mut record = record.clone();
     let mut changes = Vec::new();
     for _ in 0..evaluations_max {

@@ -1,5 +1,5 @@
 //! What happens when an event arrives. The whole of the business, and pure: a record and a
-//! delivery go in; the next record, at most one change and exactly one verdict come out.
+//! delivery go in; the next record, the changes and exactly one verdict come out.
 //!
 //! Order of judgement: [`admission`] (everything that needs no record), then [`step`]. Time alone is
 //! [`elapse`]: every deadline as of its own instant. Both end in [`transition`], which also finds the next

@@ -11,7 +11,8 @@ use crate::domain::ids::ModelVersion;
 use crate::domain::ids::SegmentId;
 use crate::domain::time::Timestamp;
 
-/// The record of one customer. Everything in it follows from the deliveries below `offset_next`.
+/// The record of one customer. Everything in it follows from the deliveries below `offset_next`
+/// and the clock.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CustomerRecord {
     /// The input offset after the delivery that was applied last; what is below has been folded.

@@ -32,6 +32,9 @@ pub fn reassign(
     cause: impl FnOnce() -> Cause,
 ) -> Option<SegmentChange> {
     if record.aggregate.purchases.is_none() && !rules.policy.assign_prospects {
+        // It may have had one where prospects were assigned.
+        record.deadline = None;
+        record.band = None;
         return None;
     }
     let (model, policy) = (rules.model, rules.policy);
@@ -47,8 +50,9 @@ pub fn reassign(
         risk: path.zip(risk.map(|risk| risk.band)),
     };
     let deadline = next_deadline(situation, rules);
-    // Whoever is looked at is looked at next after that, whatever a solver says.
-    record.deadline = deadline.map(|at| at.max(as_of.plus_milliseconds(1)));
+    // Whoever is looked at is looked at next after that, whatever a solver says; at the end of time, never.
+    let next = as_of.plus_milliseconds(1);
+    record.deadline = deadline.map(|at| at.max(next)).filter(|at| *at > as_of);
     record.band = risk.map(|risk| risk.band);
     let moves = current != Some(evaluation.placement.segment);
     let changes_band = risk.is_some_and(|risk| {
@@ -64,7 +68,7 @@ pub fn reassign(
         (true, _) if record.assignment.is_some() => ChangeKind::Changed,
         (true, _) => ChangeKind::Assigned,
     };
-    let next = named(model, evaluation.placement.segment)?;
+    let entered = named(model, evaluation.placement.segment)?;
     let previous = record.assignment.as_ref().map(|assigned| PreviousSegment {
         segment: current
             .and_then(|current| named(model, current))
@@ -77,7 +81,7 @@ pub fn reassign(
     record.sequence = record.sequence.saturating_add(1);
     if moves {
         record.assignment = Some(Assigned {
-            segment_id: next.segment_id.clone(),
+            segment_id: entered.segment_id.clone(),
             model_version: model.facts().version.clone(),
             since: as_of,
         });
@@ -93,7 +97,7 @@ pub fn reassign(
     Some(change(
         customer_id,
         record.sequence,
-        next,
+        entered,
         &evaluation,
         told,
         model,

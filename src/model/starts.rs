@@ -349,7 +349,6 @@ mod tests {
     /// By hand: from (0, 0), of (3, 4), (1, 0), (0, 1), (6, 8) and (1, 0) again, the second is the nearest,
     /// and the last is as near.
     #[test]
-    #[expect(clippy::float_cmp, reason = "small whole numbers and halves are exact")]
     fn the_nearest_of_more_than_four_is_found_and_the_lower_of_equals_wins() {
         let centroids = [3.0, 4.0, 1.0, 0.0, 0.0, -1.5, 6.0, 8.0, 1.0, 0.0];
         let blocks = Blocks::of(&centroids, 2);

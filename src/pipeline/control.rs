@@ -22,6 +22,8 @@ pub struct Control {
     /// Where every clock is moved once all ends are reached.
     advance_to: OnceLock<Timestamp>,
     reached: Mutex<BTreeSet<Partition>>,
+    /// Of those, the ones whose clock is where it was to be moved and that have nothing due any more.
+    finished: Mutex<BTreeSet<Partition>>,
 }
 
 impl Control {
@@ -71,6 +73,26 @@ impl Control {
     pub fn reached(&self, partition: Partition) {
         let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
         reached.insert(partition);
+    }
+
+    /// A partition has nothing left to do, or has again something to do, as it went to another worker.
+    pub fn finished(&self, partition: Partition, is_finished: bool) {
+        let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_finished {
+            finished.insert(partition);
+        } else {
+            finished.remove(&partition);
+        }
+    }
+
+    /// No partition has anything left to do, also those of other workers; `false` where no end was asked for.
+    #[must_use]
+    pub fn has_finished_all(&self) -> bool {
+        let Some(ends) = self.ends.get() else {
+            return false;
+        };
+        let finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        finished.len() >= ends.len()
     }
 
     /// Every partition is committed up to its end; `false` where none was asked for.

@@ -11,6 +11,9 @@ use crate::pipeline::Shared;
 use crate::pipeline::owned::OwnedPartition;
 use crate::telemetry::observe;
 
+/// How many times as many pages a piece has when memory is about to run out.
+const HASTE_MAX: usize = 8;
+
 /// The flush under way, or the next one.
 #[derive(Debug)]
 pub struct Flushes {
@@ -49,14 +52,15 @@ impl Flushes {
         }
         let Some(partition) = self.pending.front() else {
             let is_due = self.begun_at.elapsed() >= limits.flush_interval;
-            if is_due || bytes >= limits.flush_bytes / 2 {
+            if is_due || bytes >= limits.flush_bytes / 2 || records >= limits.flush_records / 2 {
                 self.begun_at = Instant::now();
                 self.pending = running.keys().copied().collect();
             }
             return Ok(());
         };
         if let Some(owned) = running.get(partition) {
-            if !owned.store().flush_piece(limits.flush_pages)? {
+            let haste = haste(bytes, limits.flush_bytes).max(haste(records, limits.flush_records));
+            if !owned.store().flush_piece(limits.flush_pages * haste)? {
                 return Ok(());
             }
             observe_bytes(*partition, owned, shared)?;
@@ -84,6 +88,12 @@ impl Flushes {
     }
 }
 
+/// From half of a limit on pieces grow, so that a burst does not end in everything being written at once.
+fn haste(reached: usize, limit: usize) -> usize {
+    let beyond_half = reached.saturating_mul(2).saturating_sub(limit).min(limit);
+    1 + (HASTE_MAX - 1).saturating_mul(beyond_half) / limit.max(1)
+}
+
 fn observe_bytes(
     partition: Partition,
     owned: &OwnedPartition,
@@ -92,4 +102,17 @@ fn observe_bytes(
     let bytes = owned.store().disk_bytes()?;
     observe::store_bytes(&shared.metrics, partition.0, bytes);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By hand: 1 up to half of 800, 1 + 7 / 2 in the middle of the rest, 8 at the whole.
+    #[test]
+    fn pieces_grow_from_half_of_the_limit_on() {
+        let hastes = [0, 400, 401, 600, 800, 9000].map(|reached| haste(reached, 800));
+        assert_eq!(hastes, [1, 1, 1, 4, 8, 8]);
+        assert_eq!(haste(5, 0), 1);
+    }
 }

@@ -219,6 +219,11 @@ impl OwnedPartition {
             model: &shared.model,
         };
         for (customer_id, record) in due {
+            // One customer may have many: the rest stays due.
+            if fired.evaluations >= limit {
+                fired.is_cut = true;
+                break;
+            }
             let held = self
                 .recent
                 .hold(customer_id.as_str(), || Ok(Some(record)))?;

@@ -56,6 +56,7 @@ impl<B: Bus> Worker<B> {
         }
         let (partition, restore) = first.remove_entry();
         let owned = restore.finish(&mut self.bus, &self.shared)?;
+        self.shared.control.finished(partition, false);
         self.running.insert(partition, owned);
         Ok(())
     }

@@ -17,6 +17,7 @@ use crate::bus::OutputRecord;
 use crate::bus::PollLimit;
 use crate::bus::Polled;
 use crate::bus::Transaction;
+use crate::domain::change::ChangeKind;
 use crate::domain::ids::Partition;
 use crate::domain::time::Timestamp;
 use crate::faults::FaultPoint;
@@ -224,6 +225,11 @@ impl<B: Bus> Worker<B> {
         if delivery.position.offset < owned.offset_next() {
             return Ok(());
         }
+        // What came after the end that was asked for is for another run.
+        let end = self.shared.control.end_of(delivery.position.partition);
+        if end.is_some_and(|end| delivery.position.offset >= end) {
+            return Ok(());
+        }
         let judged = owned.take(delivery, poll.wall, &self.shared)?;
         if let Some(cause) = judged.verdict.dead_letter() {
             let topic = &self.shared.topic_events;
@@ -356,7 +362,8 @@ impl<B: Bus> Worker<B> {
         for (reason, deliveries) in &batch.counts.rejected {
             observe::rejected(metrics, reason, *deliveries);
         }
-        for change in &batch.changes {
+        let moves = batch.changes.iter();
+        for change in moves.filter(|change| change.kind != ChangeKind::ChurnRiskChanged) {
             let from = change
                 .previous
                 .as_ref()
@@ -438,19 +445,20 @@ impl<B: Bus> Worker<B> {
         }
     }
 
-    /// The ends are reached, the clocks are where they were to be moved, and nothing is due any more.
+    /// The ends are reached, the clocks are where they were to be moved, and nothing is due any more, also not
+    /// in the partitions of other workers: theirs may come to this one.
     fn has_finished(&mut self) -> bool {
         if !self.has_reached_ends() {
             return false;
         }
-        if let Some(instant) = self.shared.control.clock_at_end() {
-            let running = self.running.values_mut();
-            running.for_each(|owned| owned.advance_clock(instant));
+        let control = &self.shared.control;
+        for (partition, owned) in &mut self.running {
+            if let Some(instant) = control.clock_at_end() {
+                owned.advance_clock(instant);
+            }
+            control.finished(*partition, !owned.has_moved() && !owned.has_due());
         }
-        !self
-            .running
-            .values()
-            .any(|owned| owned.has_moved() || owned.has_due())
+        control.has_finished_all()
     }
 
     /// All partitions, also those of other workers, are committed up to the ends asked for, and what is

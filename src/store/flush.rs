@@ -18,7 +18,7 @@ use crate::store::verification::digest;
 const PIECE_RECORDS_MAX: usize = 2048;
 
 /// Memory a record that is not on disk takes beyond its id and its encoded bytes, estimated.
-const RECORD_OVERHEAD_BYTES: usize = 112;
+const RECORD_OVERHEAD_BYTES: usize = 184;
 
 /// Memory of a record that is not on disk, estimated.
 pub(super) fn memory_bytes(id_bytes: usize, record: &[u8]) -> usize {

@@ -243,14 +243,13 @@ impl PartitionStore {
         by: Timestamp,
         limit: usize,
     ) -> Result<Vec<(CustomerId, CustomerRecord)>, Error> {
-        let mut memory = self.write();
-        if memory
-            .deadlines
-            .earliest()
+        if self
+            .earliest_deadline()
             .is_none_or(|earliest| earliest > by)
         {
             return Ok(Vec::new());
         }
+        let mut memory = self.write();
         let mut due = Vec::new();
         for customer_id in memory.deadlines.due_unwritten(by).take(limit) {
             if let Some(unwritten) = memory.find(customer_id.as_str()) {

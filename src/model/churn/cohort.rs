@@ -11,6 +11,7 @@ use crate::model::churn::quality::CalibrationBin;
 use crate::model::churn::quality::area_under_curve;
 use crate::model::churn::quality::brier;
 use crate::model::churn::quality::calibration;
+use crate::model::scaler::count;
 
 /// Groups of customers in a calibration, from the lowest forecast to the highest.
 const CALIBRATION_BINS: usize = 10;
@@ -130,7 +131,7 @@ pub fn holdout(
             .iter()
             .map(|back| f64::from(u8::from(*back)))
             .collect();
-        let share = ones.iter().sum::<f64>() / crate::model::scaler::count(customers);
+        let share = ones.iter().sum::<f64>() / count(customers);
         Some(Holdout {
             days,
             customers,
