@@ -83,7 +83,11 @@ fn parse(path: &Path, text: &str) -> Result<Artifact, Error> {
     })
 }
 
-fn check(path: &Path, artifact: &Artifact) -> Result<SegmentModel, Error> {
+/// Checks an artifact that is to be at `path`.
+///
+/// # Errors
+/// If it does not fit.
+pub fn check(path: &Path, artifact: &Artifact) -> Result<SegmentModel, Error> {
     SegmentModel::from_artifact(artifact).map_err(|source| Error::Misfit {
         path: path.to_owned(),
         source,

@@ -1,6 +1,7 @@
 //! `segstream churn fit`: how likely customers are lost, learned from their purchase days.
 
 use std::io::Write;
+use std::path::Path;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -34,6 +35,8 @@ use crate::pipeline::clock::WallClock;
 /// Fewer customers say less than what is usual elsewhere.
 const CUSTOMERS_MIN: usize = 300;
 const DAYS_PER_WEEK: f64 = 7.0;
+/// A file that ends with silence may be complete for so many more days.
+const SILENT_DAYS_MAX: u32 = 31;
 
 /// Learns how likely customers are lost.
 #[derive(Debug, clap::Args)]
@@ -168,6 +171,12 @@ fn run_fit(args: &FitArgs) -> anyhow::Result<()> {
     for customer in &data.cohort {
         observations.extend(customer.observed(until)?);
     }
+    if !observations.is_empty() && observations.iter().all(|observed| observed.age <= 0.0) {
+        let problem = format!(
+            "--until {until} is the day of all first purchases: nothing is known after them"
+        );
+        return Err(CallError(problem).into());
+    }
     let prior = match args.prior {
         PriorArg::Weak => fit::Prior::Weak,
         PriorArg::None => fit::Prior::None,
@@ -223,6 +232,13 @@ fn until(args: &FitArgs, data: &ChurnData) -> anyhow::Result<Day> {
         );
         return Err(CallError(problem).into());
     }
+    if until > data.last_day.plus_days(SILENT_DAYS_MAX) {
+        let last = data.last_day;
+        let problem = format!(
+            "--until {until} is more than {SILENT_DAYS_MAX} days after {last}, the last day anything is known of"
+        );
+        return Err(CallError(problem).into());
+    }
     Ok(until)
 }
 
@@ -240,7 +256,8 @@ fn with_churn(
     };
     let fitted = fits.iter().find(|fitted| fitted.family == family);
     let fitted = fitted.ok_or_else(|| Failed("nothing was fitted".to_owned()))?;
-    let are_few = fitted.fit.customers < CUSTOMERS_MIN && args.prior == PriorArg::Weak;
+    let are_few = fitted.fit.customers < CUSTOMERS_MIN || fitted.repeat_days <= 0.0;
+    let are_few = are_few && args.prior == PriorArg::Weak;
     let (parameters, basis) = match (are_few, args.example) {
         (true, _) => (fit::prior_mean(observations), ChurnBasis::Prior),
         (false, true) => (fitted.fit.parameters, ChurnBasis::Example),
@@ -250,7 +267,8 @@ fn with_churn(
     let holdout = fitted.holdout.as_ref().filter(|_| !are_few);
     artifact.version = args.name.clone().unwrap_or_else(|| {
         let name = artifact.version.split("-churn-").next();
-        format!("{}-churn-{until}", name.unwrap_or_default())
+        let method = family.as_str().replace('_', "-");
+        format!("{}-churn-{method}-{until}", name.unwrap_or_default())
     });
     artifact.churn = Some(ArtifactChurn {
         method: family,
@@ -281,6 +299,7 @@ fn with_churn(
             .transpose()?,
     });
     artifact.fingerprint = artifact.compute_fingerprint()?;
+    model_files::check(args.out.as_deref().unwrap_or(Path::new("--out")), &artifact)?;
     Ok(artifact)
 }
 
@@ -317,7 +336,7 @@ fn tell(
     let unit = args.unit.name();
     writeln!(
         out,
-        "{customers} customers of {} until {until}",
+        "{}: {customers} customers with a purchase until {until}",
         data.source
     )?;
     writeln!(
@@ -348,11 +367,7 @@ fn tell(
     Ok(())
 }
 
-fn tell_written(
-    out: &mut impl Write,
-    artifact: &Artifact,
-    path: &std::path::Path,
-) -> std::io::Result<()> {
+fn tell_written(out: &mut impl Write, artifact: &Artifact, path: &Path) -> std::io::Result<()> {
     let Some(churn) = &artifact.churn else {
         return Ok(());
     };
@@ -360,7 +375,8 @@ fn tell_written(
         ChurnBasis::Fitted => "the parameters fitted above".to_owned(),
         ChurnBasis::Example => "the parameters fitted above, marked as an example".to_owned(),
         ChurnBasis::Prior => format!(
-            "what is usual elsewhere, as {} customers are fewer than {CUSTOMERS_MIN}",
+            "not by the fit above, as {} customers are fewer than {CUSTOMERS_MIN} or none bought on a second \
+             day, but by the centre of the prior",
             churn.customers
         ),
     };

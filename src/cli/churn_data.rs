@@ -20,6 +20,7 @@ use crate::domain::time::Day;
 use crate::domain::time::Timestamp;
 use crate::engine::record::CustomerRecord;
 use crate::model::churn::cohort::PurchaseDays;
+use crate::pipeline::clock::WallClock;
 
 /// What there is to learn from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -107,6 +108,8 @@ fn file(
     };
     let mut days: BTreeMap<String, BTreeSet<Day>> = BTreeMap::new();
     let mut last_day = None;
+    let now = WallClock::system().now();
+    let mut id_first = None;
     for source in replay::read(path, format, &context)? {
         let event = parse(&source.payload, source.record_time, &settings.intake);
         let event = event.map_err(|invalid| dataset::Error::Event {
@@ -119,11 +122,23 @@ fn file(
         else {
             continue;
         };
+        if event.occurred_at > now {
+            return Err(dataset::Error::Event {
+                path: path.to_owned(),
+                line: source.line,
+                detail: format!("occurred_at: {} has not come yet", event.occurred_at),
+            }
+            .into());
+        }
         let day = zone.day_of(event.occurred_at);
         last_day = last_day.max(Some(day));
+        id_first.get_or_insert_with(|| id.to_string());
         if is_asked(id) {
             days.entry(id.to_string()).or_default().insert(day);
         }
+    }
+    if let (true, Some(id)) = (days.is_empty(), id_first) {
+        return Err(none_of_sample(&id));
     }
     let cohort = days.into_values().filter_map(|days| {
         Some(PurchaseDays {
@@ -150,8 +165,12 @@ fn state(
 ) -> anyhow::Result<ChurnData> {
     let records = all_records(settings, is_changelog)?;
     let zone = &settings.time.business_zone;
-    let newest = records.iter().map(|(_, record)| record.evaluated_at).max();
-    let newest = newest.ok_or_else(|| Failed("the state has no customers".to_owned()))?;
+    // The last day with an event: what time has moved on since tells nothing of customers.
+    let days = records
+        .iter()
+        .filter_map(|(_, record)| record.aggregate.greatest_event_day);
+    let last_day = days.max();
+    let last_day = last_day.ok_or_else(|| Failed("the state has no customers".to_owned()))?;
     let days_of = |record: &CustomerRecord| {
         let purchases = record.aggregate.purchases?;
         let days: Vec<Day> = record.aggregate.ledger.days().collect();
@@ -165,20 +184,50 @@ fn state(
     };
     let what = if is_changelog { "changelog" } else { "stores" };
     let source = format!("state of {} customers from the {what}", records.len());
-    let asked = records.iter().filter(|(id, _)| is_asked(id.as_str()));
+    let asked: Vec<_> = records
+        .iter()
+        .filter(|(id, _)| is_asked(id.as_str()))
+        .collect();
+    if let (true, Some((id, _))) = (asked.is_empty(), records.first()) {
+        return Err(none_of_sample(id.as_str()));
+    }
+    let cohort = asked.into_iter().filter_map(|(_, record)| days_of(record));
     Ok(ChurnData {
-        cohort: asked.filter_map(|(_, record)| days_of(record)).collect(),
+        cohort: cohort.collect(),
         source,
-        last_day: zone.day_of(newest),
+        last_day,
     })
+}
+
+/// The data is shown by one id, not the sample: it is the operator's own file that he looks at then.
+fn none_of_sample(known: &str) -> anyhow::Error {
+    let digits: String = known
+        .chars()
+        .map(|character| {
+            if character.is_ascii_digit() {
+                '0'
+            } else {
+                character
+            }
+        })
+        .collect();
+    call(&format!(
+        "no id of --sample is among the customers, whose ids look like {digits:?}: are leading zeros missing?"
+    ))
 }
 
 fn sample_ids(path: &Path) -> anyhow::Result<BTreeSet<String>> {
     let mut rows = Rows::open(path)?;
     let named = |column: &&str| rows.columns().iter().any(|known| known == column);
     let column = ["master_id", "customer_id"].into_iter().find(named);
-    let column = column.unwrap_or("customer_id");
-    rows.require(&[column])?;
+    let Some(column) = column else {
+        return Err(dataset::Error::MissingColumn {
+            path: path.to_owned(),
+            column: "master_id or customer_id".to_owned(),
+            found: rows.columns().join(", "),
+        }
+        .into());
+    };
     let mut ids = BTreeSet::new();
     while let Some(row) = rows.next_row()? {
         ids.extend(row.text(column).map(str::to_owned));

@@ -8,6 +8,7 @@ use crate::cli::exit::CallError;
 use crate::config;
 use crate::config::settings::Settings;
 use crate::domain::time::Timestamp;
+use crate::pipeline::clock::WallClock;
 use crate::telemetry::logging;
 use crate::telemetry::logging::LogFormat;
 
@@ -74,4 +75,14 @@ pub fn parse_instant(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse_rfc3339(text).ok_or_else(|| {
         format!("{text:?} is no RFC 3339 instant with an offset, such as 2026-01-01T00:00:00Z")
     })
+}
+
+/// Says what it means to move the clocks of a state beyond the wall clock.
+pub fn warn_of_future(instant: Timestamp) {
+    if instant > WallClock::system().now() {
+        tracing::warn!(
+            %instant,
+            "--advance-to is ahead of the wall clock: every later event of this state is evaluated as of then, for good"
+        );
+    }
 }

@@ -19,6 +19,7 @@ use crate::bus::embedded::InputRecord;
 use crate::bus::kafka::EventFeed;
 use crate::cli::common::SettingsArgs;
 use crate::cli::common::parse_instant;
+use crate::cli::common::warn_of_future;
 use crate::cli::compose::Overrides;
 use crate::cli::compose::Parts;
 use crate::cli::compose::connection;
@@ -163,6 +164,7 @@ fn replay_embedded(args: &Args, settings: &Settings, events: &[SourceEvent]) -> 
         return Err(error);
     }
     if let Some(instant) = args.advance_to {
+        warn_of_future(instant);
         parts.shared.control.advance_to(instant);
     }
     parts.shared.control.stop_at(log.input_ends());

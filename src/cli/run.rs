@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::cli::common::SettingsArgs;
 use crate::cli::common::parse_instant;
+use crate::cli::common::warn_of_future;
 use crate::cli::compose::Overrides;
 use crate::cli::compose::Parts;
 use crate::cli::serve::Server;
@@ -45,6 +46,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         tracing::info!(%address, "listening");
     }
     if let Some(instant) = args.advance_to {
+        warn_of_future(instant);
         parts.shared.control.advance_to(instant);
     }
     if args.until_caught_up {

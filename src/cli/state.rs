@@ -12,6 +12,7 @@ use crate::cli::common::SettingsArgs;
 use crate::cli::compose::load_model;
 use crate::cli::compose::policy;
 use crate::cli::customer_view::export_line;
+use crate::cli::exit::CallError;
 use crate::cli::exit::Failed;
 use crate::cli::records::changelog;
 use crate::cli::records::stores;
@@ -20,7 +21,9 @@ use crate::config::settings::Settings;
 use crate::domain::ids::CustomerId;
 use crate::engine::record::CustomerRecord;
 use crate::faults::Faults;
+use crate::model::segment_model::SegmentModel;
 use crate::store::codec::Group;
+use crate::store::partition::PartitionStore;
 
 /// Looks into the state of a stopped instance.
 #[derive(Debug, clap::Args)]
@@ -99,6 +102,7 @@ fn get(settings: &Settings, id: &str) -> anyhow::Result<()> {
     let model = load_model(settings)?;
     let mut found = None;
     for store in stores(settings)? {
+        check_model(&store, &model)?;
         found = found.or(store.get(id)?);
     }
     let Some(record) = found else {
@@ -111,6 +115,31 @@ fn get(settings: &Settings, id: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What a record says in terms of a model is only true of the model that made it.
+fn check_model(store: &PartitionStore, model: &SegmentModel) -> anyhow::Result<()> {
+    let Some(checkpoint) = store.checkpoint() else {
+        return Ok(());
+    };
+    let made_by = (
+        checkpoint.model_version.as_str(),
+        checkpoint.model_fingerprint.as_str(),
+    );
+    if made_by == (model.facts().version.as_str(), model.fingerprint()) {
+        Ok(())
+    } else {
+        Err(other_model(made_by.0, model))
+    }
+}
+
+fn other_model(made_by: &str, model: &SegmentModel) -> anyhow::Error {
+    let given = &model.facts().version;
+    CallError(format!(
+        "the state was made by model {made_by}, and this call has {given}, or another content of that name: say \
+         which with --set model.path=FILE"
+    ))
+    .into()
+}
+
 type Source<'a> = Box<dyn Iterator<Item = anyhow::Result<(CustomerId, CustomerRecord)>> + 'a>;
 
 fn export(args: &Args, settings: &Settings, is_changelog: bool) -> anyhow::Result<()> {
@@ -121,7 +150,11 @@ fn export(args: &Args, settings: &Settings, is_changelog: bool) -> anyhow::Resul
     }
     let mut all = Vec::new();
     for settings in args.settings_by_directory()? {
-        all.extend(stores(&settings)?);
+        let model = load_model(&settings)?;
+        for store in stores(&settings)? {
+            check_model(&store, &model)?;
+            all.push(store);
+        }
     }
     let sources = all
         .iter()
@@ -169,6 +202,10 @@ fn write_sorted(mut sources: Vec<Source<'_>>, settings: &Settings) -> anyhow::Re
         heads.extend(pull(source, &mut sources)?);
     }
     while let Some(head) = heads.pop() {
+        let assigned = head.record.assignment.as_ref();
+        if let Some(assigned) = assigned.filter(|one| one.model_version != model.facts().version) {
+            return Err(other_model(assigned.model_version.as_str(), &model));
+        }
         if heads.peek().is_some_and(|other| *other == head) {
             let problem = "a customer is in two of the directories: was one of them a copy?";
             return Err(Failed(problem.to_owned()).into());

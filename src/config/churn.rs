@@ -37,7 +37,8 @@ pub(super) fn churn(reader: &mut Reader) -> Option<ChurnPolicy> {
     let medium = threshold(reader, "churn.medium");
     let high = threshold(reader, "churn.high");
     let publishes_bands = reader.flag("churn.band_changes");
-    if let (Some(medium), Some(high)) = (medium, high)
+    // With silence, high is 1 whatever it says.
+    if let (Some(medium), Some(high), Some(Method::Model)) = (medium, high, &method)
         && medium >= high
     {
         reader.problem("churn.medium", "below churn.high");

@@ -187,7 +187,11 @@ fn table(
 }
 
 fn order(row: &Row<'_>, context: &Context) -> Result<SourceEvent, Error> {
-    let text = |column: &str| row.required(column, "not empty", |text| Some(text.to_owned()));
+    let text = |column: &str| {
+        row.required(column, "an id or a value: it is empty", |text| {
+            Some(text.to_owned())
+        })
+    };
     let customer_id = text("customer_id")?;
     let order_id = text("order_id")?;
     let allowed = "an RFC 3339 instant, or a date such as 2013-09-04";
@@ -218,7 +222,9 @@ fn instant(text: &str, context: &Context) -> Option<Timestamp> {
 }
 
 fn customer(row: &Row<'_>, context: &Context) -> Result<SourceEvent, Error> {
-    let customer_id = row.required("customer_id", "not empty", |text| Some(text.to_owned()))?;
+    let customer_id = row.required("customer_id", "an id or a value: it is empty", |text| {
+        Some(text.to_owned())
+    })?;
     let mut attributes = Map::new();
     for (column, text) in row.entries() {
         if !["customer_id", "birth_year", "income", "joined_at"].contains(&column) {
@@ -250,7 +256,9 @@ fn customer(row: &Row<'_>, context: &Context) -> Result<SourceEvent, Error> {
 }
 
 fn marketing(row: &Row<'_>, context: &Context) -> Result<SourceEvent, Error> {
-    let customer_id = row.required("ID", "not empty", |text| Some(text.to_owned()))?;
+    let customer_id = row.required("ID", "an id or a value: it is empty", |text| {
+        Some(text.to_owned())
+    })?;
     let year = row.required("Year_Birth", "a calendar year", |text| {
         text.parse::<i32>().ok()
     })?;

@@ -4,7 +4,8 @@
 //!
 //! Between two midnights at which a feature jumps, the features that grow do so by a day a day, so a crossing
 //! is solved for ([`crate::model::crossing`]) and then put on the first millisecond at which the rule itself
-//! says so. The rule is [`crate::model::segment_model::SegmentModel::assign`] in both places, so a deadline holds when it comes.
+//! says so. The rule is [`crate::model::segment_model::SegmentModel::assign`] in both places, so a deadline
+//! holds when it comes.
 
 use crate::domain::aggregate::CustomerAggregate;
 use crate::domain::churn::RiskBand;

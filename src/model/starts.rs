@@ -52,8 +52,8 @@ impl<'a> Rows<'a> {
 }
 
 /// The centroids of the start with the least inertia, the first of equals, where Lloyd's steps do not move
-/// them any more. Each start has a seed of its own
-/// out of `random`, so that the number of threads of the pool in use changes nothing.
+/// them any more. Each start has a seed of its own out of `random`, so that the number of threads of the
+/// pool in use changes nothing.
 #[must_use]
 pub fn best_of(
     rows: ArrayView2<'_, f64>,
