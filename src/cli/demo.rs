@@ -84,6 +84,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut preset = vec![
         format!("store.directory={}", directory.join("store").display()),
         format!("embedded.directory={}", directory.join("log").display()),
+        // So that what time alone changes shows within days of the shop.
+        "churn.band_changes=true".to_owned(),
     ];
     preset.extend(args.http.map(|address| format!("http.address={address}")));
     let settings = args.settings.load_with(&preset)?;
