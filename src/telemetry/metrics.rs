@@ -170,7 +170,7 @@ impl Metrics {
             ))?)?,
             deadline_lag_seconds: new.register(Gauge::with_opts(options(
                 "deadline_lag_seconds",
-                "How far the clock is beyond the earliest deadline",
+                "How late the earliest deadline is that was not looked at",
             ))?)?,
             deadline_lag_by_partition: Mutex::default(),
             assignment_confidence: new.register(HistogramVec::new(
