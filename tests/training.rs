@@ -148,6 +148,22 @@ fn fits_are_as_good(name: &str) {
                 is_close,
                 "{name}, k {k}, seed {seed}: silhouette off by {gap}"
             );
+            let labels = &fitted.labels;
+            let found = indices::calinski_harabasz(&rows, labels).unwrap();
+            let gap = found / expected.calinski_harabasz.unwrap() - 1.0;
+            assert!(
+                gap.abs() <= 0.005,
+                "{name}, k {k}, seed {seed}: Calinski-Harabasz off by {gap}"
+            );
+            // The optima of other k are so near each other in inertia that this index tells them apart.
+            if (4..=6).contains(&k) {
+                let found = indices::davies_bouldin(&rows, labels).unwrap();
+                let gap = found - expected.davies_bouldin.unwrap();
+                assert!(
+                    gap.abs() <= 0.005,
+                    "{name}, k {k}, seed {seed}: Davies-Bouldin off by {gap}"
+                );
+            }
         }
         for (range, k) in &variant.elbow_kneedle {
             let (from, to) = range.split_once('-').unwrap();
