@@ -10,8 +10,8 @@ test:
 
 # The randomised suites for longer, on another seed each day.
 test-long:
-    SEGSTREAM_TEST_SCHEDULES=10000 cargo test --release --test crash_schedules
-    SEGSTREAM_TEST_SEED=$(date +%j) cargo test --release --test cdnow
+    SEGSTREAM_TEST_SCHEDULES=10000 cargo test --release --test suite crash_schedules
+    SEGSTREAM_TEST_SEED=$(date +%j) cargo test --release --test suite cdnow
     SEGSTREAM_TEST_LONG=1 SEGSTREAM_TEST_SEED=$(date +%j) cargo test --test kafka
 
 # One Kafka node on 127.0.0.1:9092 until ctrl-c, for trying things by hand.

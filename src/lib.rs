@@ -7,7 +7,6 @@
 //! `domain <- model <- engine <- { store, bus } <- pipeline <- cli <- main`; `domain`, `model`,
 //! `engine` and `simulate` are pure. `tests/tidy.rs` holds the folders to it.
 
-pub mod bus;
 pub mod cli;
 pub mod config;
 pub mod dataset;
@@ -15,6 +14,7 @@ pub mod domain;
 pub mod engine;
 pub mod faults;
 pub mod http;
+pub mod log;
 pub mod model;
 pub mod model_files;
 pub mod pipeline;

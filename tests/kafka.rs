@@ -505,7 +505,7 @@ fn killed(
         settings,
         &[
             "commit.interval=5ms",
-            "log.filter=segstream::telemetry=trace,segstream::bus=trace",
+            "log.filter=segstream::telemetry=trace,segstream::log=trace",
         ],
     ]
     .concat();

@@ -18,8 +18,8 @@ use rdkafka::producer::BaseRecord;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::producer::Producer;
 use rdkafka::producer::ThreadedProducer;
-use segstream::bus::kafka::Connection;
-use segstream::bus::kafka::Topics;
+use segstream::log::kafka::Connection;
+use segstream::log::kafka::Topics;
 use serde::Deserialize;
 use serde::Serialize;
 

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::bus::Bus;
-use crate::bus::embedded::EmbeddedLog;
-use crate::bus::kafka::Connection;
-use crate::bus::kafka::KafkaLog;
-use crate::bus::kafka::Topics;
 use crate::config::settings::BusKind;
 use crate::config::settings::Settings;
 use crate::domain::churn::ChurnDefinition;
 use crate::engine::policy::Policy;
 use crate::faults::Faults;
+use crate::log::WorkerLog;
+use crate::log::embedded::EmbeddedLog;
+use crate::log::kafka::Connection;
+use crate::log::kafka::KafkaLog;
+use crate::log::kafka::Topics;
 use crate::model::segment_model::SegmentModel;
 use crate::model_files;
 use crate::pipeline::Limits;
@@ -36,14 +36,14 @@ const DIRECTORY_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The log of the settings.
 #[derive(Clone, Debug)]
-pub enum Log {
+pub enum AnyLog {
     /// In this process.
     Embedded(EmbeddedLog),
     /// A cluster.
     Kafka(KafkaLog),
 }
 
-impl Log {
+impl AnyLog {
     /// Partitions of the input.
     #[must_use]
     pub fn partitions(&self) -> u32 {
@@ -69,7 +69,7 @@ impl Log {
 #[derive(Debug)]
 pub struct Parts {
     /// The log.
-    pub log: Log,
+    pub log: AnyLog,
     /// What the workers share.
     pub shared: Arc<Shared>,
     /// Number of workers.
@@ -91,8 +91,8 @@ impl Parts {
     pub fn open(settings: &Settings, overrides: &Overrides) -> anyhow::Result<Self> {
         let directory = store_directory(settings)?;
         let log = match settings.bus {
-            BusKind::Embedded => Log::Embedded(embedded_log(settings)?),
-            BusKind::Kafka => Log::Kafka(KafkaLog::open(connection(
+            BusKind::Embedded => AnyLog::Embedded(embedded_log(settings)?),
+            BusKind::Kafka => AnyLog::Kafka(KafkaLog::open(connection(
                 settings,
                 directory.instance_id(),
             ))?),
@@ -110,7 +110,7 @@ impl Parts {
     ) -> anyhow::Result<(Self, EmbeddedLog)> {
         let directory = store_directory(settings)?;
         let log = embedded_log(settings)?;
-        let of_parts = Log::Embedded(log.clone());
+        let of_parts = AnyLog::Embedded(log.clone());
         let parts = Self::assemble(settings, overrides, directory, of_parts)?;
         Ok((parts, log))
     }
@@ -119,7 +119,7 @@ impl Parts {
         settings: &Settings,
         overrides: &Overrides,
         directory: StoreDirectory,
-        log: Log,
+        log: AnyLog,
     ) -> anyhow::Result<Self> {
         let model = Arc::new(load_model(settings)?);
         let policy = policy(settings);
@@ -181,12 +181,12 @@ impl Parts {
     ///
     /// # Errors
     /// If a client cannot be made.
-    pub fn buses(&self) -> anyhow::Result<Vec<Box<dyn Bus>>> {
+    pub fn worker_logs(&self) -> anyhow::Result<Vec<Box<dyn WorkerLog>>> {
         (0..self.workers)
-            .map(|index| -> anyhow::Result<Box<dyn Bus>> {
+            .map(|index| -> anyhow::Result<Box<dyn WorkerLog>> {
                 Ok(match &self.log {
-                    Log::Embedded(log) => Box::new(log.worker(index, self.workers)),
-                    Log::Kafka(log) => Box::new(log.worker(index)?),
+                    AnyLog::Embedded(log) => Box::new(log.worker(index, self.workers)),
+                    AnyLog::Kafka(log) => Box::new(log.worker(index)?),
                 })
             })
             .collect()
@@ -287,7 +287,7 @@ pub fn policy(settings: &Settings) -> Policy {
 }
 
 fn limits(settings: &Settings, partitions: u32) -> Limits {
-    let recent_bytes = settings.store.cache_bytes / 2 / u64::from(partitions.max(1));
+    let record_cache_bytes = settings.store.cache_bytes / 2 / u64::from(partitions.max(1));
     Limits {
         commit_interval: settings.commit.interval,
         commit_records: settings.commit.records,
@@ -296,7 +296,7 @@ fn limits(settings: &Settings, partitions: u32) -> Limits {
         flush_records: settings.store.flush_records,
         flush_bytes: settings.store.flush_bytes,
         flush_pages: settings.store.flush_pages,
-        recent_bytes: usize::try_from(recent_bytes).unwrap_or(usize::MAX),
+        record_cache_bytes: usize::try_from(record_cache_bytes).unwrap_or(usize::MAX),
         checkpoint_interval: settings.time.checkpoint_interval,
     }
 }

@@ -10,8 +10,6 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use crate::bus::embedded::EmbeddedLog;
-use crate::bus::embedded::InputRecord;
 use crate::cli::common::SettingsArgs;
 use crate::cli::compose::Overrides;
 use crate::cli::compose::Parts;
@@ -22,6 +20,8 @@ use crate::cli::simulate::SHOP_STARTS_AT;
 use crate::cli::summary::Summary;
 use crate::cli::summary::customers_by_segment;
 use crate::domain::time::Timestamp;
+use crate::log::embedded::EmbeddedLog;
+use crate::log::embedded::InputRecord;
 use crate::pipeline::Shared;
 use crate::pipeline::clock::ClockMode;
 use crate::pipeline::service::Service;
@@ -30,7 +30,7 @@ use crate::simulate::ShopEvent;
 use crate::simulate::ShopOptions;
 
 /// The shop's time moves on this often.
-const PIECE_DURATION: Duration = Duration::from_millis(50);
+const CHUNK_DURATION: Duration = Duration::from_millis(50);
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs a simulated shop through the whole engine.
@@ -104,7 +104,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     writeln!(notes, "state    {}", directory.display())?;
     drop(notes);
-    let mut service = Service::start(parts.buses()?, &parts.shared)?;
+    let mut service = Service::start(parts.worker_logs()?, &parts.shared)?;
     let fed = feed(args, &log, &parts.shared, &mut service);
     if fed.is_ok() && !parts.shared.control.is_stopping() {
         // Everything the shop has sent is processed before the summary.
@@ -145,12 +145,12 @@ fn feed(
         && !shared.control.is_stopping()
     {
         let now = shop_time(starts_at, started, args.speed);
-        let mut piece = Vec::new();
+        let mut chunk = Vec::new();
         while let Some(event) = shop.next_if(|event| event.record_time <= now) {
-            piece.push(input(event));
+            chunk.push(input(event));
         }
-        if !piece.is_empty() {
-            log.append(piece, None)?;
+        if !chunk.is_empty() {
+            log.append(chunk, None)?;
         }
         if reported_at.elapsed() >= REPORT_INTERVAL && !args.json {
             reported_at = Instant::now();
@@ -158,7 +158,7 @@ fn feed(
         }
         // A worker that failed ends the demo at once.
         service.wait(Duration::ZERO)?;
-        std::thread::park_timeout(PIECE_DURATION);
+        std::thread::park_timeout(CHUNK_DURATION);
     }
     Ok(())
 }

@@ -2,9 +2,9 @@
 
 use std::io;
 
-use crate::bus;
 use crate::dataset;
 use crate::engine::policy::LedgerTooShort;
+use crate::log;
 use crate::model::churn::cohort::NotCovered;
 use crate::model::churn::fit::FitError;
 use crate::model::kmeans;
@@ -23,7 +23,7 @@ pub enum ExitCode {
     /// The data is wrong.
     Data = 3,
     /// The surroundings are wrong.
-    Surroundings = 4,
+    Environment = 4,
     /// Another process has taken over this instance's id.
     Fenced = 5,
 }
@@ -79,23 +79,23 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
         return Some(ExitCode::Data);
     }
     if cause.is::<WrongTopics>() {
-        return Some(ExitCode::Surroundings);
+        return Some(ExitCode::Environment);
     }
-    if let Some(bus::Error::Fenced) = cause.downcast_ref() {
+    if let Some(log::Error::Fenced) = cause.downcast_ref() {
         return Some(ExitCode::Fenced);
     }
-    if let Some(bus::Error::Unusable { .. }) = cause.downcast_ref() {
-        return Some(ExitCode::Surroundings);
+    if let Some(log::Error::Unusable { .. }) = cause.downcast_ref() {
+        return Some(ExitCode::Environment);
     }
     if let Some(store::Error::Held { .. } | store::Error::Untrusted { .. }) = cause.downcast_ref() {
-        return Some(ExitCode::Surroundings);
+        return Some(ExitCode::Environment);
     }
     match cause.downcast_ref() {
         Some(
             pipeline::Error::OtherModel { .. }
             | pipeline::Error::OffsetWithoutCheckpoint { .. }
             | pipeline::Error::InputOutOfRange { .. },
-        ) => Some(ExitCode::Surroundings),
+        ) => Some(ExitCode::Environment),
         Some(_) | None => None,
     }
 }
@@ -117,7 +117,7 @@ mod tests {
                 anyhow::Error::from(empty).context("reading"),
                 ExitCode::Data,
             ),
-            (anyhow::Error::from(held), ExitCode::Surroundings),
+            (anyhow::Error::from(held), ExitCode::Environment),
             (
                 anyhow::Error::from(Failed("x".to_owned())),
                 ExitCode::Failed,

@@ -4,8 +4,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::bus::Bus;
-use crate::bus::kafka::KafkaLog;
 use crate::cli::compose::Overrides;
 use crate::cli::compose::Parts;
 use crate::cli::compose::connection;
@@ -18,6 +16,8 @@ use crate::config::settings::Settings;
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::Partition;
 use crate::engine::record::CustomerRecord;
+use crate::log::WorkerLog;
+use crate::log::kafka::KafkaLog;
 use crate::pipeline::restore::Restore;
 use crate::store::codec;
 use crate::store::codec::CodecError;
@@ -26,11 +26,11 @@ use crate::store::partition::PartitionStore;
 fn restored(
     parts: &Parts,
     partition: Partition,
-    bus: &mut dyn Bus,
+    log: &mut dyn WorkerLog,
 ) -> anyhow::Result<Arc<PartitionStore>> {
     loop {
-        if let Some(mut restore) = Restore::begin(partition, bus, &parts.shared)? {
-            while !restore.advance(bus, &parts.shared)? {}
+        if let Some(mut restore) = Restore::begin(partition, log, &parts.shared)? {
+            while !restore.advance(log, &parts.shared)? {}
             return Ok(Arc::clone(restore.store()));
         }
     }
@@ -45,10 +45,10 @@ pub fn stores(settings: &Settings) -> anyhow::Result<Vec<Arc<PartitionStore>>> {
     match settings.bus {
         BusKind::Embedded => {
             let (parts, log) = Parts::open_embedded(settings, &Overrides::default())?;
-            let mut bus = log.worker(0, 1);
+            let mut reader = log.worker(0, 1);
             let mut stores = Vec::new();
             for number in 0..log.partitions() {
-                let store = restored(&parts, Partition(number), &mut bus)?;
+                let store = restored(&parts, Partition(number), &mut reader)?;
                 store.flush()?;
                 stores.push(store);
             }

@@ -14,9 +14,6 @@ use indicatif::ProgressStyle;
 use sha2::Digest;
 use sha2::Sha256;
 
-use crate::bus::embedded::EmbeddedLog;
-use crate::bus::embedded::InputRecord;
-use crate::bus::kafka::EventFeed;
 use crate::cli::common::SettingsArgs;
 use crate::cli::common::parse_instant;
 use crate::cli::common::warn_of_future;
@@ -29,13 +26,16 @@ use crate::config::settings::Settings;
 use crate::dataset::replay;
 use crate::dataset::replay::SourceEvent;
 use crate::domain::time::Timestamp;
+use crate::log::embedded::EmbeddedLog;
+use crate::log::embedded::InputRecord;
+use crate::log::kafka::EventProducer;
 use crate::pipeline::clock::ClockMode;
 use crate::pipeline::service::Service;
 
 /// Events sent to the log at a time, at most.
-const PIECE_EVENTS: usize = 2048;
-/// With a rate, a piece holds at most the events of this long.
-const PIECE_DURATION: Duration = Duration::from_millis(20);
+const CHUNK_EVENTS: usize = 2048;
+/// With a rate, a chunk holds at most the events of this long.
+const CHUNK_DURATION: Duration = Duration::from_millis(20);
 /// Off a terminal a line tells the progress this often.
 const REPORT_INTERVAL: Duration = Duration::from_millis(250);
 const WAIT_FOR_WORKERS: Duration = Duration::from_millis(1);
@@ -125,19 +125,19 @@ fn replay_to_kafka(
     if settings.kafka.brokers.is_empty() {
         return Err(CallError("kafka:// needs kafka.brokers".to_owned()).into());
     }
-    let feed = EventFeed::open(connection(settings, "replay"), topic)?;
+    let feed = EventProducer::open(connection(settings, "replay"), topic)?;
     let mut progress = Progress::new(events.len(), 0)?;
     let mut pace = args.rate.map(Pace::new);
     let mut rest = events;
     while !rest.is_empty() {
-        let allowed = pace.as_mut().map_or(PIECE_EVENTS, Pace::take);
-        let (piece, later) = rest.split_at(allowed.min(rest.len()));
-        for event in piece {
+        let allowed = pace.as_mut().map_or(CHUNK_EVENTS, Pace::take);
+        let (chunk, later) = rest.split_at(allowed.min(rest.len()));
+        for event in chunk {
             feed.send(event.key.as_deref(), &event.payload, event.record_time)?;
         }
         rest = later;
         progress.at(events.len() - rest.len())?;
-        if piece.is_empty() {
+        if chunk.is_empty() {
             std::thread::park_timeout(WAIT_FOR_WORKERS);
         }
     }
@@ -156,7 +156,7 @@ fn replay_embedded(args: &Args, settings: &Settings, events: &[SourceEvent]) -> 
     let source = source_name(args)?;
     let clock = Some(ClockMode::Event);
     let (parts, log) = Parts::open_embedded(settings, &Overrides { clock })?;
-    let mut service = Service::start(parts.buses()?, &parts.shared)?;
+    let mut service = Service::start(parts.worker_logs()?, &parts.shared)?;
     let fed = feed(&log, events, &source, args.rate, &mut service);
     if let Err(error) = fed {
         // What is in the log stays there; the next run goes on from it.
@@ -208,13 +208,13 @@ fn feed(
     while sent < events.len() {
         // A worker that failed ends the replay at once.
         service.wait(Duration::ZERO)?;
-        let allowed = pace.as_mut().map_or(PIECE_EVENTS, Pace::take);
+        let allowed = pace.as_mut().map_or(CHUNK_EVENTS, Pace::take);
         let until = (sent + allowed).min(events.len());
         if until == sent {
             std::thread::park_timeout(WAIT_FOR_WORKERS);
             continue;
         }
-        let piece: Vec<InputRecord> = events
+        let chunk: Vec<InputRecord> = events
             .iter()
             .skip(sent)
             .take(until - sent)
@@ -226,7 +226,7 @@ fn feed(
             .collect();
         sent = until;
         let next = (sent < events.len()).then_some(u64::try_from(sent)?);
-        log.append(piece, Some((source, next)))?;
+        log.append(chunk, Some((source, next)))?;
         progress.at(sent)?;
     }
     progress.finish();
@@ -292,7 +292,7 @@ impl Pace {
         let now = Instant::now();
         let since = now
             .saturating_duration_since(self.asked_at)
-            .min(PIECE_DURATION);
+            .min(CHUNK_DURATION);
         self.asked_at = now;
         self.due += since.as_secs_f64() * self.rate;
         #[expect(
@@ -302,6 +302,6 @@ impl Pace {
         )]
         let whole = self.due as usize;
         self.due = self.due.fract();
-        whole.min(PIECE_EVENTS)
+        whole.min(CHUNK_EVENTS)
     }
 }

@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.until_caught_up {
         parts.shared.control.stop_at(parts.log.input_ends()?);
     }
-    let mut service = Service::start(parts.buses()?, &parts.shared)?;
+    let mut service = Service::start(parts.worker_logs()?, &parts.shared)?;
     while !service.wait(LOOK_INTERVAL)? {
         if parts.shared.control.is_stopping() {
             service.stop(settings.shutdown_deadline)?;

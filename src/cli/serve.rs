@@ -11,7 +11,7 @@ use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 use tokio::sync::watch;
 
-use crate::cli::compose::Log;
+use crate::cli::compose::AnyLog;
 use crate::cli::compose::Parts;
 use crate::cli::services::CommittedState;
 use crate::cli::services::LogIntake;
@@ -107,17 +107,17 @@ async fn serve(listener: TcpListener, router: axum::Router, mut stopped: watch::
 fn services(settings: &Settings, parts: &Parts) -> Services {
     let shared = Arc::clone(&parts.shared);
     let intake = match &parts.log {
-        Log::Embedded(log) => {
+        AnyLog::Embedded(log) => {
             let intake = LogIntake {
                 log: log.clone(),
                 shared: Arc::clone(&shared),
             };
             Some(Arc::new(intake) as Arc<dyn EventIntake>)
         }
-        Log::Kafka(_) => None,
+        AnyLog::Kafka(_) => None,
     };
     Services {
-        readings: Arc::new(CommittedState {
+        queries: Arc::new(CommittedState {
             shared,
             partitions: parts.log.partitions(),
             owns_all: intake.is_some(),

@@ -4,9 +4,6 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::bus::embedded::EmbeddedLog;
-use crate::bus::embedded::InputRecord;
-use crate::bus::partitioner::partition_of;
 use crate::cli::customer_view::churn_risk;
 use crate::cli::customer_view::evaluation;
 use crate::cli::customer_view::export_line;
@@ -21,11 +18,14 @@ use crate::engine::policy::Policy;
 use crate::engine::record::CustomerRecord;
 use crate::http::EventIntake;
 use crate::http::Lookup;
-use crate::http::Readings;
+use crate::http::Queries;
 use crate::http::Receipt;
 use crate::http::RefusedLine;
 use crate::http::SegmentView;
 use crate::http::SegmentsView;
+use crate::log::embedded::EmbeddedLog;
+use crate::log::embedded::InputRecord;
+use crate::log::partitioner::partition_of;
 use crate::model::segment_model::SegmentModel;
 use crate::pipeline::Shared;
 use crate::pipeline::clock::ClockMode;
@@ -42,7 +42,7 @@ pub struct CommittedState {
     pub owns_all: bool,
 }
 
-impl Readings for CommittedState {
+impl Queries for CommittedState {
     fn customer(&self, customer_id: &str) -> Result<Lookup, String> {
         let partition = partition_of(customer_id.as_bytes(), self.partitions);
         let Some(Phase::Running(store)) = self.shared.partitions.phase(partition) else {

@@ -8,7 +8,6 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use crate::bus::kafka::EventFeed;
 use crate::cli::common::SettingsArgs;
 use crate::cli::compose::connection;
 use crate::cli::demo::parse_speed;
@@ -16,6 +15,7 @@ use crate::cli::demo::shop_time;
 use crate::cli::exit::CallError;
 use crate::domain::time::DAY_MS;
 use crate::domain::time::Timestamp;
+use crate::log::kafka::EventProducer;
 use crate::pipeline::clock::WallClock;
 use crate::simulate::Shop;
 use crate::simulate::ShopEvent;
@@ -26,7 +26,7 @@ pub const SHOP_STARTS_AT: &str = "2026-01-01T00:00:00Z";
 /// Chance of a mishap an event in a real feed.
 pub const DIRT_OF_A_REAL_FEED: f64 = 0.02;
 /// The time of a shop that stays open moves on this often.
-const PIECE_DURATION: Duration = Duration::from_millis(50);
+const CHUNK_DURATION: Duration = Duration::from_millis(50);
 
 /// Writes a simulated shop's events as JSON Lines, or sends them to a topic.
 #[derive(Debug, clap::Args)]
@@ -112,7 +112,7 @@ fn send(args: &Args, topic: &str) -> anyhow::Result<()> {
     if settings.kafka.brokers.is_empty() {
         return Err(CallError("kafka:// needs kafka.brokers".to_owned()).into());
     }
-    let feed = EventFeed::open(connection(&settings, "simulate"), topic)?;
+    let feed = EventProducer::open(connection(&settings, "simulate"), topic)?;
     let mut sent: u64 = 0;
     pour(args, &mut |event| {
         if let Some(event) = event {
@@ -160,7 +160,7 @@ fn pour(
             take(Some(event))?;
         }
         take(None)?;
-        std::thread::park_timeout(PIECE_DURATION);
+        std::thread::park_timeout(CHUNK_DURATION);
     }
     Ok(())
 }

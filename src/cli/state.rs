@@ -7,7 +7,6 @@ use std::io::BufWriter;
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::bus::embedded::EmbeddedLog;
 use crate::cli::common::SettingsArgs;
 use crate::cli::compose::load_model;
 use crate::cli::compose::policy;
@@ -21,6 +20,7 @@ use crate::config::settings::Settings;
 use crate::domain::ids::CustomerId;
 use crate::engine::record::CustomerRecord;
 use crate::faults::Faults;
+use crate::log::embedded::EmbeddedLog;
 use crate::model::segment_model::SegmentModel;
 use crate::store::codec::Group;
 use crate::store::partition::PartitionStore;
@@ -249,9 +249,9 @@ fn recount(settings: &Settings) -> anyhow::Result<()> {
         kept.deadlines += store.deadlines();
         for entry in store.records() {
             let (_, record) = entry?;
-            let standing = record.standing();
-            counted.deadlines += u64::from(standing.deadline.is_some());
-            if let Some(group) = Group::of(&standing) {
+            let summary = record.summary();
+            counted.deadlines += u64::from(summary.deadline.is_some());
+            if let Some(group) = Group::of(&summary) {
                 counted.add(&group, 1);
             }
         }

@@ -2,14 +2,14 @@
 
 use std::io::Write;
 
-use crate::bus::kafka::Plan;
-use crate::bus::kafka::create_topics;
-use crate::bus::kafka::topic_problems;
 use crate::cli::common::SettingsArgs;
 use crate::cli::compose::connection;
 use crate::cli::exit::CallError;
 use crate::cli::exit::WrongTopics;
 use crate::config::settings::BusKind;
+use crate::log::kafka::Plan;
+use crate::log::kafka::create_topics;
+use crate::log::kafka::topic_problems;
 
 /// Verifies or makes the topics.
 #[derive(Debug, clap::Args)]

@@ -50,7 +50,7 @@ pub struct SegmentChange {
     /// How likely the customer is lost; `None` where nothing tells.
     pub churn_risk: Option<ChurnRisk>,
     /// The features that pull most, at most three.
-    pub explanation: Vec<Pull>,
+    pub explanation: Vec<Contribution>,
     /// Features filled from the model's medians.
     pub imputed: Vec<Arc<str>>,
     /// When the segment changed.
@@ -160,7 +160,7 @@ pub struct RunnerUp {
 
 /// How much one feature speaks for the own segment against the runner-up.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Pull {
+pub struct Contribution {
     /// Name of the feature.
     pub feature: Arc<str>,
     /// The customer's value before caps, in the feature's unit.
@@ -214,7 +214,7 @@ struct ChangeBody<'a> {
     confidence: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     churn_risk: Option<&'a ChurnRisk>,
-    explanation: &'a [Pull],
+    explanation: &'a [Contribution],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     imputed: &'a [Arc<str>],
     occurred_at: Timestamped,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::aggregate::CustomerAggregate;
-use crate::domain::change::Pull;
+use crate::domain::change::Contribution;
 use crate::domain::features::FeatureReader;
 use crate::domain::time::Timestamp;
 use crate::engine::policy::Policy;
@@ -70,7 +70,7 @@ impl Evaluation {
     /// The features that pull most towards or away from the own segment, strongest first. A pull is
     /// the feature's share of d2(runner-up) - d2(own).
     #[must_use]
-    pub fn explanation(&self, model: &SegmentModel) -> Vec<Pull> {
+    pub fn explanation(&self, model: &SegmentModel) -> Vec<Contribution> {
         let Some(other) = self.placement.runner_up else {
             return Vec::new();
         };
@@ -80,14 +80,14 @@ impl Evaluation {
         }
         let own = model.centroid(self.placement.segment);
         let others = model.centroid(other.segment);
-        let mut pulls: Vec<Pull> = model
+        let mut pulls: Vec<Contribution> = model
             .features()
             .iter()
             .zip(self.raw.iter().zip(&self.scaled))
             .zip(own.iter().zip(others))
             .map(|((feature, (raw, scaled)), (own, other))| {
                 let gain = (scaled - other) * (scaled - other) - (scaled - own) * (scaled - own);
-                Pull {
+                Contribution {
                     feature: feature.name.clone(),
                     value: *raw,
                     segment_mean: feature.unscale(*own),

@@ -152,7 +152,7 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// When the customer leaves the segment, until an instant. Pieces end at new years and where a value
+    /// When the customer leaves the segment, until an instant. Chunks end at new years and where a value
     /// begins to grow; the end of the last one is not asked: a day may leave a window then.
     fn leaves(&self, until: Timestamp) -> Leaves {
         let (model, policy) = (self.rules.model, self.rules.policy);

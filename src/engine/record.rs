@@ -29,7 +29,7 @@ pub struct CustomerRecord {
     pub assignment: Option<Assigned>,
     /// The band of churn risk; `None` where nothing tells.
     pub band: Option<RiskBand>,
-    /// When the record must be looked at again although nothing happened; after `evaluated_at`. Not encoded
+    /// When the record must be looked at again although nothing on_rebalance; after `evaluated_at`. Not encoded
     /// with the rest: it must be found without reading all of it.
     #[serde(skip)]
     pub deadline: Option<Timestamp>,
@@ -37,7 +37,7 @@ pub struct CustomerRecord {
 
 /// What is counted of a record, and what it waits for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct RecordSummary {
     /// Its segment.
     pub segment_id: Option<SegmentId>,
     /// Its band of churn risk.
@@ -60,7 +60,7 @@ pub struct Assigned {
 /// One accepted event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RememberedId {
-    /// When it happened; the eldest are forgotten first.
+    /// When it on_rebalance; the oldest are forgotten first.
     pub occurred_at: Timestamp,
     /// Hash of its id.
     pub event_hash: u64,
@@ -112,7 +112,7 @@ impl RememberedIds {
         self.floor
     }
 
-    /// Remembers an accepted event and forgets the eldest beyond `limit`.
+    /// Remembers an accepted event and forgets the oldest beyond `limit`.
     pub fn insert(&mut self, entry: RememberedId, limit: usize) {
         let place = self.entries.partition_point(|known| *known < entry);
         self.entries.insert(place, entry);
@@ -126,8 +126,8 @@ impl RememberedIds {
 impl CustomerRecord {
     /// What is counted of it, and what it waits for.
     #[must_use]
-    pub fn standing(&self) -> Standing {
-        Standing {
+    pub fn summary(&self) -> RecordSummary {
+        RecordSummary {
             segment_id: self.segment_id().cloned(),
             band: self.band,
             deadline: self.deadline,

@@ -56,7 +56,7 @@ pub struct SegmentView {
 }
 
 /// Committed state, metrics and health.
-pub trait Readings: Send + Sync + 'static {
+pub trait Queries: Send + Sync + 'static {
     /// One customer.
     ///
     /// # Errors
@@ -106,7 +106,7 @@ pub trait EventIntake: Send + Sync + 'static {
 #[derive(Clone)]
 pub struct Services {
     /// Committed state.
-    pub readings: Arc<dyn Readings>,
+    pub queries: Arc<dyn Queries>,
     /// The way in; `None` where events come in another way.
     pub intake: Option<Arc<dyn EventIntake>>,
     /// Bearer token of everything that shows or changes a customer.

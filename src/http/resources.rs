@@ -31,7 +31,7 @@ pub(super) async fn alive() -> &'static str {
 }
 
 pub(super) async fn ready(State(services): State<Services>) -> Response {
-    let waiting = services.readings.waiting_for();
+    let waiting = services.queries.waiting_for();
     if waiting.is_empty() {
         return "ready\n".into_response();
     }
@@ -44,7 +44,7 @@ pub(super) async fn ready(State(services): State<Services>) -> Response {
 }
 
 pub(super) async fn metrics(State(services): State<Services>) -> Response {
-    match services.readings.metrics() {
+    match services.queries.metrics() {
         Ok(page) => (
             [(
                 header::CONTENT_TYPE,
@@ -61,8 +61,8 @@ pub(super) async fn segments(
     State(services): State<Services>,
     Extension(slot): Extension<Slot>,
 ) -> Result<Response, Problem> {
-    let readings = services.readings;
-    let segments = blocking(slot, move || Ok(readings.segments())).await?;
+    let queries = services.queries;
+    let segments = blocking(slot, move || Ok(queries.segments())).await?;
     Ok(Json(segments).into_response())
 }
 
@@ -75,8 +75,8 @@ pub(super) async fn customer(
         let detail = "the customer id in the path must be percent-encoded UTF-8";
         Problem::new(StatusCode::BAD_REQUEST, detail)
     })?;
-    let readings = services.readings;
-    let found = blocking(slot, move || readings.customer(&customer_id)).await?;
+    let queries = services.queries;
+    let found = blocking(slot, move || queries.customer(&customer_id)).await?;
     match found {
         Lookup::Found(customer) => {
             Ok(([(header::CACHE_CONTROL, "no-store")], Json(*customer)).into_response())

@@ -19,7 +19,7 @@ use tower::ServiceExt;
 
 use crate::http::EventIntake;
 use crate::http::Lookup;
-use crate::http::Readings;
+use crate::http::Queries;
 use crate::http::Receipt;
 use crate::http::RefusedLine;
 use crate::http::SegmentView;
@@ -39,7 +39,7 @@ struct Shelf {
     is_broken: bool,
 }
 
-impl Readings for Shelf {
+impl Queries for Shelf {
     fn customer(&self, customer_id: &str) -> Result<Lookup, String> {
         match customer_id {
             "c-1" | "a/b ü" => Ok(Lookup::Found(Box::new(json!({"customer_id": customer_id})))),
@@ -167,7 +167,7 @@ fn limits() -> Limits {
 fn services(token: Option<&str>) -> (Services, Arc<Basket>) {
     let basket = Arc::new(Basket::default());
     let services = Services {
-        readings: Arc::new(Shelf::default()),
+        queries: Arc::new(Shelf::default()),
         intake: Some(basket.clone()),
         token: token.map(Arc::from),
     };
@@ -187,7 +187,7 @@ fn gated(timeout: Duration) -> (Router, Arc<Notify>, mpsc::Sender<()>) {
         release: Mutex::new(released),
     };
     let services = Services {
-        readings: Arc::new(Shelf::default()),
+        queries: Arc::new(Shelf::default()),
         intake: Some(Arc::new(intake)),
         token: None,
     };
@@ -293,7 +293,7 @@ async fn pages_for_people_and_machines_answer() {
 async fn readiness_names_what_is_missing_and_broken_metrics_are_a_problem() {
     let (mut services, _) = services(None);
     let waiting = vec!["partition 3".to_owned()];
-    services.readings = Arc::new(Shelf {
+    services.queries = Arc::new(Shelf {
         waiting,
         is_broken: true,
     });

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::bus::OutputRecord;
 use crate::domain::change::ChangeReason;
 use crate::domain::change::SegmentChange;
 use crate::domain::time::Timestamp;
 use crate::engine::verdict::Verdict;
+use crate::log::OutputRecord;
 use crate::pipeline::Limits;
 use crate::pipeline::control::Counts;
 
@@ -25,7 +25,7 @@ pub struct Poll {
     pub wall: Timestamp,
     /// By the monotonic one.
     pub at: Instant,
-    /// How long the eldest of them had waited in the log; `None` where nobody can say, or where the log is
+    /// How long the oldest of them had waited in the log; `None` where nobody can say, or where the log is
     /// read behind its end.
     pub waited: Option<Duration>,
 }

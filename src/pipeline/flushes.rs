@@ -1,4 +1,4 @@
-//! When the stores of a worker reach the disk: a flush begins in time and goes on by pieces between
+//! When the stores of a worker reach the disk: a flush begins in time and goes on by chunks between
 //! polls, so that events do not wait for it; only what is too much at once is written at once.
 
 use std::collections::BTreeMap;
@@ -8,10 +8,10 @@ use std::time::Instant;
 use crate::domain::ids::Partition;
 use crate::pipeline::Error;
 use crate::pipeline::Shared;
-use crate::pipeline::owned::OwnedPartition;
+use crate::pipeline::running::RunningPartition;
 use crate::telemetry::observe;
 
-/// How many times as many pages a piece has when memory is about to run out.
+/// How many times as many pages a chunk has when memory is about to run out.
 const HASTE_MAX: usize = 8;
 
 /// The flush under way, or the next one.
@@ -33,17 +33,17 @@ impl Flushes {
         }
     }
 
-    /// Begins a flush if one is due, or writes the next piece of the one under way.
+    /// Begins a flush if one is due, or writes the next chunk of the one under way.
     ///
     /// # Errors
     /// If a store fails.
     pub fn advance(
         &mut self,
-        running: &BTreeMap<Partition, OwnedPartition>,
+        running: &BTreeMap<Partition, RunningPartition>,
         shared: &Shared,
     ) -> Result<(), Error> {
         let limits = &shared.limits;
-        let stores = || running.values().map(OwnedPartition::store);
+        let stores = || running.values().map(RunningPartition::store);
         let records: usize = stores().map(|store| store.dirty_records()).sum();
         let bytes: usize = stores().map(|store| store.dirty_bytes()).sum();
         let is_full = records >= limits.flush_records || bytes >= limits.flush_bytes;
@@ -60,7 +60,7 @@ impl Flushes {
         };
         if let Some(owned) = running.get(partition) {
             let haste = haste(bytes, limits.flush_bytes).max(haste(records, limits.flush_records));
-            if !owned.store().flush_piece(limits.flush_pages * haste)? {
+            if !owned.store().flush_chunk(limits.flush_pages * haste)? {
                 return Ok(());
             }
             observe_bytes(*partition, owned, shared)?;
@@ -75,7 +75,7 @@ impl Flushes {
     /// If a store fails.
     pub fn write_all(
         &mut self,
-        running: &BTreeMap<Partition, OwnedPartition>,
+        running: &BTreeMap<Partition, RunningPartition>,
         shared: &Shared,
     ) -> Result<(), Error> {
         for (partition, owned) in running {
@@ -88,7 +88,7 @@ impl Flushes {
     }
 }
 
-/// From half of a limit on pieces grow, so that a burst does not end in everything being written at once.
+/// From half of a limit on chunks grow, so that a burst does not end in everything being written at once.
 fn haste(reached: usize, limit: usize) -> usize {
     let beyond_half = reached.saturating_mul(2).saturating_sub(limit).min(limit);
     1 + (HASTE_MAX - 1).saturating_mul(beyond_half) / limit.max(1)
@@ -96,7 +96,7 @@ fn haste(reached: usize, limit: usize) -> usize {
 
 fn observe_bytes(
     partition: Partition,
-    owned: &OwnedPartition,
+    owned: &RunningPartition,
     shared: &Shared,
 ) -> Result<(), Error> {
     let bytes = owned.store().disk_bytes()?;

@@ -9,23 +9,23 @@ pub mod control;
 pub mod flushes;
 pub mod lateness;
 pub mod outputs;
-pub mod owned;
 pub mod partitions;
 mod rebalance;
-pub mod recent;
+pub mod record_cache;
 pub mod restore;
+pub mod running;
 pub mod service;
 pub mod worker;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bus;
 use crate::domain::event::parse::IntakeRules;
 use crate::domain::ids::Partition;
 use crate::engine::policy::Policy;
 use crate::faults::Fault;
 use crate::faults::Faults;
+use crate::log;
 use crate::model::segment_model::SegmentModel;
 use crate::pipeline::clock::ClockRules;
 use crate::pipeline::clock::WallClock;
@@ -54,7 +54,7 @@ pub struct Limits {
     /// Pages of the store written between two polls while a flush is under way.
     pub flush_pages: usize,
     /// Memory of a partition for decoded records that are used again.
-    pub recent_bytes: usize,
+    pub record_cache_bytes: usize,
     /// A clock that only moved is written this often.
     pub checkpoint_interval: Duration,
 }
@@ -93,7 +93,7 @@ pub struct Shared {
 pub enum Error {
     /// The log failed.
     #[error("the log failed")]
-    Bus(#[from] bus::Error),
+    WorkerLog(#[from] log::Error),
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] store::Error),

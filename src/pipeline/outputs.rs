@@ -3,11 +3,11 @@
 
 use std::borrow::Cow;
 
-use crate::bus::Delivery;
-use crate::bus::OutputRecord;
 use crate::domain::change::SegmentChange;
 use crate::domain::time::Timestamp;
 use crate::engine::verdict::DeadLetterCause;
+use crate::log::Delivery;
+use crate::log::OutputRecord;
 
 /// Digits of `ce_sequence`, so that it sorts as text.
 const SEQUENCE_DIGITS: usize = 20;

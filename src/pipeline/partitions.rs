@@ -70,7 +70,7 @@ impl Partitions {
             && store.lineage() == expected.lineage
             && (expected.changelog_start..=expected.changelog_end).contains(&store.changelog_next())
             && store.changelog_reach() <= expected.changelog_end
-            && store.current_at() >= expected.current_since
+            && store.caught_up_at() >= expected.current_since
         {
             return Ok((Arc::clone(store), None));
         }

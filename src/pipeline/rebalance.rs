@@ -3,8 +3,8 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::bus::Bus;
 use crate::domain::ids::Partition;
+use crate::log::WorkerLog;
 use crate::pipeline::Error;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::restore::Restore;
@@ -12,7 +12,7 @@ use crate::pipeline::worker::Worker;
 use crate::store::partition::PartitionStore;
 use crate::telemetry::observe;
 
-impl<B: Bus> Worker<B> {
+impl<B: WorkerLog> Worker<B> {
     pub(super) fn assigned(&mut self, partitions: &[Partition]) {
         observe::assigned(&self.shared.metrics, partitions.len());
         self.is_starting_over = false;
@@ -34,13 +34,13 @@ impl<B: Bus> Worker<B> {
         !self.waiting.is_empty() || !self.restoring.is_empty()
     }
 
-    /// One piece of one partition, so that running partitions go on meanwhile.
-    pub(super) fn restore_a_piece(&mut self) -> Result<(), Error> {
+    /// One chunk of one partition, so that running partitions go on meanwhile.
+    pub(super) fn restore_a_chunk(&mut self) -> Result<(), Error> {
         if self.restoring.is_empty()
             && let Some(partition) = self.next_waiting()
         {
             self.waiting.remove(&partition);
-            match Restore::begin(partition, &mut self.bus, &self.shared)? {
+            match Restore::begin(partition, &mut self.log, &self.shared)? {
                 Some(restore) => self.restoring.insert(partition, restore),
                 None => {
                     self.waiting.insert(partition);
@@ -51,11 +51,11 @@ impl<B: Bus> Worker<B> {
         let Some(mut first) = self.restoring.first_entry() else {
             return Ok(());
         };
-        if !first.get_mut().advance(&mut self.bus, &self.shared)? {
+        if !first.get_mut().advance(&mut self.log, &self.shared)? {
             return Ok(());
         }
         let (partition, restore) = first.remove_entry();
-        let owned = restore.finish(&mut self.bus, &self.shared)?;
+        let owned = restore.finish(&mut self.log, &self.shared)?;
         self.shared.control.finished(partition, false);
         self.running.insert(partition, owned);
         Ok(())
@@ -102,11 +102,11 @@ impl<B: Bus> Worker<B> {
             self.let_go(partition);
         }
         self.is_starting_over = true;
-        self.bus.restart();
+        self.log.restart();
     }
 
     fn let_go(&mut self, partition: Partition) -> Option<Arc<PartitionStore>> {
-        self.bus.pause(partition);
+        self.log.pause(partition);
         self.shared.partitions.hide(partition);
         self.restoring.remove(&partition);
         self.waiting.remove(&partition);

@@ -1,18 +1,18 @@
 //! A partition from its assignment to its first delivery: the store is opened, the changelog's
-//! tail is folded into it piece by piece, and the input is read on from the checkpoint.
+//! tail is folded into it chunk by chunk, and the input is read on from the checkpoint.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::bus::Bus;
-use crate::bus::PartitionFacts;
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::Partition;
 use crate::faults::FaultPoint;
+use crate::log::PartitionFacts;
+use crate::log::WorkerLog;
 use crate::pipeline::Error;
 use crate::pipeline::Shared;
 use crate::pipeline::clock::PartitionClock;
-use crate::pipeline::owned::OwnedPartition;
+use crate::pipeline::running::RunningPartition;
 use crate::store::codec;
 use crate::store::codec::Checkpoint;
 use crate::store::memory::Before;
@@ -21,8 +21,8 @@ use crate::store::partition::PartitionStore;
 use crate::store::verification::Expected;
 use crate::telemetry::observe;
 
-/// Changelog records read at a time; between two pieces the worker looks at everything else.
-const PIECE_RECORDS: usize = 1024;
+/// Changelog records read at a time; between two chunks the worker looks at everything else.
+const CHUNK_RECORDS: usize = 1024;
 
 /// A partition that is being restored.
 #[derive(Debug)]
@@ -42,11 +42,11 @@ impl Restore {
     /// If the log or the store cannot be used.
     pub fn begin(
         partition: Partition,
-        bus: &mut dyn Bus,
+        log: &mut dyn WorkerLog,
         shared: &Shared,
     ) -> Result<Option<Self>, Error> {
         shared.partitions.show_restoring(partition);
-        let Some(facts) = bus.facts(partition)? else {
+        let Some(facts) = log.facts(partition)? else {
             return Ok(None);
         };
         let expected = Expected {
@@ -78,17 +78,17 @@ impl Restore {
         &self.store
     }
 
-    /// Folds one piece of the changelog; `true` when that was the last.
+    /// Folds one chunk of the changelog; `true` when that was the last.
     ///
     /// # Errors
     /// If the log or the store fails, or the changelog holds what is no record.
-    pub fn advance(&mut self, bus: &mut dyn Bus, shared: &Shared) -> Result<bool, Error> {
+    pub fn advance(&mut self, log: &mut dyn WorkerLog, shared: &Shared) -> Result<bool, Error> {
         // A store that is empty begins where the changelog does.
         let from = self.store.changelog_next().max(self.facts.changelog_start);
-        let piece = bus.read_changelog(self.partition, from, PIECE_RECORDS)?;
-        let mut records = Vec::with_capacity(piece.records.len());
+        let chunk = log.read_changelog(self.partition, from, CHUNK_RECORDS)?;
+        let mut records = Vec::with_capacity(chunk.records.len());
         let mut checkpoint = None;
-        for found in piece.records {
+        for found in chunk.records {
             let unreadable = |source| Error::Changelog {
                 partition: self.partition,
                 offset: found.offset,
@@ -108,29 +108,33 @@ impl Restore {
             records.push(Update {
                 customer_id: CustomerId::new(customer_id),
                 bytes,
-                standing: record.standing(),
+                summary: record.summary(),
                 before: Before::Unknown,
             });
         }
         self.records += u64::try_from(records.len()).unwrap_or(u64::MAX);
-        let current_at = (piece.remaining == 0).then(|| shared.wall.now());
+        let caught_up_at = (chunk.remaining == 0).then(|| shared.wall.now());
         self.store
-            .apply(records, checkpoint, piece.offset_next, current_at)?;
+            .apply(records, checkpoint, chunk.offset_next, caught_up_at)?;
         shared.faults.cross(FaultPoint::Restored)?;
         let is_large = self.store.dirty_records() >= shared.limits.flush_records
             || self.store.dirty_bytes() >= shared.limits.flush_bytes;
         if is_large {
             self.store.flush()?;
         }
-        observe::restore_progress(&shared.metrics, self.partition.0, piece.remaining);
-        Ok(piece.remaining == 0)
+        observe::restore_progress(&shared.metrics, self.partition.0, chunk.remaining);
+        Ok(chunk.remaining == 0)
     }
 
     /// Starts the deliveries from the checkpoint.
     ///
     /// # Errors
     /// If the state does not fit to the input or to the model of this run.
-    pub fn finish(self, bus: &mut dyn Bus, shared: &Shared) -> Result<OwnedPartition, Error> {
+    pub fn finish(
+        self,
+        log: &mut dyn WorkerLog,
+        shared: &Shared,
+    ) -> Result<RunningPartition, Error> {
         let partition = self.partition;
         let given = shared.model.facts().version.as_str();
         let fingerprint = shared.model.fingerprint();
@@ -180,7 +184,7 @@ impl Restore {
         }
         shared.partitions.directory().mark_owned(partition)?;
         shared.partitions.show_running(partition, &self.store);
-        bus.resume_at(partition, offset)?;
+        log.resume_at(partition, offset)?;
         let seconds = self.started.elapsed().as_secs_f64();
         observe::restore_finished(&shared.metrics, partition.0, self.records, seconds);
         let clock = PartitionClock::resume(
@@ -188,8 +192,9 @@ impl Restore {
             checkpoint.record_time_max,
             checkpoint.clock,
         );
-        let recent_bytes = shared.limits.recent_bytes;
-        let owned = OwnedPartition::new(partition, self.store, clock, checkpoint, recent_bytes);
+        let record_cache_bytes = shared.limits.record_cache_bytes;
+        let owned =
+            RunningPartition::new(partition, self.store, clock, checkpoint, record_cache_bytes);
         owned.count(&shared.metrics, 1);
         Ok(owned)
     }

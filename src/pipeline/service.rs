@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::bus::Bus;
+use crate::log::WorkerLog;
 use crate::pipeline::Error;
 use crate::pipeline::Shared;
 use crate::pipeline::worker::Worker;
@@ -30,10 +30,13 @@ impl Service {
     ///
     /// # Errors
     /// If a thread cannot be started.
-    pub fn start<B: Bus + 'static>(buses: Vec<B>, shared: &Arc<Shared>) -> Result<Self, Error> {
+    pub fn start<B: WorkerLog + 'static>(
+        worker_logs: Vec<B>,
+        shared: &Arc<Shared>,
+    ) -> Result<Self, Error> {
         let (sender, ends) = mpsc::sync_channel(ENDS_MAX);
-        let mut threads = Vec::with_capacity(buses.len());
-        for (index, bus) in buses.into_iter().enumerate() {
+        let mut threads = Vec::with_capacity(worker_logs.len());
+        for (index, log) in worker_logs.into_iter().enumerate() {
             let sender = sender.clone();
             let shared = Arc::clone(shared);
             let thread = std::thread::Builder::new()
@@ -44,7 +47,7 @@ impl Service {
                         sender,
                         end: Some(Err(Error::Panicked)),
                     };
-                    work(bus, shared, index, end);
+                    work(log, shared, index, end);
                 })
                 .map_err(Error::Spawn)?;
             threads.push(thread);
@@ -107,9 +110,9 @@ impl Drop for EndGuard {
     }
 }
 
-fn work<B: Bus>(bus: B, shared: Arc<Shared>, index: usize, mut guard: EndGuard) {
+fn work<B: WorkerLog>(log: B, shared: Arc<Shared>, index: usize, mut guard: EndGuard) {
     observe::worker_started(index);
-    let mut worker = Worker::new(bus, shared);
+    let mut worker = Worker::new(log, shared);
     let end = worker.run();
     // Stores and log are let go before anybody hears of the end.
     drop(worker);

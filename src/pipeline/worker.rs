@@ -1,7 +1,7 @@
 //! A worker: one thread, its own view of the log, its own partitions.
 //!
 //! [`Worker::turn`] is the way of an event. Between any two of its steps the process may die: before the
-//! commit nothing has happened, after it everything is in the log. [`crate::faults`] names each place.
+//! commit nothing has on_rebalance, after it everything is in the log. [`crate::faults`] names each place.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -9,18 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::bus;
-use crate::bus::Bus;
-use crate::bus::Committed;
-use crate::bus::Delivery;
-use crate::bus::OutputRecord;
-use crate::bus::PollLimit;
-use crate::bus::Polled;
-use crate::bus::Transaction;
 use crate::domain::change::ChangeKind;
 use crate::domain::ids::Partition;
 use crate::domain::time::Timestamp;
 use crate::faults::FaultPoint;
+use crate::log;
+use crate::log::Committed;
+use crate::log::Delivery;
+use crate::log::OutputRecord;
+use crate::log::PollLimit;
+use crate::log::Polled;
+use crate::log::Transaction;
+use crate::log::WorkerLog;
 use crate::pipeline::Error;
 use crate::pipeline::Limits;
 use crate::pipeline::Shared;
@@ -29,9 +29,9 @@ use crate::pipeline::batch::Poll;
 use crate::pipeline::clock::ClockMode;
 use crate::pipeline::flushes::Flushes;
 use crate::pipeline::outputs;
-use crate::pipeline::owned::OwnedPartition;
-use crate::pipeline::owned::Pending;
 use crate::pipeline::restore::Restore;
+use crate::pipeline::running::Pending;
+use crate::pipeline::running::RunningPartition;
 use crate::telemetry::observe;
 
 /// Longest wait for a delivery; a stop is noticed within it.
@@ -48,7 +48,7 @@ fn poll_records(limits: &Limits) -> usize {
 /// One worker.
 #[derive(Debug)]
 pub struct Worker<B> {
-    pub(super) bus: B,
+    pub(super) log: B,
     pub(super) shared: Arc<Shared>,
     /// Assigned; where they stand in the log is not known yet.
     pub(super) waiting: BTreeSet<Partition>,
@@ -56,7 +56,7 @@ pub struct Worker<B> {
     /// Everything was dropped, and the log has not told yet what is ours.
     pub(super) is_starting_over: bool,
     pub(super) restoring: BTreeMap<Partition, Restore>,
-    pub(super) running: BTreeMap<Partition, OwnedPartition>,
+    pub(super) running: BTreeMap<Partition, RunningPartition>,
     pub(super) batch: Batch,
     flushes: Flushes,
     checkpointed_at: Instant,
@@ -66,13 +66,13 @@ pub struct Worker<B> {
     has_more_due: bool,
 }
 
-impl<B: Bus> Worker<B> {
+impl<B: WorkerLog> Worker<B> {
     /// A worker without partitions; the log assigns them.
     #[must_use]
-    pub fn new(bus: B, shared: Arc<Shared>) -> Self {
+    pub fn new(log: B, shared: Arc<Shared>) -> Self {
         let now = Instant::now();
         Self {
-            bus,
+            log,
             shared,
             waiting: BTreeSet::new(),
             asked_last: Partition(0),
@@ -106,8 +106,8 @@ impl<B: Bus> Worker<B> {
     /// # Errors
     /// If the world is broken.
     pub fn turn(&mut self) -> Result<(), Error> {
-        self.restore_a_piece()?;
-        match self.bus.poll(self.poll_limit())? {
+        self.restore_a_chunk()?;
+        match self.log.poll(self.poll_limit())? {
             Polled::Deliveries(deliveries) => self.take(&deliveries)?,
             Polled::Idle => {}
             Polled::Assigned(partitions) => self.assigned(&partitions),
@@ -160,7 +160,7 @@ impl<B: Bus> Worker<B> {
         Ok(())
     }
 
-    /// How long the eldest waited in the log, where its end is being read and record times are the wall
+    /// How long the oldest waited in the log, where its end is being read and record times are the wall
     /// clock's.
     fn waited(&self, deliveries: &[Delivery], wall: Timestamp) -> Option<Duration> {
         let is_behind = deliveries.len() >= poll_records(&self.shared.limits);
@@ -270,9 +270,9 @@ impl<B: Bus> Worker<B> {
         self.shared
             .faults
             .cross(FaultPoint::CommitBefore)
-            .map_err(bus::Error::from)?;
+            .map_err(log::Error::from)?;
         let started = Instant::now();
-        match self.bus.commit(&transaction) {
+        match self.log.commit(&transaction) {
             Ok(committed) => {
                 self.shared.faults.cross(FaultPoint::Committed)?;
                 self.apply(&committed, transaction, pending)?;
@@ -280,8 +280,8 @@ impl<B: Bus> Worker<B> {
                 self.shared.faults.cross(FaultPoint::Applied)?;
                 Ok(())
             }
-            Err(error @ (bus::Error::UnknownOutcome | bus::Error::Aborted)) => {
-                let is_aborted = matches!(error, bus::Error::Aborted);
+            Err(error @ (log::Error::UnknownOutcome | log::Error::Aborted)) => {
+                let is_aborted = matches!(error, log::Error::Aborted);
                 observe::commit_failed(&self.shared.metrics, is_aborted);
                 self.start_over();
                 Ok(())
@@ -394,7 +394,7 @@ impl<B: Bus> Worker<B> {
         for (partition, owned) in &mut self.running {
             // The wall time is taken before the query: nothing older can still come.
             let wall = self.shared.wall.now();
-            let Some(progress) = self.bus.progress(*partition)? else {
+            let Some(progress) = self.log.progress(*partition)? else {
                 // Its lag and clock stand still; the others get their turn while there is time.
                 if now.elapsed() < LOOK_AROUND_INTERVAL {
                     continue;

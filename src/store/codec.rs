@@ -12,7 +12,7 @@ use crate::domain::churn::RiskBand;
 use crate::domain::ids::SegmentId;
 use crate::domain::time::Timestamp;
 use crate::engine::record::CustomerRecord;
-use crate::engine::record::Standing;
+use crate::engine::record::RecordSummary;
 
 /// Format of everything written here; a store of another format is rebuilt from the log.
 pub const FORMAT: u8 = 3;
@@ -51,7 +51,7 @@ pub struct StoreCheckpoint {
     /// flush is under way.
     pub changelog_reach: u64,
     /// When, by the wall clock, nothing of the changelog was missing last; `None`: never known.
-    pub current_at: Option<Timestamp>,
+    pub caught_up_at: Option<Timestamp>,
     /// Identity of the log the store was made from.
     pub lineage: String,
     /// Number of records.
@@ -76,10 +76,10 @@ pub struct Group {
 impl Group {
     /// The group of a record that stands so; `None` before its first assignment.
     #[must_use]
-    pub fn of(standing: &Standing) -> Option<Self> {
+    pub fn of(summary: &RecordSummary) -> Option<Self> {
         Some(Self {
-            segment_id: standing.segment_id.clone()?,
-            band: standing.band,
+            segment_id: summary.segment_id.clone()?,
+            band: summary.band,
         })
     }
 }

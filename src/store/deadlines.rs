@@ -17,7 +17,7 @@ pub(super) type PageKey = Arc<[u8]>;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Deadlines {
-    unwritten: BTreeSet<(Timestamp, CustomerId)>,
+    dirty: BTreeSet<(Timestamp, CustomerId)>,
     pages: BTreeSet<(Timestamp, PageKey)>,
     by_page: BTreeMap<PageKey, Timestamp>,
 }
@@ -25,12 +25,12 @@ pub(super) struct Deadlines {
 impl Deadlines {
     /// A record that is not on disk has this deadline now.
     pub(super) fn add(&mut self, deadline: Timestamp, customer_id: CustomerId) {
-        self.unwritten.insert((deadline, customer_id));
+        self.dirty.insert((deadline, customer_id));
     }
 
     /// The record that had this deadline is replaced, or on disk.
     pub(super) fn remove(&mut self, deadline: Timestamp, customer_id: &CustomerId) {
-        self.unwritten.remove(&(deadline, customer_id.clone()));
+        self.dirty.remove(&(deadline, customer_id.clone()));
     }
 
     /// No record of a page that is the newest of its customer is due before.
@@ -58,8 +58,8 @@ impl Deadlines {
     }
 
     /// Customers whose records are not on disk and due by then, the earliest first.
-    pub(super) fn due_unwritten(&self, by: Timestamp) -> impl Iterator<Item = &CustomerId> {
-        let due = self.unwritten.iter().take_while(move |(at, _)| *at <= by);
+    pub(super) fn due_dirty(&self, by: Timestamp) -> impl Iterator<Item = &CustomerId> {
+        let due = self.dirty.iter().take_while(move |(at, _)| *at <= by);
         due.map(|(_, customer_id)| customer_id)
     }
 
@@ -76,11 +76,11 @@ impl Deadlines {
 
     /// Nothing is due before.
     pub(super) fn earliest(&self) -> Option<Timestamp> {
-        let unwritten = self.unwritten.first().map(|(at, _)| *at);
+        let dirty = self.dirty.first().map(|(at, _)| *at);
         let written = self.pages.first().map(|(at, _)| *at);
-        match (unwritten, written) {
-            (Some(unwritten), Some(written)) => Some(unwritten.min(written)),
-            (unwritten, written) => unwritten.or(written),
+        match (dirty, written) {
+            (Some(dirty), Some(written)) => Some(dirty.min(written)),
+            (dirty, written) => dirty.or(written),
         }
     }
 }
@@ -114,10 +114,7 @@ mod tests {
             deadlines.add(at(deadline), CustomerId::new(id));
         }
         deadlines.remove(at(2), &CustomerId::new("a"));
-        let due: Vec<&str> = deadlines
-            .due_unwritten(at(6))
-            .map(CustomerId::as_str)
-            .collect();
+        let due: Vec<&str> = deadlines.due_dirty(at(6)).map(CustomerId::as_str).collect();
         assert_eq!(due, ["b"]);
         assert_eq!(deadlines.earliest(), Some(at(4)));
     }

@@ -1,10 +1,10 @@
-//! A flush of a store: the records it has taken over, and its pieces.
+//! A flush of a store: the records it has taken over, and its chunks.
 
 use std::collections::HashMap;
 
 use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
-use crate::engine::record::Standing;
+use crate::engine::record::RecordSummary;
 use crate::store::codec;
 use crate::store::codec::CodecError;
 use crate::store::codec::StoreCheckpoint;
@@ -14,8 +14,8 @@ use crate::store::pages::PageKeys;
 use crate::store::verification::CHECKPOINT_KEY;
 use crate::store::verification::digest;
 
-/// Records put into pages at a time, so that a piece is short even into an empty store.
-const PIECE_RECORDS_MAX: usize = 2048;
+/// Records put into pages at a time, so that a chunk is short even into an empty store.
+const CHUNK_RECORDS_MAX: usize = 2048;
 
 /// Memory a record that is not on disk takes beyond its id and its encoded bytes, estimated.
 const RECORD_OVERHEAD_BYTES: usize = 184;
@@ -27,17 +27,17 @@ pub(super) fn memory_bytes(id_bytes: usize, record: &[u8]) -> usize {
 
 /// A record that is not on disk.
 #[derive(Clone, Debug)]
-pub(super) struct Unwritten {
+pub(super) struct DirtyRecord {
     pub(super) bytes: Box<[u8]>,
-    pub(super) standing: Standing,
+    pub(super) summary: RecordSummary,
 }
 
-pub(super) type Unwrittens = HashMap<CustomerId, Unwritten, foldhash::fast::RandomState>;
+pub(super) type DirtyRecords = HashMap<CustomerId, DirtyRecord, foldhash::fast::RandomState>;
 
 /// Records that a flush has taken over.
 #[derive(Debug)]
 pub(super) struct Flush {
-    records: Unwrittens,
+    records: DirtyRecords,
     /// Ascending.
     order: Vec<CustomerId>,
     /// Those before are on disk.
@@ -48,7 +48,7 @@ pub(super) struct Flush {
 }
 
 /// One batch of a flush.
-pub(super) struct Piece {
+pub(super) struct Chunk {
     pub(super) batch: sled::Batch,
     /// What sled holds after it.
     pub(super) checkpoint: StoreCheckpoint,
@@ -59,14 +59,14 @@ pub(super) struct Piece {
     pub(super) pages: Vec<(Vec<u8>, Option<Timestamp>)>,
 }
 
-/// Why there is no piece.
-pub(super) enum PieceError {
+/// Why there is no chunk.
+pub(super) enum ChunkError {
     Database(sled::Error),
     Content(CodecError),
 }
 
 impl Flush {
-    pub(super) fn new(records: Unwrittens, bytes: usize, position: StoreCheckpoint) -> Self {
+    pub(super) fn new(records: DirtyRecords, bytes: usize, position: StoreCheckpoint) -> Self {
         let mut order: Vec<CustomerId> = records.keys().cloned().collect();
         order.sort_unstable();
         Self {
@@ -78,12 +78,12 @@ impl Flush {
         }
     }
 
-    pub(super) fn find(&self, customer_id: &str) -> Option<&Unwritten> {
+    pub(super) fn find(&self, customer_id: &str) -> Option<&DirtyRecord> {
         self.records.get(customer_id)
     }
 
     /// A record of this customer is not on disk yet.
-    pub(super) fn has_unwritten(&self, customer_id: &str) -> bool {
+    pub(super) fn has_dirty(&self, customer_id: &str) -> bool {
         let next = self.order.get(self.written);
         let is_left = next.is_some_and(|next| next.as_str() <= customer_id);
         is_left && self.records.contains_key(customer_id)
@@ -99,7 +99,7 @@ impl Flush {
         self.bytes
     }
 
-    /// A piece is in the database; the deadlines of its records.
+    /// A chunk is in the database; the deadlines of its records.
     pub(super) fn written_up_to(
         &mut self,
         written: usize,
@@ -107,17 +107,17 @@ impl Flush {
         let before = std::mem::replace(&mut self.written, written);
         let records = &self.records;
         let ids = self.order.get(before..written).unwrap_or(&[]).iter();
-        ids.filter_map(|id| Some((id, records.get(id)?.standing.deadline?)))
+        ids.filter_map(|id| Some((id, records.get(id)?.summary.deadline?)))
     }
 
-    /// The next piece, of about `page_limit` pages, into a database that holds what `stored` says.
-    pub(super) fn piece(
+    /// The next chunk, of about `page_limit` pages, into a database that holds what `stored` says.
+    pub(super) fn chunk(
         &self,
         (database, keys): (&sled::Db, &PageKeys),
         stored: &StoreCheckpoint,
         page_bytes: usize,
         page_limit: usize,
-    ) -> Result<Piece, PieceError> {
+    ) -> Result<Chunk, ChunkError> {
         let mut checkpoint = stored.clone();
         let reach = stored.changelog_reach.max(self.position.changelog_next);
         checkpoint.changelog_reach = reach;
@@ -132,19 +132,19 @@ impl Flush {
             let (key, old) = match keys.covering(first.as_str()) {
                 Some(key) => (
                     key.to_vec(),
-                    database.get(key).map_err(PieceError::Database)?,
+                    database.get(key).map_err(ChunkError::Database)?,
                 ),
                 None => (pages::page_key_of(""), None),
             };
             let here = keys.count_before_next(&key, rest);
-            let taken = here.min(PIECE_RECORDS_MAX);
+            let taken = here.min(CHUNK_RECORDS_MAX);
             let new: Vec<pages::Entry<'_>> = rest
                 .iter()
                 .take(taken)
                 .filter_map(|id| Some((id.as_str(), &*self.records.get(id)?.bytes)))
                 .collect();
             let old = old.as_deref();
-            let merged = pages::merge(&key, old, &new, page_bytes).map_err(PieceError::Content)?;
+            let merged = pages::merge(&key, old, &new, page_bytes).map_err(ChunkError::Content)?;
             let before = old.map_or(0, |bytes| digest(&key, bytes));
             checkpoint.digest = checkpoint.digest.wrapping_sub(before);
             checkpoint.records += merged.added;
@@ -152,7 +152,7 @@ impl Flush {
             for (key, bytes) in merged.pages {
                 checkpoint.digest = checkpoint.digest.wrapping_add(digest(&key, &bytes));
                 let earliest = Page::new(&bytes).and_then(Page::earliest_deadline);
-                into.push((key.clone(), earliest.map_err(PieceError::Content)?));
+                into.push((key.clone(), earliest.map_err(ChunkError::Content)?));
                 batch.insert(key, bytes);
             }
             written += taken;
@@ -170,9 +170,9 @@ impl Flush {
                 ..self.position.clone()
             };
         }
-        let bytes = codec::encode_store_checkpoint(&checkpoint).map_err(PieceError::Content)?;
+        let bytes = codec::encode_store_checkpoint(&checkpoint).map_err(ChunkError::Content)?;
         batch.insert(CHECKPOINT_KEY, bytes);
-        Ok(Piece {
+        Ok(Chunk {
             batch,
             checkpoint,
             is_last,

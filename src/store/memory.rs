@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 
 use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
-use crate::engine::record::Standing;
+use crate::engine::record::RecordSummary;
 use crate::store::codec::Checkpoint;
 use crate::store::codec::Group;
 use crate::store::codec::StoreCheckpoint;
 use crate::store::deadlines::Deadlines;
+use crate::store::flush::Chunk;
+use crate::store::flush::DirtyRecord;
+use crate::store::flush::DirtyRecords;
 use crate::store::flush::Flush;
-use crate::store::flush::Piece;
-use crate::store::flush::Unwritten;
-use crate::store::flush::Unwrittens;
 use crate::store::flush::memory_bytes;
 use crate::store::pages::PageKeys;
 
@@ -25,7 +25,7 @@ pub struct Update {
     /// The record, encoded as in the changelog.
     pub bytes: Vec<u8>,
     /// How it stands.
-    pub standing: Standing,
+    pub summary: RecordSummary,
     /// How the record stood that it replaces.
     pub before: Before,
 }
@@ -34,7 +34,7 @@ pub struct Update {
 #[derive(Clone, Debug)]
 pub enum Before {
     /// How it stood; as the default one where there was none.
-    Known(Standing),
+    Known(RecordSummary),
     /// The store looks it up.
     Unknown,
 }
@@ -50,7 +50,7 @@ pub struct Deltas {
 
 impl Deltas {
     /// A record that stood so stands differently now.
-    pub(super) fn count(&mut self, before: &Standing, after: &Standing) {
+    pub(super) fn count(&mut self, before: &RecordSummary, after: &RecordSummary) {
         let (left, entered) = (Group::of(before), Group::of(after));
         if left != entered {
             for (group, customers) in [(left, -1), (entered, 1)] {
@@ -66,7 +66,7 @@ impl Deltas {
 
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    pub(super) dirty: Unwrittens,
+    pub(super) dirty: DirtyRecords,
     pub(super) dirty_bytes: usize,
     pub(super) flush: Option<Flush>,
     /// What all records amount to.
@@ -80,14 +80,14 @@ pub(super) struct Memory {
 
 impl Memory {
     /// The record of a customer, if the one in sled is not the newest or may be on its way there.
-    pub(super) fn find(&self, customer_id: &str) -> Option<&Unwritten> {
+    pub(super) fn find(&self, customer_id: &str) -> Option<&DirtyRecord> {
         let taken_over = || self.flush.as_ref()?.find(customer_id);
         self.dirty.get(customer_id).or_else(taken_over)
     }
 
     /// The record in sled is not the newest of its customer.
     pub(super) fn has_newer(&self, customer_id: &str) -> bool {
-        let is_taken_over = |flush: &Flush| flush.has_unwritten(customer_id);
+        let is_taken_over = |flush: &Flush| flush.has_dirty(customer_id);
         self.dirty.contains_key(customer_id) || self.flush.as_ref().is_some_and(is_taken_over)
     }
 
@@ -98,7 +98,7 @@ impl Memory {
         deltas: &Deltas,
         checkpoint: Option<Checkpoint>,
         changelog_next: u64,
-        current_at: Option<Timestamp>,
+        caught_up_at: Option<Timestamp>,
     ) {
         for update in updates {
             self.put(update);
@@ -113,45 +113,45 @@ impl Memory {
             position.checkpoint = checkpoint;
         }
         position.changelog_next = position.changelog_next.max(changelog_next);
-        position.current_at = position.current_at.max(current_at);
+        position.caught_up_at = position.caught_up_at.max(caught_up_at);
     }
 
     fn put(&mut self, update: Update) {
         let customer_id = update.customer_id;
         let replaced = self.find(customer_id.as_str());
-        if let Some(deadline) = replaced.and_then(|unwritten| unwritten.standing.deadline) {
+        if let Some(deadline) = replaced.and_then(|dirty| dirty.summary.deadline) {
             self.deadlines.remove(deadline, &customer_id);
         }
-        if let Some(deadline) = update.standing.deadline {
+        if let Some(deadline) = update.summary.deadline {
             self.deadlines.add(deadline, customer_id.clone());
         }
         let id_bytes = customer_id.as_str().len();
         self.dirty_bytes += memory_bytes(id_bytes, &update.bytes);
-        let unwritten = Unwritten {
+        let dirty = DirtyRecord {
             bytes: update.bytes.into_boxed_slice(),
-            standing: update.standing,
+            summary: update.summary,
         };
-        if let Some(replaced) = self.dirty.insert(customer_id, unwritten) {
+        if let Some(replaced) = self.dirty.insert(customer_id, dirty) {
             self.dirty_bytes -= memory_bytes(id_bytes, &replaced.bytes);
         }
     }
 
-    /// A piece of the flush is in sled; what it wrote is due by its pages from now on.
-    pub(super) fn written(&mut self, piece: Piece) -> Option<Flush> {
-        self.position.records = piece.checkpoint.records;
-        self.position.digest = piece.checkpoint.digest;
-        self.position.changelog_reach = piece.checkpoint.changelog_reach;
-        self.stored = piece.checkpoint;
-        for (key, earliest) in piece.pages {
+    /// A chunk of the flush is in sled; what it wrote is due by its pages from now on.
+    pub(super) fn written(&mut self, chunk: Chunk) -> Option<Flush> {
+        self.position.records = chunk.checkpoint.records;
+        self.position.digest = chunk.checkpoint.digest;
+        self.position.changelog_reach = chunk.checkpoint.changelog_reach;
+        self.stored = chunk.checkpoint;
+        for (key, earliest) in chunk.pages {
             self.deadlines.set_page(&key, earliest);
         }
         let flush = self.flush.as_mut()?;
-        for (customer_id, deadline) in flush.written_up_to(piece.written) {
+        for (customer_id, deadline) in flush.written_up_to(chunk.written) {
             if !self.dirty.contains_key(customer_id.as_str()) {
                 self.deadlines.remove(deadline, customer_id);
             }
         }
-        if piece.is_last {
+        if chunk.is_last {
             self.flush.take()
         } else {
             None

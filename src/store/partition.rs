@@ -20,7 +20,7 @@ use crate::domain::ids::CustomerId;
 use crate::domain::ids::Partition;
 use crate::domain::time::Timestamp;
 use crate::engine::record::CustomerRecord;
-use crate::engine::record::Standing;
+use crate::engine::record::RecordSummary;
 use crate::faults::FaultPoint;
 use crate::faults::Faults;
 use crate::store::Error;
@@ -29,8 +29,8 @@ use crate::store::codec::Checkpoint;
 use crate::store::codec::CodecError;
 use crate::store::codec::Group;
 use crate::store::directory::StoreDirectory;
+use crate::store::flush::ChunkError;
 use crate::store::flush::Flush;
-use crate::store::flush::PieceError;
 use crate::store::memory::Before;
 use crate::store::memory::Deltas;
 use crate::store::memory::Memory;
@@ -168,8 +168,8 @@ impl PartitionStore {
         let decode = |bytes: &[u8]| codec::decode_record(bytes).map_err(|e| self.record_error(e));
         let page = {
             let memory = self.read();
-            if let Some(unwritten) = memory.find(customer_id) {
-                return decode(&unwritten.bytes).map(Some);
+            if let Some(dirty) = memory.find(customer_id) {
+                return decode(&dirty.bytes).map(Some);
             }
             let Some(key) = memory.pages.covering(customer_id) else {
                 return Ok(None);
@@ -190,16 +190,16 @@ impl PartitionStore {
         found.map(decode).transpose()
     }
 
-    fn standing_of(&self, customer_id: &str) -> Result<Standing, Error> {
-        if let Some(unwritten) = self.read().find(customer_id) {
-            return Ok(unwritten.standing.clone());
+    fn summary_of(&self, customer_id: &str) -> Result<RecordSummary, Error> {
+        if let Some(dirty) = self.read().find(customer_id) {
+            return Ok(dirty.summary.clone());
         }
         let record = self.get(customer_id)?;
-        Ok(record.map(|record| record.standing()).unwrap_or_default())
+        Ok(record.map(|record| record.summary()).unwrap_or_default())
     }
 
     /// Takes over what a transaction committed. Visible to readers when it returns; on disk after a
-    /// flush. `current_at` is the wall time if nothing of the changelog is missing now.
+    /// flush. `caught_up_at` is the wall time if nothing of the changelog is missing now.
     ///
     /// # Errors
     /// If sled fails or a record it replaces is damaged.
@@ -208,26 +208,26 @@ impl PartitionStore {
         updates: Vec<Update>,
         checkpoint: Option<Checkpoint>,
         changelog_next: u64,
-        current_at: Option<Timestamp>,
+        caught_up_at: Option<Timestamp>,
     ) -> Result<Deltas, Error> {
         let mut deltas = Deltas::default();
-        // A piece of the changelog may hold several records of a customer: the last before is known.
-        let mut unknown: HashMap<CustomerId, Standing> = HashMap::new();
+        // A chunk of the changelog may hold several records of a customer: the last before is known.
+        let mut unknown: HashMap<CustomerId, RecordSummary> = HashMap::new();
         for update in &updates {
             match &update.before {
-                Before::Known(before) => deltas.count(before, &update.standing),
+                Before::Known(before) => deltas.count(before, &update.summary),
                 Before::Unknown => {
-                    let after = update.standing.clone();
+                    let after = update.summary.clone();
                     let before = match unknown.insert(update.customer_id.clone(), after) {
                         Some(before) => before,
-                        None => self.standing_of(update.customer_id.as_str())?,
+                        None => self.summary_of(update.customer_id.as_str())?,
                     };
-                    deltas.count(&before, &update.standing);
+                    deltas.count(&before, &update.summary);
                 }
             }
         }
         let mut memory = self.write();
-        memory.apply(updates, &deltas, checkpoint, changelog_next, current_at);
+        memory.apply(updates, &deltas, checkpoint, changelog_next, caught_up_at);
         drop(memory);
         deltas.customers.retain(|_, customers| *customers != 0);
         Ok(deltas)
@@ -251,9 +251,9 @@ impl PartitionStore {
         }
         let mut memory = self.write();
         let mut due = Vec::new();
-        for customer_id in memory.deadlines.due_unwritten(by).take(limit) {
-            if let Some(unwritten) = memory.find(customer_id.as_str()) {
-                let record = codec::decode_record(&unwritten.bytes);
+        for customer_id in memory.deadlines.due_dirty(by).take(limit) {
+            if let Some(dirty) = memory.find(customer_id.as_str()) {
+                let record = codec::decode_record(&dirty.bytes);
                 let record = record.map_err(|source| self.record_error(source))?;
                 due.push((customer_id.clone(), record));
             }
@@ -317,8 +317,8 @@ impl PartitionStore {
 
     /// When nothing of the changelog was missing last.
     #[must_use]
-    pub fn current_at(&self) -> Option<Timestamp> {
-        self.read().position.current_at
+    pub fn caught_up_at(&self) -> Option<Timestamp> {
+        self.read().position.caught_up_at
     }
 
     /// Identity of the log the store was made from.
@@ -361,53 +361,53 @@ impl PartitionStore {
     pub fn flush(&self) -> Result<(), Error> {
         // What a flush under way has not taken over is a second one's.
         while self.read().flush.is_some() {
-            self.flush_piece(BATCH_PAGES)?;
+            self.flush_chunk(BATCH_PAGES)?;
         }
-        while !self.flush_piece(BATCH_PAGES)? {}
+        while !self.flush_chunk(BATCH_PAGES)? {}
         Ok(())
     }
 
     /// Begins a flush, or goes on with the one under way, by about `page_limit` pages; `true` when it
-    /// is done. Each piece is one batch with the digest of all that is on disk then, but only the last
-    /// moves the place in the changelog: after a crash between two pieces the restart reads again what
+    /// is done. Each chunk is one batch with the digest of all that is on disk then, but only the last
+    /// moves the place in the changelog: after a crash between two chunks the restart reads again what
     /// some records already have.
     ///
     /// # Errors
     /// If sled fails; what was not written is kept in memory.
-    pub fn flush_piece(&self, page_limit: usize) -> Result<bool, Error> {
+    pub fn flush_chunk(&self, page_limit: usize) -> Result<bool, Error> {
         // A worker that lost the partition may still be here when the next one comes.
         let _alone = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.begin_flush() {
             return Ok(true);
         }
-        let piece = {
+        let chunk = {
             let memory = self.read();
             let Some(flush) = &memory.flush else {
                 return Ok(true);
             };
             let into = (&self.database, &memory.pages);
-            flush.piece(into, &memory.stored, self.page_bytes, page_limit)
+            flush.chunk(into, &memory.stored, self.page_bytes, page_limit)
         };
-        let mut piece = piece.map_err(|error| match error {
-            PieceError::Database(source) => self.database_error(source),
-            PieceError::Content(source) => self.record_error(source),
+        let mut chunk = chunk.map_err(|error| match error {
+            ChunkError::Database(source) => self.database_error(source),
+            ChunkError::Content(source) => self.record_error(source),
         })?;
-        let keys = piece.pages.iter().map(|(key, _)| key.clone());
+        let keys = chunk.pages.iter().map(|(key, _)| key.clone());
         self.write().pages.extend(keys);
         self.faults.cross(FaultPoint::StoreBefore)?;
         self.database
-            .apply_batch(std::mem::take(&mut piece.batch))
+            .apply_batch(std::mem::take(&mut chunk.batch))
             .map_err(|source| self.database_error(source))?;
-        if piece.is_last {
+        if chunk.is_last {
             self.faults.cross(FaultPoint::StoreBeforeFlush)?;
             self.database
                 .flush()
                 .map_err(|source| self.database_error(source))?;
             self.faults.cross(FaultPoint::StoreAfterFlush)?;
         }
-        let is_last = piece.is_last;
+        let is_last = chunk.is_last;
         // Freed when readers can go on.
-        let written = self.write().written(piece);
+        let written = self.write().written(chunk);
         drop(written);
         Ok(is_last)
     }

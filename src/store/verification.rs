@@ -102,7 +102,7 @@ pub(super) fn verify(
             let record = codec::decode_record(bytes).map_err(wipe_reason)?;
             found.records += 1;
             found.deadlines += u64::from(record.deadline.is_some());
-            if let Some(group) = Group::of(&record.standing()) {
+            if let Some(group) = Group::of(&record.summary()) {
                 *found.customers.entry(group).or_default() += 1;
             }
         }
@@ -130,7 +130,7 @@ pub(super) fn verify(
         if is_ahead || !in_log.contains(&stored.changelog_next) {
             return Err(WipeReason::OffsetOutOfRange);
         }
-        if stored.current_at < expected.current_since {
+        if stored.caught_up_at < expected.current_since {
             return Err(WipeReason::TooOld);
         }
     }

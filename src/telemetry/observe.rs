@@ -1,4 +1,4 @@
-//! One function per happening: its log line and its metrics together. Events are counted by the
+//! One function per event: its log line and its metrics together. Events are counted by the
 //! transaction, not one by one.
 
 use crate::domain::churn::RiskBand;
@@ -143,7 +143,7 @@ pub fn restore_started(metrics: &Metrics, partition: u32, remaining: u64) {
     tracing::debug!(partition, remaining, "partition restore started");
 }
 
-/// A piece of a partition's changelog was restored.
+/// A chunk of a partition's changelog was restored.
 pub fn restore_progress(metrics: &Metrics, partition: u32, remaining: u64) {
     let remaining = i64::try_from(remaining).unwrap_or(i64::MAX);
     metrics

@@ -6,21 +6,21 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use std::time::Instant;
 
-use segstream::bus::Bus;
-use segstream::bus::Delivery;
-use segstream::bus::Error;
-use segstream::bus::OutputRecord;
-use segstream::bus::PartitionCommit;
-use segstream::bus::PartitionFacts;
-use segstream::bus::PollLimit;
-use segstream::bus::Polled;
-use segstream::bus::StateRecord;
-use segstream::bus::Transaction;
-use segstream::bus::embedded::InputRecord;
-use segstream::bus::partitioner::partition_of;
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Position;
 use segstream::domain::time::Timestamp;
+use segstream::log::Delivery;
+use segstream::log::Error;
+use segstream::log::OutputRecord;
+use segstream::log::PartitionCommit;
+use segstream::log::PartitionFacts;
+use segstream::log::PollLimit;
+use segstream::log::Polled;
+use segstream::log::StateRecord;
+use segstream::log::Transaction;
+use segstream::log::WorkerLog;
+use segstream::log::embedded::InputRecord;
+use segstream::log::partitioner::partition_of;
 
 use crate::support::Chance;
 use crate::support::at;
@@ -33,7 +33,7 @@ const WAIT: Duration = Duration::from_millis(20);
 /// A log of [`PARTITIONS`] partitions to hold to the contract, and how a test reaches what a worker
 /// cannot.
 pub trait Subject: Sized {
-    type Worker: Bus;
+    type Worker: WorkerLog;
 
     /// A log of its own, empty.
     fn new() -> Self;
@@ -138,7 +138,7 @@ pub fn all() -> PollLimit {
 }
 
 /// Polls until every partition is assigned.
-pub fn assigned(bus: &mut impl Bus) -> BTreeSet<Partition> {
+pub fn assigned(bus: &mut impl WorkerLog) -> BTreeSet<Partition> {
     let deadline = Instant::now() + PATIENCE;
     let mut mine = BTreeSet::new();
     while mine.len() < PARTITIONS as usize {
@@ -162,7 +162,7 @@ pub fn reading<S: Subject>(subject: &S) -> S::Worker {
 }
 
 /// Polls until `count` deliveries came.
-pub fn drain(bus: &mut impl Bus, count: usize, limit: PollLimit) -> Vec<Delivery> {
+pub fn drain(bus: &mut impl WorkerLog, count: usize, limit: PollLimit) -> Vec<Delivery> {
     let deadline = Instant::now() + PATIENCE;
     let mut found = Vec::new();
     while found.len() < count {
@@ -177,7 +177,7 @@ pub fn drain(bus: &mut impl Bus, count: usize, limit: PollLimit) -> Vec<Delivery
 }
 
 /// Nothing comes for a while.
-fn assert_silent(bus: &mut impl Bus) {
+fn assert_silent(bus: &mut impl WorkerLog) {
     for _ in 0..10 {
         match bus.poll(all()).unwrap() {
             Polled::Idle => {}
@@ -187,7 +187,7 @@ fn assert_silent(bus: &mut impl Bus) {
     }
 }
 
-pub fn facts(bus: &mut impl Bus, partition: Partition) -> PartitionFacts {
+pub fn facts(bus: &mut impl WorkerLog, partition: Partition) -> PartitionFacts {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(facts) = bus.facts(partition).unwrap() {
@@ -200,14 +200,14 @@ pub fn facts(bus: &mut impl Bus, partition: Partition) -> PartitionFacts {
 /// The latest value of each key.
 pub type Replayed = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
-/// The latest value of each key after replaying the changelog in pieces.
-pub fn replayed(bus: &mut impl Bus, partition: Partition, piece: usize) -> Replayed {
+/// The latest value of each key after replaying the changelog in chunks.
+pub fn replayed(bus: &mut impl WorkerLog, partition: Partition, chunk_records: usize) -> Replayed {
     let mut latest = Replayed::new();
     let mut from = facts(bus, partition).changelog_start;
     let mut before = None;
     loop {
-        let chunk = bus.read_changelog(partition, from, piece).unwrap();
-        assert!(chunk.records.len() <= piece);
+        let chunk = bus.read_changelog(partition, from, chunk_records).unwrap();
+        assert!(chunk.records.len() <= chunk_records);
         for record in chunk.records {
             assert!(before < Some(record.offset), "in offset order");
             before = Some(record.offset);
@@ -429,8 +429,8 @@ fn the_changelog_replays_to_the_latest_of_each_key_in_pieces_of_any_size<S: Subj
         let tail = worker.read_changelog(Partition(1), committed[0].changelog_next, 10);
         assert!(tail.unwrap().records.is_empty());
     }
-    for piece in [1, 2, 7, 1000] {
-        assert_eq!(replayed(&mut worker, Partition(1), piece), expected);
+    for chunk in [1, 2, 7, 1000] {
+        assert_eq!(replayed(&mut worker, Partition(1), chunk), expected);
     }
     let end = facts(&mut worker, Partition(1)).changelog_end;
     let nothing = worker.read_changelog(Partition(1), end, 10).unwrap();

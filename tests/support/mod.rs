@@ -20,9 +20,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use segstream::bus::embedded::EmbeddedLog;
-use segstream::bus::embedded::EmbeddedWorker;
-use segstream::bus::embedded::InputRecord;
 use segstream::domain::change::SegmentChange;
 use segstream::domain::churn::ChurnDefinition;
 use segstream::domain::churn::ChurnPolicy;
@@ -46,6 +43,9 @@ use segstream::engine::step::step;
 use segstream::engine::verdict::Outcome;
 use segstream::engine::verdict::Verdict;
 use segstream::faults::Faults;
+use segstream::log::embedded::EmbeddedLog;
+use segstream::log::embedded::EmbeddedWorker;
+use segstream::log::embedded::InputRecord;
 use segstream::model::segment_model::SegmentModel;
 use segstream::model_files;
 use segstream::pipeline::Limits;
@@ -126,7 +126,7 @@ pub fn model() -> Arc<SegmentModel> {
 pub struct Sizing {
     pub commit_records: usize,
     pub flush_records: usize,
-    /// A flush by pieces begins at half of it.
+    /// A flush by chunks begins at half of it.
     pub flush_bytes: usize,
     pub page_bytes: usize,
     pub cache_bytes: u64,
@@ -166,7 +166,7 @@ impl Life {
                 flush_records: sizing.flush_records,
                 flush_bytes: sizing.flush_bytes,
                 flush_pages: 1,
-                recent_bytes: usize::try_from(sizing.cache_bytes).unwrap(),
+                record_cache_bytes: usize::try_from(sizing.cache_bytes).unwrap(),
                 checkpoint_interval: Duration::from_secs(3600),
             },
             clock_rules: ClockRules {

@@ -43,7 +43,7 @@ impl Rounded {
 #[derive(Clone, Copy)]
 pub(super) struct Leaving {
     pub(super) segment: usize,
-    /// From the start of the piece.
+    /// From the start of the chunk.
     pub(super) days: Rounded,
     /// The gap then; below zero only where it is so from the start on.
     value: Rounded,
@@ -89,16 +89,16 @@ impl Logarithm {
     }
 }
 
-/// How far to look, in days from the start of the piece.
+/// How far to look, in days from the start of the chunk.
 #[derive(Clone, Copy)]
 pub(super) struct Reach {
-    /// To the end of the piece; may be infinite.
+    /// To the end of the chunk; may be infinite.
     pub(super) length_days: f64,
     /// Where logarithms grow.
     pub(super) logarithms_days: f64,
 }
 
-/// A gap in a piece: value + pace t + the logarithms, t in days from the start of the piece.
+/// A gap in a chunk: value + pace t + the logarithms, t in days from the start of the chunk.
 #[derive(Clone, Copy)]
 pub(super) struct Gap<'a> {
     pub(super) value: f64,
@@ -110,8 +110,8 @@ pub(super) struct Gap<'a> {
 }
 
 impl Gap<'_> {
-    /// Where it first falls below zero by more than rounding. If it is zero at the end of the piece it has not
-    /// fallen: the next piece decides with its own pace.
+    /// Where it first falls below zero by more than rounding. If it is zero at the end of the chunk it has not
+    /// fallen: the next chunk decides with its own pace.
     pub(super) fn leaving(&self, segment: usize, reach: Reach) -> Option<Leaving> {
         let rounding = ROUNDING * self.size;
         if self.value < -rounding {
@@ -328,7 +328,7 @@ impl Gap<'_> {
         days
     }
 
-    /// The shortest time in which a logarithm halves its growth, at the start of the piece.
+    /// The shortest time in which a logarithm halves its growth, at the start of the chunk.
     fn time_scale_days(&self) -> f64 {
         let rates = self.logarithms.iter().map(|logarithm| logarithm.rate);
         1.0 / rates.fold(0.0, f64::max)

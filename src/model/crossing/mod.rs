@@ -1,7 +1,7 @@
 //! When a customer leaves a segment by time alone. CHURN_AND_TIME, sections 3.1 to 3.4.
 //!
 //! What decides is the gap to each other segment: the squared distance to its centroid and the margin, less
-//! the squared distance to the own centroid. A path is cut into pieces, at the instants at which a coordinate
+//! the squared distance to the own centroid. A path is cut into chunks, at the instants at which a coordinate
 //! begins to grow or reaches its cap; `motion` knows how it moves in one, `gap` where a gap falls below zero.
 
 mod gap;
@@ -126,7 +126,7 @@ fn search<'path>(
             moving += 1;
         }
     }
-    let mut piece = Piece {
+    let mut chunk = Chunk {
         rows,
         borders,
         own_row,
@@ -136,23 +136,23 @@ fn search<'path>(
         ends_days: 0.0,
     };
     loop {
-        piece.enter();
-        if let Some(first) = piece.first_leaving(until_days, room.logarithms) {
+        chunk.enter();
+        if let Some(first) = chunk.first_leaving(until_days, room.logarithms) {
             let crossing = Crossing {
-                days: piece.begins_days + first.days.value,
+                days: chunk.begins_days + first.days.value,
                 segment: first.segment,
             };
             return (crossing.days <= until_days).then_some(crossing);
         }
-        if piece.ends_days > until_days || piece.ends_days.is_infinite() {
+        if chunk.ends_days > until_days || chunk.ends_days.is_infinite() {
             return None;
         }
-        piece.begins_days = piece.ends_days;
+        chunk.begins_days = chunk.ends_days;
     }
 }
 
 /// A time in which no coordinate begins or ends to grow.
-struct Piece<'a, 'path> {
+struct Chunk<'a, 'path> {
     rows: ChunksExact<'a, f64>,
     borders: Borders<'a>,
     own_row: &'a [f64],
@@ -163,7 +163,7 @@ struct Piece<'a, 'path> {
     ends_days: f64,
 }
 
-impl Piece<'_, '_> {
+impl Chunk<'_, '_> {
     fn enter(&mut self) {
         self.ends_days = f64::INFINITY;
         for mover in self.movers.iter_mut() {
@@ -202,7 +202,7 @@ impl Piece<'_, '_> {
         first
     }
 
-    /// The gap to a segment in this piece. In the form of section 3.1, which subtracts no large squares.
+    /// The gap to a segment in this chunk. In the form of section 3.1, which subtracts no large squares.
     fn gap<'a>(&self, row: &[f64], margin: f64, logarithms: &'a mut [Logarithm]) -> Gap<'a> {
         let (mut value, mut size) = (margin, margin.abs());
         for ((other, own), position) in row.iter().zip(self.own_row).zip(self.positions) {

@@ -43,13 +43,13 @@ pub(super) struct Mover<'path> {
     /// When it begins to grow and when it reaches its cap, in days from the start of the path.
     begins_days: f64,
     ends_days: f64,
-    /// How far the scaled value has come at the start of the current piece, and the size of what that was
+    /// How far the scaled value has come at the start of the current chunk, and the size of what that was
     /// computed from.
     pub(super) moved: f64,
     pub(super) moved_size: f64,
-    /// Growth of the scaled value, per day; 0 unless it grows linearly in this piece.
+    /// Growth of the scaled value, per day; 0 unless it grows linearly in this chunk.
     pub(super) pace: f64,
-    /// u of ln(1 + u t), per day; 0 unless it grows so in this piece.
+    /// u of ln(1 + u t), per day; 0 unless it grows so in this chunk.
     pub(super) rate: f64,
 }
 
@@ -86,7 +86,7 @@ impl<'path> Mover<'path> {
         })
     }
 
-    /// Takes up the motion at the start of a piece, and says when it changes next; infinite where it does not.
+    /// Takes up the motion at the start of a chunk, and says when it changes next; infinite where it does not.
     pub(super) fn enter(&mut self, at_days: f64) -> f64 {
         let coordinate = self.coordinate;
         let is_capped = at_days >= self.ends_days;
@@ -118,7 +118,7 @@ impl<'path> Mover<'path> {
         self.ends_days
     }
 
-    /// Whether it waits or stays at its cap in the current piece.
+    /// Whether it waits or stays at its cap in the current chunk.
     pub(super) fn is_still(&self) -> bool {
         self.pace <= 0.0 && self.rate <= 0.0
     }

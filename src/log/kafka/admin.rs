@@ -1,0 +1,309 @@
+//! The topics: what they must be, whether they are, and making them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+use std::time::Instant;
+
+use rdkafka::admin::AdminClient;
+use rdkafka::admin::AdminOptions;
+use rdkafka::admin::NewTopic;
+use rdkafka::admin::ResourceSpecifier;
+use rdkafka::admin::TopicReplication;
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode;
+
+use crate::log::Error;
+use crate::log::kafka::START_WAIT;
+use crate::log::kafka::client::Connection;
+
+/// A dead letter is its input record and headers of at most this size.
+const DEAD_LETTER_HEADERS_BYTES: u64 = 64 * 1024;
+/// Tombstones stay readable for a day, so that a store that old can catch up.
+const TOMBSTONES_MS: u64 = 24 * 3600 * 1000;
+/// Changes and dead letters are kept for thirty days.
+const OUTPUT_RETENTION_MS: &str = "2592000000";
+
+/// Between two looks whether new topics show.
+const SHOW_LOOK: Duration = Duration::from_millis(50);
+
+/// Numbers for topics that are made.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Partitions of each.
+    pub partitions: u32,
+    /// Replicas of each; -1: the broker's default.
+    pub replication_factor: i32,
+}
+
+/// Names and partition counts of the topics of the service that exist.
+pub(super) fn look(
+    connection: &Connection,
+    client: &BaseConsumer,
+    wait: Duration,
+) -> Result<BTreeMap<String, u32>, Error> {
+    let metadata = client.fetch_metadata(None, wait).map_err(|error| {
+        connection.unusable(format!(
+            "nobody answers ({error}): are kafka.brokers and kafka.security right, and is it up?"
+        ))
+    })?;
+    let names = names(connection);
+    Ok(metadata
+        .topics()
+        .iter()
+        .filter(|topic| names.contains(&topic.name()) && topic.error().is_none())
+        .map(|topic| {
+            let partitions = u32::try_from(topic.partitions().len()).unwrap_or(u32::MAX);
+            (topic.name().to_owned(), partitions)
+        })
+        .collect())
+}
+
+fn names(connection: &Connection) -> [&str; 5] {
+    let topics = &connection.topics;
+    [
+        &topics.events,
+        &topics.changes,
+        &topics.current,
+        &topics.state,
+        &topics.dead_letters,
+    ]
+}
+
+fn client(connection: &Connection) -> Result<AdminClient<DefaultClientContext>, Error> {
+    let created = connection.client().create();
+    created.map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))
+}
+
+fn finish<T>(
+    connection: &Connection,
+    asked: impl Future<Output = Result<T, KafkaError>>,
+) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| connection.unusable(format!("no runtime: {error}")))?;
+    runtime
+        .block_on(asked)
+        .map_err(|error| connection.unusable(format!("the cluster refused: {error}")))
+}
+
+/// What is wrong with the topics, each with what to do; nothing if the service can run.
+///
+/// # Errors
+/// If the cluster does not answer.
+pub fn topic_problems(connection: &Connection) -> Result<Vec<String>, Error> {
+    let metadata_client: BaseConsumer = connection
+        .metadata_client()
+        .create()
+        .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
+    let found = look(connection, &metadata_client, START_WAIT)?;
+    let topics = &connection.topics;
+    let mut problems: Vec<String> = names(connection)
+        .iter()
+        .filter(|name| !found.contains_key(**name))
+        .map(|name| format!("topic {name} is missing: run `segstream topics create`"))
+        .collect();
+    if let (Some(input), Some(state)) = (found.get(&topics.events), found.get(&topics.state))
+        && input != state
+    {
+        problems.push(format!(
+            "{} has {input} partitions and {} has {state}: the state belongs to another partition \
+             count; begin with a new topics.state, and replay the input",
+            topics.events, topics.state
+        ));
+    }
+    let existing: Vec<&str> = found.keys().map(String::as_str).collect();
+    let settings = settings(connection, &existing)?;
+    problems.extend(setting_problems(connection, &settings));
+    Ok(problems)
+}
+
+/// Settings of topics, by topic and key.
+type Settings = BTreeMap<String, BTreeMap<String, String>>;
+
+fn settings(connection: &Connection, topics: &[&str]) -> Result<Settings, Error> {
+    if topics.is_empty() {
+        return Ok(Settings::new());
+    }
+    let specifiers: Vec<ResourceSpecifier<'_>> = topics
+        .iter()
+        .map(|name| ResourceSpecifier::Topic(name))
+        .collect();
+    let admin = client(connection)?;
+    let options = AdminOptions::new().request_timeout(Some(START_WAIT));
+    let described = finish(connection, admin.describe_configs(&specifiers, &options))?;
+    let mut settings = Settings::new();
+    for (name, resource) in topics.iter().zip(described) {
+        let resource = resource.map_err(|code| {
+            connection.unusable(format!(
+                "the settings of {name} cannot be read ({code}): DescribeConfigs must be allowed"
+            ))
+        })?;
+        let entries = resource.entries.into_iter();
+        let known = entries.filter_map(|entry| Some((entry.name, entry.value?)));
+        settings.insert((*name).to_owned(), known.collect());
+    }
+    Ok(settings)
+}
+
+/// How long tombstones stay in the state changelog.
+pub(super) fn tombstones_kept(connection: &Connection) -> Result<Duration, Error> {
+    let topic = connection.topics.state.as_str();
+    let settings = settings(connection, &[topic])?;
+    let kept_ms = number(&settings, topic, "delete.retention.ms");
+    Ok(Duration::from_millis(kept_ms.unwrap_or(TOMBSTONES_MS)))
+}
+
+fn number(settings: &Settings, topic: &str, key: &str) -> Option<u64> {
+    settings.get(topic)?.get(key)?.parse().ok()
+}
+
+fn setting_problems(connection: &Connection, settings: &Settings) -> Vec<String> {
+    let topics = &connection.topics;
+    let mut problems = Vec::new();
+    let text =
+        |topic: &str, key: &str| -> Option<&str> { Some(settings.get(topic)?.get(key)?.as_str()) };
+    for (topic, wanted) in [
+        (&topics.state, "compact"),
+        (&topics.current, "compact"),
+        (&topics.changes, "delete"),
+        (&topics.dead_letters, "delete"),
+    ] {
+        if let Some(policy) = text(topic, "cleanup.policy")
+            && policy != wanted
+        {
+            problems.push(format!(
+                "{topic} has cleanup.policy={policy}: set it to {wanted}"
+            ));
+        }
+    }
+    if let Some(kept_ms) = number(settings, &topics.state, "delete.retention.ms")
+        && kept_ms < TOMBSTONES_MS
+    {
+        problems.push(format!(
+            "{} has delete.retention.ms={kept_ms}: set it to {TOMBSTONES_MS} or more, so that a \
+             store left behind learns of what was erased",
+            topics.state
+        ));
+    }
+    let input_bytes = number(settings, &topics.events, "max.message.bytes");
+    let letter_bytes = number(settings, &topics.dead_letters, "max.message.bytes");
+    if let (Some(input), Some(letter)) = (input_bytes, letter_bytes) {
+        let needed = input + DEAD_LETTER_HEADERS_BYTES;
+        if letter < needed {
+            problems.push(format!(
+                "{} has max.message.bytes={letter}, and a dead letter of {} may need {needed}: set \
+                 it to that",
+                topics.dead_letters, topics.events
+            ));
+        }
+    }
+    problems
+}
+
+/// Makes the topics that are missing, and tells which.
+///
+/// # Errors
+/// If the cluster does not answer or refuses.
+pub fn create_topics(connection: &Connection, plan: Plan) -> Result<Vec<String>, Error> {
+    let metadata_client: BaseConsumer = connection
+        .metadata_client()
+        .create()
+        .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
+    let topics = &connection.topics;
+    let tombstones = TOMBSTONES_MS.to_string();
+    let creator = Creator {
+        connection,
+        metadata_client: &metadata_client,
+        plan,
+    };
+    let mut created = creator.create(&[
+        (&topics.events, vec![("retention.ms", "-1")]),
+        (&topics.changes, vec![("retention.ms", OUTPUT_RETENTION_MS)]),
+        (&topics.current, vec![("cleanup.policy", "compact")]),
+        (
+            &topics.state,
+            vec![
+                ("cleanup.policy", "compact"),
+                ("delete.retention.ms", &tombstones),
+            ],
+        ),
+    ])?;
+    // As large as the input allows, whoever made it.
+    let input = settings(connection, &[&topics.events])?;
+    let input_bytes = number(&input, &topics.events, "max.message.bytes");
+    let letter_bytes = input_bytes.unwrap_or(0) + DEAD_LETTER_HEADERS_BYTES;
+    let letter_bytes = letter_bytes.to_string();
+    created.extend(creator.create(&[(
+        &topics.dead_letters,
+        vec![
+            ("retention.ms", OUTPUT_RETENTION_MS),
+            ("max.message.bytes", &letter_bytes),
+        ],
+    )])?);
+    Ok(created)
+}
+
+struct Creator<'a> {
+    connection: &'a Connection,
+    metadata_client: &'a BaseConsumer,
+    plan: Plan,
+}
+
+impl Creator<'_> {
+    /// Makes those of the topics that are missing, each with its settings, and waits until they show.
+    fn create(&self, wanted: &[(&str, Vec<(&str, &str)>)]) -> Result<Vec<String>, Error> {
+        let connection = self.connection;
+        let topics = &connection.topics;
+        let found = look(connection, self.metadata_client, START_WAIT)?;
+        // The changelog is split as the input is.
+        let state_partitions = found.get(&topics.events).copied();
+        let missing: Vec<NewTopic<'_>> = wanted
+            .iter()
+            .filter(|(name, _)| !found.contains_key(*name))
+            .map(|(name, settings)| {
+                let is_state = *name == topics.state;
+                let partitions = state_partitions.filter(|_| is_state);
+                let partitions = partitions.unwrap_or(self.plan.partitions);
+                let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
+                let replication = TopicReplication::Fixed(self.plan.replication_factor);
+                let topic = NewTopic::new(name, partitions, replication);
+                settings
+                    .iter()
+                    .fold(topic, |topic, (key, value)| topic.set(key, value))
+            })
+            .collect();
+        if missing.is_empty() {
+            return Ok(Vec::new());
+        }
+        let admin = client(connection)?;
+        let options = AdminOptions::new()
+            .request_timeout(Some(START_WAIT))
+            .operation_timeout(Some(START_WAIT));
+        let mut created = Vec::new();
+        for result in finish(connection, admin.create_topics(&missing, &options))? {
+            match result {
+                Ok(name) => created.push(name),
+                Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((name, code)) => {
+                    return Err(connection.unusable(format!("cannot create {name}: {code}")));
+                }
+            }
+        }
+        // Brokers learn of new topics a moment later.
+        let deadline = Instant::now() + START_WAIT;
+        loop {
+            let found = look(connection, self.metadata_client, START_WAIT)?;
+            if wanted.iter().all(|(name, _)| found.contains_key(*name)) {
+                return Ok(created);
+            }
+            if Instant::now() >= deadline {
+                return Err(connection.unusable("the new topics do not show"));
+            }
+            std::thread::park_timeout(SHOW_LOOK);
+        }
+    }
+}

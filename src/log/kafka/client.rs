@@ -1,0 +1,160 @@
+//! Settings of librdkafka's clients. Each key that departs from its default says why.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+
+use crate::log::Error;
+
+/// Names of the topics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topics {
+    /// Input.
+    pub events: String,
+    /// Changes.
+    pub changes: String,
+    /// Latest change by customer.
+    pub current: String,
+    /// The state changelog.
+    pub state: String,
+    /// Dead letters.
+    pub dead_letters: String,
+}
+
+/// How the cluster is reached and what is done there.
+#[derive(Clone)]
+pub struct Connection {
+    /// Addresses, as `host:port,host:port`.
+    pub brokers: String,
+    /// The consumer group.
+    pub group_id: String,
+    /// Identity of this process; transactional ids and static membership are made from it.
+    pub instance_id: String,
+    /// A member that is silent for so long loses its partitions.
+    pub session_timeout: Duration,
+    /// A transaction that is open for so long is aborted by the broker.
+    pub transaction_timeout: Duration,
+    /// Names of the topics.
+    pub topics: Topics,
+    /// librdkafka's own keys for TLS and SASL; may hold secrets.
+    pub security: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Connection")
+            .field("brokers", &self.brokers)
+            .field("group_id", &self.group_id)
+            .field("instance_id", &self.instance_id)
+            .field("topics", &self.topics)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// The id under which a worker's transactions are fenced.
+    #[must_use]
+    pub fn transactional_id(&self, worker: usize) -> String {
+        format!("{}-{}-{worker}", self.group_id, self.instance_id)
+    }
+
+    /// What every client has in common.
+    pub(super) fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers);
+        config.set("client.id", format!("segstream-{}", self.instance_id));
+        for (key, value) in &self.security {
+            config.set(key, value);
+        }
+        config
+    }
+
+    /// The member of the group.
+    #[must_use]
+    pub fn member(&self, worker: usize) -> ClientConfig {
+        let mut config = self.reader();
+        let session_ms = self.session_timeout.as_millis();
+        let transaction_ms = self.transaction_timeout.as_millis();
+        let poll_interval_ms = (3 * transaction_ms).max(session_ms).max(300_000);
+        config
+            .set(
+                "group.instance.id",
+                format!("{}-{worker}", self.instance_id),
+            )
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", session_ms.to_string())
+            .set(
+                "heartbeat.interval.ms",
+                (session_ms / 10).max(100).to_string(),
+            )
+            .set("enable.partition.eof", "false")
+            // A commit may take as long as its transaction, and an abort after it again.
+            .set("max.poll.interval.ms", poll_interval_ms.to_string())
+            // Larger fetches cost less; what they wait for is less than a commit interval.
+            .set("fetch.min.bytes", "100000")
+            .set("fetch.wait.max.ms", "40");
+        config
+    }
+
+    /// Reads committed records of partitions it is told.
+    pub(super) fn reader(&self) -> ClientConfig {
+        let mut config = self.client();
+        config
+            .set("group.id", &self.group_id)
+            .set("isolation.level", "read_committed")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("enable.partition.eof", "true")
+            // The default skips to the end in silence.
+            .set("auto.offset.reset", "error")
+            // The default of a second leaves a fast reader idle most of the time.
+            .set("fetch.queue.backoff.ms", "5")
+            .set("queued.max.messages.kbytes", "2048");
+        config
+    }
+
+    /// Asks for the real ends of partitions, open transactions included.
+    pub(super) fn metadata_client(&self) -> ClientConfig {
+        let mut config = self.reader();
+        config.set("isolation.level", "read_uncommitted");
+        config
+    }
+
+    /// The transactional producer of a worker.
+    #[must_use]
+    pub fn transactional(&self, worker: usize) -> ClientConfig {
+        let mut config = self.producer();
+        config
+            .set("transactional.id", self.transactional_id(worker))
+            .set(
+                "transaction.timeout.ms",
+                self.transaction_timeout.as_millis().to_string(),
+            );
+        config
+    }
+
+    /// An idempotent producer.
+    pub(super) fn producer(&self) -> ClientConfig {
+        let mut config = self.client();
+        config
+            .set("enable.idempotence", "true")
+            // Java's, so that every client agrees on a key's partition.
+            .set("partitioner", "murmur2_random")
+            // A commit sends all it has at once and waits for it.
+            .set("linger.ms", "1")
+            // The topics decide what is too large.
+            .set("message.max.bytes", "67108864")
+            .set("queue.buffering.max.messages", "1000000");
+        config
+    }
+
+    /// An error with what a person can do about it.
+    pub(super) fn unusable(&self, problem: impl Into<String>) -> Error {
+        Error::Unusable {
+            path: format!("Kafka at {}", self.brokers),
+            problem: problem.into(),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What the group tells a worker. The callback only takes note (a new partition is assigned at once,
+//! but silent): the worker acts on it between two polls, and hands over at the next one.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+
+use rdkafka::ClientContext;
+use rdkafka::Offset;
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::Consumer;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::KafkaError;
+use rdkafka::error::KafkaResult;
+use rdkafka::types::RDKafkaRespErr;
+
+use crate::domain::ids::Partition;
+
+/// What on_rebalance to the assignment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum RebalanceEvent {
+    /// These are ours, silent until they are resumed.
+    Assigned(Vec<Partition>),
+    /// These are asked back; the group waits for them.
+    Revoked(Vec<Partition>),
+    /// These may already be somebody else's.
+    Lost(Vec<Partition>),
+    /// The group's wish could not be carried out.
+    Failed(KafkaError),
+}
+
+/// The context of the group's member.
+#[derive(Debug, Default)]
+pub(super) struct GroupContext {
+    events: Mutex<VecDeque<RebalanceEvent>>,
+    is_closing: AtomicBool,
+}
+
+impl GroupContext {
+    /// The oldest thing that on_rebalance and was not acted on.
+    pub(super) fn next(&self) -> Option<RebalanceEvent> {
+        self.lock().pop_front()
+    }
+
+    /// From here on partitions are handed over at once: nobody is there to act.
+    pub(super) fn close(&self) {
+        self.is_closing.store(true, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<RebalanceEvent>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for GroupContext {
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "Kafka consumer");
+    }
+}
+
+impl ConsumerContext for GroupContext {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        kind: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        let is_assignment = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        let partitions = partitions(list);
+        if self.is_closing.load(Ordering::Relaxed) {
+            let done = if is_assignment {
+                consumer.incremental_assign(&TopicPartitionList::new())
+            } else {
+                consumer.incremental_unassign(list)
+            };
+            if let Err(error) = done {
+                tracing::warn!(%error, "cannot hand partitions over");
+            }
+            return;
+        }
+        let event = if is_assignment {
+            match assign_silently(consumer, list) {
+                Ok(()) => RebalanceEvent::Assigned(partitions),
+                Err(error) => RebalanceEvent::Failed(error),
+            }
+        } else if consumer.assignment_lost() {
+            RebalanceEvent::Lost(partitions)
+        } else {
+            RebalanceEvent::Revoked(partitions)
+        };
+        self.lock().push_back(event);
+    }
+}
+
+/// An explicit offset, so that the group's is not asked for: the state says where to read on.
+fn assign_silently(
+    consumer: &BaseConsumer<GroupContext>,
+    list: &mut TopicPartitionList,
+) -> KafkaResult<()> {
+    list.set_all_offsets(Offset::Beginning)?;
+    consumer.incremental_assign(list)?;
+    consumer.pause(list)
+}
+
+/// The partition numbers of a list.
+pub(super) fn partitions(list: &TopicPartitionList) -> Vec<Partition> {
+    let numbers = list
+        .elements()
+        .into_iter()
+        .map(|element| element.partition());
+    numbers
+        .filter_map(|number| u32::try_from(number).ok())
+        .map(Partition)
+        .collect()
+}

@@ -1,0 +1,338 @@
+//! One transaction at a time: begun, sent, drained, given its offsets and committed in one call.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
+
+use rdkafka::ClientContext;
+use rdkafka::Message;
+use rdkafka::Offset;
+use rdkafka::TopicPartitionList;
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::KafkaError;
+use rdkafka::error::KafkaResult;
+use rdkafka::message::DeliveryResult;
+use rdkafka::message::Header;
+use rdkafka::message::OwnedHeaders;
+use rdkafka::producer::BaseRecord;
+use rdkafka::producer::Producer;
+use rdkafka::producer::ProducerContext;
+use rdkafka::producer::ThreadedProducer;
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::util::Timeout;
+
+use crate::domain::ids::Partition;
+use crate::log::Committed;
+use crate::log::Error;
+use crate::log::OutputRecord;
+use crate::log::Transaction;
+use crate::log::kafka::client::Connection;
+use crate::log::kafka::errors::Call;
+use crate::log::kafka::errors::Remedy;
+use crate::log::kafka::errors::remedy;
+
+/// Between two looks at what is still on its way.
+const DRAIN_LOOK: Duration = Duration::from_micros(300);
+/// A new producer waits for the coordinator this long at a time.
+const INIT_WAIT: Duration = Duration::from_secs(2);
+
+/// What the deliveries of a transaction said.
+#[derive(Debug, Default)]
+struct Delivered {
+    error: Option<KafkaError>,
+    /// By partition of the changelog, the offset after the last record.
+    state_next: BTreeMap<i32, i64>,
+}
+
+struct Context {
+    state_topic: String,
+    delivered: Arc<Mutex<Delivered>>,
+}
+
+impl ClientContext for Context {
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "Kafka producer");
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        let mut delivered = self
+            .delivered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match result {
+            Ok(message) if message.topic() == self.state_topic => {
+                // A batch that was acknowledged twice comes back without its offsets.
+                let next = delivered.state_next.entry(message.partition()).or_default();
+                *next = (*next).max(message.offset() + 1);
+            }
+            Ok(_) => {}
+            Err((error, _)) => {
+                delivered.error.get_or_insert_with(|| error.clone());
+            }
+        }
+    }
+}
+
+/// A transactional producer that holds its id.
+pub(super) struct TransactionalProducer {
+    connection: Arc<Connection>,
+    producer: ThreadedProducer<Context>,
+    delivered: Arc<Mutex<Delivered>>,
+}
+
+impl std::fmt::Debug for TransactionalProducer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("TransactionalProducer")
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a transaction failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Nothing took effect, and the producer can go on.
+    Aborted,
+    /// Nobody knows, or the producer cannot go on: it must be destroyed.
+    Unknown,
+    /// Nothing can go on.
+    Broken(Error),
+}
+
+impl TransactionalProducer {
+    /// Takes the worker's transactional id: whatever an earlier holder left open is ended, and the
+    /// earlier holder is fenced. `None` if the cluster does not answer now.
+    pub(super) fn start(
+        connection: &Arc<Connection>,
+        worker: usize,
+    ) -> Result<Option<Self>, Error> {
+        let delivered = Arc::new(Mutex::new(Delivered::default()));
+        let context = Context {
+            state_topic: connection.topics.state.clone(),
+            delivered: Arc::clone(&delivered),
+        };
+        let config = connection.transactional(worker);
+        let producer = ThreadedProducer::from_config_and_context(&config, context)
+            .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
+        if let Err(error) = producer.init_transactions(Timeout::After(INIT_WAIT)) {
+            tracing::warn!(%error, "no producer id yet");
+            return match remedy(Call::Init, &error) {
+                Remedy::Retry => Ok(None),
+                Remedy::Fenced => Err(Error::Fenced),
+                Remedy::Abort | Remedy::Unknown | Remedy::Fatal => {
+                    Err(connection.unusable(format!("no transactions: {error}")))
+                }
+            };
+        }
+        Ok(Some(Self {
+            connection: Arc::clone(connection),
+            producer,
+            delivered,
+        }))
+    }
+
+    /// Sends and commits. `group` is the membership as of now, which fences the offsets.
+    pub(super) fn commit(
+        &self,
+        transaction: &Transaction,
+        group: &ConsumerGroupMetadata,
+    ) -> Result<Vec<Committed>, Failure> {
+        *self.delivered() = Delivered::default();
+        self.producer
+            .begin_transaction()
+            .map_err(|error| self.failed(Call::Send, &error))?;
+        tracing::trace!("transaction begun");
+        let deadline = Instant::now() + self.connection.transaction_timeout;
+        self.send_all(transaction, deadline)
+            .and_then(|()| self.drain(deadline))
+            .map_err(|error| self.failed(Call::Send, &error))?;
+        let offsets = self
+            .offsets(transaction)
+            .map_err(|error| self.failed(Call::Offsets, &error))?;
+        self.retry(Call::Offsets, deadline, || {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let wait = Timeout::After(left.max(Duration::from_millis(100)));
+            self.producer
+                .send_offsets_to_transaction(&offsets, group, wait)
+        })?;
+        // Only the time that the transaction itself has left is safe for a commit.
+        self.retry(Call::Commit, deadline, || {
+            self.producer.commit_transaction(Timeout::Never)
+        })?;
+        Ok(self.committed(transaction))
+    }
+
+    /// Calls again while that is what the error asks for.
+    fn retry(
+        &self,
+        call: Call,
+        deadline: Instant,
+        act: impl Fn() -> KafkaResult<()>,
+    ) -> Result<(), Failure> {
+        loop {
+            let Err(error) = act() else { return Ok(()) };
+            let is_late = Instant::now() >= deadline;
+            if is_late || remedy(call, &error) != Remedy::Retry {
+                return Err(self.failed(call, &error));
+            }
+            std::thread::park_timeout(DRAIN_LOOK);
+        }
+    }
+
+    fn send_all(&self, transaction: &Transaction, deadline: Instant) -> KafkaResult<()> {
+        let topics = &self.connection.topics;
+        let outputs = [
+            (&topics.changes, &transaction.changes),
+            (&topics.current, &transaction.current),
+            (&topics.dead_letters, &transaction.dead_letters),
+        ];
+        for (topic, records) in outputs {
+            for record in records {
+                self.send(output(topic, record), deadline)?;
+            }
+        }
+        for part in &transaction.partitions {
+            for record in &part.state {
+                let to_send = BaseRecord {
+                    topic: &topics.state,
+                    partition: i32::try_from(part.partition.0).ok(),
+                    payload: record.value.as_deref(),
+                    key: Some(record.key.as_slice()),
+                    timestamp: None,
+                    headers: None,
+                    delivery_opaque: (),
+                };
+                self.send(to_send, deadline)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn send(
+        &self,
+        mut record: BaseRecord<'_, [u8], [u8], ()>,
+        deadline: Instant,
+    ) -> KafkaResult<()> {
+        loop {
+            match self.producer.send(record) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), refused))
+                    if Instant::now() < deadline =>
+                {
+                    record = refused;
+                    std::thread::park_timeout(DRAIN_LOOK);
+                }
+                Err((error, _)) => return Err(error),
+            }
+        }
+    }
+
+    /// Waits until nothing is on its way: a commit with something in flight takes 100 ms longer.
+    fn drain(&self, deadline: Instant) -> KafkaResult<()> {
+        while self.producer.in_flight_count() > 0 {
+            if Instant::now() >= deadline {
+                return Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut));
+            }
+            std::thread::park_timeout(DRAIN_LOOK);
+        }
+        match &self.delivered().error {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    fn offsets(&self, transaction: &Transaction) -> KafkaResult<TopicPartitionList> {
+        let mut offsets = TopicPartitionList::with_capacity(transaction.partitions.len());
+        for part in &transaction.partitions {
+            offsets.add_partition_offset(
+                &self.connection.topics.events,
+                i32::try_from(part.partition.0).unwrap_or(i32::MAX),
+                Offset::Offset(i64::try_from(part.offset_next).unwrap_or(i64::MAX)),
+            )?;
+        }
+        Ok(offsets)
+    }
+
+    fn committed(&self, transaction: &Transaction) -> Vec<Committed> {
+        let delivered = self.delivered();
+        let next_of = |partition: Partition| {
+            let next = delivered.state_next.get(&i32::try_from(partition.0).ok()?);
+            u64::try_from(*next?).ok()
+        };
+        let partitions = transaction.partitions.iter().map(|part| part.partition);
+        partitions
+            .map(|partition| Committed {
+                partition,
+                changelog_next: next_of(partition).unwrap_or(0),
+            })
+            .collect()
+    }
+
+    /// Ends a transaction that did not commit, and says what is left.
+    fn failed(&self, call: Call, error: &KafkaError) -> Failure {
+        let remedy = remedy(call, error);
+        tracing::warn!(%error, ?call, ?remedy, "a transaction failed");
+        match remedy {
+            Remedy::Fenced => Failure::Broken(Error::Fenced),
+            Remedy::Unknown => Failure::Unknown,
+            Remedy::Retry if call == Call::Commit => Failure::Unknown,
+            Remedy::Fatal => {
+                self.abort();
+                Failure::Broken(self.connection.unusable(format!("{error}")))
+            }
+            Remedy::Abort | Remedy::Retry => {
+                if self.abort() {
+                    Failure::Aborted
+                } else {
+                    Failure::Unknown
+                }
+            }
+        }
+    }
+
+    fn abort(&self) -> bool {
+        let deadline = Instant::now() + self.connection.transaction_timeout;
+        loop {
+            let Err(error) = self.producer.abort_transaction(Timeout::Never) else {
+                return true;
+            };
+            let is_late = Instant::now() >= deadline;
+            if is_late || remedy(Call::Abort, &error) != Remedy::Retry {
+                return false;
+            }
+        }
+    }
+
+    fn delivered(&self) -> std::sync::MutexGuard<'_, Delivered> {
+        self.delivered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn output<'a>(topic: &'a str, record: &'a OutputRecord) -> BaseRecord<'a, [u8], [u8], ()> {
+    let room = OwnedHeaders::new_with_capacity(record.headers.len());
+    let headers = record.headers.iter().fold(room, |headers, (key, value)| {
+        headers.insert(Header {
+            key,
+            value: Some(value.as_slice()),
+        })
+    });
+    BaseRecord {
+        topic,
+        partition: None,
+        payload: Some(record.value.as_slice()),
+        key: record.key.as_deref(),
+        timestamp: Some(record.timestamp.as_milliseconds()),
+        headers: Some(headers),
+        delivery_opaque: (),
+    }
+}

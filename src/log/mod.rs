@@ -1,0 +1,304 @@
+//! What a worker needs of a log: deliveries, an atomic commit, and the replay of a partition's
+//! state. Bytes only: nothing is decided here.
+//!
+//! Every implementation passes `tests/support/contract.rs`. ARCHITECTURE, section 2.
+
+pub mod embedded;
+pub mod kafka;
+pub mod partitioner;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::ids::Partition;
+use crate::domain::ids::Position;
+use crate::domain::time::Timestamp;
+use crate::faults::Fault;
+
+/// One record of the input as delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Where it stands in the input.
+    pub position: Position,
+    /// The log's timestamp; `None` if the record has none.
+    pub record_time: Option<Timestamp>,
+    /// The record's key.
+    pub key: Option<Vec<u8>>,
+    /// The record's value.
+    pub payload: Vec<u8>,
+}
+
+/// What a poll brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Polled {
+    /// Nothing came within the time given.
+    Idle,
+    /// Deliveries, in offset order within each partition.
+    Deliveries(Vec<Delivery>),
+    /// Partitions to restore; they deliver nothing before [`WorkerLog::resume_at`].
+    Assigned(Vec<Partition>),
+    /// Partitions to hand over; what was polled may still be committed.
+    Revoked(Vec<Partition>),
+    /// Partitions that somebody else may own already: drop what is in hand.
+    Lost(Vec<Partition>),
+}
+
+/// A record for an output topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputRecord {
+    /// The record's key.
+    pub key: Option<Vec<u8>>,
+    /// The record's value.
+    pub value: Vec<u8>,
+    /// Name and value of each header.
+    pub headers: Vec<(Cow<'static, str>, Vec<u8>)>,
+    /// The record's timestamp.
+    pub timestamp: Timestamp,
+}
+
+/// An update of the state changelog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateRecord {
+    /// The customer's id, or empty for the partition's checkpoint.
+    pub key: Vec<u8>,
+    /// The record's bytes; `None` is a tombstone.
+    pub value: Option<Vec<u8>>,
+}
+
+/// What a transaction writes for one input partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionCommit {
+    /// The input partition.
+    pub partition: Partition,
+    /// The next input offset; fences the transaction even where nothing was consumed.
+    pub offset_next: u64,
+    /// To the changelog partition of the same number, the checkpoint among them.
+    pub state: Vec<StateRecord>,
+}
+
+/// Everything that becomes visible at once, or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transaction {
+    /// One entry a partition written for; a transaction without is a bug.
+    pub partitions: Vec<PartitionCommit>,
+    /// Changes, partitioned by key.
+    pub changes: Vec<Arc<OutputRecord>>,
+    /// Latest change by customer, compacted.
+    pub current: Vec<Arc<OutputRecord>>,
+    /// Dead letters.
+    pub dead_letters: Vec<Arc<OutputRecord>>,
+}
+
+/// Where a partition's changelog ends after a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The input partition.
+    pub partition: Partition,
+    /// The next offset of its changelog.
+    pub changelog_next: u64,
+}
+
+/// A record of the changelog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangelogRecord {
+    /// Its offset in the changelog.
+    pub offset: u64,
+    /// The customer's id, or empty for the partition's checkpoint.
+    pub key: Vec<u8>,
+    /// The record's bytes; `None` is a tombstone.
+    pub value: Option<Vec<u8>>,
+}
+
+/// A chunk of a partition's changelog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangelogChunk {
+    /// In offset order; compaction leaves gaps.
+    pub records: Vec<ChangelogRecord>,
+    /// Where the next chunk begins.
+    pub offset_next: u64,
+    /// Offsets up to the end; 0 when this was the last chunk.
+    pub remaining: u64,
+}
+
+/// What the log says of a partition before it is restored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionFacts {
+    /// Identity of the log; a store made from another is worthless.
+    pub lineage: String,
+    /// First offset of the changelog that is still there.
+    pub changelog_start: u64,
+    /// End of the changelog.
+    pub changelog_end: u64,
+    /// How long tombstones stay in the changelog; `None`: for ever.
+    pub tombstones_kept: Option<Duration>,
+    /// The group's committed input offset, a hint.
+    pub group_offset: Option<u64>,
+    /// First input offset that is still there.
+    pub input_start: u64,
+    /// End of the input.
+    pub input_end: u64,
+}
+
+/// How far a partition's input was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Next offset to be delivered, control and aborted records passed; `None` before the first.
+    pub position: Option<u64>,
+    /// End of the input, open transactions included.
+    pub input_end: u64,
+}
+
+/// Limits of one poll.
+#[derive(Clone, Copy, Debug)]
+pub struct PollLimit {
+    /// Most records.
+    pub records: usize,
+    /// Stop after the record that reaches this many bytes.
+    pub bytes: usize,
+    /// Wait at most this long for the first.
+    pub timeout: Duration,
+}
+
+/// Why the log did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody knows whether the transaction took effect: go back to the checkpoint.
+    #[error("the outcome of a commit is unknown")]
+    UnknownOutcome,
+    /// Nothing of the transaction took effect: go back to the checkpoint.
+    #[error("the transaction was aborted")]
+    Aborted,
+    /// Another process works under this instance's id, and this one may not write any more.
+    #[error(
+        "another process has taken over the id of this instance: is store.directory a copy, or \
+         instance.id used twice? Or was this process stopped for longer than \
+         kafka.transaction_timeout"
+    )]
+    Fenced,
+    /// The log cannot be used as it is; a person must act.
+    #[error("cannot use the log at {path}: {problem}")]
+    Unusable {
+        /// Where it is.
+        path: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The disk or the database failed.
+    #[error("the log's database failed")]
+    Database(#[from] sled::Error),
+    /// A file operation failed.
+    #[error("cannot access {path}")]
+    Io {
+        /// What was accessed.
+        path: String,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A test cut here.
+    #[error(transparent)]
+    Fault(Fault),
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        if fault.is_unknown_outcome {
+            Self::UnknownOutcome
+        } else {
+            Self::Fault(fault)
+        }
+    }
+}
+
+/// What a worker needs of a log. Not shared between threads: each worker has its own.
+pub trait WorkerLog: Send {
+    /// Waits for deliveries, or for a change of the assignment, which comes before any delivery.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    fn poll(&mut self, limit: PollLimit) -> Result<Polled, Error>;
+
+    /// Starts (or restarts) the deliveries of an assigned partition at an offset.
+    ///
+    /// # Errors
+    /// If the partition is not assigned, or the offset is not in the input.
+    fn resume_at(&mut self, partition: Partition, offset: u64) -> Result<(), Error>;
+
+    /// Stops the deliveries of a partition until [`WorkerLog::resume_at`].
+    fn pause(&mut self, partition: Partition);
+
+    /// Commits a transaction. When it returns, what it wrote survives power loss and is visible to
+    /// every reader. A refused transaction ([`Error::Unusable`]) wrote nothing; after any other
+    /// error only the log, opened or asked again, knows.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOutcome`] where nobody knows, [`Error::Aborted`] where nothing took effect.
+    fn commit(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error>;
+
+    /// What the log says of a partition now; `None` if it cannot say yet, to be asked again.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    fn facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, Error>;
+
+    /// How far a partition's input was read; `None` if the log cannot say now.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error>;
+
+    /// Reads a chunk of a partition's committed changelog, at most `records` of it, up to its end as
+    /// of the last [`WorkerLog::facts`]. A chunk may be empty with something remaining: ask again.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    fn read_changelog(
+        &mut self,
+        partition: Partition,
+        from: u64,
+        records: usize,
+    ) -> Result<ChangelogChunk, Error>;
+
+    /// Forgets the assignment, so that the next poll assigns the partitions anew: after an unknown
+    /// outcome nothing in hand can be trusted.
+    fn restart(&mut self);
+}
+
+impl WorkerLog for Box<dyn WorkerLog> {
+    fn poll(&mut self, limit: PollLimit) -> Result<Polled, Error> {
+        (**self).poll(limit)
+    }
+
+    fn resume_at(&mut self, partition: Partition, offset: u64) -> Result<(), Error> {
+        (**self).resume_at(partition, offset)
+    }
+
+    fn pause(&mut self, partition: Partition) {
+        (**self).pause(partition);
+    }
+
+    fn commit(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
+        (**self).commit(transaction)
+    }
+
+    fn facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, Error> {
+        (**self).facts(partition)
+    }
+
+    fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
+        (**self).progress(partition)
+    }
+
+    fn read_changelog(
+        &mut self,
+        partition: Partition,
+        from: u64,
+        records: usize,
+    ) -> Result<ChangelogChunk, Error> {
+        (**self).read_changelog(partition, from, records)
+    }
+
+    fn restart(&mut self) {
+        (**self).restart();
+    }
+}

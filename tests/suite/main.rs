@@ -1,0 +1,38 @@
+//! Everything that needs no broker, in one binary: linking it once is faster than once a suite, and its tests
+//! share the cores.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    clippy::wildcard_enum_match_arm,
+    missing_docs,
+    reason = "a test may panic, and says what it saw"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../support/time_oracle.rs"]
+mod time_oracle;
+
+mod cdnow;
+mod churn;
+mod crash_schedules;
+mod crossings;
+mod embedded_log;
+mod engine;
+mod shutdown;
+mod store;
+mod tidy;
+mod time;
+mod time_replay;
+mod training;

@@ -1,0 +1,226 @@
+//! When a store is trusted, waited for, or thrown away and made again.
+
+use crate::support;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::support::at;
+use segstream::domain::ids::CustomerId;
+use segstream::domain::ids::Partition;
+use segstream::engine::record::CustomerRecord;
+use segstream::faults::Faults;
+use segstream::store::Error;
+use segstream::store::codec;
+use segstream::store::codec::Checkpoint;
+use segstream::store::directory::StoreDirectory;
+use segstream::store::memory::Before;
+use segstream::store::memory::Update;
+use segstream::store::partition::PartitionStore;
+use segstream::store::partition::Sizes;
+use segstream::store::verification::Expected;
+use segstream::store::verification::WipeReason;
+
+const PARTITION: Partition = Partition(0);
+const SIZES: Sizes = Sizes {
+    cache_bytes: 1 << 20,
+    page_bytes: 1000,
+};
+
+/// The log as it was when the store was made: its changelog ends at 10.
+fn expected() -> Expected {
+    Expected {
+        lineage: "cluster/state".to_owned(),
+        changelog_start: 0,
+        changelog_end: 10,
+        current_since: None,
+    }
+}
+
+fn open(root: &Path, expected: &Expected) -> (PartitionStore, Option<WipeReason>) {
+    let directory = StoreDirectory::open(root, "test", Duration::from_secs(30)).unwrap();
+    PartitionStore::open(&directory, PARTITION, expected, SIZES, Faults::none()).unwrap()
+}
+
+/// The record of a customer after so many changes.
+fn update(customer_id: &str, sequence: u64) -> Update {
+    let record = CustomerRecord {
+        sequence,
+        ..CustomerRecord::default()
+    };
+    Update {
+        customer_id: CustomerId::new(customer_id),
+        bytes: codec::encode_record(&record).unwrap(),
+        summary: record.summary(),
+        before: Before::Unknown,
+    }
+}
+
+/// A store of one customer that was current at noon.
+fn made(root: &Path) {
+    let (store, wiped) = open(root, &expected());
+    assert_eq!(wiped, None);
+    let noon = Some(at("2026-01-01T12:00:00Z"));
+    store
+        .apply(vec![update("c", 0)], Some(Checkpoint::default()), 10, noon)
+        .unwrap();
+    store.flush().unwrap();
+}
+
+#[test]
+fn a_store_is_kept_only_where_it_fits_to_the_log() {
+    for (change, reason) in [
+        (None, None),
+        (Some("lineage"), Some(WipeReason::Lineage)),
+        (Some("cleaned"), Some(WipeReason::OffsetOutOfRange)),
+        (Some("shortened"), Some(WipeReason::OffsetOutOfRange)),
+        (Some("in time"), None),
+        (Some("too late"), Some(WipeReason::TooOld)),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        made(root.path());
+        let mut log = expected();
+        match change {
+            Some("lineage") => log.lineage = "another/state".to_owned(),
+            Some("cleaned") => (log.changelog_start, log.changelog_end) = (11, 20),
+            Some("shortened") => log.changelog_end = 9,
+            Some("in time") => log.current_since = Some(at("2026-01-01T12:00:00Z")),
+            Some("too late") => log.current_since = Some(at("2026-01-01T12:00:00.001Z")),
+            _ => {}
+        }
+        let (store, wiped) = open(root.path(), &log);
+        assert_eq!(wiped, reason, "{change:?}");
+        let is_kept = store.get("c").unwrap().is_some();
+        assert_eq!(is_kept, reason.is_none(), "{change:?}");
+        // One that is not kept is read again from the beginning.
+        assert_eq!(store.changelog_next(), if is_kept { 10 } else { 0 });
+    }
+}
+
+#[test]
+fn a_store_that_was_never_current_is_not_taken_for_a_fresh_one() {
+    let root = tempfile::tempdir().unwrap();
+    let (store, _) = open(root.path(), &expected());
+    store.apply(Vec::new(), None, 4, None).unwrap();
+    store.flush().unwrap();
+    drop(store);
+    let mut log = expected();
+    log.current_since = Some(at("1990-01-01T00:00:00Z"));
+    assert_eq!(open(root.path(), &log).1, Some(WipeReason::TooOld));
+}
+
+#[test]
+fn a_held_directory_is_waited_for_and_not_wiped() {
+    let root = tempfile::tempdir().unwrap();
+    made(root.path());
+    let held = StoreDirectory::open(root.path(), "test", Duration::ZERO).unwrap();
+    let refused = StoreDirectory::open(root.path(), "test", Duration::ZERO);
+    assert!(matches!(refused, Err(Error::Held { .. })));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| open(root.path(), &expected()));
+        drop(held);
+        let (store, wiped) = waiting.join().unwrap();
+        assert_eq!(wiped, None);
+        assert!(store.get("c").unwrap().is_some(), "nothing was wiped");
+    });
+}
+
+#[test]
+fn a_store_opened_as_it_was_left_shows_its_records() {
+    let root = tempfile::tempdir().unwrap();
+    made(root.path());
+    let directory = StoreDirectory::open(root.path(), "test", Duration::ZERO).unwrap();
+    let store = PartitionStore::open_as_left(&directory, PARTITION, SIZES).unwrap();
+    assert_eq!(store.records().count(), 1);
+    assert_eq!(store.changelog_next(), 10);
+}
+
+/// Records of a store, by customer, as sequences.
+fn sequences(store: &PartitionStore) -> Vec<(String, u64)> {
+    let records = store.records().map(Result::unwrap);
+    records
+        .map(|(id, record)| (id.to_string(), record.sequence))
+        .collect()
+}
+
+#[test]
+fn a_flush_cut_between_two_pieces_leaves_a_store_that_is_trusted_and_lags() {
+    let root = tempfile::tempdir().unwrap();
+    let (store, _) = open(root.path(), &expected());
+    let update_all = |sequence| (100..200).map(move |id| update(&format!("c{id}"), sequence));
+    let at_four = Some(Checkpoint {
+        offset_next: 4,
+        ..Checkpoint::default()
+    });
+    store
+        .apply(update_all(1).collect(), at_four.clone(), 4, None)
+        .unwrap();
+    store.flush().unwrap();
+    let at_nine = Some(Checkpoint {
+        offset_next: 9,
+        ..Checkpoint::default()
+    });
+    let more = update_all(2).chain([update("c", 1), update("d", 1)]);
+    store
+        .apply(more.collect(), at_nine.clone(), 9, None)
+        .unwrap();
+    assert!(!store.flush_chunk(1).unwrap(), "a page is not all");
+    let middle = store.get("c150").unwrap().unwrap();
+    assert_eq!(middle.sequence, 2, "readers see the new one throughout");
+    assert_eq!(
+        store.dirty_records(),
+        102 - sequences(&store)
+            .iter()
+            .filter(|(_, sequence)| *sequence == 2)
+            .count()
+            - 1
+    );
+    drop(store);
+    // A log that ends before what some records have is another's; nobody else may look at the mixture.
+    let directory = StoreDirectory::open(root.path(), "test", Duration::from_secs(30)).unwrap();
+    let as_left = PartitionStore::open_as_left(&directory, PARTITION, SIZES);
+    assert!(matches!(
+        as_left,
+        Err(Error::Untrusted {
+            reason: WipeReason::Unfinished,
+            ..
+        })
+    ));
+    drop((as_left, directory));
+    let copy = tempfile::tempdir().unwrap();
+    support::copy_directory(root.path(), copy.path());
+    let shorter = Expected {
+        changelog_end: 6,
+        ..expected()
+    };
+    let reason = open(copy.path(), &shorter).1;
+    assert_eq!(reason, Some(WipeReason::OffsetOutOfRange));
+    // The place in the log is the old one, some records are newer, and all of it is trusted.
+    let (store, wiped) = open(root.path(), &expected());
+    assert_eq!(wiped, None);
+    assert_eq!((store.changelog_next(), store.checkpoint()), (4, at_four));
+    let found = sequences(&store);
+    assert!(found.len() == 101 && found.is_sorted(), "{found:?}");
+    assert!(found.iter().any(|(_, sequence)| *sequence == 2));
+    assert!(
+        found
+            .iter()
+            .any(|(id, sequence)| *sequence == 1 && id != "c")
+    );
+    // The log's tail again, by chunks.
+    let tail = update_all(2).chain([update("c", 1), update("d", 1)]);
+    store
+        .apply(tail.collect(), at_nine.clone(), 9, None)
+        .unwrap();
+    while !store.flush_chunk(1).unwrap() {}
+    drop(store);
+    let (store, wiped) = open(root.path(), &expected());
+    assert_eq!(wiped, None);
+    assert_eq!((store.changelog_next(), store.checkpoint()), (9, at_nine));
+    let found = sequences(&store);
+    assert_eq!(found.len(), 102);
+    assert!(
+        found
+            .iter()
+            .all(|(id, sequence)| *sequence == if id.len() == 1 { 1 } else { 2 })
+    );
+}
