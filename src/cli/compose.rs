@@ -21,6 +21,7 @@ use crate::pipeline::Limits;
 use crate::pipeline::Shared;
 use crate::pipeline::clock::ClockMode;
 use crate::pipeline::clock::ClockRules;
+use crate::pipeline::clock::MonotonicClock;
 use crate::pipeline::clock::WallClock;
 use crate::pipeline::control::Control;
 use crate::pipeline::control::Tally;
@@ -153,6 +154,7 @@ impl Parts {
                 grace: settings.time.grace,
             },
             wall: WallClock::system(),
+            monotonic: MonotonicClock::system(),
             policy,
             intake: settings.intake.clone(),
             model,

@@ -51,9 +51,13 @@ impl Flushes {
             return self.write_all(running, shared);
         }
         let Some(partition) = self.pending.front() else {
-            let is_due = self.begun_at.elapsed() >= limits.flush_interval;
+            let is_due = shared
+                .monotonic
+                .now()
+                .saturating_duration_since(self.begun_at)
+                >= limits.flush_interval;
             if is_due || bytes >= limits.flush_bytes / 2 || records >= limits.flush_records / 2 {
-                self.begun_at = Instant::now();
+                self.begun_at = shared.monotonic.now();
                 self.pending = running.keys().copied().collect();
             }
             return Ok(());
@@ -83,7 +87,7 @@ impl Flushes {
             observe_bytes(*partition, owned, shared)?;
         }
         self.pending.clear();
-        self.begun_at = Instant::now();
+        self.begun_at = shared.monotonic.now();
         Ok(())
     }
 }

@@ -28,6 +28,7 @@ use crate::faults::Faults;
 use crate::log;
 use crate::model::segment_model::SegmentModel;
 use crate::pipeline::clock::ClockRules;
+use crate::pipeline::clock::MonotonicClock;
 use crate::pipeline::clock::WallClock;
 use crate::pipeline::control::Control;
 use crate::pipeline::control::Tally;
@@ -68,6 +69,8 @@ pub struct Shared {
     pub clock_rules: ClockRules,
     /// The wall clock; tests move their own.
     pub wall: WallClock,
+    /// The clock of commits, flushes and checkpoints; tests move their own.
+    pub monotonic: MonotonicClock,
     /// The deployment's choices.
     pub policy: Policy,
     /// What is accepted as an event.

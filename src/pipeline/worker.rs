@@ -70,7 +70,7 @@ impl<B: WorkerLog> Worker<B> {
     /// A worker without partitions; the log assigns them.
     #[must_use]
     pub fn new(log: B, shared: Arc<Shared>) -> Self {
-        let now = Instant::now();
+        let now = shared.monotonic.now();
         Self {
             log,
             shared,
@@ -115,7 +115,10 @@ impl<B: WorkerLog> Worker<B> {
             Polled::Lost(partitions) => self.lost(&partitions)?,
         }
         self.fire_due()?;
-        if self.batch.is_due(&self.shared.limits, Instant::now()) {
+        if self
+            .batch
+            .is_due(&self.shared.limits, self.shared.monotonic.now())
+        {
             self.commit()?;
         }
         self.look_around()?;
@@ -124,7 +127,7 @@ impl<B: WorkerLog> Worker<B> {
 
     fn poll_limit(&self) -> PollLimit {
         let limits = &self.shared.limits;
-        let until_commit = self.batch.due_in(Instant::now());
+        let until_commit = self.batch.due_in(self.shared.monotonic.now());
         let timeout = match until_commit {
             _ if self.is_restoring() || self.has_more_due => Duration::ZERO,
             Some(until_commit) => until_commit.min(POLL_WAIT_MAX),
@@ -143,7 +146,7 @@ impl<B: WorkerLog> Worker<B> {
         let wall = self.shared.wall.now();
         let poll = Poll {
             wall,
-            at: started,
+            at: self.shared.monotonic.now(),
             waited: self.waited(deliveries, wall),
         };
         for delivery in deliveries {
@@ -178,7 +181,7 @@ impl<B: WorkerLog> Worker<B> {
         let mut is_cut = false;
         let poll = Poll {
             wall: self.shared.wall.now(),
-            at: Instant::now(),
+            at: self.shared.monotonic.now(),
             waited: None,
         };
         // The one after the last that had its turn, so that none is always the one that is cut.
@@ -383,7 +386,7 @@ impl<B: WorkerLog> Worker<B> {
 
     /// Lags, ends and clocks, about once a second.
     fn look_around(&mut self) -> Result<(), Error> {
-        let now = Instant::now();
+        let now = self.shared.monotonic.now();
         let is_due = self.looked_around_at.is_none_or(|looked_around_at| {
             now.saturating_duration_since(looked_around_at) >= LOOK_AROUND_INTERVAL
         });
@@ -396,7 +399,8 @@ impl<B: WorkerLog> Worker<B> {
             let wall = self.shared.wall.now();
             let Some(progress) = self.log.progress(*partition)? else {
                 // Its lag and clock stand still; the others get their turn while there is time.
-                if now.elapsed() < LOOK_AROUND_INTERVAL {
+                if self.shared.monotonic.now().saturating_duration_since(now) < LOOK_AROUND_INTERVAL
+                {
                     continue;
                 }
                 break;
@@ -431,7 +435,7 @@ impl<B: WorkerLog> Worker<B> {
     }
 
     pub(super) fn write_moved_clocks(&mut self) -> Result<(), Error> {
-        self.checkpointed_at = Instant::now();
+        self.checkpointed_at = self.shared.monotonic.now();
         let moved: Vec<Partition> = self
             .running
             .iter()

@@ -52,6 +52,7 @@ use segstream::pipeline::Limits;
 use segstream::pipeline::Shared;
 use segstream::pipeline::clock::ClockMode;
 use segstream::pipeline::clock::ClockRules;
+use segstream::pipeline::clock::MonotonicClock;
 use segstream::pipeline::clock::WallClock;
 use segstream::pipeline::control::Control;
 use segstream::pipeline::control::Tally;
@@ -176,6 +177,7 @@ impl Life {
                 grace: second * 10,
             },
             wall: WallClock::manual(|| at("2026-11-24T00:00:00Z")),
+            monotonic: MonotonicClock::system(),
             policy: policy(),
             intake: intake(),
             metrics: Arc::new(Metrics::new(&ids).unwrap()),
