@@ -30,7 +30,7 @@ use crate::model::churn::fit;
 use crate::model::churn::fit::Fit;
 use crate::model::churn::fit::Observation;
 use crate::model_files;
-use crate::pipeline::clock::WallClock;
+use crate::pipeline::partition::clock::WallClock;
 
 /// Fewer customers say less than what is usual elsewhere.
 const CUSTOMERS_MIN: usize = 300;

@@ -20,7 +20,7 @@ use crate::domain::time::Day;
 use crate::domain::time::Timestamp;
 use crate::engine::record::CustomerRecord;
 use crate::model::churn::cohort::PurchaseDays;
-use crate::pipeline::clock::WallClock;
+use crate::pipeline::partition::clock::WallClock;
 
 /// What there is to learn from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

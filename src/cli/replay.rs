@@ -29,7 +29,7 @@ use crate::domain::time::Timestamp;
 use crate::log::embedded::EmbeddedLog;
 use crate::log::embedded::InputRecord;
 use crate::log::kafka::EventProducer;
-use crate::pipeline::clock::ClockMode;
+use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::service::Service;
 
 /// Events sent to the log at a time, at most.

@@ -16,7 +16,7 @@ use crate::cli::exit::CallError;
 use crate::domain::time::DAY_MS;
 use crate::domain::time::Timestamp;
 use crate::log::kafka::EventProducer;
-use crate::pipeline::clock::WallClock;
+use crate::pipeline::partition::clock::WallClock;
 use crate::simulate::Shop;
 use crate::simulate::ShopEvent;
 use crate::simulate::ShopOptions;

@@ -19,7 +19,7 @@ use crate::model::training;
 use crate::model::training::Trained;
 use crate::model::training::TrainingOptions;
 use crate::model_files;
-use crate::pipeline::clock::WallClock;
+use crate::pipeline::partition::clock::WallClock;
 use crate::report;
 use crate::report::ReportFacts;
 

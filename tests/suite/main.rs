@@ -30,6 +30,7 @@ mod crash_schedules;
 mod crossings;
 mod embedded_log;
 mod engine;
+mod ownership;
 mod shutdown;
 mod store;
 mod tidy;
