@@ -187,7 +187,9 @@ fn the_schema_refuses_what_the_parser_refuses_where_a_schema_can_tell() {
         let Ok(value) = serde_json::from_slice::<Value>(&bad.payload) else {
             continue;
         };
-        let is_over_the_cap = value["revenue"].as_f64().is_some_and(|revenue| revenue > 1e18);
+        let is_over_the_cap = value["revenue"]
+            .as_f64()
+            .is_some_and(|revenue| revenue > 1e18);
         if BEYOND_A_SCHEMA.contains(&reason) && value.is_object() || is_over_the_cap {
             assert_eq!(problems(&schema, &value), Vec::<String>::new(), "{value}");
         } else {
@@ -210,7 +212,25 @@ fn the_schema_and_the_parser_agree_on_odd_values() {
         "event_id": "p-1", "type": "customer.updated", "occurred_at": 1_795_167_000_000_i64,
         "customer_id": "c-1", "profile": {},
     });
+    let refunded = json!({
+        "event_id": "r-1", "type": "order.refunded", "occurred_at": "2026-11-20T09:30:00Z",
+        "customer_id": "c-1", "order_id": "o-1", "currency": "USD", "refund_amount": "1.00",
+    });
+    let merged = json!({
+        "event_id": "m-1", "type": "customer.merged", "occurred_at": "2026-11-20T09:30:00Z",
+        "customer_id": "c-1", "merged_from": ["c-2"],
+    });
     let odd = [
+        (&refunded, "refund_amount", json!(0)),
+        (&refunded, "refund_amount", json!("0.01")),
+        (&refunded, "refund_amount", Value::Null),
+        (&refunded, "refund_id", json!(7)),
+        (&refunded, "refund_id", json!("")),
+        (&refunded, "revenue", json!([])),
+        (&merged, "merged_from", json!([])),
+        (&merged, "merged_from", json!("c-2")),
+        (&merged, "merged_from", json!([7])),
+        (&merged, "merged_from", Value::Null),
         (&valid, "event_id", json!(7)),
         (&valid, "event_id", json!("x".repeat(129))),
         (&valid, "event_id", json!("")),
@@ -262,7 +282,11 @@ fn the_schema_and_the_parser_agree_on_odd_values() {
         (&updated, "profile", json!({"joined_at": "soon"})),
         (&updated, "profile", json!({"attributes": {"": 1}})),
         (&updated, "profile", json!({"attributes": {"a": []}})),
-        (&updated, "profile", json!({"attributes": {"a": null, "b": ""}})),
+        (
+            &updated,
+            "profile",
+            json!({"attributes": {"a": null, "b": ""}}),
+        ),
         (&updated, "order_id", json!(7)),
         (&updated, "currency", json!(7)),
     ];
@@ -270,9 +294,17 @@ fn the_schema_and_the_parser_agree_on_odd_values() {
         let mut event = event.clone();
         event[field] = value;
         let text = event.to_string();
-        let parsed = parse(text.as_bytes(), support::at(RECORD_TIME), &support::intake());
+        let parsed = parse(
+            text.as_bytes(),
+            support::at(RECORD_TIME),
+            &support::intake(),
+        );
         let found = problems(&schema, &event);
-        assert_eq!(parsed.is_ok(), found.is_empty(), "{event}\n{parsed:?}\n{found:?}");
+        assert_eq!(
+            parsed.is_ok(),
+            found.is_empty(),
+            "{event}\n{parsed:?}\n{found:?}"
+        );
     }
     let mut without_an_id = valid.clone();
     without_an_id.as_object_mut().unwrap().remove("event_id");
@@ -445,7 +477,14 @@ fn every_metric_is_explained_with_its_type_and_labels_and_no_other() {
     assert_eq!(explained, exposed);
     let wipes = page("src/store/verification.rs");
     let reasons = wipes.split("fn as_str").nth(1).unwrap();
-    for reason in reasons.split('}').next().unwrap().split('"').skip(1).step_by(2) {
+    for reason in reasons
+        .split('}')
+        .next()
+        .unwrap()
+        .split('"')
+        .skip(1)
+        .step_by(2)
+    {
         assert!(text.contains(&format!("`{reason}`")), "{reason}");
     }
 }
@@ -655,34 +694,43 @@ fn every_link_of_a_page_leads_to_a_file_and_a_heading() {
     assert!(checked > 40, "{checked} links");
 }
 
-/// Words in capitals that are a page of something else, or no page.
-const NO_PAGES: [&str; 1] = ["README.md"];
-
-/// Pages that a line of a comment names: `PAGE.md`, with or without its folder.
-fn pages_named(line: &str) -> Vec<&str> {
+/// Pages that a comment names, such as `docs/EVENTS.md`.
+fn pages_named(comment: &str) -> Vec<&str> {
     let is_of_a_path = |letter: char| letter.is_ascii_alphanumeric() || "_-./".contains(letter);
-    let words = line.split(|letter: char| !is_of_a_path(letter));
+    let words = comment.split(|letter: char| !is_of_a_path(letter));
     words
         .map(|word| word.trim_end_matches('.'))
-        .filter(|word| word.ends_with(".md"))
+        .filter(|word| word.len() > ".md".len() && word.ends_with(".md"))
         .collect()
 }
 
-/// Words that look like the name of a page in a citation: `PAGE, section 2` or `PAGE, The heading`.
-fn cites_by_number(line: &str) -> bool {
-    let is_followed_by_a_number = |word: &str| {
-        line.to_lowercase()
-            .split(word)
-            .skip(1)
-            .any(|rest| rest.starts_with(|letter: char| letter.is_ascii_digit()))
-    };
-    let numbered = ["section ", "sections ", "rule ", "rules "];
-    let is_of_a_paper = ["Vassilvitskii", "Stegun", "Nocedal"];
-    numbered.iter().any(|word| is_followed_by_a_number(word))
-        && !is_of_a_paper.iter().any(|author| line.contains(author))
+/// Whose papers have numbered parts.
+const AUTHORS: [&str; 3] = ["Vassilvitskii", "Stegun", "Nocedal"];
+
+/// Whether a comment cites by a number, or a page in capitals without its ending: headings last longer than numbers,
+/// and a path can be opened.
+fn cites_loosely(comment: &str) -> bool {
+    if AUTHORS.iter().any(|author| comment.contains(author)) {
+        return false;
+    }
+    let words: Vec<&str> = comment.split_whitespace().collect();
+    words.windows(2).any(|pair| {
+        let (word, next) = (pair[0].trim_start_matches(['(', '`']), pair[1]);
+        let is_numbered = next.starts_with(|letter: char| letter.is_ascii_digit());
+        let is_part =
+            ["section", "sections", "rule", "rules"].contains(&word.to_lowercase().as_str());
+        let page = word.trim_end_matches([',', ':']);
+        let is_capitals = page.len() > 5
+            && page != word
+            && page
+                .chars()
+                .all(|letter| letter.is_ascii_uppercase() || letter == '_');
+        let goes_on = is_numbered || next.starts_with("section") || next.starts_with("rule");
+        is_part && is_numbered || is_capitals && goes_on
+    })
 }
 
-/// The heading that a citation `PAGE.md, Heading.` names, if it names one.
+/// Whether a page has the heading that a citation begins with.
 fn is_heading_of(text: &str, cited: &str) -> bool {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     let mut names = headings.map(|line| line.trim_start_matches('#').trim());
@@ -705,25 +753,24 @@ fn no_comment_cites_a_page_that_is_not_in_the_repository() {
                 continue;
             };
             let place = format!("{}:{}", path.display(), at + 1);
-            if cites_by_number(comment) {
-                broken.push(format!("{place}: a number, not a heading: {comment}"));
+            if cites_loosely(comment) {
+                broken.push(format!("{place}: cite a page and a heading: {comment}"));
             }
             // A citation may go on in the next line of the comment.
-            let next = lines.get(at + 1).map_or("", |next| next.trim_start_matches(['/', '!']));
+            let next = lines
+                .get(at + 1)
+                .map_or("", |next| next.trim_start_matches(['/', '!']));
             let both = format!("{comment}{next}");
             for name in pages_named(comment) {
-                if NO_PAGES.contains(&name) {
-                    continue;
-                }
                 cited += 1;
                 let Ok(text) = std::fs::read_to_string(root().join(name)) else {
                     broken.push(format!("{place}: there is no {name}"));
                     continue;
                 };
                 let after = both.split(name).nth(1).unwrap_or("");
-                let heading = after.strip_prefix(", ").filter(|rest| {
-                    rest.starts_with(|letter: char| letter.is_ascii_uppercase())
-                });
+                let heading = after
+                    .strip_prefix(", ")
+                    .filter(|rest| rest.starts_with(|letter: char| letter.is_ascii_uppercase()));
                 if heading.is_some_and(|heading| !is_heading_of(&text, heading)) {
                     broken.push(format!("{place}: {name} has no such heading: {comment}"));
                 }
@@ -732,4 +779,19 @@ fn no_comment_cites_a_page_that_is_not_in_the_repository() {
     }
     assert!(broken.is_empty(), "{broken:#?}");
     assert!(cited > 20, "{cited} citations");
+}
+
+#[test]
+fn a_loose_citation_is_noticed() {
+    let page = "OTHERS";
+    for text in ["section 2", "sections 2 and 3", "6.3", "rules 9 and 10"] {
+        assert!(cites_loosely(&format!("// {page}, {text}.")), "{text}");
+    }
+    assert!(cites_loosely(&["// By rule", "3 of that page."].join(" ")));
+    assert!(!cites_loosely(
+        "// docs/EVENTS.md, Verdicts. Up to 24 hours, 5 minutes."
+    ));
+    let ending = ".md";
+    let named = format!("//! See `docs/X{ending}` (a{ending}).");
+    assert_eq!(pages_named(&named), ["docs/X.md", "a.md"]);
 }
