@@ -26,6 +26,7 @@ mod time_oracle;
 
 mod cdnow;
 mod churn;
+mod contracts;
 mod crash_schedules;
 mod crossings;
 mod embedded_log;

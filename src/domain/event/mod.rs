@@ -2,7 +2,7 @@
 //!
 //! [`parse::parse`] turns bytes into a [`CustomerEvent`] or an [`InvalidEvent`]; whatever it lets
 //! through has ids within their limits and amounts in minor units of the base currency, so nobody
-//! checks again. Field table and rules: CONTRACTS, section 2.
+//! checks again. Fields and rules: docs/EVENTS.md.
 
 pub mod fields;
 pub mod parse;
@@ -19,13 +19,13 @@ use crate::domain::time::Timestamp;
 pub struct CustomerEvent<'a> {
     /// De-duplication key, 1 to 128 characters; derived from type and order where absent.
     pub event_id: Cow<'a, str>,
-    /// When it on_rebalance; an instant too far ahead is clamped to the delivery's record time.
+    /// When it happened; an instant too far ahead is clamped to the delivery's record time.
     pub occurred_at: Timestamp,
     /// Whose event it is.
     pub customer: EventCustomer<'a>,
     /// Marked by the sender as a test: counted and dropped.
     pub is_test: bool,
-    /// What on_rebalance.
+    /// What happened.
     pub body: EventBody<'a>,
 }
 
@@ -38,14 +38,14 @@ pub enum EventCustomer<'a> {
     Guest,
 }
 
-/// What on_rebalance.
+/// What happened.
 #[derive(Clone, Debug)]
 pub enum EventBody<'a> {
     /// A completed order.
     OrderCompleted(Order<'a>),
     /// New facts about the person.
     CustomerUpdated(ProfileUpdate),
-    /// A type of the contract that this version does not process yet.
+    /// A type of docs/EVENTS.md that this version does not process yet.
     NotProcessed(EventType),
 }
 
@@ -84,7 +84,7 @@ impl Order<'_> {
     }
 }
 
-/// The types of the contract.
+/// The types of docs/EVENTS.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EventType {
     /// `order.completed`
@@ -104,7 +104,7 @@ pub enum EventType {
 }
 
 impl EventType {
-    /// All of them, in the order of the contract.
+    /// All of them, in the order of docs/EVENTS.md.
     pub const ALL: [Self; 7] = [
         Self::OrderCompleted,
         Self::OrderRefunded,
@@ -195,7 +195,7 @@ impl Channel {
 /// Why an event cannot be used, with a sentence that names the field, the value and what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidEvent {
-    /// The rule that was broken first, in the order of the contract's table.
+    /// The rule that was broken first, in the order of docs/EVENTS.md.
     pub reason: RejectReason,
     /// The sentence. It quotes the value, so it goes to the dead letter and never to a log.
     pub detail: String,
@@ -212,7 +212,7 @@ pub enum RejectReason {
     NoRecordTime,
     /// `event_id` missing and not derivable, of a wrong type, or too long.
     EventId,
-    /// `type` missing or none of the contract's.
+    /// `type` missing or none of docs/EVENTS.md.
     Type,
     /// `occurred_at` missing or no instant.
     OccurredAt,
@@ -232,7 +232,7 @@ pub enum RejectReason {
     Revenue,
     /// `discount` or `coupon` of a wrong type.
     Discount,
-    /// `channel` none of the contract's.
+    /// `channel` none of docs/EVENTS.md.
     Channel,
     /// `products` not a list of product lines.
     Products,

@@ -1,4 +1,4 @@
-//! How well predicted probabilities told what on_rebalance.
+//! How well predicted probabilities told what happened.
 
 use libm::log;
 use serde::Serialize;
@@ -10,15 +10,15 @@ use crate::model::scaler::count;
 pub struct CalibrationBin {
     /// Mean of their predictions, 0 to 1.
     pub mean_predicted: f64,
-    /// Share of them for whom it on_rebalance, 0 to 1.
+    /// Share of them for whom it happened, 0 to 1.
     pub share_observed: f64,
     /// How many they are.
     pub customers: usize,
 }
 
-/// The probability that one for whom it on_rebalance has a greater score than one for whom it did not, equal
+/// The probability that one for whom it happened has a greater score than one for whom it did not, equal
 /// scores counting half: the area under the ROC curve, by the rank sum of Mann and Whitney (1947).
-/// `None` unless it on_rebalance to some and not to others, each with a score that is a number.
+/// `None` unless it happened to some and not to others, each with a score that is a number.
 #[must_use]
 pub fn area_under_curve(scores: &[f64], outcomes: &[bool]) -> Option<f64> {
     let pairs = sorted(scores, outcomes)?;
@@ -44,7 +44,7 @@ pub fn area_under_curve(scores: &[f64], outcomes: &[bool]) -> Option<f64> {
     (pairs > 0).then(|| twice_right as f64 / 2.0 / pairs as f64)
 }
 
-/// Mean squared difference between probability and outcome (1 if it on_rebalance, else 0): 0 is perfect. Brier
+/// Mean squared difference between probability and outcome (1 if it happened, else 0): 0 is perfect. Brier
 /// (1950). `None` without customers or where the lengths differ.
 #[must_use]
 pub fn brier(probabilities: &[f64], outcomes: &[bool]) -> Option<f64> {
@@ -54,8 +54,8 @@ pub fn brier(probabilities: &[f64], outcomes: &[bool]) -> Option<f64> {
     })
 }
 
-/// Mean of -ln(probability that was given to what on_rebalance): 0 is perfect, ln 2 a coin; infinite if something
-/// on_rebalance that was called impossible. `None` without customers or where the lengths differ.
+/// Mean of -ln(probability that was given to what happened): 0 is perfect, ln 2 a coin; infinite if something
+/// happened that was called impossible. `None` without customers or where the lengths differ.
 #[must_use]
 pub fn log_score(probabilities: &[f64], outcomes: &[bool]) -> Option<f64> {
     mean_of(probabilities, outcomes, |probability, on_rebalance| {

@@ -1,4 +1,4 @@
-//! When a customer leaves a segment by time alone. CHURN_AND_TIME, sections 3.1 to 3.4.
+//! When a customer leaves a segment by time alone. docs/TIME_AND_CHURN.md, Crossings.
 //!
 //! What decides is the gap to each other segment: the squared distance to its centroid and the margin, less
 //! the squared distance to the own centroid. A path is cut into chunks, at the instants at which a coordinate
@@ -202,7 +202,7 @@ impl Chunk<'_, '_> {
         first
     }
 
-    /// The gap to a segment in this chunk. In the form of section 3.1, which subtracts no large squares.
+    /// The gap to a segment in this chunk. In a form that subtracts no large squares.
     fn gap<'a>(&self, row: &[f64], margin: f64, logarithms: &'a mut [Logarithm]) -> Gap<'a> {
         let (mut value, mut size) = (margin, margin.abs());
         for ((other, own), position) in row.iter().zip(self.own_row).zip(self.positions) {

@@ -1,5 +1,5 @@
 //! Record times and the partition clock. The clock only says which deadlines are due; it never
-//! goes back. ARCHITECTURE, rules 9 and 10.
+//! goes back. docs/TIME_AND_CHURN.md, The clock of a partition.
 
 use std::fmt;
 use std::sync::Arc;
