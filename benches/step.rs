@@ -12,6 +12,7 @@ use criterion::BatchSize;
 use criterion::Criterion;
 use criterion::criterion_group;
 use criterion::criterion_main;
+use segstream::codec;
 use segstream::domain::churn::ChurnDefinition;
 use segstream::domain::churn::ChurnPolicy;
 use segstream::domain::event::parse::IntakeRules;
@@ -19,18 +20,19 @@ use segstream::domain::event::parse::parse;
 use segstream::domain::ids::CustomerId;
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Position;
+use segstream::domain::ids::Source;
 use segstream::domain::money::Currency;
 use segstream::domain::money::Exchange;
 use segstream::domain::money::Money;
 use segstream::domain::time::BusinessZone;
 use segstream::domain::time::Timestamp;
+use segstream::engine::commands::Delivered;
+use segstream::engine::commands::decide;
 use segstream::engine::policy::Policy;
-use segstream::engine::record::CustomerRecord;
-use segstream::engine::step::Delivered;
-use segstream::engine::step::Rules;
-use segstream::engine::step::step;
+use segstream::engine::policy::Rules;
+use segstream::engine::state::entry::Entry;
+use segstream::engine::state::table::DefinitionTable;
 use segstream::model_files;
-use segstream::store::codec;
 
 fn payload(number: i64) -> (Vec<u8>, Timestamp) {
     let at = Timestamp::from_milliseconds(1_767_225_600_000 + number * 86_400_000).unwrap();
@@ -73,14 +75,15 @@ fn benchmarks(criterion: &mut Criterion) {
         model: &model,
     };
     let id = CustomerId::new("c-1042");
-    let fold = |record: CustomerRecord, number: i64| {
+    let fold = |record: Option<Entry>, number: i64| {
         let (payload, at) = payload(number);
         let event = parse(&payload, at, &intake).unwrap();
         let position = Position {
+            source: Source::Events,
             partition: Partition(0),
             offset: u64::try_from(number).unwrap(),
         };
-        step(
+        let done = decide(
             record,
             id.as_str(),
             Delivered {
@@ -90,13 +93,14 @@ fn benchmarks(criterion: &mut Criterion) {
                 clock: None,
             },
             rules,
-        )
-        .record
+        );
+        done.entry
     };
-    let record = (0..12).fold(CustomerRecord::default(), fold);
+    let entry = (0..12).fold(None, fold).unwrap();
     let (next, at) = payload(12);
     let event = parse(&next, at, &intake).unwrap();
     let position = Position {
+        source: Source::Events,
         partition: Partition(0),
         offset: 12,
     };
@@ -111,15 +115,15 @@ fn benchmarks(criterion: &mut Criterion) {
     });
     criterion.bench_function("step", |bencher| {
         bencher.iter_batched(
-            || record.clone(),
-            |record| step(record, id.as_str(), delivered, rules),
+            || Some(entry.clone()),
+            |entry| decide(entry, id.as_str(), delivered, rules),
             BatchSize::SmallInput,
         );
     });
     criterion.bench_function("parse and step", |bencher| {
         bencher.iter_batched(
-            || record.clone(),
-            |record| {
+            || Some(entry.clone()),
+            |entry| {
                 let event = parse(black_box(&next), at, &intake).unwrap();
                 let delivered = Delivered {
                     event: &event,
@@ -127,17 +131,19 @@ fn benchmarks(criterion: &mut Criterion) {
                     record_time: at,
                     clock: None,
                 };
-                step(record, id.as_str(), delivered, rules)
+                decide(entry, id.as_str(), delivered, rules)
             },
             BatchSize::SmallInput,
         );
     });
-    let bytes = codec::encode_record(&record).unwrap();
+    let mut table = DefinitionTable::default();
+    table.add(&model).unwrap();
+    let bytes = codec::entry::encode(&entry).unwrap().bytes;
     criterion.bench_function("encode", |bencher| {
-        bencher.iter(|| codec::encode_record(black_box(&record)).unwrap());
+        bencher.iter(|| codec::entry::encode(black_box(&entry)).unwrap());
     });
     criterion.bench_function("decode", |bencher| {
-        bencher.iter(|| codec::decode_record(black_box(&bytes)).unwrap());
+        bencher.iter(|| codec::entry::decode(black_box(&bytes), &table).unwrap());
     });
 }
 

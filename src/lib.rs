@@ -8,6 +8,7 @@
 //! `engine` and `simulate` are pure. `tests/tidy.rs` holds the folders to it.
 
 pub mod cli;
+pub mod codec;
 pub mod config;
 pub mod dataset;
 pub mod domain;

@@ -43,7 +43,8 @@ use rdkafka::config::ClientConfig;
 use rdkafka::producer::BaseProducer;
 use rdkafka::producer::BaseRecord;
 use rdkafka::producer::Producer;
-use segstream::store::codec;
+use segstream::codec;
+use segstream::codec::key::StateKey;
 use support::Chance;
 use support::cdnow::assert_oracle;
 use support::cdnow::assert_sequences;
@@ -709,8 +710,8 @@ struct Returning {
 fn clocks(topic: &str) -> Vec<Vec<i64>> {
     let mut clocks = vec![Vec::new(); 12];
     for (partition, record) in committed_by_partition(topic, 12) {
-        if record.key.as_ref().is_some_and(Vec::is_empty) {
-            let checkpoint = codec::decode_checkpoint(&record.value).unwrap();
+        if record.key == Some(StateKey::Checkpoint.encode()) {
+            let checkpoint = codec::partition::decode_checkpoint(&record.value).unwrap();
             clocks[partition].extend(checkpoint.clock.map(|clock| clock.as_milliseconds()));
         }
     }
@@ -1140,7 +1141,10 @@ fn changelog_tails() {
         let records = committed(&state, 12);
         let of_customers = records
             .iter()
-            .filter(|record| record.key.as_ref().is_some_and(|key| !key.is_empty()))
+            .filter(|record| {
+                let key = record.key.as_deref().unwrap_or_default();
+                matches!(StateKey::decode(key), Ok(StateKey::Head(_)))
+            })
             .count();
         if of_customers == 5 {
             break;

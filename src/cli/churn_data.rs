@@ -6,8 +6,10 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::cli::common::SettingsArgs;
+use crate::cli::compose::policy;
 use crate::cli::exit::CallError;
 use crate::cli::exit::Failed;
+use crate::cli::records::Snapshot;
 use crate::cli::records::all_records;
 use crate::config::settings::Settings;
 use crate::dataset;
@@ -18,7 +20,7 @@ use crate::domain::event::EventCustomer;
 use crate::domain::event::parse::parse;
 use crate::domain::time::Day;
 use crate::domain::time::Timestamp;
-use crate::engine::record::CustomerRecord;
+use crate::engine::state::record::CustomerRecord;
 use crate::model::churn::cohort::PurchaseDays;
 use crate::pipeline::partition::clock::WallClock;
 
@@ -163,8 +165,14 @@ fn state(
     is_changelog: bool,
     is_asked: impl Fn(&str) -> bool,
 ) -> anyhow::Result<ChurnData> {
-    let records = all_records(settings, is_changelog)?;
-    let zone = &settings.time.business_zone;
+    let Snapshot {
+        records,
+        definition,
+    } = all_records(settings, is_changelog)?;
+    let policy = definition.policy(&policy(settings));
+    let policy =
+        policy.ok_or_else(|| Failed("the state's definition cannot be read".to_owned()))?;
+    let zone = &policy.zone;
     // The last day with an event: what time has moved on since tells nothing of customers.
     let days = records
         .iter()

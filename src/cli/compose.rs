@@ -9,6 +9,8 @@ use crate::config::settings::BusKind;
 use crate::config::settings::Settings;
 use crate::domain::churn::ChurnDefinition;
 use crate::engine::policy::Policy;
+use crate::engine::state::definition::Definition;
+use crate::engine::state::definition::Parts as DefinitionParts;
 use crate::faults::Faults;
 use crate::log::WorkerLog;
 use crate::log::embedded::EmbeddedLog;
@@ -141,6 +143,13 @@ impl Parts {
             silhouette: model.training().silhouette,
         });
         let sizes = sizes(settings, partitions);
+        let definition = Definition::of(DefinitionParts {
+            policy: &policy,
+            exchange: &settings.intake.exchange,
+            model: &model,
+            partitioner: settings.partitioner,
+            partitions,
+        });
         let shared = Arc::new(Shared {
             limits: limits(settings, partitions),
             clock_rules: ClockRules {
@@ -157,6 +166,8 @@ impl Parts {
             monotonic: MonotonicClock::system(),
             policy,
             intake: settings.intake.clone(),
+            definition,
+            partition_count: partitions,
             model,
             topic_events: settings.topics.events.clone(),
             partitions: Partitions::new(directory, sizes, Faults::none(), Arc::clone(&metrics)),

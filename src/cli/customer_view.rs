@@ -12,9 +12,9 @@ use crate::engine::assignment::evaluate;
 use crate::engine::elapse::Foreseen;
 use crate::engine::elapse::foresee;
 use crate::engine::policy::Policy;
-use crate::engine::record::CustomerRecord;
+use crate::engine::policy::Rules;
 use crate::engine::risk::RiskPath;
-use crate::engine::step::Rules;
+use crate::engine::state::record::CustomerRecord;
 use crate::model::segment_model::SegmentModel;
 
 /// The fields of an export. What does not apply is absent, never null.

@@ -92,7 +92,7 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
     }
     match cause.downcast_ref() {
         Some(
-            pipeline::Error::OtherModel { .. }
+            pipeline::Error::OtherDefinition { .. }
             | pipeline::Error::OffsetWithoutCheckpoint { .. }
             | pipeline::Error::InputOutOfRange { .. },
         ) => Some(ExitCode::Environment),

@@ -7,21 +7,30 @@ use std::sync::Arc;
 use crate::cli::compose::Overrides;
 use crate::cli::compose::Parts;
 use crate::cli::compose::connection;
+use crate::cli::compose::load_model;
+use crate::cli::compose::policy;
 use crate::cli::compose::sizes;
 use crate::cli::compose::store_directory;
 use crate::cli::exit::CallError;
 use crate::cli::exit::Failed;
+use crate::codec;
+use crate::codec::changelog;
+use crate::codec::changelog::Put;
+use crate::codec::changelog::Said;
+use crate::codec::entry::Encoded;
 use crate::config::settings::BusKind;
 use crate::config::settings::Settings;
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::Partition;
-use crate::engine::record::CustomerRecord;
+use crate::engine::policy::Policy;
+use crate::engine::state::definition::Definition;
+use crate::engine::state::record::CustomerRecord;
+use crate::engine::state::table::DefinitionTable;
 use crate::log::WorkerLog;
 use crate::log::kafka::KafkaLog;
+use crate::model::segment_model::SegmentModel;
 use crate::pipeline::partition::restore::Restore;
 use crate::pipeline::partition::restore::Step;
-use crate::store::codec;
-use crate::store::codec::CodecError;
 use crate::store::partition::PartitionStore;
 
 fn restored(
@@ -78,67 +87,124 @@ pub fn stores(settings: &Settings) -> anyhow::Result<Vec<Arc<PartitionStore>>> {
     }
 }
 
-/// Every record of the compacted changelog, by customer: a consistent snapshot of a running deployment.
+/// What a deployment's state says.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// Every live customer, ascending by id: equal states give equal rows.
+    pub records: Vec<(CustomerId, CustomerRecord)>,
+    /// What it was made under; empty where there is no state yet.
+    pub definition: Definition,
+}
+
+/// The model and the policy that the state was made under. Zone, currency and lengths are the state's own.
+///
+/// # Errors
+/// If the settings have another model: what a record says in terms of a model is only true of the model that made it.
+pub fn reading(
+    settings: &Settings,
+    definition: &Definition,
+) -> anyhow::Result<(SegmentModel, Policy)> {
+    let model = load_model(settings)?;
+    let given = (model.facts().version.as_str(), model.fingerprint());
+    if let Some(made_by) = definition.model().filter(|made_by| *made_by != given) {
+        return Err(CallError(format!(
+            "the state was made by model {}, and this call has {}, or another content of that name: say which with \
+             --set model.path=FILE",
+            made_by.0, given.0
+        ))
+        .into());
+    }
+    let policy = definition.policy(&policy(settings));
+    let policy =
+        policy.ok_or_else(|| Failed("the state's definition cannot be read".to_owned()))?;
+    Ok((model, policy))
+}
+
+/// All of the compacted changelog: a consistent snapshot of a running deployment.
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn changelog(settings: &Settings) -> anyhow::Result<BTreeMap<CustomerId, CustomerRecord>> {
+pub fn changelog(settings: &Settings) -> anyhow::Result<Snapshot> {
     if settings.bus != BusKind::Kafka {
         let problem = "--changelog reads from Kafka: set kafka.brokers".to_owned();
         return Err(CallError(problem).into());
     }
     let log = KafkaLog::open(connection(settings, "state-export"))?;
-    let mut records = BTreeMap::new();
+    let mut entries: BTreeMap<CustomerId, Encoded> = BTreeMap::new();
+    // Numbers follow from names, so one table does for all partitions.
+    let mut table = DefinitionTable::default();
     let mut problem = None;
     log.read_state(|key, value| {
-        let customer_id = match std::str::from_utf8(key) {
-            Ok("") => return,
-            Ok(text) => CustomerId::new(text),
-            Err(_) => {
-                problem.get_or_insert(CodecError::Content);
-                return;
-            }
-        };
-        match value.map(codec::decode_record) {
-            Some(Ok(record)) => {
-                records.insert(customer_id, record);
-            }
-            Some(Err(error)) => {
+        match changelog::read(key, value.map(<[u8]>::to_vec), &mut table) {
+            Ok(Said::Customer(customer_id, put)) => take(&mut entries, customer_id, put),
+            Ok(
+                Said::Checkpoint(_) | Said::OldCheckpoint(_) | Said::NoOldCheckpoint | Said::Table,
+            ) => {}
+            Err(error) => {
                 problem.get_or_insert(error);
-            }
-            None => {
-                records.remove(&customer_id);
             }
         }
     })?;
-    match problem {
-        Some(error) => Err(anyhow::Error::from(error).context("a record of the changelog")),
-        None => Ok(records),
+    let unreadable = |error| anyhow::Error::from(error).context("a record of the changelog");
+    if let Some(error) = problem {
+        return Err(unreadable(error));
+    }
+    let mut records = Vec::with_capacity(entries.len());
+    for (customer_id, encoded) in entries {
+        let (entry, _) = codec::entry::decode(&encoded.bytes, &table).map_err(unreadable)?;
+        records.extend(entry.into_record().map(|record| (customer_id, record)));
+    }
+    Ok(Snapshot {
+        records,
+        definition: table.definition,
+    })
+}
+
+fn take(entries: &mut BTreeMap<CustomerId, Encoded>, customer_id: CustomerId, put: Put) {
+    match put {
+        Put::Entry(entry) => {
+            entries.insert(customer_id, entry);
+        }
+        Put::Nothing => {
+            entries.remove(&customer_id);
+        }
+        Put::NothingOld => {
+            if entries
+                .get(&customer_id)
+                .is_some_and(|entry| entry.summary.has_old_key)
+            {
+                entries.remove(&customer_id);
+            }
+        }
     }
 }
 
-/// All records, ascending by id: equal states give equal rows.
+/// All records of a deployment.
 ///
 /// # Errors
 /// As [`stores`] and [`changelog`], or if there is no log.
-pub fn all_records(
-    settings: &Settings,
-    is_changelog: bool,
-) -> anyhow::Result<Vec<(CustomerId, CustomerRecord)>> {
+pub fn all_records(settings: &Settings, is_changelog: bool) -> anyhow::Result<Snapshot> {
     if is_changelog {
-        return Ok(changelog(settings)?.into_iter().collect());
+        return changelog(settings);
     }
     if settings.bus == BusKind::Embedded && !settings.embedded.directory.exists() {
         let directory = settings.embedded.directory.display();
         let problem = format!("there is no log at {directory}: is store.directory right?");
         return Err(Failed(problem).into());
     }
-    let mut records = Vec::new();
+    let mut snapshot = Snapshot::default();
     for store in stores(settings)? {
         for entry in store.records() {
-            records.push(entry?);
+            let (customer_id, entry) = entry?;
+            let record = entry.into_record().map(|record| (customer_id, record));
+            snapshot.records.extend(record);
+        }
+        if store.checkpoint().is_some() {
+            snapshot.definition = store.table().definition.clone();
         }
     }
-    records.sort_by(|(left, _), (right, _)| left.cmp(right));
-    Ok(records)
+    snapshot
+        .records
+        .sort_by(|(left, _), (right, _)| left.cmp(right));
+    Ok(snapshot)
 }

@@ -13,9 +13,10 @@ use crate::domain::churn::RiskMethod;
 use crate::domain::event::EventCustomer;
 use crate::domain::event::parse::parse;
 use crate::domain::ids::Partition;
+use crate::domain::partitioner::Partitioner;
 use crate::domain::time::Timestamp;
 use crate::engine::policy::Policy;
-use crate::engine::record::CustomerRecord;
+use crate::engine::state::record::CustomerRecord;
 use crate::http::EventIntake;
 use crate::http::Lookup;
 use crate::http::Queries;
@@ -25,11 +26,11 @@ use crate::http::SegmentView;
 use crate::http::SegmentsView;
 use crate::log::embedded::EmbeddedLog;
 use crate::log::embedded::InputRecord;
-use crate::log::partitioner::partition_of;
 use crate::model::segment_model::SegmentModel;
 use crate::pipeline::Shared;
 use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::partitions::Phase;
+use crate::store::partition::PartitionStore;
 
 /// Reads what the workers have committed.
 #[derive(Debug)]
@@ -42,14 +43,48 @@ pub struct CommittedState {
     pub owns_all: bool,
 }
 
+/// Where a customer's record was sought.
+enum Sought {
+    Found(Arc<PartitionStore>, Box<CustomerRecord>),
+    Unknown,
+    /// The partition that may have it does not run here.
+    NotHere,
+}
+
+impl CommittedState {
+    /// In the partition of the customer's key; in all of them where nothing says which that is.
+    fn find(&self, customer_id: &str) -> Result<Sought, String> {
+        let agreed = self.shared.partitions.agreed();
+        let partitioner = agreed.map_or_else(Partitioner::default, |one| one.partitioner());
+        let first = partitioner.partition_of(customer_id.as_bytes(), self.partitions);
+        let others = (0..self.partitions)
+            .map(Partition)
+            .filter(|partition| partitioner == Partitioner::Unchecked && *partition != first);
+        let mut is_elsewhere = false;
+        for partition in std::iter::once(first).chain(others) {
+            let Some(Phase::Running(store)) = self.shared.partitions.phase(partition) else {
+                is_elsewhere = true;
+                continue;
+            };
+            let found = store.get(customer_id).map_err(|error| error.to_string())?;
+            if let Some(record) = found.and_then(|found| found.entry.into_record()) {
+                return Ok(Sought::Found(store, Box::new(record)));
+            }
+        }
+        Ok(if is_elsewhere {
+            Sought::NotHere
+        } else {
+            Sought::Unknown
+        })
+    }
+}
+
 impl Queries for CommittedState {
     fn customer(&self, customer_id: &str) -> Result<Lookup, String> {
-        let partition = partition_of(customer_id.as_bytes(), self.partitions);
-        let Some(Phase::Running(store)) = self.shared.partitions.phase(partition) else {
-            return Ok(Lookup::Restoring);
-        };
-        let Some(record) = store.get(customer_id).map_err(|error| error.to_string())? else {
-            return Ok(Lookup::Unknown);
+        let (store, record) = match self.find(customer_id)? {
+            Sought::Found(store, record) => (store, *record),
+            Sought::Unknown => return Ok(Lookup::Unknown),
+            Sought::NotHere => return Ok(Lookup::Restoring),
         };
         let (model, policy) = (&self.shared.model, &self.shared.policy);
         let record = as_of_now(record, store.checkpoint().and_then(|last| last.clock));

@@ -8,22 +8,23 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::cli::common::SettingsArgs;
-use crate::cli::compose::load_model;
-use crate::cli::compose::policy;
 use crate::cli::customer_view::export_line;
-use crate::cli::exit::CallError;
 use crate::cli::exit::Failed;
 use crate::cli::records::changelog;
+use crate::cli::records::reading;
 use crate::cli::records::stores;
+use crate::codec::partition::Group;
 use crate::config::settings::BusKind;
 use crate::config::settings::Settings;
 use crate::domain::ids::CustomerId;
-use crate::engine::record::CustomerRecord;
+use crate::engine::policy::Policy;
+use crate::engine::state::definition::Definition;
+use crate::engine::state::record::CustomerRecord;
+use crate::engine::state::table::DefinitionTable;
+use crate::engine::state::table::SegmentNumber;
 use crate::faults::Faults;
 use crate::log::embedded::EmbeddedLog;
 use crate::model::segment_model::SegmentModel;
-use crate::store::codec::Group;
-use crate::store::partition::PartitionStore;
 
 /// Looks into the state of a stopped instance.
 #[derive(Debug, clap::Args)]
@@ -99,67 +100,50 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn get(settings: &Settings, id: &str) -> anyhow::Result<()> {
-    let model = load_model(settings)?;
     let mut found = None;
     for store in stores(settings)? {
-        check_model(&store, &model)?;
-        found = found.or(store.get(id)?);
+        if let Some(entry) = store.get(id)? {
+            found = found.or(Some((entry.entry, store.table())));
+        }
     }
-    let Some(record) = found else {
-        return Err(Failed("no customer of this id is known".to_owned()).into());
-    };
-    let line = export_line(id, &record, &model, &policy(settings));
+    let unknown = || Failed("no customer of this id is known".to_owned());
+    let (entry, table) = found.ok_or_else(unknown)?;
+    let record = entry.into_record().ok_or_else(unknown)?;
+    let (model, policy) = reading(settings, &table.definition)?;
+    let line = export_line(id, &record, &model, &policy);
     let mut out = std::io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, &line)?;
     writeln!(out)?;
     Ok(())
 }
 
-/// What a record says in terms of a model is only true of the model that made it.
-fn check_model(store: &PartitionStore, model: &SegmentModel) -> anyhow::Result<()> {
-    let Some(checkpoint) = store.checkpoint() else {
-        return Ok(());
-    };
-    let made_by = (
-        checkpoint.model_version.as_str(),
-        checkpoint.model_fingerprint.as_str(),
-    );
-    if made_by == (model.facts().version.as_str(), model.fingerprint()) {
-        Ok(())
-    } else {
-        Err(other_model(made_by.0, model))
-    }
-}
-
-fn other_model(made_by: &str, model: &SegmentModel) -> anyhow::Error {
-    let given = &model.facts().version;
-    CallError(format!(
-        "the state was made by model {made_by}, and this call has {given}, or another content of that name: say \
-         which with --set model.path=FILE"
-    ))
-    .into()
-}
-
 type Source<'a> = Box<dyn Iterator<Item = anyhow::Result<(CustomerId, CustomerRecord)>> + 'a>;
 
 fn export(args: &Args, settings: &Settings, is_changelog: bool) -> anyhow::Result<()> {
     if is_changelog {
-        let records = changelog(settings)?;
-        let source: Source<'_> = Box::new(records.into_iter().map(Ok));
-        return write_sorted(vec![source], settings);
+        let snapshot = changelog(settings)?;
+        let (model, policy) = reading(settings, &snapshot.definition)?;
+        let source: Source<'_> = Box::new(snapshot.records.into_iter().map(Ok));
+        return write_sorted(vec![source], &model, &policy);
     }
     let mut all = Vec::new();
+    let mut rules = reading(settings, &Definition::default())?;
     for settings in args.settings_by_directory()? {
-        let model = load_model(&settings)?;
         for store in stores(&settings)? {
-            check_model(&store, &model)?;
+            if store.checkpoint().is_some() {
+                rules = reading(&settings, &store.table().definition)?;
+            }
             all.push(store);
         }
     }
-    let sources = all
-        .iter()
-        .map(|store| -> Source<'_> { Box::new(store.records().map(|entry| Ok(entry?))) });
-    write_sorted(sources.collect(), settings)
+    let sources = all.iter().map(|store| -> Source<'_> {
+        let live = store.records().filter_map(|entry| match entry {
+            Ok((customer_id, entry)) => Some(Ok((customer_id, entry.into_record()?))),
+            Err(error) => Some(Err(error.into())),
+        });
+        Box::new(live)
+    });
+    write_sorted(sources.collect(), &rules.0, &rules.1)
 }
 
 /// The next record of one store, ordered so that the heap's greatest is the smallest id.
@@ -186,8 +170,11 @@ impl Ord for Head {
     }
 }
 
-fn write_sorted(mut sources: Vec<Source<'_>>, settings: &Settings) -> anyhow::Result<()> {
-    let (model, policy) = (load_model(settings)?, policy(settings));
+fn write_sorted(
+    mut sources: Vec<Source<'_>>,
+    model: &SegmentModel,
+    policy: &Policy,
+) -> anyhow::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut heads = BinaryHeap::new();
     let pull = |source: usize, sources: &mut Vec<Source<'_>>| -> anyhow::Result<Option<Head>> {
@@ -202,16 +189,12 @@ fn write_sorted(mut sources: Vec<Source<'_>>, settings: &Settings) -> anyhow::Re
         heads.extend(pull(source, &mut sources)?);
     }
     while let Some(head) = heads.pop() {
-        let assigned = head.record.assignment.as_ref();
-        if let Some(assigned) = assigned.filter(|one| one.model_version != model.facts().version) {
-            return Err(other_model(assigned.model_version.as_str(), &model));
-        }
         if heads.peek().is_some_and(|other| *other == head) {
             let problem = "a customer is in two of the directories: was one of them a copy?";
             return Err(Failed(problem.to_owned()).into());
         }
         let id = head.customer_id.as_str();
-        let line = export_line(id, &head.record, &model, &policy);
+        let line = export_line(id, &head.record, model, policy);
         serde_json::to_writer(&mut out, &line)?;
         writeln!(out)?;
         heads.extend(pull(head.source, &mut sources)?);
@@ -229,13 +212,18 @@ struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, group: &Group, customers: u64) {
-        let segment = group.segment_id.to_string();
+    fn add(&mut self, group: Group, customers: u64, table: &DefinitionTable) -> Result<(), Failed> {
+        let unnamed = || Failed(format!("no segment has the number {}", group.segment.0));
+        let segment = table
+            .segment(group.segment)
+            .ok_or_else(unnamed)?
+            .to_string();
         if let Some(band) = group.band {
             let bands = self.bands.entry(segment.clone()).or_default();
             *bands.entry(band.as_str()).or_default() += customers;
         }
         *self.segments.entry(segment).or_default() += customers;
+        Ok(())
     }
 }
 
@@ -243,16 +231,21 @@ fn recount(settings: &Settings) -> anyhow::Result<()> {
     let mut kept = Counts::default();
     let mut counted = Counts::default();
     for store in stores(settings)? {
+        let table = store.table();
         for (group, customers) in store.customers() {
-            kept.add(&group, customers);
+            kept.add(group, customers, &table)?;
         }
         kept.deadlines += store.deadlines();
         for entry in store.records() {
-            let (_, record) = entry?;
-            let summary = record.summary();
-            counted.deadlines += u64::from(summary.deadline.is_some());
-            if let Some(group) = Group::of(&summary) {
-                counted.add(&group, 1);
+            let record = entry?.1.into_record();
+            let Some(record) = record else { continue };
+            counted.deadlines += u64::from(record.deadline.is_some());
+            if let Some(segment) = record.segment_id() {
+                let group = Group {
+                    segment: SegmentNumber::of(segment),
+                    band: record.band,
+                };
+                counted.add(group, 1, &table)?;
             }
         }
     }

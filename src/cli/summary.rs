@@ -81,8 +81,12 @@ pub fn customers_by_segment(shared: &Shared) -> BTreeMap<String, u64> {
         let Phase::Running(store) = phase else {
             continue;
         };
+        let table = store.table();
         for (group, customers) in store.customers() {
-            *counts.entry(group.segment_id.to_string()).or_default() += customers;
+            // An entry is only written with a table that has its names.
+            if let Some(segment) = table.segment(group.segment) {
+                *counts.entry(segment.to_string()).or_default() += customers;
+            }
         }
     }
     counts

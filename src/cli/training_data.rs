@@ -8,8 +8,8 @@ use crate::cli::common::SettingsArgs;
 use crate::cli::compose::policy;
 use crate::cli::exit::CallError;
 use crate::cli::exit::Failed;
+use crate::cli::records::Snapshot;
 use crate::cli::records::all_records;
-use crate::config::settings::Settings;
 use crate::dataset::table;
 use crate::dataset::table::MARKETING_WINDOW_DAYS;
 use crate::domain::features::FeatureReader;
@@ -17,7 +17,8 @@ use crate::domain::features::FeatureSource;
 use crate::domain::ids::CustomerId;
 use crate::domain::time::BusinessZone;
 use crate::domain::time::Timestamp;
-use crate::engine::record::CustomerRecord;
+use crate::engine::policy::Policy;
+use crate::engine::state::record::CustomerRecord;
 use crate::model::preparation::TrainingRow;
 use crate::model::preparation::TrainingTable;
 
@@ -154,19 +155,25 @@ impl DataArgs {
                 settings.ledger_days
             )));
         }
-        let records = all_records(&settings, self.changelog)?;
+        let Snapshot {
+            records,
+            definition,
+        } = all_records(&settings, self.changelog)?;
+        let policy = definition.policy(&policy(&settings));
+        let policy =
+            policy.ok_or_else(|| Failed("the state's definition cannot be read".to_owned()))?;
         let newest = records.iter().map(|(_, record)| record.evaluated_at).max();
         let newest = newest
             .context("the state has no customers")
             .map_err(|problem| Failed(problem.to_string()))?;
-        let zone = &settings.time.business_zone;
+        let zone = &policy.zone;
         let as_of = self
             .as_of
             .as_deref()
             .map(|text| date(text, zone))
             .transpose()?;
         let as_of = as_of.unwrap_or(newest);
-        let table = table_of(&records, &features, as_of, &settings);
+        let table = table_of(&records, &features, as_of, &policy);
         let what = if self.changelog {
             "changelog"
         } else {
@@ -185,9 +192,8 @@ fn table_of(
     records: &[(CustomerId, CustomerRecord)],
     features: &[(String, Option<u32>)],
     as_of: Timestamp,
-    settings: &Settings,
+    policy: &Policy,
 ) -> TrainingTable {
-    let policy = policy(settings);
     let sources: Vec<(FeatureSource, Option<u32>)> = features
         .iter()
         .map(|(name, days)| (FeatureSource::named(name), *days))

@@ -22,6 +22,7 @@ use crate::domain::money::Currency;
 use crate::domain::money::Decimal;
 use crate::domain::money::Exchange;
 use crate::domain::money::Money;
+use crate::domain::partitioner::Partitioner;
 use crate::domain::time::BusinessZone;
 use crate::domain::time::Timestamp;
 
@@ -59,6 +60,8 @@ pub struct Settings {
     pub time: Time,
     /// What is accepted as an event.
     pub intake: IntakeRules,
+    /// Which function places the input's keys; `None`: as the state has it.
+    pub partitioner: Option<Partitioner>,
     /// Days a ledger covers.
     pub ledger_days: u32,
     /// Days within which a refund finds its order.
@@ -209,6 +212,7 @@ impl Settings {
         let model_path = reader.optional_path("model.path");
         let time = time(reader);
         let intake = intake(reader);
+        let partitioner = partitioner(reader, bus);
         let ledger_days = reader
             .integer("state.ledger_days", 1, 36_525)
             .and_then(small);
@@ -236,6 +240,7 @@ impl Settings {
             model_path: model_path?,
             time: time?,
             intake: intake?,
+            partitioner: partitioner?,
             ledger_days: ledger_days?,
             refund_days: refund_days?,
             remembered_ids: remembered_ids?,
@@ -266,6 +271,21 @@ fn bus(reader: &mut Reader, kafka: Option<&Kafka>) -> Option<BusKind> {
         None if has_brokers => Some(BusKind::Kafka),
         None => Some(BusKind::Embedded),
     }
+}
+
+/// The embedded log places events itself.
+fn partitioner(reader: &mut Reader, bus: Option<BusKind>) -> Option<Option<Partitioner>> {
+    let allowed = "\"murmur2_random\", \"crc32\" or \"unchecked\", or empty: as the state has it";
+    let asked = reader.parsed("input.partitioner", allowed, |text| match text {
+        "" => Some(None),
+        text => Partitioner::parse(text).map(Some),
+    })?;
+    if asked == Some(Partitioner::Crc32) && bus == Some(BusKind::Embedded) {
+        let problem = "allowed with the embedded log, which places events by murmur2_random";
+        reader.problem("input.partitioner", problem);
+        return None;
+    }
+    Some(asked)
 }
 
 fn store(reader: &mut Reader) -> Option<Store> {

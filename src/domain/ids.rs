@@ -74,9 +74,25 @@ impl fmt::Display for Partition {
     }
 }
 
-/// A place in the input: partition and offset.
+/// Where deliveries come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Source {
+    /// The input topic.
+    Events,
+    /// What partitions send each other.
+    Transfers,
+}
+
+impl Source {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Events, Self::Transfers];
+}
+
+/// A place in a source: partition and offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {
+    /// The source.
+    pub source: Source,
     /// The partition.
     pub partition: Partition,
     /// The offset of the delivery within it, from 0.

@@ -12,5 +12,6 @@ pub mod features;
 pub mod ids;
 pub mod ledger;
 pub mod money;
+pub mod partitioner;
 pub mod profile;
 pub mod time;

@@ -210,6 +210,19 @@ impl Decimal {
     }
 }
 
+impl Decimal {
+    /// The number in one form whatever zeros it was written with, such as `11e-1` for 1.10.
+    #[must_use]
+    pub fn canonical(self) -> String {
+        let (mut digits, mut scale) = (self.digits, self.scale);
+        while scale > 0 && digits % 10 == 0 {
+            digits /= 10;
+            scale -= 1;
+        }
+        format!("{digits}e-{scale}")
+    }
+}
+
 /// What is accepted as money: the base currency, the rates into it, and the largest amount.
 #[derive(Clone, Debug)]
 pub struct Exchange {

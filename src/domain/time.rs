@@ -11,8 +11,12 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::domain::ids::stable_hash;
+
 /// Milliseconds in 24 hours; days of recency and tenure are counted in these.
 pub const DAY_MS: i64 = 86_400_000;
+/// 2100-01-01T00:00:00Z.
+const YEAR_2100_SECOND: i64 = 4_102_444_800;
 
 /// An instant, in milliseconds since the epoch.
 #[derive(
@@ -163,6 +167,27 @@ impl BusinessZone {
             zone,
             is_utc: false,
         })
+    }
+
+    /// The zone's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.zone.iana_name().unwrap_or("UTC")
+    }
+
+    /// A hash of the zone's changes of offset from 1970 to 2100: another version of the time-zone data that differs
+    /// there gives another one.
+    #[must_use]
+    pub fn rules_fingerprint(&self) -> u64 {
+        let epoch = jiff::Timestamp::UNIX_EPOCH;
+        let mut rules = self.zone.to_offset(epoch).seconds().to_string();
+        let changes = self.zone.following(epoch);
+        for change in changes.take_while(|change| change.timestamp().as_second() < YEAR_2100_SECOND)
+        {
+            let (second, offset) = (change.timestamp().as_second(), change.offset().seconds());
+            rules.push_str(&format!(" {second}:{offset}"));
+        }
+        stable_hash(&[&rules])
     }
 
     /// The day on which an instant falls.

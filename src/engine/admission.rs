@@ -6,12 +6,14 @@ use crate::domain::event::EventCustomer;
 use crate::domain::event::InvalidEvent;
 use crate::domain::event::RejectReason;
 use crate::domain::event::fields::quoted;
+use crate::domain::ids::Partition;
+use crate::domain::partitioner::Partitioner;
 use crate::engine::verdict::Verdict;
 
 /// The admission of a parsed event.
 #[derive(Debug)]
 pub enum Admission<'a> {
-    /// It needs its customer's record: [`crate::engine::step::step`] decides.
+    /// It needs its customer's record: [`crate::engine::commands::decide`] decides.
     Customer {
         /// Whose.
         customer_id: &'a str,
@@ -20,9 +22,24 @@ pub enum Admission<'a> {
     Ended(Verdict),
 }
 
-/// Judges, in this order: test, guest, key, type. docs/EVENTS.md, Verdicts.
+/// Where a delivery came from, and which function should have put it there.
+#[derive(Clone, Copy, Debug)]
+pub struct Placement {
+    /// The function.
+    pub partitioner: Partitioner,
+    /// The partition of the delivery.
+    pub partition: Partition,
+    /// Partitions of the input.
+    pub partitions: u32,
+}
+
+/// Judges, in this order: test, guest, key, the key's partition, type. docs/EVENTS.md, Verdicts.
 #[must_use]
-pub fn admit<'a>(event: &'a CustomerEvent<'_>, key: Option<&[u8]>) -> Admission<'a> {
+pub fn admit<'a>(
+    event: &'a CustomerEvent<'_>,
+    key: Option<&[u8]>,
+    placement: Placement,
+) -> Admission<'a> {
     if event.is_test {
         return Admission::Ended(Verdict::Test);
     }
@@ -32,6 +49,15 @@ pub fn admit<'a>(event: &'a CustomerEvent<'_>, key: Option<&[u8]>) -> Admission<
     };
     if key != Some(customer_id.as_bytes()) {
         return Admission::Ended(Verdict::Rejected(key_mismatch(key)));
+    }
+    let Placement {
+        partitioner,
+        partition,
+        partitions,
+    } = placement;
+    if !partitioner.accepts(customer_id.as_bytes(), partition, partitions) {
+        let invalid = wrong_partition(customer_id, placement);
+        return Admission::Ended(Verdict::Rejected(invalid));
     }
     match &event.body {
         EventBody::NotProcessed(event_type) => Admission::Ended(Verdict::Unsupported(*event_type)),
@@ -49,5 +75,22 @@ fn key_mismatch(key: Option<&[u8]>) -> InvalidEvent {
     InvalidEvent {
         reason: RejectReason::KeyMismatch,
         detail: format!("the record's key: {found} is not the event's customer_id"),
+    }
+}
+
+fn wrong_partition(customer_id: &str, placement: Placement) -> InvalidEvent {
+    let Placement {
+        partitioner,
+        partition,
+        partitions,
+    } = placement;
+    let own = partitioner.partition_of(customer_id.as_bytes(), partitions);
+    let name = partitioner.as_str();
+    InvalidEvent {
+        reason: RejectReason::WrongPartition,
+        detail: format!(
+            "the record's partition: {partition} is not {own}, where {name} (input.partitioner) puts its key: set the \
+             producer's partitioner to {name}"
+        ),
     }
 }

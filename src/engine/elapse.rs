@@ -4,9 +4,9 @@ use crate::domain::change::Cause;
 use crate::domain::change::ChangeReason;
 use crate::domain::change::SegmentChange;
 use crate::domain::time::Timestamp;
-use crate::engine::record::CustomerRecord;
+use crate::engine::policy::Rules;
 use crate::engine::risk::after;
-use crate::engine::step::Rules;
+use crate::engine::state::record::CustomerRecord;
 use crate::engine::transition::reassign;
 
 /// Takes the record through all its deadlines up to `due_by`; the number of times it was looked at. It does

@@ -1,19 +1,19 @@
 //! What happens when an event arrives. The whole of the business, and pure: a record and a
 //! delivery go in; the next record, the changes and exactly one verdict come out.
 //!
-//! Order of judgement: [`admission`] (everything that needs no record), then [`step`]. Time alone is
+//! Order of judgement: [`admission`] (everything that needs no record), then one of the [`commands`]. Time alone is
 //! [`elapse`]: every deadline as of its own instant. Both end in [`transition`], which also finds the next
 //! [`deadline`].
 
 pub mod admission;
 pub mod alternatives;
 pub mod assignment;
+pub mod commands;
 pub mod deadline;
 pub mod elapse;
 pub mod policy;
-pub mod record;
 pub mod risk;
 pub mod snap;
-pub mod step;
+pub mod state;
 pub mod transition;
 pub mod verdict;

@@ -26,6 +26,15 @@ pub struct Policy {
     pub churn: ChurnPolicy,
 }
 
+/// What a command decides by.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// The deployment's choices.
+    pub policy: &'a Policy,
+    /// The model of this transaction.
+    pub model: &'a SegmentModel,
+}
+
 /// A model and a policy that do not fit together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(

@@ -16,10 +16,10 @@ use crate::engine::assignment::Evaluation;
 use crate::engine::assignment::evaluate;
 use crate::engine::deadline::Situation;
 use crate::engine::deadline::next_deadline;
-use crate::engine::record::Assigned;
-use crate::engine::record::CustomerRecord;
+use crate::engine::policy::Rules;
 use crate::engine::risk::RiskPath;
-use crate::engine::step::Rules;
+use crate::engine::state::record::Assigned;
+use crate::engine::state::record::CustomerRecord;
 use crate::model::segment_model::SegmentModel;
 
 /// Finds segment and band as of the record's `evaluated_at`, moves the customer there, and sets the next

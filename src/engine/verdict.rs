@@ -20,6 +20,8 @@ pub enum Verdict {
     Guest,
     /// Marked as a test by its sender: counted and dropped.
     Test,
+    /// Of a customer who was erased: counted, not folded.
+    Suppressed,
     /// A type of docs/EVENTS.md that this version does not process: a dead letter.
     Unsupported(EventType),
     /// A broken rule: a dead letter.
@@ -39,6 +41,8 @@ pub enum Outcome {
     Guest,
     /// See [`Verdict::Test`].
     Test,
+    /// See [`Verdict::Suppressed`].
+    Suppressed,
     /// See [`Verdict::Unsupported`].
     Unsupported,
     /// See [`Verdict::Rejected`].
@@ -47,12 +51,13 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Applied,
         Self::Duplicate,
         Self::Late,
         Self::Guest,
         Self::Test,
+        Self::Suppressed,
         Self::Unsupported,
         Self::Rejected,
     ];
@@ -66,6 +71,7 @@ impl Outcome {
             Self::Late => "late",
             Self::Guest => "guest",
             Self::Test => "test",
+            Self::Suppressed => "suppressed",
             Self::Unsupported => "unsupported",
             Self::Rejected => "rejected",
         }
@@ -91,6 +97,7 @@ impl Verdict {
             Self::Late { .. } => Outcome::Late,
             Self::Guest => Outcome::Guest,
             Self::Test => Outcome::Test,
+            Self::Suppressed => Outcome::Suppressed,
             Self::Unsupported(_) => Outcome::Unsupported,
             Self::Rejected(_) => Outcome::Rejected,
         }
@@ -106,6 +113,7 @@ impl Verdict {
             | Self::Late { .. }
             | Self::Guest
             | Self::Test
+            | Self::Suppressed
             | Self::Unsupported(_) => None,
         }
     }
@@ -126,7 +134,7 @@ impl Verdict {
                 reason: "unsupported",
                 detail: "events of this type are not processed by this version",
             }),
-            Self::Applied | Self::Duplicate | Self::Guest | Self::Test => None,
+            Self::Applied | Self::Duplicate | Self::Guest | Self::Test | Self::Suppressed => None,
         }
     }
 }

@@ -5,7 +5,6 @@
 
 pub mod embedded;
 pub mod kafka;
-pub mod partitioner;
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -52,10 +52,11 @@ impl<L: WorkerLog> Worker<L> {
 
     /// One chunk of one partition, so that running partitions go on meanwhile.
     pub(super) fn restore_a_chunk(&mut self) -> Result<(), Error> {
-        if self.partitions.in_phase(Phase::Restoring).next().is_none() {
+        let is_ready = |held: &Held| matches!(held, Held::Restoring(one) if !one.is_waiting());
+        if !self.partitions.0.values().any(is_ready) {
             self.begin_a_restore()?;
         }
-        let Some(partition) = self.partitions.in_phase(Phase::Restoring).next() else {
+        let Some(partition) = self.partitions.next_to_restore() else {
             return Ok(());
         };
         let Some(Held::Restoring(restore)) = self.partitions.0.get_mut(&partition) else {
@@ -69,9 +70,11 @@ impl<L: WorkerLog> Worker<L> {
         match step {
             Step::Done(running) => {
                 self.change(partition, PhaseEvent::RestoreEnded)?;
+                let is_new = running.has_moved();
                 let running = Held::Running(Box::new(running));
                 self.partitions.0.insert(partition, running);
-                Ok(())
+                // Its first checkpoint says under which definition it runs.
+                if is_new { self.commit() } else { Ok(()) }
             }
             Step::NotYet => Ok(()),
             Step::Displaced => self.change(partition, PhaseEvent::Displaced),

@@ -18,9 +18,13 @@ pub mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::codec::CodecError;
 use crate::domain::event::parse::IntakeRules;
 use crate::domain::ids::Partition;
 use crate::engine::policy::Policy;
+use crate::engine::state::definition::Definition;
+use crate::engine::state::definition::Difference;
+use crate::engine::state::table::SameNumber;
 use crate::faults::Fault;
 use crate::faults::Faults;
 use crate::log;
@@ -32,7 +36,6 @@ use crate::pipeline::partition::clock::MonotonicClock;
 use crate::pipeline::partition::clock::WallClock;
 use crate::pipeline::partitions::Partitions;
 use crate::store;
-use crate::store::codec::CodecError;
 use crate::telemetry::metrics::Metrics;
 
 /// Limits of a worker; each is a setting.
@@ -73,6 +76,10 @@ pub struct Shared {
     pub policy: Policy,
     /// What is accepted as an event.
     pub intake: IntakeRules,
+    /// What decides the state, by the settings of this run.
+    pub definition: Definition,
+    /// Partitions of the input.
+    pub partition_count: u32,
     /// The model of every transaction.
     pub model: Arc<SegmentModel>,
     /// Name of the input topic, for causes and dead letters.
@@ -121,19 +128,24 @@ pub enum Error {
     /// A record or a change could not be written down.
     #[error("cannot encode an output")]
     Encode(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The state was made by another model.
+    /// The state was made under another definition.
     #[error(
-        "the state of partition {partition} was made by model {found}, and this run has {given}: \
-         start with that model, or with an empty log and store"
+        "the state of partition {partition} was made under other settings: {}; set them as they were, or begin with an \
+         empty log and store",
+        list(differences)
     )]
-    OtherModel {
+    OtherDefinition {
         /// The partition.
         partition: Partition,
-        /// Version and fingerprint in the checkpoint.
-        found: String,
-        /// Version and fingerprint of this run.
-        given: String,
+        /// Every field in which they differ.
+        differences: Vec<Difference>,
     },
+    /// The model has names that cannot be told apart in the state.
+    #[error("the model cannot be used")]
+    SameNumber(#[from] SameNumber),
+    /// A transaction lacks an entry that it should have.
+    #[error("an entry that was staged is not in its transaction")]
+    NotWritten,
     /// The group has read on where the state has no trace of it.
     #[error(
         "the group's offset of partition {partition} is {group_offset}, but its changelog has no \
@@ -175,4 +187,9 @@ pub enum Error {
     /// A test cut here.
     #[error(transparent)]
     Fault(#[from] Fault),
+}
+
+fn list(differences: &[Difference]) -> String {
+    let each: Vec<String> = differences.iter().map(Difference::to_string).collect();
+    each.join("; ")
 }

@@ -14,10 +14,12 @@ use std::sync::PoisonError;
 
 use arc_swap::ArcSwap;
 
+use crate::codec::partition::Group;
 use crate::domain::ids::Partition;
+use crate::engine::state::definition::Definition;
+use crate::engine::state::table::DefinitionTable;
 use crate::faults::Faults;
 use crate::store;
-use crate::store::codec::Group;
 use crate::store::directory::StoreDirectory;
 use crate::store::memory::Deltas;
 use crate::store::owner::OwnerEpoch;
@@ -72,6 +74,8 @@ pub struct Partitions {
     visible: ArcSwap<BTreeMap<Partition, Phase>>,
     /// Partitions that have nothing left to do in a run with ends.
     finished: Mutex<BTreeSet<Partition>>,
+    /// The definition under which a partition of this process runs, once its checkpoint is committed.
+    agreed: Mutex<Option<Definition>>,
 }
 
 #[derive(Debug, Default)]
@@ -81,6 +85,8 @@ struct Slot {
     store: Option<Arc<PartitionStore>>,
     /// What the owner added to the gauges, and what is subtracted when it goes.
     counted: Deltas,
+    /// The names of what is counted.
+    table: Arc<DefinitionTable>,
 }
 
 impl Partitions {
@@ -100,6 +106,7 @@ impl Partitions {
             slots: Mutex::new(BTreeMap::new()),
             visible: ArcSwap::default(),
             finished: Mutex::new(BTreeSet::new()),
+            agreed: Mutex::new(None),
         }
     }
 
@@ -182,19 +189,23 @@ impl Partitions {
         }
         self.directory.mark_owned(owner.partition)?;
         self.count_nothing(&mut slot);
+        slot.table = store.table();
         self.add(&mut slot, &store.contents());
         self.update(owner.partition, Some(&Phase::Running(Arc::clone(store))));
         Ok(true)
     }
 
     /// Counts what a transaction changed.
-    pub fn count(&self, owner: Owner, deltas: &Deltas) {
+    pub fn count(&self, owner: Owner, deltas: &Deltas, table: &Arc<DefinitionTable>) {
         if deltas.is_empty() {
             return;
         }
         let slot = self.slot(owner.partition);
         let mut slot = lock(&slot);
         if slot.epoch == owner.epoch {
+            if !Arc::ptr_eq(&slot.table, table) {
+                slot.table = Arc::clone(table);
+            }
             self.add(&mut slot, deltas);
         }
     }
@@ -241,6 +252,17 @@ impl Partitions {
         }
     }
 
+    /// A committed checkpoint has this definition: partitions without one begin under it.
+    pub fn agree(&self, definition: &Definition) {
+        lock(&self.agreed).get_or_insert_with(|| definition.clone());
+    }
+
+    /// The definition under which partitions without a checkpoint begin; `None` while none is known.
+    #[must_use]
+    pub fn agreed(&self) -> Option<Definition> {
+        lock(&self.agreed).clone()
+    }
+
     /// How many partitions have nothing left to do.
     #[must_use]
     pub fn finished(&self) -> usize {
@@ -270,8 +292,8 @@ impl Partitions {
 
     fn add(&self, slot: &mut Slot, deltas: &Deltas) {
         for (group, customers) in &deltas.customers {
-            *slot.counted.customers.entry(group.clone()).or_default() += customers;
-            self.move_gauge(group, *customers);
+            *slot.counted.customers.entry(*group).or_default() += customers;
+            self.move_gauge(&slot.table, group, *customers);
         }
         slot.counted.deadlines += deltas.deadlines;
         observe::deadlines_moved(&self.metrics, deltas.deadlines);
@@ -280,14 +302,16 @@ impl Partitions {
     fn count_nothing(&self, slot: &mut Slot) {
         let counted = std::mem::take(&mut slot.counted);
         for (group, customers) in &counted.customers {
-            self.move_gauge(group, -customers);
+            self.move_gauge(&slot.table, group, -customers);
         }
         observe::deadlines_moved(&self.metrics, -counted.deadlines);
     }
 
-    fn move_gauge(&self, group: &Group, customers: i64) {
-        let segment = group.segment_id.as_str();
-        observe::customers_moved(&self.metrics, segment, group.band, customers);
+    fn move_gauge(&self, table: &DefinitionTable, group: &Group, customers: i64) {
+        // An entry is only written with a table that has its names.
+        if let Some(segment) = table.segment(group.segment) {
+            observe::customers_moved(&self.metrics, segment.as_str(), group.band, customers);
+        }
     }
 
     fn update(&self, partition: Partition, phase: Option<&Phase>) {

@@ -16,8 +16,8 @@ use crate::log::WorkerLog;
 use crate::pipeline::Error;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::outputs;
+use crate::pipeline::partition::pending::Pending;
 use crate::pipeline::partition::phase::PhaseEvent;
-use crate::pipeline::partition::running::Pending;
 use crate::pipeline::worker::Worker;
 use crate::telemetry::observe;
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::domain::ids::CustomerId;
 use crate::domain::ids::Partition;
 use crate::domain::time::Timestamp;
 use crate::faults::FaultPoint;
@@ -111,11 +112,30 @@ impl<L: WorkerLog> Worker<L> {
         self.flushes.advance(&self.partitions, &self.shared)
     }
 
+    /// Deletes what is kept of a customer, in the next transaction, if one of this worker's partitions has it.
+    ///
+    /// # Errors
+    /// If the customer's entry cannot be read.
+    pub fn delete(&mut self, customer_id: &CustomerId) -> Result<(), Error> {
+        let poll = Poll {
+            wall: self.shared.wall.now(),
+            at: self.shared.monotonic.now(),
+            waited: None,
+        };
+        for (_, running) in self.partitions.running_mut() {
+            if running.has(customer_id)? {
+                running.delete(customer_id)?;
+                self.batch.start(&self.shared.limits, poll);
+            }
+        }
+        Ok(())
+    }
+
     fn poll_limit(&self) -> PollLimit {
         let limits = &self.shared.limits;
         let until_commit = self.batch.due_in(self.shared.monotonic.now());
         let timeout = match until_commit {
-            _ if self.partitions.is_restoring() || self.has_more_due => Duration::ZERO,
+            _ if self.partitions.has_restore_work() || self.has_more_due => Duration::ZERO,
             Some(until_commit) => until_commit.min(POLL_WAIT_MAX),
             None => POLL_WAIT_MAX,
         };

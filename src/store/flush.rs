@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use crate::codec;
+use crate::codec::CodecError;
+use crate::codec::entry::Encoded;
+use crate::codec::partition::StoreCheckpoint;
 use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
-use crate::engine::record::RecordSummary;
-use crate::store::codec;
-use crate::store::codec::CodecError;
-use crate::store::codec::StoreCheckpoint;
+use crate::engine::state::record::RecordSummary;
 use crate::store::pages;
 use crate::store::pages::Page;
 use crate::store::pages::PageKeys;
@@ -25,11 +26,31 @@ pub(super) fn memory_bytes(id_bytes: usize, record: &[u8]) -> usize {
     RECORD_OVERHEAD_BYTES + id_bytes + record.len()
 }
 
-/// A record that is not on disk.
+/// An entry that is not on disk, or the news that there is none.
 #[derive(Clone, Debug)]
-pub(super) struct DirtyRecord {
-    pub(super) bytes: Box<[u8]>,
-    pub(super) summary: RecordSummary,
+pub(super) struct DirtyRecord(Option<(Box<[u8]>, RecordSummary)>);
+
+impl DirtyRecord {
+    pub(super) fn new(entry: Option<Encoded>) -> Self {
+        Self(entry.map(|entry| (entry.bytes.into_boxed_slice(), entry.summary)))
+    }
+
+    /// The entry's bytes; none where the customer is unknown.
+    pub(super) fn entry(&self) -> Option<&[u8]> {
+        self.0.as_ref().map(|(bytes, _)| &**bytes)
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.entry().unwrap_or_default()
+    }
+
+    pub(super) fn summary(&self) -> Option<RecordSummary> {
+        self.0.as_ref().map(|(_, summary)| *summary)
+    }
+
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.0.as_ref()?.1.deadline
+    }
 }
 
 pub(super) type DirtyRecords = HashMap<CustomerId, DirtyRecord, foldhash::fast::RandomState>;
@@ -107,7 +128,7 @@ impl Flush {
         let before = std::mem::replace(&mut self.written, written);
         let records = &self.records;
         let ids = self.order.get(before..written).unwrap_or(&[]).iter();
-        ids.filter_map(|id| Some((id, records.get(id)?.summary.deadline?)))
+        ids.filter_map(|id| Some((id, records.get(id)?.deadline()?)))
     }
 
     /// The next chunk, of about `page_limit` pages, into a database that holds what `stored` says.
@@ -138,16 +159,16 @@ impl Flush {
             };
             let here = keys.count_before_next(&key, rest);
             let taken = here.min(CHUNK_RECORDS_MAX);
-            let new: Vec<pages::Entry<'_>> = rest
+            let new: Vec<pages::Change<'_>> = rest
                 .iter()
                 .take(taken)
-                .filter_map(|id| Some((id.as_str(), &*self.records.get(id)?.bytes)))
+                .filter_map(|id| Some((id.as_str(), self.records.get(id)?.entry())))
                 .collect();
             let old = old.as_deref();
             let merged = pages::merge(&key, old, &new, page_bytes).map_err(ChunkError::Content)?;
             let before = old.map_or(0, |bytes| digest(&key, bytes));
             checkpoint.digest = checkpoint.digest.wrapping_sub(before);
-            checkpoint.records += merged.added;
+            checkpoint.records = checkpoint.records.saturating_add_signed(merged.added);
             pages += merged.pages.len();
             for (key, bytes) in merged.pages {
                 checkpoint.digest = checkpoint.digest.wrapping_add(digest(&key, &bytes));
@@ -170,7 +191,7 @@ impl Flush {
                 ..self.position.clone()
             };
         }
-        let bytes = codec::encode_store_checkpoint(&checkpoint).map_err(ChunkError::Content)?;
+        let bytes = codec::partition::encode_store(&checkpoint).map_err(ChunkError::Content)?;
         batch.insert(CHECKPOINT_KEY, bytes);
         Ok(Chunk {
             batch,

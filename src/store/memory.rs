@@ -2,13 +2,17 @@
 //! pages are, and what is due when.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use crate::codec::changelog::Put;
+use crate::codec::entry::Encoded;
+use crate::codec::partition::Group;
+use crate::codec::partition::StoreCheckpoint;
 use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
-use crate::engine::record::RecordSummary;
-use crate::store::codec::Checkpoint;
-use crate::store::codec::Group;
-use crate::store::codec::StoreCheckpoint;
+use crate::engine::state::checkpoint::Checkpoint;
+use crate::engine::state::record::RecordSummary;
+use crate::engine::state::table::DefinitionTable;
 use crate::store::deadlines::Deadlines;
 use crate::store::flush::Chunk;
 use crate::store::flush::DirtyRecord;
@@ -18,26 +22,40 @@ use crate::store::flush::memory_bytes;
 use crate::store::owner::OwnerEpoch;
 use crate::store::pages::PageKeys;
 
-/// A customer's record of a committed transaction.
+/// A customer's entry of a committed transaction.
 #[derive(Clone, Debug)]
 pub struct Update {
     /// Whose.
     pub customer_id: CustomerId,
-    /// The record, encoded as in the changelog.
-    pub bytes: Vec<u8>,
-    /// How it stands.
-    pub summary: RecordSummary,
-    /// How the record stood that it replaces.
+    /// What the customer's key holds now.
+    pub put: Put,
+    /// What is known of the entry that it replaces.
     pub before: Before,
 }
 
-/// What is known of a replaced record.
-#[derive(Clone, Debug)]
+/// What is known of a replaced entry.
+#[derive(Clone, Copy, Debug)]
 pub enum Before {
-    /// How it stood; as the default one where there was none.
-    Known(RecordSummary),
+    /// What was counted of it; `None` where there was none.
+    Known(Option<RecordSummary>),
     /// The store looks it up.
     Unknown,
+}
+
+/// Where a store stands in the log after a transaction or a chunk of the changelog, besides the entries. What is not
+/// given stays as it was.
+#[derive(Clone, Debug, Default)]
+pub struct Advance {
+    /// The partition's checkpoint.
+    pub checkpoint: Option<Checkpoint>,
+    /// Whether the changelog still holds a checkpoint under the key of an older format.
+    pub has_old_checkpoint: Option<bool>,
+    /// The partition's definition table.
+    pub table: Option<DefinitionTable>,
+    /// Where the changelog is read on.
+    pub changelog_next: u64,
+    /// The wall time, if nothing of the changelog is missing now.
+    pub caught_up_at: Option<Timestamp>,
 }
 
 /// What a transaction changed in the counts.
@@ -56,9 +74,9 @@ impl Deltas {
         self.customers.is_empty() && self.deadlines == 0
     }
 
-    /// A record that stood so stands differently now.
-    pub(super) fn count(&mut self, before: &RecordSummary, after: &RecordSummary) {
-        let (left, entered) = (Group::of(before), Group::of(after));
+    /// An entry was replaced by another, came, or went.
+    pub(super) fn count(&mut self, before: Option<&RecordSummary>, after: Option<&RecordSummary>) {
+        let (left, entered) = (before.and_then(Group::of), after.and_then(Group::of));
         if left != entered {
             for (group, customers) in [(left, -1), (entered, 1)] {
                 if let Some(group) = group {
@@ -66,10 +84,15 @@ impl Deltas {
                 }
             }
         }
-        let had = i64::from(before.deadline.is_some());
-        self.deadlines += i64::from(after.deadline.is_some()) - had;
+        let deadlines = |summary: Option<&RecordSummary>| {
+            i64::from(summary.is_some_and(|summary| summary.deadline.is_some()))
+        };
+        self.deadlines += deadlines(after) - deadlines(before);
     }
 }
+
+/// A customer, and the entry that the customer's key holds now.
+pub(super) type Replacement = (CustomerId, Option<Encoded>);
 
 #[derive(Debug, Default)]
 pub(super) struct Memory {
@@ -85,6 +108,8 @@ pub(super) struct Memory {
     /// A page is here before it is in sled.
     pub(super) pages: PageKeys,
     pub(super) deadlines: Deadlines,
+    /// The table of `position`, for readers.
+    pub(super) table: Arc<DefinitionTable>,
 }
 
 impl Memory {
@@ -101,47 +126,42 @@ impl Memory {
     }
 
     /// Takes over a transaction.
-    pub(super) fn apply(
-        &mut self,
-        updates: Vec<Update>,
-        deltas: &Deltas,
-        checkpoint: Option<Checkpoint>,
-        changelog_next: u64,
-        caught_up_at: Option<Timestamp>,
-    ) {
-        for update in updates {
-            self.put(update);
+    pub(super) fn apply(&mut self, entries: Vec<Replacement>, deltas: &Deltas, advance: Advance) {
+        for replacement in entries {
+            self.put(replacement);
         }
         for (group, customers) in &deltas.customers {
-            let count = self.position.customers.entry(group.clone()).or_default();
+            let count = self.position.customers.entry(*group).or_default();
             *count = count.saturating_add_signed(*customers);
         }
         let position = &mut self.position;
         position.deadlines = position.deadlines.saturating_add_signed(deltas.deadlines);
-        if checkpoint.is_some() {
-            position.checkpoint = checkpoint;
+        if advance.checkpoint.is_some() {
+            position.checkpoint = advance.checkpoint;
         }
-        position.changelog_next = position.changelog_next.max(changelog_next);
-        position.caught_up_at = position.caught_up_at.max(caught_up_at);
+        if let Some(has_old_checkpoint) = advance.has_old_checkpoint {
+            position.has_old_checkpoint = has_old_checkpoint;
+        }
+        if let Some(table) = advance.table {
+            position.table = table;
+        }
+        position.changelog_next = position.changelog_next.max(advance.changelog_next);
+        position.caught_up_at = position.caught_up_at.max(advance.caught_up_at);
     }
 
-    fn put(&mut self, update: Update) {
-        let customer_id = update.customer_id;
+    fn put(&mut self, (customer_id, after): Replacement) {
         let replaced = self.find(customer_id.as_str());
-        if let Some(deadline) = replaced.and_then(|dirty| dirty.summary.deadline) {
+        if let Some(deadline) = replaced.and_then(DirtyRecord::deadline) {
             self.deadlines.remove(deadline, &customer_id);
         }
-        if let Some(deadline) = update.summary.deadline {
+        let dirty = DirtyRecord::new(after);
+        if let Some(deadline) = dirty.deadline() {
             self.deadlines.add(deadline, customer_id.clone());
         }
         let id_bytes = customer_id.as_str().len();
-        self.dirty_bytes += memory_bytes(id_bytes, &update.bytes);
-        let dirty = DirtyRecord {
-            bytes: update.bytes.into_boxed_slice(),
-            summary: update.summary,
-        };
+        self.dirty_bytes += memory_bytes(id_bytes, dirty.bytes());
         if let Some(replaced) = self.dirty.insert(customer_id, dirty) {
-            self.dirty_bytes -= memory_bytes(id_bytes, &replaced.bytes);
+            self.dirty_bytes -= memory_bytes(id_bytes, replaced.bytes());
         }
     }
 

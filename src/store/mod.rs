@@ -6,7 +6,6 @@
 //! makes it visible in memory, then, many transactions later, all of it reaches the disk in sorted
 //! batches, the last of them together with the position in the changelog it belongs to.
 
-pub mod codec;
 mod deadlines;
 pub mod directory;
 mod flush;
@@ -19,6 +18,7 @@ pub mod verification;
 
 use std::path::PathBuf;
 
+use crate::codec::CodecError;
 use crate::faults::Fault;
 
 /// Why the store did not do what was asked.
@@ -46,7 +46,7 @@ pub enum Error {
         /// Which store.
         path: PathBuf,
         /// The cause.
-        source: codec::CodecError,
+        source: CodecError,
     },
     /// Another process holds the directory.
     #[error("{path} is held by another process: stop it, or choose another store.directory")]

@@ -10,11 +10,14 @@ use std::ops::Bound;
 
 use sled::IVec;
 
+use crate::codec;
+use crate::codec::CodecError;
+use crate::codec::format_3;
 use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
-use crate::store::codec;
-use crate::store::codec::CodecError;
-use crate::store::verification::CUSTOMER_PREFIX;
+
+/// What the key of a page of customers begins with.
+pub(super) const CUSTOMER_PREFIX: u8 = b'c';
 
 /// A page that grows beyond this is split.
 pub const PAGE_BYTES: usize = 8192;
@@ -25,6 +28,9 @@ const RECORD_LENGTH_BYTES: usize = 4;
 /// A customer's id and encoded record.
 pub(super) type Entry<'a> = (&'a str, &'a [u8]);
 
+/// A customer's id, and the entry that the customer's key holds now.
+pub(super) type Change<'a> = (&'a str, Option<&'a [u8]>);
+
 /// The records of one page, ascending by the bytes of the customer id.
 #[derive(Clone, Debug)]
 pub(super) struct Page<'a> {
@@ -34,7 +40,7 @@ pub(super) struct Page<'a> {
 impl<'a> Page<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Result<Self, CodecError> {
         match bytes.split_first() {
-            Some((&codec::FORMAT, rest)) => Ok(Self { rest }),
+            Some((&(codec::FORMAT | format_3::FORMAT), rest)) => Ok(Self { rest }),
             Some((found, _)) => Err(CodecError::Format { found: *found }),
             None => Err(CodecError::Content),
         }
@@ -55,7 +61,7 @@ impl<'a> Page<'a> {
         let mut earliest: Option<Timestamp> = None;
         for entry in self {
             let (_, record) = entry?;
-            let deadline = codec::deadline_of(record)?;
+            let deadline = codec::entry::deadline_of(record)?;
             earliest = match (earliest, deadline) {
                 (Some(known), Some(deadline)) => Some(known.min(deadline)),
                 (known, deadline) => known.or(deadline),
@@ -127,38 +133,41 @@ pub(super) type KeyAndPage = (Vec<u8>, Vec<u8>);
 pub(super) struct Merged {
     /// The first has the key of the old one.
     pub(super) pages: Vec<KeyAndPage>,
-    /// Records that were not there before.
-    pub(super) added: u64,
+    /// Entries that were not there before, less those that are not there any more.
+    pub(super) added: i64,
 }
 
-/// Puts records, ascending by id, into a page, and splits it where it would grow beyond `page_bytes`.
+/// Puts entries, ascending by id, into a page or takes them out, and splits it where it would grow beyond
+/// `page_bytes`. A page stays even when it is empty.
 pub(super) fn merge(
     key: &[u8],
     old: Option<&[u8]>,
-    new: &[Entry<'_>],
+    new: &[Change<'_>],
     page_bytes: usize,
 ) -> Result<Merged, CodecError> {
     let mut kept = old.map(Page::new).transpose()?;
     let mut next_kept = || kept.as_mut().map_or(Ok(None), Page::read_entry);
     let mut entries = Vec::with_capacity(new.len() + 2 * page_bytes / 256);
-    let mut replaced = 0;
+    let mut added = 0;
     let mut pending = next_kept()?;
-    for entry in new {
-        while let Some(known) = pending.filter(|known| known.0 < entry.0) {
+    for (id, entry) in new {
+        while let Some(known) = pending.filter(|known| known.0 < *id) {
             entries.push(known);
             pending = next_kept()?;
         }
-        if pending.is_some_and(|known| known.0 == entry.0) {
-            replaced += 1;
+        if pending.is_some_and(|known| known.0 == *id) {
+            added -= 1;
             pending = next_kept()?;
         }
-        entries.push(*entry);
+        if let Some(entry) = entry {
+            added += 1;
+            entries.push((*id, *entry));
+        }
     }
     while let Some(known) = pending {
         entries.push(known);
         pending = next_kept()?;
     }
-    let added = u64::try_from(new.len()).unwrap_or(u64::MAX) - replaced;
     let pages = split(key, &entries, page_bytes)?;
     Ok(Merged { pages, added })
 }
@@ -259,8 +268,12 @@ mod tests {
 
     #[test]
     fn merged_pages_hold_the_newest_of_every_record_in_order() {
-        let old: [Entry<'_>; 3] = [("b", b"old"), ("d", b"old"), ("f", b"old")];
-        let new: [Entry<'_>; 4] = [("a", b"new"), ("d", b"new"), ("e", b"new"), ("g", b"new")];
+        let old: [Change<'_>; 3] = [
+            ("b", Some(b"old")),
+            ("d", Some(b"old")),
+            ("f", Some(b"old")),
+        ];
+        let new: [Change<'_>; 4] = ["a", "d", "e", "g"].map(|id| (id, Some(b"new".as_slice())));
         let first = merge(b"c", None, &old, 1000).unwrap();
         assert_eq!((first.added, first.pages.len()), (3, 1));
         // Six entries of 2 + 1 + 4 + 3 bytes: beyond 40, two parts of 30; beyond 20, four of 15, which hold
@@ -282,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_page_cut_anywhere_is_no_page_or_has_fewer_records() {
-        let entries: [Entry<'_>; 2] = [("b", b"one"), ("d", b"two")];
+        let entries: [Change<'_>; 2] = [("b", Some(b"one")), ("d", Some(b"two"))];
         let whole = merge(b"c", None, &entries, 1000).unwrap().pages[0]
             .1
             .clone();
@@ -291,5 +304,20 @@ mod tests {
             let is_boundary = length == 1 || length == 1 + 10;
             assert_eq!(read.is_ok(), is_boundary, "{length}");
         }
+    }
+
+    #[test]
+    fn what_is_taken_out_of_a_page_is_gone_and_counted() {
+        let old: [Change<'_>; 2] = [("b", Some(b"old")), ("d", Some(b"old"))];
+        let first = merge(b"c", None, &old, 1000).unwrap();
+        let taken: [Change<'_>; 3] = [("a", None), ("b", None), ("c", Some(b"new"))];
+        let merged = merge(b"c", Some(&first.pages[0].1), &taken, 1000).unwrap();
+        assert_eq!(merged.added, 0, "one came and one went");
+        let ids: Vec<String> = read(&merged).into_iter().map(|(id, _)| id).collect();
+        assert_eq!(ids, ["c", "d"]);
+        let rest: [Change<'_>; 2] = [("c", None), ("d", None)];
+        let empty = merge(b"c", Some(&merged.pages[0].1), &rest, 1000).unwrap();
+        assert_eq!((empty.added, empty.pages.len()), (-2, 1));
+        assert!(read(&empty).is_empty());
     }
 }

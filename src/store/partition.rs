@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::RwLock;
@@ -16,30 +17,35 @@ use std::sync::RwLockWriteGuard;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::codec;
+use crate::codec::CodecError;
+use crate::codec::changelog::Put;
+use crate::codec::partition::Group;
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::Partition;
 use crate::domain::time::Timestamp;
-use crate::engine::record::CustomerRecord;
-use crate::engine::record::RecordSummary;
+use crate::engine::state::checkpoint::Checkpoint;
+use crate::engine::state::entry::Entry;
+use crate::engine::state::record::RecordSummary;
+use crate::engine::state::table::DefinitionTable;
 use crate::faults::FaultPoint;
 use crate::faults::Faults;
 use crate::store::Error;
-use crate::store::codec;
-use crate::store::codec::Checkpoint;
-use crate::store::codec::CodecError;
-use crate::store::codec::Group;
 use crate::store::directory::StoreDirectory;
 use crate::store::flush::ChunkError;
+use crate::store::flush::DirtyRecord;
 use crate::store::flush::Flush;
+use crate::store::memory::Advance;
 use crate::store::memory::Before;
 use crate::store::memory::Deltas;
 use crate::store::memory::Memory;
+use crate::store::memory::Replacement;
 use crate::store::memory::Update;
 use crate::store::owner::OwnerEpoch;
 use crate::store::pages;
+use crate::store::pages::CUSTOMER_PREFIX;
 use crate::store::pages::Page;
 use crate::store::records::Records;
-use crate::store::verification::CUSTOMER_PREFIX;
 use crate::store::verification::Expected;
 use crate::store::verification::WipeReason;
 use crate::store::verification::verify;
@@ -145,6 +151,7 @@ impl PartitionStore {
             Err(_) => return Ok(Err(WipeReason::OpenFailed)),
         };
         let memory = Memory {
+            table: Arc::new(verified.stored.table.clone()),
             position: verified.stored.clone(),
             stored: verified.stored,
             pages: verified.keys,
@@ -161,22 +168,33 @@ impl PartitionStore {
         }))
     }
 
-    /// The record of a customer as of the last transaction applied.
+    /// A customer's entry as of the last transaction applied; `None` for an unknown customer.
     ///
     /// # Errors
-    /// If sled fails or the record is damaged.
-    pub fn get(&self, customer_id: &str) -> Result<Option<CustomerRecord>, Error> {
-        let decode = |bytes: &[u8]| codec::decode_record(bytes).map_err(|e| self.record_error(e));
-        let page = {
+    /// If sled fails or the entry is damaged.
+    pub fn get(&self, customer_id: &str) -> Result<Option<Found>, Error> {
+        self.read_entry(customer_id, Found::decode)
+    }
+
+    /// Reads a customer's entry where it stands; `None` for an unknown customer.
+    fn read_entry<T>(
+        &self,
+        customer_id: &str,
+        read: impl Fn(&[u8], &DefinitionTable) -> Result<T, CodecError>,
+    ) -> Result<Option<T>, Error> {
+        let (page, table) = {
             let memory = self.read();
             if let Some(dirty) = memory.find(customer_id) {
-                return decode(&dirty.bytes).map(Some);
+                let found = dirty.entry().map(|bytes| read(bytes, &memory.table));
+                return found
+                    .transpose()
+                    .map_err(|source| self.record_error(source));
             }
             let Some(key) = memory.pages.covering(customer_id) else {
                 return Ok(None);
             };
             // Under the lock: no flush can move a part of the page meanwhile.
-            self.database.get(key)
+            (self.database.get(key), Arc::clone(&memory.table))
         };
         let page = match page {
             // A flush knows the page, but has not written it yet.
@@ -187,56 +205,74 @@ impl PartitionStore {
             return Ok(None);
         };
         let found = Page::new(&page).and_then(|page| page.find(customer_id));
-        let found = found.map_err(|source| self.record_error(source))?;
-        found.map(decode).transpose()
+        let found = found.and_then(|found| found.map(|bytes| read(bytes, &table)).transpose());
+        found.map_err(|source| self.record_error(source))
     }
 
-    fn summary_of(&self, customer_id: &str) -> Result<RecordSummary, Error> {
+    fn summary_of(&self, customer_id: &str) -> Result<Option<RecordSummary>, Error> {
         if let Some(dirty) = self.read().find(customer_id) {
-            return Ok(dirty.summary.clone());
+            return Ok(dirty.summary());
         }
-        let record = self.get(customer_id)?;
-        Ok(record.map(|record| record.summary()).unwrap_or_default())
+        self.read_entry(customer_id, |bytes, _| codec::entry::summary_of(bytes))
     }
 
     /// Takes over what a transaction committed. Visible to readers when it returns; on disk after a
-    /// flush. `caught_up_at` is the wall time if nothing of the changelog is missing now. `None` where another owner
-    /// has come since: nothing was taken over.
+    /// flush. `None` where another owner has come since: nothing was taken over.
     ///
     /// # Errors
-    /// If sled fails or a record it replaces is damaged.
+    /// If sled fails or an entry that it replaces is damaged.
     pub fn apply(
         &self,
         owner: OwnerEpoch,
         updates: Vec<Update>,
-        checkpoint: Option<Checkpoint>,
-        changelog_next: u64,
-        caught_up_at: Option<Timestamp>,
+        advance: Advance,
     ) -> Result<Option<Deltas>, Error> {
         let mut deltas = Deltas::default();
-        // A chunk of the changelog may hold several records of a customer: the last before is known.
-        let mut unknown: HashMap<CustomerId, RecordSummary> = HashMap::new();
-        for update in &updates {
-            match &update.before {
-                Before::Known(before) => deltas.count(before, &update.summary),
-                Before::Unknown => {
-                    let after = update.summary.clone();
-                    let before = match unknown.insert(update.customer_id.clone(), after) {
-                        Some(before) => before,
-                        None => self.summary_of(update.customer_id.as_str())?,
-                    };
-                    deltas.count(&before, &update.summary);
-                }
+        let mut entries = Vec::with_capacity(updates.len());
+        // A chunk of the changelog may hold several entries of a customer: the last before is known.
+        let mut unknown: HashMap<CustomerId, Option<RecordSummary>> = HashMap::new();
+        for update in updates {
+            let before = match update.before {
+                Before::Known(before) => before,
+                Before::Unknown => match unknown.get(&update.customer_id) {
+                    Some(before) => *before,
+                    None => self.summary_of(update.customer_id.as_str())?,
+                },
+            };
+            let entry = match update.put {
+                Put::Entry(entry) => Some(entry),
+                Put::NothingOld if before.is_some_and(|before| !before.has_old_key) => continue,
+                Put::Nothing | Put::NothingOld => None,
+            };
+            let after = entry.as_ref().map(|entry| entry.summary);
+            deltas.count(before.as_ref(), after.as_ref());
+            if matches!(update.before, Before::Unknown) {
+                unknown.insert(update.customer_id.clone(), after);
             }
+            entries.push((update.customer_id, entry));
         }
+        deltas.customers.retain(|_, customers| *customers != 0);
+        Ok(self
+            .take_over(owner, entries, &deltas, advance)
+            .then_some(deltas))
+    }
+
+    fn take_over(
+        &self,
+        owner: OwnerEpoch,
+        entries: Vec<Replacement>,
+        deltas: &Deltas,
+        advance: Advance,
+    ) -> bool {
         let mut memory = self.write();
         if memory.owner != owner {
-            return Ok(None);
+            return false;
         }
-        memory.apply(updates, &deltas, checkpoint, changelog_next, caught_up_at);
-        drop(memory);
-        deltas.customers.retain(|_, customers| *customers != 0);
-        Ok(Some(deltas))
+        if let Some(table) = &advance.table {
+            memory.table = Arc::new(table.clone());
+        }
+        memory.apply(entries, deltas, advance);
+        true
     }
 
     /// Records that are due by then, as of the last transaction applied: about so many, the earliest
@@ -244,11 +280,7 @@ impl PartitionStore {
     ///
     /// # Errors
     /// If sled fails or a record is damaged.
-    pub fn due(
-        &self,
-        by: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<(CustomerId, CustomerRecord)>, Error> {
+    pub fn due(&self, by: Timestamp, limit: usize) -> Result<Vec<(CustomerId, Found)>, Error> {
         if self
             .earliest_deadline()
             .is_none_or(|earliest| earliest > by)
@@ -258,11 +290,13 @@ impl PartitionStore {
         let mut memory = self.write();
         let mut due = Vec::new();
         for customer_id in memory.deadlines.due_dirty(by).take(limit) {
-            if let Some(dirty) = memory.find(customer_id.as_str()) {
-                let record = codec::decode_record(&dirty.bytes);
-                let record = record.map_err(|source| self.record_error(source))?;
-                due.push((customer_id.clone(), record));
-            }
+            let bytes = memory
+                .find(customer_id.as_str())
+                .and_then(DirtyRecord::entry);
+            let bytes = bytes.ok_or_else(|| self.record_error(CodecError::Content))?;
+            let found = Found::decode(bytes, &memory.table);
+            let found = found.map_err(|source| self.record_error(source))?;
+            due.push((customer_id.clone(), found));
         }
         let mut after = None;
         while due.len() < limit
@@ -328,9 +362,7 @@ impl PartitionStore {
         Deltas {
             customers: customers
                 .filter(|(_, customers)| **customers > 0)
-                .map(|(group, customers)| {
-                    (group.clone(), i64::try_from(*customers).unwrap_or(i64::MAX))
-                })
+                .map(|(group, customers)| (*group, i64::try_from(*customers).unwrap_or(i64::MAX)))
                 .collect(),
             deadlines: i64::try_from(memory.position.deadlines).unwrap_or(i64::MAX),
         }
@@ -339,7 +371,19 @@ impl PartitionStore {
     /// The partition's checkpoint as of the last transaction applied.
     #[must_use]
     pub fn checkpoint(&self) -> Option<Checkpoint> {
-        self.read().position.checkpoint.clone()
+        self.read().position.checkpoint
+    }
+
+    /// The changelog still holds a checkpoint under the key of an older format.
+    #[must_use]
+    pub fn has_old_checkpoint(&self) -> bool {
+        self.read().position.has_old_checkpoint
+    }
+
+    /// What the numbers in the entries mean.
+    #[must_use]
+    pub fn table(&self) -> Arc<DefinitionTable> {
+        Arc::clone(&self.read().table)
     }
 
     /// Where the changelog is read on.
@@ -456,10 +500,11 @@ impl PartitionStore {
         true
     }
 
-    /// Every record on disk, ascending by the bytes of the customer id; [`Self::flush`] first.
+    /// Every entry on disk, ascending by the bytes of the customer id; [`Self::flush`] first.
     #[must_use]
     pub fn records(&self) -> Records<'_> {
-        Records::new(&self.path, self.database.scan_prefix([CUSTOMER_PREFIX]))
+        let pages = self.database.scan_prefix([CUSTOMER_PREFIX]);
+        Records::new(&self.path, pages, DefinitionTable::clone(&self.table()))
     }
 
     /// Where it is.
@@ -491,21 +536,37 @@ impl PartitionStore {
     }
 }
 
+/// An entry of the store.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The entry.
+    pub entry: Entry,
+    /// What is counted of it.
+    pub summary: RecordSummary,
+}
+
+impl Found {
+    fn decode(bytes: &[u8], table: &DefinitionTable) -> Result<Self, CodecError> {
+        let (entry, summary) = codec::entry::decode(bytes, table)?;
+        Ok(Self { entry, summary })
+    }
+}
+
 /// Adds the records of a page that are due and the newest of their customers; the earliest deadline of the
 /// others.
 fn due_of_page(
     page: &[u8],
     memory: &Memory,
     by: Timestamp,
-    due: &mut Vec<(CustomerId, CustomerRecord)>,
+    due: &mut Vec<(CustomerId, Found)>,
 ) -> Result<Option<Timestamp>, CodecError> {
     let mut later: Option<Timestamp> = None;
     for entry in Page::new(page)? {
         let (id, bytes) = entry?;
-        match codec::deadline_of(bytes)? {
+        match codec::entry::deadline_of(bytes)? {
             Some(deadline) if !memory.has_newer(id) => {
                 if deadline <= by {
-                    due.push((CustomerId::new(id), codec::decode_record(bytes)?));
+                    due.push((CustomerId::new(id), Found::decode(bytes, &memory.table)?));
                 } else {
                     later = Some(later.map_or(deadline, |known| known.min(deadline)));
                 }

@@ -1,29 +1,32 @@
-//! The records of a store, one after the other.
+//! The entries of a store, one after the other.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
 
+use crate::codec;
+use crate::codec::CodecError;
 use crate::domain::ids::CustomerId;
-use crate::engine::record::CustomerRecord;
+use crate::engine::state::entry::Entry;
+use crate::engine::state::table::DefinitionTable;
 use crate::store::Error;
-use crate::store::codec;
-use crate::store::codec::CodecError;
 use crate::store::pages::Page;
 
-/// Every record on disk, ascending by the bytes of the customer id.
+/// Every entry on disk, ascending by the bytes of the customer id.
 pub struct Records<'a> {
     path: &'a Path,
     pages: sled::Iter,
+    table: DefinitionTable,
     /// Those of the page read last that were not handed out.
-    ready: VecDeque<(CustomerId, CustomerRecord)>,
+    ready: VecDeque<(CustomerId, Entry)>,
 }
 
 impl<'a> Records<'a> {
-    pub(super) fn new(path: &'a Path, pages: sled::Iter) -> Self {
+    pub(super) fn new(path: &'a Path, pages: sled::Iter, table: DefinitionTable) -> Self {
         Self {
             path,
             pages,
+            table,
             ready: VecDeque::new(),
         }
     }
@@ -31,8 +34,8 @@ impl<'a> Records<'a> {
     fn read(&mut self, page: &[u8]) -> Result<(), CodecError> {
         for entry in Page::new(page)? {
             let (id, bytes) = entry?;
-            let record = codec::decode_record(bytes)?;
-            self.ready.push_back((CustomerId::new(id), record));
+            let (entry, _) = codec::entry::decode(bytes, &self.table)?;
+            self.ready.push_back((CustomerId::new(id), entry));
         }
         Ok(())
     }
@@ -48,7 +51,7 @@ impl fmt::Debug for Records<'_> {
 }
 
 impl Iterator for Records<'_> {
-    type Item = Result<(CustomerId, CustomerRecord), Error>;
+    type Item = Result<(CustomerId, Entry), Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.ready.is_empty() {

@@ -2,18 +2,18 @@
 
 use twox_hash::XxHash3_64;
 
+use crate::codec;
+use crate::codec::CodecError;
+use crate::codec::partition::Group;
+use crate::codec::partition::StoreCheckpoint;
 use crate::domain::time::Timestamp;
-use crate::store::codec;
-use crate::store::codec::CodecError;
-use crate::store::codec::Group;
-use crate::store::codec::StoreCheckpoint;
 use crate::store::deadlines::Deadlines;
+use crate::store::pages::CUSTOMER_PREFIX;
 use crate::store::pages::Page;
 use crate::store::pages::PageKeys;
 
 /// The key of the store's own checkpoint; pages of customers have the other prefix.
 pub(super) const CHECKPOINT_KEY: &[u8] = b"s";
-pub(super) const CUSTOMER_PREFIX: u8 = b'c';
 /// What the log says a store must fit to.
 #[derive(Clone, Debug)]
 pub struct Expected {
@@ -106,7 +106,7 @@ pub(super) fn verify(
     for entry in database.iter() {
         let (key, bytes) = entry.map_err(|_| WipeReason::OpenFailed)?;
         if key == CHECKPOINT_KEY {
-            stored = Some(codec::decode_store_checkpoint(&bytes).map_err(wipe_reason)?);
+            stored = Some(codec::partition::decode_store(&bytes).map_err(wipe_reason)?);
             continue;
         }
         if key.first() != Some(&CUSTOMER_PREFIX) {
@@ -116,10 +116,10 @@ pub(super) fn verify(
         found.digest = found.digest.wrapping_add(digest(&key, &bytes));
         for entry in Page::new(&bytes).map_err(wipe_reason)? {
             let (_, bytes) = entry.map_err(wipe_reason)?;
-            let record = codec::decode_record(bytes).map_err(wipe_reason)?;
+            let summary = codec::entry::summary_of(bytes).map_err(wipe_reason)?;
             found.records += 1;
-            found.deadlines += u64::from(record.deadline.is_some());
-            if let Some(group) = Group::of(&record.summary()) {
+            found.deadlines += u64::from(summary.deadline.is_some());
+            if let Some(group) = Group::of(&summary) {
                 *found.customers.entry(group).or_default() += 1;
             }
         }
@@ -158,8 +158,10 @@ pub(super) fn verify(
 
 fn wipe_reason(error: CodecError) -> WipeReason {
     match error {
-        CodecError::Format { .. } => WipeReason::Format,
-        CodecError::Checksum | CodecError::Content => WipeReason::Checksum,
+        CodecError::Newer { .. } | CodecError::Format { .. } => WipeReason::Format,
+        CodecError::Checksum | CodecError::Content | CodecError::Unnamed { .. } => {
+            WipeReason::Checksum
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::support::Sizing;
 use proptest::prelude::*;
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Position;
+use segstream::domain::ids::Source;
 use segstream::engine::verdict::Outcome;
 use segstream::faults::Faults;
 use segstream::log::embedded::InputRecord;
@@ -185,7 +186,7 @@ fn events() -> impl Strategy<Value = Vec<(u64, i64, u64)>> {
     prop::collection::vec((0..30_u64, 0..700_i64, 1..100_000_u64), 1..40)
 }
 
-fn fold(events: &[(u64, i64, u64)]) -> segstream::engine::record::CustomerRecord {
+fn fold(events: &[(u64, i64, u64)]) -> segstream::engine::state::record::CustomerRecord {
     let start = support::at("2024-01-01T00:00:00Z");
     let inputs: Vec<(Position, InputRecord)> = (0..)
         .zip(events)
@@ -198,6 +199,7 @@ fn fold(events: &[(u64, i64, u64)]) -> segstream::engine::record::CustomerRecord
             record.timestamp = Some(support::at("2026-01-01T00:00:00Z"));
             (
                 Position {
+                    source: Source::Events,
                     partition: Partition(0),
                     offset,
                 },

@@ -31,6 +31,7 @@ mod crash_schedules;
 mod crossings;
 mod embedded_log;
 mod engine;
+mod formats;
 mod ownership;
 mod shutdown;
 mod store;

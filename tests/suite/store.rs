@@ -5,14 +5,20 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::at;
+use segstream::codec;
+use segstream::codec::changelog::Put;
 use segstream::domain::ids::CustomerId;
 use segstream::domain::ids::Partition;
-use segstream::engine::record::CustomerRecord;
+use segstream::domain::ids::Source;
+use segstream::domain::time::Timestamp;
+use segstream::engine::state::applied::AppliedOffsets;
+use segstream::engine::state::checkpoint::Checkpoint;
+use segstream::engine::state::entry::Entry;
+use segstream::engine::state::record::CustomerRecord;
 use segstream::faults::Faults;
 use segstream::store::Error;
-use segstream::store::codec;
-use segstream::store::codec::Checkpoint;
 use segstream::store::directory::StoreDirectory;
+use segstream::store::memory::Advance;
 use segstream::store::memory::Before;
 use segstream::store::memory::Update;
 use segstream::store::owner::OwnerEpoch;
@@ -50,9 +56,28 @@ fn update(customer_id: &str, sequence: u64) -> Update {
     };
     Update {
         customer_id: CustomerId::new(customer_id),
-        bytes: codec::encode_record(&record).unwrap(),
-        summary: record.summary(),
+        put: Put::Entry(codec::entry::encode(&Entry::Live(record)).unwrap()),
         before: Before::Unknown,
+    }
+}
+
+fn checkpoint_at(offset: u64) -> Checkpoint {
+    Checkpoint {
+        offsets: AppliedOffsets::default().with(Source::Events, offset),
+        ..Checkpoint::default()
+    }
+}
+
+fn to(
+    checkpoint: Option<Checkpoint>,
+    changelog_next: u64,
+    caught_up_at: Option<Timestamp>,
+) -> Advance {
+    Advance {
+        checkpoint,
+        changelog_next,
+        caught_up_at,
+        ..Advance::default()
     }
 }
 
@@ -65,9 +90,7 @@ fn made(root: &Path) {
         .apply(
             OwnerEpoch::default(),
             vec![update("c", 0)],
-            Some(Checkpoint::default()),
-            10,
-            noon,
+            to(Some(Checkpoint::default()), 10, noon),
         )
         .unwrap();
     store.flush(OwnerEpoch::default()).unwrap();
@@ -108,7 +131,7 @@ fn a_store_that_was_never_current_is_not_taken_for_a_fresh_one() {
     let root = tempfile::tempdir().unwrap();
     let (store, _) = open(root.path(), &expected());
     store
-        .apply(OwnerEpoch::default(), Vec::new(), None, 4, None)
+        .apply(OwnerEpoch::default(), Vec::new(), to(None, 4, None))
         .unwrap();
     store.flush(OwnerEpoch::default()).unwrap();
     drop(store);
@@ -147,7 +170,7 @@ fn a_store_opened_as_it_was_left_shows_its_records() {
 fn sequences(store: &PartitionStore) -> Vec<(String, u64)> {
     let records = store.records().map(Result::unwrap);
     records
-        .map(|(id, record)| (id.to_string(), record.sequence))
+        .map(|(id, entry)| (id.to_string(), entry.into_record().unwrap().sequence))
         .collect()
 }
 
@@ -156,39 +179,31 @@ fn a_flush_cut_between_two_pieces_leaves_a_store_that_is_trusted_and_lags() {
     let root = tempfile::tempdir().unwrap();
     let (store, _) = open(root.path(), &expected());
     let update_all = |sequence| (100..200).map(move |id| update(&format!("c{id}"), sequence));
-    let at_four = Some(Checkpoint {
-        offset_next: 4,
-        ..Checkpoint::default()
-    });
+    let at_four = Some(checkpoint_at(4));
     store
         .apply(
             OwnerEpoch::default(),
             update_all(1).collect(),
-            at_four.clone(),
-            4,
-            None,
+            to(at_four, 4, None),
         )
         .unwrap();
     store.flush(OwnerEpoch::default()).unwrap();
-    let at_nine = Some(Checkpoint {
-        offset_next: 9,
-        ..Checkpoint::default()
-    });
+    let at_nine = Some(checkpoint_at(9));
     let more = update_all(2).chain([update("c", 1), update("d", 1)]);
     store
-        .apply(
-            OwnerEpoch::default(),
-            more.collect(),
-            at_nine.clone(),
-            9,
-            None,
-        )
+        .apply(OwnerEpoch::default(), more.collect(), to(at_nine, 9, None))
         .unwrap();
     assert!(
         !store.flush_chunk(OwnerEpoch::default(), 1).unwrap(),
         "a page is not all"
     );
-    let middle = store.get("c150").unwrap().unwrap();
+    let middle = store
+        .get("c150")
+        .unwrap()
+        .unwrap()
+        .entry
+        .into_record()
+        .unwrap();
     assert_eq!(middle.sequence, 2, "readers see the new one throughout");
     assert_eq!(
         store.dirty_records(),
@@ -233,13 +248,7 @@ fn a_flush_cut_between_two_pieces_leaves_a_store_that_is_trusted_and_lags() {
     // The log's tail again, by chunks.
     let tail = update_all(2).chain([update("c", 1), update("d", 1)]);
     store
-        .apply(
-            OwnerEpoch::default(),
-            tail.collect(),
-            at_nine.clone(),
-            9,
-            None,
-        )
+        .apply(OwnerEpoch::default(), tail.collect(), to(at_nine, 9, None))
         .unwrap();
     while !store.flush_chunk(OwnerEpoch::default(), 1).unwrap() {}
     drop(store);

@@ -14,16 +14,18 @@ use segstream::domain::churn::RiskBand;
 use segstream::domain::event::parse::parse;
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Position;
+use segstream::domain::ids::Source;
 use segstream::domain::time::BusinessZone;
 use segstream::domain::time::Timestamp;
 use segstream::engine::assignment::evaluate;
+use segstream::engine::commands::Delivered;
+use segstream::engine::commands::decide;
 use segstream::engine::elapse::elapse;
 use segstream::engine::policy::Policy;
-use segstream::engine::record::CustomerRecord;
+use segstream::engine::policy::Rules;
 use segstream::engine::risk::RiskPath;
-use segstream::engine::step::Delivered;
-use segstream::engine::step::Rules;
-use segstream::engine::step::step;
+use segstream::engine::state::entry::Entry;
+use segstream::engine::state::record::CustomerRecord;
 use segstream::model::artifact::Artifact;
 use segstream::model::artifact::ArtifactFeature;
 use segstream::model::artifact::ArtifactMargin;
@@ -259,14 +261,15 @@ fn live(seed: u64) -> (usize, usize) {
         let delivered = Delivered {
             event: &event,
             position: Position {
+                source: Source::Events,
                 partition: Partition(0),
                 offset: number,
             },
             record_time,
             clock: None,
         };
-        let done = step(record, "c", delivered, rules);
-        record = done.record;
+        let done = decide(Some(Entry::Live(record)), "c", delivered, rules);
+        record = done.entry.and_then(Entry::into_record).unwrap();
         if before.assignment.is_some() {
             let expected = scan(&before, record_time, rules);
             let by_time = |change: &&SegmentChange| change.reason.as_str() == "time_passed";
@@ -326,13 +329,15 @@ fn taken(
     let delivered = Delivered {
         event: &event,
         position: Position {
+            source: Source::Events,
             partition: Partition(0),
-            offset: record.offset_next,
+            offset: record.applied.next(Source::Events),
         },
         record_time,
         clock: None,
     };
-    step(record, "c", delivered, rules).record
+    let done = decide(Some(Entry::Live(record)), "c", delivered, rules);
+    done.entry.and_then(Entry::into_record).unwrap()
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn output_record(message: &impl Message) -> OutputRecord {
     let timestamp = message.timestamp().to_millis().unwrap();
     OutputRecord {
         key: message.key().map(<[u8]>::to_vec),
-        value: message.payload().unwrap().to_vec(),
+        value: message.payload().unwrap_or_default().to_vec(),
         headers: headers.collect(),
         timestamp: Timestamp::from_milliseconds(timestamp).unwrap(),
     }

@@ -8,6 +8,8 @@ use std::time::Instant;
 
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Position;
+use segstream::domain::ids::Source;
+use segstream::domain::partitioner::partition_of;
 use segstream::domain::time::Timestamp;
 use segstream::log::Delivery;
 use segstream::log::Error;
@@ -20,7 +22,6 @@ use segstream::log::StateRecord;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
 use segstream::log::embedded::InputRecord;
-use segstream::log::partitioner::partition_of;
 
 use crate::support::Chance;
 use crate::support::at;
@@ -302,7 +303,11 @@ fn deliveries_are_the_input_in_offset_order_without_gaps<S: Subject>() {
         let earlier = expected.entry(partition).or_default();
         let offset = earlier.len() as u64;
         earlier.push(Delivery {
-            position: Position { partition, offset },
+            position: Position {
+                source: Source::Events,
+                partition,
+                offset,
+            },
             record_time: record.timestamp,
             key: record.key,
             payload: record.payload,

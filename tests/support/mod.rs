@@ -27,19 +27,25 @@ use segstream::domain::churn::RiskBand;
 use segstream::domain::event::parse::IntakeRules;
 use segstream::domain::event::parse::parse;
 use segstream::domain::ids::CustomerId;
+use segstream::domain::ids::Partition;
 use segstream::domain::money::Currency;
 use segstream::domain::money::Exchange;
 use segstream::domain::money::Money;
+use segstream::domain::partitioner::Partitioner;
 use segstream::domain::time::BusinessZone;
 use segstream::domain::time::Timestamp;
 use segstream::engine::admission::Admission;
+use segstream::engine::admission::Placement;
 use segstream::engine::admission::admit;
+use segstream::engine::commands::Delivered;
+use segstream::engine::commands::decide;
 use segstream::engine::elapse::elapse;
 use segstream::engine::policy::Policy;
-use segstream::engine::record::CustomerRecord;
-use segstream::engine::step::Delivered;
-use segstream::engine::step::Rules;
-use segstream::engine::step::step;
+use segstream::engine::policy::Rules;
+use segstream::engine::state::definition::Definition;
+use segstream::engine::state::definition::Parts;
+use segstream::engine::state::entry::Entry;
+use segstream::engine::state::record::CustomerRecord;
 use segstream::engine::verdict::Outcome;
 use segstream::engine::verdict::Verdict;
 use segstream::faults::Faults;
@@ -63,6 +69,12 @@ use segstream::store::partition::Sizes;
 use segstream::telemetry::metrics::Metrics;
 
 pub const TOPIC: &str = "retail.events.v1";
+/// Of a delivery whose partition is not compared with its key's.
+pub const ANY_PLACEMENT: Placement = Placement {
+    partitioner: Partitioner::Unchecked,
+    partition: Partition(0),
+    partitions: 1,
+};
 
 /// A file of the data sets: from `SEGSTREAM_DATA`, else beside the repository. Without it the test
 /// says that it is skipped, unless `SEGSTREAM_REQUIRE_DATA` is 1.
@@ -182,6 +194,14 @@ impl Life {
             policy: policy(),
             intake: intake(),
             metrics: Arc::clone(&metrics),
+            definition: Definition::of(Parts {
+                policy: &policy(),
+                exchange: &intake().exchange,
+                model: &model,
+                partitioner: None,
+                partitions,
+            }),
+            partition_count: partitions,
             model,
             topic_events: TOPIC.to_owned(),
             partitions: Partitions::new(directory, sizes, faults.clone(), metrics),
@@ -214,8 +234,8 @@ impl Life {
             if let segstream::pipeline::partitions::Phase::Running(store) = phase {
                 store.flush(store.owner()).unwrap();
                 for entry in store.records() {
-                    let (id, record) = entry.unwrap();
-                    all.insert(id.to_string(), record);
+                    let (id, entry) = entry.unwrap();
+                    all.insert(id.to_string(), entry.into_record().unwrap());
                 }
             }
         }
@@ -339,20 +359,21 @@ fn fold_one(
     let Ok(event) = parse(&input.payload, record_time, intake) else {
         return Outcome::Rejected;
     };
-    let id = match admit(&event, input.key.as_deref()) {
+    let id = match admit(&event, input.key.as_deref(), ANY_PLACEMENT) {
         Admission::Ended(verdict) => return verdict.outcome(),
         Admission::Customer { customer_id } => CustomerId::new(customer_id),
     };
-    let record = fold.records.get(id.as_str()).cloned().unwrap_or_default();
+    let entry = fold.records.get(id.as_str()).cloned().map(Entry::Live);
     let delivered = Delivered {
         event: &event,
         position,
         record_time,
         clock,
     };
-    let done = step(record, id.as_str(), delivered, Rules { policy, model });
+    let done = decide(entry, id.as_str(), delivered, Rules { policy, model });
     if done.verdict == Verdict::Applied {
-        fold.records.insert(id.to_string(), done.record);
+        let record = done.entry.and_then(Entry::into_record).unwrap();
+        fold.records.insert(id.to_string(), record);
         fold.partitions.insert(id.to_string(), position.partition.0);
     }
     fold.changes.extend(done.changes.iter().map(json_of));

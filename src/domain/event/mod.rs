@@ -246,11 +246,13 @@ pub enum RejectReason {
     MergedFrom,
     /// The record's key is not the customer's id.
     KeyMismatch,
+    /// The record is on a partition where its key does not belong.
+    WrongPartition,
 }
 
 impl RejectReason {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Unreadable,
         Self::SchemaRegistryFormat,
         Self::NoRecordTime,
@@ -272,6 +274,7 @@ impl RejectReason {
         Self::Profile,
         Self::MergedFrom,
         Self::KeyMismatch,
+        Self::WrongPartition,
     ];
 
     /// The metric label and the dead letter's `reason` header.
@@ -299,6 +302,7 @@ impl RejectReason {
             Self::Profile => "profile",
             Self::MergedFrom => "merged_from",
             Self::KeyMismatch => "key_mismatch",
+            Self::WrongPartition => "wrong_partition",
         }
     }
 }

@@ -24,6 +24,8 @@ use std::sync::PoisonError;
 
 use crate::domain::ids::Partition;
 use crate::domain::ids::Position;
+use crate::domain::ids::Source;
+use crate::domain::partitioner::partition_of;
 use crate::domain::time::Timestamp;
 use crate::faults::FaultPoint;
 use crate::faults::Faults;
@@ -45,7 +47,6 @@ use crate::log::embedded::layout::StoredState;
 use crate::log::embedded::layout::Tail;
 use crate::log::embedded::watermark::Watermark;
 pub use crate::log::embedded::worker::EmbeddedWorker;
-use crate::log::partitioner::partition_of;
 
 /// A record to append to the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,7 +161,11 @@ impl EmbeddedLog {
             };
             let place = layout::offset_key(Kind::Input, partition, offset);
             batch.insert(place, self.encoded(&stored)?);
-            positions.push(Position { partition, offset });
+            positions.push(Position {
+                source: Source::Events,
+                partition,
+                offset,
+            });
         }
         if let Some((source, line)) = cursor {
             match line {
@@ -218,7 +223,13 @@ impl EmbeddedLog {
                         key: stored.key.map(<[u8]>::to_vec),
                         payload: stored.payload.to_vec(),
                     };
-                    Ok((Position { partition, offset }, record))
+                    let source = Source::Events;
+                    let position = Position {
+                        source,
+                        partition,
+                        offset,
+                    };
+                    Ok((position, record))
                 })
             })
     }

@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 
 use crate::domain::ids::Partition;
 use crate::domain::ids::Position;
+use crate::domain::ids::Source;
 use crate::domain::time::Timestamp;
 use crate::log::ChangelogChunk;
 use crate::log::ChangelogRecord;
@@ -125,6 +126,7 @@ impl EmbeddedWorker {
                 .ok_or_else(|| self.log.damaged(&format!("input record {position}")))?;
             deliveries.push(Delivery {
                 position: Position {
+                    source: Source::Events,
                     partition,
                     offset: *position,
                 },

@@ -20,6 +20,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use crate::domain::ids::Partition;
 use crate::domain::ids::Position;
+use crate::domain::ids::Source;
 use crate::domain::time::Timestamp;
 use crate::log::ChangelogChunk;
 use crate::log::Committed;
@@ -271,6 +272,7 @@ fn delivery(message: &impl Message) -> Delivery {
     let record_time = message.timestamp().to_millis();
     Delivery {
         position: Position {
+            source: Source::Events,
             partition: Partition(u32::try_from(message.partition()).unwrap_or(0)),
             offset: u64::try_from(message.offset()).unwrap_or(0),
         },

@@ -119,6 +119,31 @@ impl HeldPartitions {
         next.map(|(partition, _)| *partition)
     }
 
+    /// Something can be done now for some that do not take deliveries yet.
+    #[must_use]
+    pub fn has_restore_work(&self) -> bool {
+        self.0.values().any(|held| match held {
+            Held::Waiting(_) => true,
+            Held::Restoring(restore) => !restore.is_waiting(),
+            Held::Running(_) | Held::Leaving | Held::Unconfirmed(_) => false,
+        })
+    }
+
+    /// The partition to restore next: one that waits for the definition of partition 0 lets the others go first.
+    #[must_use]
+    pub fn next_to_restore(&self) -> Option<Partition> {
+        let restoring = || {
+            self.0.iter().filter_map(|(partition, held)| match held {
+                Held::Restoring(restore) => Some((*partition, restore.is_waiting())),
+                Held::Waiting(_) | Held::Running(_) | Held::Leaving | Held::Unconfirmed(_) => None,
+            })
+        };
+        let ready = restoring().find(|(_, is_waiting)| !is_waiting);
+        ready
+            .or_else(|| restoring().next())
+            .map(|(partition, _)| partition)
+    }
+
     /// Some of them do not take deliveries yet.
     #[must_use]
     pub fn is_restoring(&self) -> bool {

@@ -1,8 +1,10 @@
 //! One partition of a worker, from its assignment until it is handed over.
 
 pub mod clock;
+pub mod definition;
 pub mod held;
 pub mod lateness;
+pub mod pending;
 pub mod phase;
 pub mod record_cache;
 pub mod restore;

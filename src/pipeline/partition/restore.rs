@@ -4,18 +4,25 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::domain::ids::CustomerId;
+use crate::codec::CodecError;
+use crate::codec::changelog;
+use crate::codec::changelog::Said;
+use crate::domain::ids::Source;
+use crate::engine::state::applied::AppliedOffsets;
+use crate::engine::state::checkpoint::Checkpoint;
+use crate::engine::state::definition::Definition;
+use crate::engine::state::table::DefinitionTable;
 use crate::faults::FaultPoint;
 use crate::log::ChangelogRecord;
 use crate::log::PartitionFacts;
 use crate::log::WorkerLog;
 use crate::pipeline::Error;
 use crate::pipeline::Shared;
-use crate::pipeline::partition::clock::PartitionClock;
+use crate::pipeline::partition::definition::DECIDING;
+use crate::pipeline::partition::definition::DefinitionSearch;
 use crate::pipeline::partition::running::RunningPartition;
 use crate::pipeline::partitions::Owner;
-use crate::store::codec;
-use crate::store::codec::Checkpoint;
+use crate::store::memory::Advance;
 use crate::store::memory::Before;
 use crate::store::memory::Update;
 use crate::store::partition::PartitionStore;
@@ -33,6 +40,10 @@ pub struct Restore {
     facts: PartitionFacts,
     started: Instant,
     records: u64,
+    /// As far as the changelog was read.
+    table: DefinitionTable,
+    /// Where the partition has no definition yet and another one decides.
+    search: Option<DefinitionSearch>,
 }
 
 /// How far a step of a restore came.
@@ -78,10 +89,12 @@ impl Restore {
         }
         Ok(Step::Done(Self {
             owner,
+            table: DefinitionTable::clone(&store.table()),
             store,
             facts,
             started: Instant::now(),
             records: 0,
+            search: None,
         }))
     }
 
@@ -97,31 +110,46 @@ impl Restore {
         &self.store
     }
 
+    /// It waits for the definition of partition 0: nothing else can be done for it.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.search.is_some()
+    }
+
     /// Folds one chunk of the changelog.
     ///
     /// # Errors
-    /// If the log or the store fails, or the changelog holds what is no record.
+    /// If the log or the store fails, or the changelog holds what is no state.
     pub fn advance(&mut self, log: &mut dyn WorkerLog, shared: &Shared) -> Result<Step<()>, Error> {
+        if self.is_waiting() {
+            return Ok(Step::Done(()));
+        }
         let partition = self.owner.partition();
         // A store that is empty begins where the changelog does.
         let from = self.store.changelog_next().max(self.facts.changelog_start);
         let chunk = log.read_changelog(partition, from, CHUNK_RECORDS)?;
         let mut updates = Vec::with_capacity(chunk.records.len());
-        let mut checkpoint = None;
+        let mut advance = Advance {
+            changelog_next: chunk.offset_next,
+            caught_up_at: (chunk.remaining == 0).then(|| shared.wall.now()),
+            ..Advance::default()
+        };
         for found in chunk.records {
-            match self.decode(found)? {
-                Restored::Checkpoint(found) => checkpoint = Some(found),
-                Restored::Update(update) => updates.push(update),
-            }
+            let offset = found.offset;
+            let read = self.read(found, &mut advance);
+            let read = read.map_err(|source| Error::Changelog {
+                partition,
+                offset,
+                source,
+            })?;
+            updates.extend(read);
         }
         self.records += u64::try_from(updates.len()).unwrap_or(u64::MAX);
-        let caught_up_at = (chunk.remaining == 0).then(|| shared.wall.now());
+        if self.table != *self.store.table() {
+            advance.table = Some(self.table.clone());
+        }
         let epoch = self.owner.epoch();
-        let next = chunk.offset_next;
-        let applied = self
-            .store
-            .apply(epoch, updates, checkpoint, next, caught_up_at)?;
-        if applied.is_none() {
+        if self.store.apply(epoch, updates, advance)?.is_none() {
             return Ok(Step::Displaced);
         }
         shared.faults.cross(FaultPoint::Restored)?;
@@ -138,43 +166,46 @@ impl Restore {
         })
     }
 
-    fn decode(&self, found: ChangelogRecord) -> Result<Restored, Error> {
-        let unreadable = |source| Error::Changelog {
-            partition: self.owner.partition(),
-            offset: found.offset,
-            source,
-        };
-        let Some(bytes) = found.value else {
-            // Nothing is erased yet, so a tombstone was not written by this version.
-            return Err(unreadable(codec::CodecError::Content));
-        };
-        if found.key.is_empty() {
-            let checkpoint = codec::decode_checkpoint(&bytes).map_err(unreadable)?;
-            return Ok(Restored::Checkpoint(checkpoint));
+    /// Reads one record of the changelog; what it says of a customer, if that is what it is about.
+    fn read(
+        &mut self,
+        found: ChangelogRecord,
+        advance: &mut Advance,
+    ) -> Result<Option<Update>, CodecError> {
+        match changelog::read(&found.key, found.value, &mut self.table)? {
+            Said::Checkpoint(checkpoint) => advance.checkpoint = Some(checkpoint),
+            Said::OldCheckpoint(checkpoint) => {
+                advance.checkpoint = Some(checkpoint);
+                advance.has_old_checkpoint = Some(true);
+            }
+            Said::NoOldCheckpoint => advance.has_old_checkpoint = Some(false),
+            Said::Table => {}
+            Said::Customer(customer_id, put) => {
+                return Ok(Some(Update {
+                    customer_id,
+                    put,
+                    before: Before::Unknown,
+                }));
+            }
         }
-        let record = codec::decode_record(&bytes).map_err(unreadable)?;
-        let customer_id =
-            std::str::from_utf8(&found.key).map_err(|_| unreadable(codec::CodecError::Content))?;
-        Ok(Restored::Update(Update {
-            customer_id: CustomerId::new(customer_id),
-            bytes,
-            summary: record.summary(),
-            before: Before::Unknown,
-        }))
+        Ok(None)
     }
 
     /// Starts the deliveries from the checkpoint. `NotYet` where the log must be asked again first.
     ///
     /// # Errors
-    /// If the state does not fit to the input or to the model of this run.
+    /// If the state does not fit to the input or to the definition of this run.
     pub fn finish(
         &mut self,
         log: &mut dyn WorkerLog,
         shared: &Shared,
     ) -> Result<Step<RunningPartition>, Error> {
         let partition = self.owner.partition();
-        let checkpoint = self.checkpoint(shared)?;
-        let offset = checkpoint.offset_next;
+        let Some(definition) = self.definition(log, shared)? else {
+            return Ok(Step::NotYet);
+        };
+        let checkpoint = self.checkpoint(shared, &definition)?;
+        let offset = checkpoint.offsets.next(Source::Events);
         if !(self.facts.input_start..=self.facts.input_end).contains(&offset) {
             // The facts are from before the restore. Only what the log says now is a reason to refuse.
             let Some(facts) = log.facts(partition)? else {
@@ -190,65 +221,74 @@ impl Restore {
                 });
             }
         }
+        let mut table = self.table.clone();
+        table.definition = definition;
+        table.add(&shared.model)?;
         if !shared.partitions.show_running(self.owner, &self.store)? {
             return Ok(Step::Displaced);
         }
         log.resume_at(partition, offset)?;
         let seconds = self.started.elapsed().as_secs_f64();
         observe::restore_finished(&shared.metrics, partition.0, self.records, seconds);
-        let clock = PartitionClock::resume(
-            shared.clock_rules,
-            checkpoint.record_time_max,
-            checkpoint.clock,
-        );
         let store = Arc::clone(&self.store);
-        let cache_bytes = shared.limits.record_cache_bytes;
-        let running = RunningPartition::new(self.owner, store, clock, checkpoint, cache_bytes);
+        let running = RunningPartition::new(self.owner, store, checkpoint, table, shared);
         Ok(Step::Done(running))
     }
 
-    /// The checkpoint to go on from.
-    fn checkpoint(&self, shared: &Shared) -> Result<Checkpoint, Error> {
+    /// The definition to run under; `None` while it is not known.
+    fn definition(
+        &mut self,
+        log: &mut dyn WorkerLog,
+        shared: &Shared,
+    ) -> Result<Option<Definition>, Error> {
         let partition = self.owner.partition();
-        let given = shared.model.facts().version.as_str();
-        let fingerprint = shared.model.fingerprint();
-        let checkpoint = match (self.store.checkpoint(), self.facts.group_offset) {
+        let ours = &shared.definition;
+        let refused = |partition, differences| Error::OtherDefinition {
+            partition,
+            differences,
+        };
+        if self.store.checkpoint().is_some() {
+            let continued = ours.continued(&self.table.definition);
+            let definition = continued.map_err(|differences| refused(partition, differences))?;
+            shared.partitions.agree(&definition);
+            return Ok(Some(definition));
+        }
+        if partition == DECIDING {
+            return Ok(Some(ours.begun()));
+        }
+        if let Some(definition) = shared.partitions.agreed() {
+            return Ok(Some(definition));
+        }
+        let search = self.search.get_or_insert_default();
+        let Some(deciding) = search.advance(log, shared)? else {
+            return Ok(None);
+        };
+        let continued = ours.continued(&deciding);
+        let definition = continued.map_err(|differences| refused(DECIDING, differences))?;
+        shared.partitions.agree(&definition);
+        Ok(Some(definition))
+    }
+
+    /// The checkpoint to go on from.
+    fn checkpoint(&self, shared: &Shared, definition: &Definition) -> Result<Checkpoint, Error> {
+        let partition = self.owner.partition();
+        match (self.store.checkpoint(), self.facts.group_offset) {
             (Some(checkpoint), group_offset) => {
-                if group_offset.is_some_and(|offset| offset != checkpoint.offset_next) {
+                let offset = checkpoint.offsets.next(Source::Events);
+                if group_offset.is_some_and(|group_offset| group_offset != offset) {
                     observe::offset_mismatch(&shared.metrics, partition.0);
                 }
-                checkpoint
+                Ok(checkpoint)
             }
-            (None, Some(group_offset)) => {
-                return Err(Error::OffsetWithoutCheckpoint {
-                    partition,
-                    group_offset,
-                });
-            }
-            (None, None) => Checkpoint {
-                offset_next: self.facts.input_start,
-                model_version: given.to_owned(),
-                model_fingerprint: fingerprint.to_owned(),
-                ..Checkpoint::default()
-            },
-        };
-        let found = (
-            checkpoint.model_version.as_str(),
-            checkpoint.model_fingerprint.as_str(),
-        );
-        if found != (given, fingerprint) {
-            return Err(Error::OtherModel {
+            (None, Some(group_offset)) => Err(Error::OffsetWithoutCheckpoint {
                 partition,
-                found: format!("{} ({})", found.0, found.1),
-                given: format!("{given} ({fingerprint})"),
-            });
+                group_offset,
+            }),
+            (None, None) => Ok(Checkpoint {
+                offsets: AppliedOffsets::default().with(Source::Events, self.facts.input_start),
+                definition: definition.fingerprint(),
+                ..Checkpoint::default()
+            }),
         }
-        Ok(checkpoint)
     }
-}
-
-/// What a record of the changelog says.
-enum Restored {
-    Checkpoint(Checkpoint),
-    Update(Update),
 }

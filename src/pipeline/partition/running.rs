@@ -3,19 +3,27 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::codec;
+use crate::codec::key::StateKey;
 use crate::domain::change::SegmentChange;
 use crate::domain::event::InvalidEvent;
 use crate::domain::event::RejectReason;
 use crate::domain::event::parse::parse;
 use crate::domain::ids::CustomerId;
+use crate::domain::ids::Source;
+use crate::domain::partitioner::Partitioner;
 use crate::domain::time::Timestamp;
 use crate::engine::admission::Admission;
+use crate::engine::admission::Placement;
 use crate::engine::admission::admit;
+use crate::engine::commands::Delivered;
+use crate::engine::commands::decide;
 use crate::engine::elapse::elapse;
-use crate::engine::record::RecordSummary;
-use crate::engine::step::Delivered;
-use crate::engine::step::Rules;
-use crate::engine::step::step;
+use crate::engine::policy::Rules;
+use crate::engine::state::applied::AppliedOffsets;
+use crate::engine::state::checkpoint::Checkpoint;
+use crate::engine::state::entry::Entry;
+use crate::engine::state::table::DefinitionTable;
 use crate::engine::verdict::Verdict;
 use crate::log::Delivery;
 use crate::log::PartitionCommit;
@@ -25,12 +33,11 @@ use crate::pipeline::Shared;
 use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::partition::clock::PartitionClock;
 use crate::pipeline::partition::lateness::Lateness;
+use crate::pipeline::partition::pending::Pending;
+use crate::pipeline::partition::pending::Replaced;
 use crate::pipeline::partition::record_cache::RecordCache;
 use crate::pipeline::partitions::Owner;
-use crate::store::codec;
-use crate::store::codec::Checkpoint;
-use crate::store::memory::Before;
-use crate::store::memory::Update;
+use crate::store::memory::Advance;
 use crate::store::partition::PartitionStore;
 use crate::telemetry::observe;
 
@@ -44,10 +51,14 @@ pub struct RunningPartition {
     store: Arc<PartitionStore>,
     clock: PartitionClock,
     cache: RecordCache,
-    /// Whose records are not as they were committed.
+    /// Whose entries are not as they were committed.
     staged: Vec<CustomerId>,
-    offset_next: u64,
+    offsets: AppliedOffsets,
     committed: Checkpoint,
+    /// The changelog has no checkpoint of it yet.
+    is_new: bool,
+    table: DefinitionTable,
+    partitioner: Partitioner,
     /// What is due as of the last commit has been looked at.
     has_fired: bool,
     lateness: Lateness,
@@ -79,58 +90,32 @@ pub struct Fired {
     pub is_cut: bool,
 }
 
-/// Records that become visible when their transaction is known to be committed.
-#[derive(Debug)]
-pub struct Pending {
-    customers: Vec<Moved>,
-    /// The checkpoint of the transaction.
-    pub checkpoint: Checkpoint,
-}
-
-#[derive(Debug)]
-struct Moved {
-    customer_id: CustomerId,
-    before: RecordSummary,
-    after: RecordSummary,
-}
-
-impl Pending {
-    /// What the store takes over, given what was written to the changelog.
-    pub fn updates(&mut self, state: Vec<StateRecord>) -> Vec<Update> {
-        // The checkpoint is the last and has no customer.
-        let records = std::mem::take(&mut self.customers).into_iter().zip(state);
-        records
-            .filter_map(|(moved, state)| {
-                Some(Update {
-                    customer_id: moved.customer_id,
-                    bytes: state.value?,
-                    summary: moved.after,
-                    before: Before::Known(moved.before),
-                })
-            })
-            .collect()
-    }
-}
-
 impl RunningPartition {
-    /// A partition that goes on from its checkpoint, with so much memory for decoded records.
+    /// A partition that goes on from a checkpoint, under the definition of its table.
     #[must_use]
     pub fn new(
         owner: Owner,
         store: Arc<PartitionStore>,
-        clock: PartitionClock,
         committed: Checkpoint,
-        record_cache_bytes: usize,
+        table: DefinitionTable,
+        shared: &Shared,
     ) -> Self {
-        let offset_next = committed.offset_next;
+        let clock = PartitionClock::resume(
+            shared.clock_rules,
+            committed.record_time_max,
+            committed.clock,
+        );
         Self {
             owner,
+            is_new: store.checkpoint().is_none(),
             store,
             clock,
-            cache: RecordCache::new(record_cache_bytes),
+            cache: RecordCache::new(shared.limits.record_cache_bytes),
             staged: Vec::new(),
-            offset_next,
+            offsets: committed.offsets,
             committed,
+            partitioner: table.definition.partitioner(),
+            table,
             has_fired: false,
             lateness: Lateness::default(),
         }
@@ -151,19 +136,19 @@ impl RunningPartition {
     /// The input offset up to which everything is committed.
     #[must_use]
     pub fn committed_offset(&self) -> u64 {
-        self.committed.offset_next
+        self.committed.offsets.next(Source::Events)
     }
 
     /// The input offset up to which everything is folded.
     #[must_use]
     pub fn offset_next(&self) -> u64 {
-        self.offset_next
+        self.offsets.next(Source::Events)
     }
 
-    /// Deliveries were taken, or deadlines came due, since the last commit.
+    /// Deliveries were taken, or deadlines came due, since the last commit, or there was none yet.
     #[must_use]
     pub fn has_moved(&self) -> bool {
-        self.offset_next != self.committed.offset_next || !self.staged.is_empty()
+        self.is_new || self.offsets != self.committed.offsets || !self.staged.is_empty()
     }
 
     /// The clock moved since the last commit.
@@ -212,16 +197,19 @@ impl RunningPartition {
             policy: &shared.policy,
             model: &shared.model,
         };
-        for (customer_id, record) in due {
+        for (customer_id, found) in due {
             // One customer may have many: the rest stays due.
             if fired.evaluations >= limit {
                 fired.is_cut = true;
                 break;
             }
-            let held = self.cache.hold(customer_id.as_str(), || Ok(Some(record)))?;
+            let held = self.cache.hold(customer_id.as_str(), || Ok(Some(found)))?;
             let id = customer_id.as_str();
             let changes = &mut fired.changes;
-            let evaluations = elapse(&mut held.record, id, clock, rules, changes);
+            let evaluations = match &mut held.entry {
+                Some(Entry::Live(record)) => elapse(record, id, clock, rules, changes),
+                Some(Entry::Moved(_) | Entry::Suppressed(_)) | None => 0,
+            };
             fired.evaluations += evaluations;
             if evaluations > 0 && !held.is_staged {
                 held.is_staged = true;
@@ -248,7 +236,7 @@ impl RunningPartition {
         if judged.verdict.reject_reason().is_none() {
             self.clock.observe(delivery.record_time, wall);
         }
-        self.offset_next = delivery.position.offset.saturating_add(1);
+        self.offsets = self.offsets.after(delivery.position);
         Ok(judged)
     }
 
@@ -263,7 +251,12 @@ impl RunningPartition {
             Err(invalid) => return Ok(rejected(TYPE_UNKNOWN, invalid)),
         };
         let event_type = event.body.event_type().as_str();
-        let customer_id = match admit(&event, delivery.key.as_deref()) {
+        let placement = Placement {
+            partitioner: self.partitioner,
+            partition: delivery.position.partition,
+            partitions: shared.partition_count,
+        };
+        let customer_id = match admit(&event, delivery.key.as_deref(), placement) {
             Admission::Customer { customer_id } => customer_id,
             Admission::Ended(verdict) => {
                 return Ok(Judged {
@@ -288,9 +281,8 @@ impl RunningPartition {
             policy: &shared.policy,
             model: &shared.model,
         };
-        let record = std::mem::take(&mut held.record);
-        let done = step(record, customer_id, delivered, rules);
-        held.record = done.record;
+        let done = decide(held.entry.take(), customer_id, delivered, rules);
+        held.entry = done.entry;
         let is_applied = done.verdict == Verdict::Applied;
         if is_applied && !held.is_staged {
             held.is_staged = true;
@@ -321,45 +313,83 @@ impl RunningPartition {
         let mut state = Vec::with_capacity(staged.len() + 1);
         let mut customers = Vec::with_capacity(staged.len());
         for customer_id in staged {
-            let unstaged = self.cache.unstage(&customer_id, codec::encode_record);
-            let Some(unstaged) = unstaged.map_err(encode_error)? else {
-                continue;
-            };
+            let unstaged = self.cache.unstage(&customer_id, codec::entry::encode);
+            let unstaged = unstaged.map_err(encode_error)?.ok_or(Error::NotWritten)?;
+            let after = unstaged.entry.as_ref().map(|entry| entry.summary);
+            let place = state.len();
             state.push(StateRecord {
-                key: customer_id.as_str().as_bytes().to_vec(),
-                value: Some(unstaged.encoded),
+                key: StateKey::Head(customer_id.clone()).encode(),
+                value: unstaged.entry.map(|entry| entry.bytes),
             });
-            customers.push(Moved {
+            if unstaged.before.is_some_and(|before| before.has_old_key) {
+                // Else the old record stays in the compacted topic for ever.
+                state.push(tombstone(&StateKey::OldRecord(customer_id.clone())));
+            }
+            customers.push(Replaced {
                 customer_id,
                 before: unstaged.before,
-                after: unstaged.after,
+                after,
+                place,
             });
         }
         self.cache.age();
+        let has_new_table = self.table != *self.store.table() || self.is_new;
+        let table = has_new_table.then(|| self.table.clone());
+        if let Some(table) = &table {
+            state.push(StateRecord {
+                key: StateKey::Table.encode(),
+                value: Some(codec::partition::encode_table(table).map_err(encode_error)?),
+            });
+        }
         let checkpoint = Checkpoint {
-            offset_next: self.offset_next,
+            offsets: self.offsets,
             clock: self.clock.now(),
             record_time_max: self.clock.record_time_max(),
             transactions: self.committed.transactions + 1,
-            ..self.committed.clone()
+            definition: self.table.definition.fingerprint(),
         };
-        let value = codec::encode_checkpoint(&checkpoint).map_err(encode_error)?;
+        let value = codec::partition::encode_checkpoint(checkpoint).map_err(encode_error)?;
         state.push(StateRecord {
-            key: Vec::new(),
+            key: StateKey::Checkpoint.encode(),
             value: Some(value),
         });
+        if self.store.has_old_checkpoint() {
+            state.push(tombstone(&StateKey::OldCheckpoint));
+        }
         let commit = PartitionCommit {
             partition: self.owner.partition(),
-            offset_next: self.offset_next,
+            offset_next: self.offset_next(),
             state,
         };
-        Ok((
-            commit,
-            Pending {
-                customers,
-                checkpoint,
-            },
-        ))
+        let pending = Pending {
+            customers,
+            checkpoint,
+            table,
+        };
+        Ok((commit, pending))
+    }
+
+    /// Whether the customer has a committed entry here.
+    ///
+    /// # Errors
+    /// If the customer's entry cannot be read.
+    pub fn has(&self, customer_id: &CustomerId) -> Result<bool, Error> {
+        Ok(self.store.get(customer_id.as_str())?.is_some())
+    }
+
+    /// Deletes what is kept of a customer, in the next transaction.
+    ///
+    /// # Errors
+    /// If the customer's entry cannot be read.
+    pub fn delete(&mut self, customer_id: &CustomerId) -> Result<(), Error> {
+        let id = customer_id.as_str();
+        let held = self.cache.hold(id, || self.store.get(id))?;
+        held.entry = None;
+        if !held.is_staged {
+            held.is_staged = true;
+            self.staged.push(customer_id.clone());
+        }
+        Ok(())
     }
 
     /// The transaction is committed: readers see it, and the gauges count it. `false` where another worker of this
@@ -374,20 +404,29 @@ impl RunningPartition {
         shared: &Shared,
     ) -> Result<bool, Error> {
         let wall = shared.wall.now();
-        let updates = pending.updates(state);
-        let checkpoint = Some(pending.checkpoint.clone());
-        let epoch = self.owner.epoch();
-        let applied = self
-            .store
-            .apply(epoch, updates, checkpoint, changelog_next, Some(wall))?;
+        let updates = pending.updates(state)?;
+        let advance = Advance {
+            checkpoint: Some(pending.checkpoint),
+            has_old_checkpoint: Some(false),
+            table: pending.table,
+            changelog_next,
+            caught_up_at: Some(wall),
+        };
+        let applied = self.store.apply(self.owner.epoch(), updates, advance)?;
         let Some(deltas) = applied else {
             return Ok(false);
         };
-        if pending.checkpoint.offset_next != self.committed.offset_next {
+        if self.is_new {
+            shared.partitions.agree(&self.table.definition);
+            self.is_new = false;
+        }
+        if pending.checkpoint.offsets != self.committed.offsets {
             let seconds = wall.seconds_since(Timestamp::default());
             observe::last_event(&shared.metrics, self.owner.partition().0, seconds);
         }
-        shared.partitions.count(self.owner, &deltas);
+        shared
+            .partitions
+            .count(self.owner, &deltas, &self.store.table());
         self.has_fired = false;
         self.committed = pending.checkpoint;
         Ok(true)
@@ -402,6 +441,13 @@ fn rejected(event_type: &'static str, invalid: InvalidEvent) -> Judged {
         changes: Vec::new(),
         time_evaluations: 0,
         arrived_at: None,
+    }
+}
+
+fn tombstone(key: &StateKey) -> StateRecord {
+    StateRecord {
+        key: key.encode(),
+        value: None,
     }
 }
 

@@ -10,13 +10,15 @@ use crate::domain::churn::RiskBand;
 use crate::domain::ids::ModelVersion;
 use crate::domain::ids::SegmentId;
 use crate::domain::time::Timestamp;
+use crate::engine::state::applied::AppliedOffsets;
+use crate::engine::state::table::SegmentNumber;
 
-/// The record of one customer. Everything in it follows from the deliveries below `offset_next`
+/// The record of one customer. Everything in it follows from the deliveries below its offsets
 /// and the clock.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CustomerRecord {
-    /// The input offset after the delivery that was applied last; what is below has been folded.
-    pub offset_next: u64,
+    /// The next offset of every source; what is below has been folded.
+    pub applied: AppliedOffsets,
     /// The instant as of which the record was evaluated last; never goes back.
     pub evaluated_at: Timestamp,
     /// What the features are computed from.
@@ -29,25 +31,25 @@ pub struct CustomerRecord {
     pub assignment: Option<Assigned>,
     /// The band of churn risk; `None` where nothing tells.
     pub band: Option<RiskBand>,
-    /// When the record must be looked at again although nothing happened; after `evaluated_at`. Not encoded
-    /// with the rest: it must be found without reading all of it.
-    #[serde(skip)]
+    /// The next instant at which time alone can change a result; after `evaluated_at`.
     pub deadline: Option<Timestamp>,
 }
 
-/// What is counted of a record, and what it waits for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What is counted of an entry, and when it is due: readable without decoding all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordSummary {
-    /// Its segment.
-    pub segment_id: Option<SegmentId>,
+    /// Its segment; `None` before the first assignment, and for what is no customer any more.
+    pub segment: Option<SegmentNumber>,
     /// Its band of churn risk.
     pub band: Option<RiskBand>,
     /// Its deadline.
     pub deadline: Option<Timestamp>,
+    /// The changelog still holds it under the key of an older format.
+    pub has_old_key: bool,
 }
 
 /// The segment of a customer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Assigned {
     /// Which.
     pub segment_id: SegmentId,
@@ -124,16 +126,6 @@ impl RememberedIds {
 }
 
 impl CustomerRecord {
-    /// What is counted of it, and what it waits for.
-    #[must_use]
-    pub fn summary(&self) -> RecordSummary {
-        RecordSummary {
-            segment_id: self.segment_id().cloned(),
-            band: self.band,
-            deadline: self.deadline,
-        }
-    }
-
     /// The segment's id, if there is one.
     #[must_use]
     pub fn segment_id(&self) -> Option<&SegmentId> {
@@ -155,7 +147,7 @@ mod packed {
     use serde::de::Visitor;
 
     use crate::domain::time::Timestamp;
-    use crate::engine::record::RememberedId;
+    use crate::engine::state::record::RememberedId;
 
     /// Of an entry with an order.
     pub(super) const ENTRY_BYTES: usize = 25;

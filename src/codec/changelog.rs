@@ -1,0 +1,77 @@
+//! What a record of the state changelog says, whatever format it is of. The restore of a partition and the commands
+//! that read a changelog share it.
+
+use crate::codec::CodecError;
+use crate::codec::entry;
+use crate::codec::entry::Encoded;
+use crate::codec::format_3;
+use crate::codec::key::StateKey;
+use crate::codec::partition;
+use crate::domain::ids::CustomerId;
+use crate::engine::state::checkpoint::Checkpoint;
+use crate::engine::state::table::DefinitionTable;
+
+/// What a record says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    /// Where the partition goes on.
+    Checkpoint(Checkpoint),
+    /// The same, under the key of an older format.
+    OldCheckpoint(Checkpoint),
+    /// There is no checkpoint under the key of an older format any more.
+    NoOldCheckpoint,
+    /// Names and definition, which have been taken over.
+    Table,
+    /// What a customer's key holds.
+    Customer(CustomerId, Put),
+}
+
+/// What a customer's key holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// This entry.
+    Entry(Encoded),
+    /// Nothing: the customer is unknown.
+    Nothing,
+    /// Nothing, if it held an entry of an older format; else what it held. A tombstone of the old key says so.
+    NothingOld,
+}
+
+/// Reads a record. Names and definitions are taken over into `table`.
+///
+/// # Errors
+/// If it is no record of the state, damaged, or of a newer format.
+pub fn read(
+    key: &[u8],
+    value: Option<Vec<u8>>,
+    table: &mut DefinitionTable,
+) -> Result<Said, CodecError> {
+    Ok(match (StateKey::decode(key)?, value) {
+        (StateKey::Checkpoint, Some(bytes)) => {
+            Said::Checkpoint(partition::decode_checkpoint(&bytes)?)
+        }
+        (StateKey::OldCheckpoint, Some(bytes)) => {
+            let old = format_3::decode_checkpoint(&bytes)?;
+            table.definition = old.definition;
+            Said::OldCheckpoint(old.checkpoint)
+        }
+        (StateKey::OldCheckpoint, None) => Said::NoOldCheckpoint,
+        (StateKey::Table, Some(bytes)) => {
+            let found = partition::decode_table(&bytes)?;
+            table.take_over(found).map_err(|_| CodecError::Content)?;
+            Said::Table
+        }
+        // Neither is ever deleted.
+        (StateKey::Checkpoint | StateKey::Table, None) => return Err(CodecError::Content),
+        (StateKey::Head(customer_id), Some(bytes)) => {
+            let summary = entry::summary_of(&bytes)?;
+            Said::Customer(customer_id, Put::Entry(Encoded { bytes, summary }))
+        }
+        (StateKey::Head(customer_id), None) => Said::Customer(customer_id, Put::Nothing),
+        (StateKey::OldRecord(customer_id), Some(bytes)) => {
+            let entry = entry::upgrade(&bytes, table)?;
+            Said::Customer(customer_id, Put::Entry(entry))
+        }
+        (StateKey::OldRecord(customer_id), None) => Said::Customer(customer_id, Put::NothingOld),
+    })
+}

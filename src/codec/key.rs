@@ -1,0 +1,129 @@
+//! Keys of the state changelog. The first byte is a kind from 0xF8 on; no UTF-8 text begins so, so that the keys of
+//! format 3, which were the bare customer ids and the empty key for the checkpoint, are told apart.
+
+use crate::codec::frame::CodecError;
+use crate::domain::ids::CustomerId;
+
+/// The partition's checkpoint.
+const CHECKPOINT: u8 = 0xF8;
+/// The partition's definition table.
+const TABLE: u8 = 0xF9;
+/// A customer's entry: its id, with its length before it.
+const HEAD: u8 = 0xFA;
+// 0xFB chunks, 0xFC profiles, 0xFD histories, 0xFE suppressions and 0xFF for further kinds are not written yet.
+const KIND_MIN: u8 = 0xF8;
+const LENGTH_BYTES: usize = 2;
+
+/// What a key of the changelog stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StateKey {
+    /// The partition's checkpoint.
+    Checkpoint,
+    /// The partition's definition table.
+    Table,
+    /// A customer's entry.
+    Head(CustomerId),
+    /// The checkpoint in format 3.
+    OldCheckpoint,
+    /// A customer's record in format 3.
+    OldRecord(CustomerId),
+}
+
+impl StateKey {
+    /// The key's bytes. The length of an id is before it, so that what may follow in other kinds cannot be taken for a
+    /// part of it.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Checkpoint => vec![CHECKPOINT],
+            Self::Table => vec![TABLE],
+            Self::Head(customer_id) => {
+                let id = customer_id.as_str().as_bytes();
+                let length = u16::try_from(id.len()).unwrap_or(u16::MAX);
+                let mut bytes = Vec::with_capacity(1 + LENGTH_BYTES + id.len());
+                bytes.push(HEAD);
+                bytes.extend_from_slice(&length.to_be_bytes());
+                bytes.extend_from_slice(id);
+                bytes
+            }
+            Self::OldCheckpoint => Vec::new(),
+            Self::OldRecord(customer_id) => customer_id.as_str().as_bytes().to_vec(),
+        }
+    }
+
+    /// Reads a key.
+    ///
+    /// # Errors
+    /// If it is of a newer kind, or no key of the state.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        match bytes.split_first() {
+            None => Ok(Self::OldCheckpoint),
+            Some((&CHECKPOINT, [])) => Ok(Self::Checkpoint),
+            Some((&TABLE, [])) => Ok(Self::Table),
+            Some((&HEAD, rest)) => {
+                let (length, id) = rest
+                    .split_first_chunk::<LENGTH_BYTES>()
+                    .ok_or(CodecError::Content)?;
+                if usize::from(u16::from_be_bytes(*length)) != id.len() {
+                    return Err(CodecError::Content);
+                }
+                customer(id).map(Self::Head)
+            }
+            Some((found, _)) if *found >= KIND_MIN => Err(CodecError::Newer { found: *found }),
+            Some(_) => customer(bytes).map(Self::OldRecord),
+        }
+    }
+}
+
+fn customer(id: &[u8]) -> Result<CustomerId, CodecError> {
+    let text = std::str::from_utf8(id).map_err(|_| CodecError::Content)?;
+    if text.is_empty() {
+        return Err(CodecError::Content);
+    }
+    Ok(CustomerId::new(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_reads_back() {
+        let id = || CustomerId::new("ä-1\u{10ffff}");
+        for key in [
+            StateKey::Checkpoint,
+            StateKey::Table,
+            StateKey::Head(id()),
+            StateKey::OldCheckpoint,
+            StateKey::OldRecord(id()),
+        ] {
+            assert_eq!(StateKey::decode(&key.encode()), Ok(key));
+        }
+    }
+
+    #[test]
+    fn keys_of_newer_kinds_and_broken_ones_are_refused() {
+        for kind in 0xFB..=0xFF {
+            let newer = StateKey::decode(&[kind, 0, 1, b'x']);
+            assert_eq!(newer, Err(CodecError::Newer { found: kind }));
+        }
+        for broken in [
+            &[HEAD][..],
+            &[HEAD, 0],
+            &[HEAD, 0, 2, b'x'],
+            &[HEAD, 0, 1, b'x', b'y'],
+            &[HEAD, 0, 0],
+            &[0xC3],
+        ] {
+            assert_eq!(
+                StateKey::decode(broken),
+                Err(CodecError::Content),
+                "{broken:?}"
+            );
+        }
+        assert_eq!(
+            StateKey::decode(&[CHECKPOINT, 0]),
+            Err(CodecError::Newer { found: CHECKPOINT })
+        );
+    }
+}

@@ -1,0 +1,119 @@
+//! What every event that is folded into an aggregate has in common: it is compared with what is remembered, time
+//! passes up to it, it is folded, and the customer is placed anew.
+
+use crate::domain::aggregate::CustomerAggregate;
+use crate::domain::change::Cause;
+use crate::domain::change::ChangeReason;
+use crate::domain::ids::stable_hash;
+use crate::domain::time::Day;
+use crate::domain::time::Timestamp;
+use crate::engine::commands::Delivered;
+use crate::engine::commands::Effects;
+use crate::engine::elapse::elapse;
+use crate::engine::policy::Policy;
+use crate::engine::policy::Rules;
+use crate::engine::state::entry::Entry;
+use crate::engine::state::record::CustomerRecord;
+use crate::engine::state::record::RememberedId;
+use crate::engine::transition::reassign;
+use crate::engine::verdict::Verdict;
+
+/// What a command says of itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Command {
+    /// Hash of type, order id and refund id, where it has an order.
+    pub(super) order_hash: Option<u64>,
+    /// Why the segment changes, if it does.
+    pub(super) reason: ChangeReason,
+}
+
+/// Folds one event. `apply` changes the aggregate, given the event's day and the hash of its id.
+pub(super) fn fold(
+    record: Option<CustomerRecord>,
+    customer_id: &str,
+    delivered: Delivered<'_>,
+    rules: Rules<'_>,
+    command: Command,
+    apply: impl FnOnce(&mut CustomerAggregate, Day, u64),
+) -> Effects {
+    let (event, policy) = (delivered.event, rules.policy);
+    let identity = RememberedId {
+        occurred_at: event.occurred_at,
+        event_hash: stable_hash(&[&event.event_id]),
+        order_hash: command.order_hash,
+    };
+    let day = policy.zone.day_of(event.occurred_at);
+    if let Some(known) = &record
+        && let Some(verdict) = refused(known, delivered, identity, day, policy)
+    {
+        return Effects::none(record.map(Entry::Live), verdict);
+    }
+    let mut record = record.unwrap_or_default();
+    let mut changes = Vec::new();
+    let due_by = delivered
+        .clock
+        .max(Some(delivered.record_time))
+        .unwrap_or_default();
+    let time_evaluations = elapse(&mut record, customer_id, due_by, rules, &mut changes);
+    apply(&mut record.aggregate, day, identity.event_hash);
+    record.aggregate.advance_ledger(day, policy.ledger_days);
+    record.remembered.insert(identity, policy.remembered_ids);
+    record.applied = record.applied.after(delivered.position);
+    record.evaluated_at = record.evaluated_at.max(delivered.record_time);
+    let cause = || Cause::Event {
+        event_id: event.event_id.as_ref().to_owned(),
+        position: delivered.position,
+    };
+    let reason = command.reason;
+    changes.extend(reassign(&mut record, customer_id, reason, rules, cause));
+    Effects {
+        entry: Some(Entry::Live(record)),
+        changes,
+        time_evaluations,
+        verdict: Verdict::Applied,
+    }
+}
+
+/// Why an event is not folded into a known customer's record; `None` if it is.
+fn refused(
+    record: &CustomerRecord,
+    delivered: Delivered<'_>,
+    identity: RememberedId,
+    day: Day,
+    policy: &Policy,
+) -> Option<Verdict> {
+    let remembered = &record.remembered;
+    if record.applied.has(delivered.position)
+        || remembered.contains(identity.event_hash, identity.order_hash)
+    {
+        return Some(Verdict::Duplicate);
+    }
+    let detail = lateness(record, identity.occurred_at, day, policy)?;
+    Some(Verdict::Late { detail })
+}
+
+fn lateness(
+    record: &CustomerRecord,
+    occurred_at: Timestamp,
+    day: Day,
+    policy: &Policy,
+) -> Option<String> {
+    if record
+        .aggregate
+        .is_older_than_ledger(day, policy.ledger_days)
+    {
+        let ledger_days = policy.ledger_days;
+        return Some(format!(
+            "occurred_at: {occurred_at} is more than state.ledger_days {ledger_days} before the \
+             customer's newest event"
+        ));
+    }
+    let floor = record
+        .remembered
+        .floor()
+        .filter(|floor| occurred_at <= *floor)?;
+    Some(format!(
+        "occurred_at: {occurred_at} is not after {floor}, the newest event whose id the record no \
+         longer remembers (deduplication.ids)"
+    ))
+}

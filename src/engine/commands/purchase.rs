@@ -1,0 +1,35 @@
+//! A completed order.
+
+use crate::domain::change::ChangeReason;
+use crate::domain::event::Order;
+use crate::engine::commands::Delivered;
+use crate::engine::commands::Effects;
+use crate::engine::commands::fold::Command;
+use crate::engine::commands::fold::fold;
+use crate::engine::policy::Rules;
+use crate::engine::state::record::CustomerRecord;
+
+/// Adds the order to its day.
+pub(super) fn decide(
+    order: &Order<'_>,
+    record: Option<CustomerRecord>,
+    customer_id: &str,
+    delivered: Delivered<'_>,
+    rules: Rules<'_>,
+) -> Effects {
+    let occurred_at = delivered.event.occurred_at;
+    let command = Command {
+        order_hash: Some(order.order_hash()),
+        reason: ChangeReason::Purchase,
+    };
+    fold(
+        record,
+        customer_id,
+        delivered,
+        rules,
+        command,
+        |aggregate, day, _| {
+            aggregate.fold_order(order, occurred_at, day);
+        },
+    )
+}

@@ -1,0 +1,19 @@
+//! The end of a transaction for one partition.
+
+use crate::domain::time::Timestamp;
+use crate::engine::state::applied::AppliedOffsets;
+
+/// Where a partition goes on after a restart. Every transaction writes one for each partition that it moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Where each source is read on.
+    pub offsets: AppliedOffsets,
+    /// The partition clock; `None` before the first delivery.
+    pub clock: Option<Timestamp>,
+    /// The greatest valid record time.
+    pub record_time_max: Option<Timestamp>,
+    /// Transactions of the partition so far.
+    pub transactions: u64,
+    /// Fingerprint of the definition that the state was made under; its fields are in the partition's table.
+    pub definition: u64,
+}

@@ -1,0 +1,64 @@
+//! What a key of the state holds. An unknown customer has no entry.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::domain::ids::CustomerId;
+use crate::domain::time::Timestamp;
+use crate::engine::state::applied::AppliedOffsets;
+use crate::engine::state::record::CustomerRecord;
+
+/// What a customer's key holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry {
+    /// A customer with a state of its own.
+    Live(CustomerRecord),
+    /// An alias: the customer was merged into another one.
+    Moved(Moved),
+    /// The customer was erased, and what still arrives is not folded.
+    Suppressed(Suppressed),
+}
+
+/// Where a merged customer's events go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// The surviving customer.
+    pub to: CustomerId,
+    /// What the alias itself has folded.
+    pub applied: AppliedOffsets,
+    /// The newest instant of an event whose id is no longer remembered.
+    pub floor: Option<Timestamp>,
+}
+
+/// What is kept of an erased customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suppressed {
+    /// What was folded before and since.
+    pub applied: AppliedOffsets,
+    /// Number of the last change; a later one goes on from it.
+    pub sequence: u64,
+    /// When the erasure happened.
+    pub erased_at: Timestamp,
+    /// Hash of the erasure's event id.
+    pub event_hash: u64,
+}
+
+impl Entry {
+    /// The record of a live customer.
+    #[must_use]
+    pub fn record(&self) -> Option<&CustomerRecord> {
+        match self {
+            Self::Live(record) => Some(record),
+            Self::Moved(_) | Self::Suppressed(_) => None,
+        }
+    }
+
+    /// The record of a live customer, taken out.
+    #[must_use]
+    pub fn into_record(self) -> Option<CustomerRecord> {
+        match self {
+            Self::Live(record) => Some(record),
+            Self::Moved(_) | Self::Suppressed(_) => None,
+        }
+    }
+}

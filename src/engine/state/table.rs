@@ -1,0 +1,167 @@
+//! The definition table of a partition: what the numbers in its entries mean, and what its state was made under.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::domain::ids::ModelVersion;
+use crate::domain::ids::SegmentId;
+use crate::domain::ids::stable_hash;
+use crate::engine::state::definition::Definition;
+use crate::model::segment_model::SegmentModel;
+
+/// The number of a segment in an entry. It follows from the id alone, so that it is the same in every partition and
+/// in state that was upgraded at different times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SegmentNumber(pub u32);
+
+/// The number of a model version in an entry. It follows from the version alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ModelNumber(pub u32);
+
+impl SegmentNumber {
+    /// The number of a segment.
+    #[must_use]
+    pub fn of(id: &SegmentId) -> Self {
+        Self(number(id.as_str()))
+    }
+}
+
+impl ModelNumber {
+    /// The number of a model version.
+    #[must_use]
+    pub fn of(version: &ModelVersion) -> Self {
+        Self(number(version.as_str()))
+    }
+}
+
+/// The low four bytes of the stable hash, less the value that stands for nothing.
+fn number(name: &str) -> u32 {
+    let [a, b, c, d, ..] = stable_hash(&[name]).to_le_bytes();
+    u32::from_le_bytes([a, b, c, d]).min(u32::MAX - 1)
+}
+
+/// Two names of one kind have the same number.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{first:?} and {second:?} have the same number in the state: rename one of them")]
+pub struct SameNumber {
+    first: String,
+    second: String,
+}
+
+/// What the numbers mean, and the definition of the state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DefinitionTable {
+    models: Vec<ModelVersion>,
+    segments: Vec<SegmentId>,
+    /// What decides the state, field by field.
+    pub definition: Definition,
+}
+
+impl DefinitionTable {
+    /// The version of a number.
+    #[must_use]
+    pub fn model(&self, number: ModelNumber) -> Option<&ModelVersion> {
+        let mut models = self.models.iter();
+        models.find(|version| ModelNumber::of(version) == number)
+    }
+
+    /// The segment of a number.
+    #[must_use]
+    pub fn segment(&self, number: SegmentNumber) -> Option<&SegmentId> {
+        let mut segments = self.segments.iter();
+        segments.find(|id| SegmentNumber::of(id) == number)
+    }
+
+    /// Adds a version; `true` if it is new.
+    ///
+    /// # Errors
+    /// If another one has its number.
+    pub fn add_model(&mut self, version: &ModelVersion) -> Result<bool, SameNumber> {
+        match self.model(ModelNumber::of(version)) {
+            Some(known) if known == version => Ok(false),
+            Some(known) => Err(SameNumber {
+                first: known.to_string(),
+                second: version.to_string(),
+            }),
+            None => {
+                self.models.push(version.clone());
+                Ok(true)
+            }
+        }
+    }
+
+    /// Adds a segment; `true` if it is new.
+    ///
+    /// # Errors
+    /// If another one has its number.
+    pub fn add_segment(&mut self, id: &SegmentId) -> Result<bool, SameNumber> {
+        match self.segment(SegmentNumber::of(id)) {
+            Some(known) if known == id => Ok(false),
+            Some(known) => Err(SameNumber {
+                first: known.to_string(),
+                second: id.to_string(),
+            }),
+            None => {
+                self.segments.push(id.clone());
+                Ok(true)
+            }
+        }
+    }
+
+    /// Adds all names of another table, and takes over its definition.
+    ///
+    /// # Errors
+    /// If a number is taken.
+    pub fn take_over(&mut self, other: Self) -> Result<(), SameNumber> {
+        for version in &other.models {
+            self.add_model(version)?;
+        }
+        for id in &other.segments {
+            self.add_segment(id)?;
+        }
+        self.definition = other.definition;
+        Ok(())
+    }
+
+    /// Adds a model and all of its segments; `true` if something is new.
+    ///
+    /// # Errors
+    /// If a number is taken.
+    pub fn add(&mut self, model: &SegmentModel) -> Result<bool, SameNumber> {
+        let mut is_new = self.add_model(&model.facts().version)?;
+        for segment in model.segments() {
+            is_new |= self.add_segment(&segment.id)?;
+        }
+        Ok(is_new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_by_its_number_and_added_once() {
+        let mut table = DefinitionTable::default();
+        let id = SegmentId::new("dormant");
+        assert_eq!(table.segment(SegmentNumber::of(&id)), None);
+        assert_eq!(table.add_segment(&id), Ok(true));
+        assert_eq!(table.add_segment(&id), Ok(false));
+        assert_eq!(table.segment(SegmentNumber::of(&id)), Some(&id));
+    }
+
+    /// Found by a search over names of this form.
+    #[test]
+    fn two_names_of_one_number_are_refused() {
+        let mut seen = std::collections::HashMap::new();
+        let pair = (0_u32..).find_map(|at| {
+            let id = SegmentId::new(format!("s{at}"));
+            let other = seen.insert(SegmentNumber::of(&id), id.clone())?;
+            Some((other, id))
+        });
+        let (first, second) = pair.unwrap();
+        let mut table = DefinitionTable::default();
+        table.add_segment(&first).unwrap();
+        assert!(table.add_segment(&second).is_err());
+    }
+}

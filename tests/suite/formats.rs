@@ -1,0 +1,269 @@
+//! State of format 3, written by an earlier version: it opens, continues, and leaves nothing behind.
+//! `tests/fixtures/README.md` tells where the files come from.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+
+use segstream::codec::changelog;
+use segstream::codec::changelog::Said;
+use segstream::codec::key::StateKey;
+use segstream::domain::ids::CustomerId;
+use segstream::domain::ids::Partition;
+use segstream::engine::state::table::DefinitionTable;
+use segstream::faults::Faults;
+use segstream::log::PartitionCommit;
+use segstream::log::StateRecord;
+use segstream::log::Transaction;
+use segstream::log::WorkerLog;
+use segstream::log::embedded::EmbeddedLog;
+use segstream::pipeline::worker::Worker;
+use tempfile::TempDir;
+
+use crate::support;
+use crate::support::Life;
+use crate::support::Sizing;
+
+const PARTITIONS: u32 = 3;
+const SIZING: Sizing = Sizing {
+    commit_records: 20,
+    flush_records: 1000,
+    flush_bytes: 1 << 30,
+    page_bytes: 2000,
+    cache_bytes: 1 << 20,
+};
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/format3")
+}
+
+fn text(name: &str) -> String {
+    std::fs::read_to_string(fixtures().join(name)).unwrap()
+}
+
+/// A copy of the log and the stores as the earlier version left them.
+fn left() -> TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for (from, to) in [("store", "store"), ("log", "store-log")] {
+        support::copy_directory(&fixtures().join(from), &root.path().join(to));
+    }
+    root
+}
+
+fn segstream(root: &Path, arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_segstream"))
+        .args(arguments)
+        .args([
+            "--set",
+            &format!("store.directory={}", root.join("store").display()),
+        ])
+        .args(["--set", "embedded.partitions=3", "--set", "log.filter=warn"])
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Changes without the wall time at which they were emitted, by partition and offset as they were published.
+fn changes(lines: &str) -> Vec<serde_json::Value> {
+    let parsed = lines.lines().map(|line| {
+        let mut change: serde_json::Value = serde_json::from_str(line).unwrap();
+        change.as_object_mut().unwrap().remove("emitted_at");
+        change
+    });
+    parsed.collect()
+}
+
+#[test]
+fn state_of_format_3_exports_the_same_and_goes_on_without_a_trace() {
+    let root = left();
+    assert_eq!(
+        segstream(root.path(), &["state", "export"]),
+        text("export_before.jsonl")
+    );
+    let published = segstream(root.path(), &["state", "changes"]);
+    assert_eq!(changes(&published), changes(&text("changes_before.jsonl")));
+    let after = fixtures().join("after.jsonl");
+    let replay = [
+        "replay",
+        "--input",
+        after.to_str().unwrap(),
+        "--format",
+        "jsonl",
+    ];
+    segstream(root.path(), &replay);
+    // The earlier version's own continuation: the next sequences, nothing twice.
+    assert_eq!(
+        segstream(root.path(), &["state", "export"]),
+        text("export_after.jsonl")
+    );
+    let published = segstream(root.path(), &["state", "changes"]);
+    assert_eq!(changes(&published), changes(&text("changes_after.jsonl")));
+    segstream(root.path(), &["state", "recount"]);
+    // Made again from the log alone.
+    std::fs::remove_dir_all(root.path().join("store")).unwrap();
+    assert_eq!(
+        segstream(root.path(), &["state", "export"]),
+        text("export_after.jsonl")
+    );
+}
+
+/// A life on the log of format 3, laid where a life has it.
+fn life(root: &Path) -> Life {
+    support::copy_directory(&fixtures().join("log"), &root.join("log"));
+    Life::begin(root, PARTITIONS, SIZING, &Faults::none())
+}
+
+/// The latest value of every key of all partitions.
+fn replayed(log: &EmbeddedLog) -> BTreeMap<(Partition, Vec<u8>), Option<Vec<u8>>> {
+    let mut worker = log.worker(0, 1);
+    let mut latest = BTreeMap::new();
+    for partition in (0..PARTITIONS).map(Partition) {
+        worker.facts(partition).unwrap();
+        let chunk = worker.read_changelog(partition, 0, 100_000).unwrap();
+        for record in chunk.records {
+            latest.insert((partition, record.key), record.value);
+        }
+    }
+    latest
+}
+
+/// The customers that a full restore would find.
+fn restored(log: &EmbeddedLog) -> Vec<String> {
+    let mut table = DefinitionTable::default();
+    let mut found = BTreeMap::new();
+    for ((_, key), value) in replayed(log) {
+        if let Said::Customer(id, put) = changelog::read(&key, value, &mut table).unwrap() {
+            let is_there = matches!(put, changelog::Put::Entry(_));
+            let known: &mut bool = found.entry(id.to_string()).or_default();
+            *known |= is_there;
+        }
+    }
+    let there = found.into_iter().filter(|(_, is_there)| *is_there);
+    there.map(|(id, _)| id).collect()
+}
+
+fn customers_before() -> Vec<String> {
+    let lines = text("export_before.jsonl");
+    let ids = lines.lines().map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["customer_id"].as_str().unwrap().to_owned()
+    });
+    ids.collect()
+}
+
+/// Runs until every partition is restored and nothing is left to do, then deletes a customer.
+fn deleted(life: &mut Life, id: &str) {
+    life.run_to_end().unwrap();
+    life.worker.delete(&CustomerId::new(id)).unwrap();
+    life.run_to_end().unwrap();
+}
+
+#[test]
+fn a_customer_of_format_3_who_is_deleted_leaves_no_key_behind() {
+    let root = tempfile::tempdir().unwrap();
+    let mut life = life(root.path());
+    let all = customers_before();
+    let gone = &all[3];
+    deleted(&mut life, gone);
+    let mut expected = all.clone();
+    expected.retain(|id| id != gone);
+    let found: Vec<String> = life.records().into_keys().collect();
+    assert_eq!(found, expected);
+    life.assert_counts();
+    // Also where a compaction has removed every tombstone.
+    assert_eq!(restored(&life.log), expected);
+    let old_key = StateKey::OldRecord(CustomerId::new(gone.as_str())).encode();
+    let kept = replayed(&life.log);
+    let of_old_key: Vec<_> = kept
+        .iter()
+        .filter(|((_, key), _)| *key == old_key)
+        .collect();
+    assert!(
+        of_old_key.iter().all(|(_, value)| value.is_none()),
+        "its old key"
+    );
+    assert_eq!(of_old_key.len(), 1);
+    // And from an empty store, and from the store as it was left.
+    for keeps_store in [true, false] {
+        let next = tempfile::tempdir().unwrap();
+        support::copy_directory(root.path(), next.path());
+        if !keeps_store {
+            std::fs::remove_dir_all(next.path().join("store")).unwrap();
+        }
+        let mut life = Life::begin(next.path(), PARTITIONS, SIZING, &Faults::none());
+        life.run_to_end().unwrap();
+        let found: Vec<String> = life.records().into_keys().collect();
+        assert_eq!(found, expected, "keeps its store: {keeps_store}");
+        life.assert_counts();
+    }
+}
+
+#[test]
+fn the_first_checkpoint_and_the_first_rewrite_remove_the_old_keys() {
+    let root = tempfile::tempdir().unwrap();
+    let mut life = life(root.path());
+    let after = text("after.jsonl");
+    let records = after.lines().map(|line| {
+        // Some lines are damaged, as a feed has them.
+        let event: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+        segstream::log::embedded::InputRecord {
+            timestamp: Some(support::at("2026-11-01T00:00:00Z")),
+            key: event["customer_id"]
+                .as_str()
+                .map(|id| id.as_bytes().to_vec()),
+            payload: line.as_bytes().to_vec(),
+        }
+    });
+    life.log.append(records.collect(), None).unwrap();
+    life.run_to_end().unwrap();
+    let latest = replayed(&life.log);
+    for ((partition, key), value) in &latest {
+        match StateKey::decode(key).unwrap() {
+            StateKey::OldCheckpoint => {
+                assert!(value.is_none(), "the old checkpoint of {partition}");
+            }
+            StateKey::OldRecord(id) => {
+                let head = (*partition, StateKey::Head(id.clone()).encode());
+                assert_eq!(value.is_none(), latest.contains_key(&head), "{id}");
+            }
+            StateKey::Checkpoint | StateKey::Table | StateKey::Head(_) => {
+                assert!(value.is_some());
+            }
+        }
+    }
+    let checkpoints = latest
+        .keys()
+        .filter(|(_, key)| *key == StateKey::Checkpoint.encode());
+    assert_eq!(checkpoints.count(), 3);
+}
+
+#[test]
+fn a_record_of_a_newer_kind_stops_the_restore_with_a_sentence() {
+    let root = tempfile::tempdir().unwrap();
+    let mut life = Life::begin(root.path(), 1, SIZING, &Faults::none());
+    life.run_to_end().unwrap();
+    let newer = StateRecord {
+        key: vec![0xFF, 1, 2],
+        value: Some(b"of tomorrow".to_vec()),
+    };
+    let transaction = Transaction {
+        partitions: vec![PartitionCommit {
+            partition: Partition(0),
+            offset_next: 0,
+            state: vec![newer],
+        }],
+        ..Transaction::default()
+    };
+    let mut log = life.log.worker(0, 1);
+    log.commit(&transaction).unwrap();
+    life.worker = Worker::new(life.log.worker(0, 1), Arc::clone(&life.shared));
+    let mut turns = (0..10).map(|_| life.worker.turn());
+    let error = turns.find_map(Result::err).unwrap();
+    let error = anyhow::Error::from(error);
+    let sentence = format!("{error:#}");
+    assert!(sentence.contains("run the newer version"), "{sentence}");
+}
