@@ -19,7 +19,7 @@ use crate::domain::event::parse::parse;
 use crate::domain::time::Day;
 use crate::domain::time::Timestamp;
 use crate::engine::record::CustomerRecord;
-use crate::model::churn::cohort::PurchaseDays;
+use crate::learn::churn::cohort::PurchaseDays;
 use crate::pipeline::clock::WallClock;
 
 /// What there is to learn from.

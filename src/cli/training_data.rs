@@ -18,8 +18,8 @@ use crate::domain::ids::CustomerId;
 use crate::domain::time::BusinessZone;
 use crate::domain::time::Timestamp;
 use crate::engine::record::CustomerRecord;
-use crate::model::preparation::TrainingRow;
-use crate::model::preparation::TrainingTable;
+use crate::learn::preparation::TrainingRow;
+use crate::learn::preparation::TrainingTable;
 
 const SIX_FEATURES: &str = "age,income,total_spending,web_purchases,store_purchases,recency_days";
 const MARKETING_AS_OF: &str = "2014-06-30";

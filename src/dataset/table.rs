@@ -11,9 +11,9 @@ use crate::dataset::Error;
 use crate::dataset::Row;
 use crate::dataset::Rows;
 use crate::domain::time::Day;
-use crate::model::analysis::Noted;
-use crate::model::preparation::TrainingRow;
-use crate::model::preparation::TrainingTable;
+use crate::learn::analysis::Noted;
+use crate::learn::preparation::TrainingRow;
+use crate::learn::preparation::TrainingTable;
 
 /// The day after the last enrolment in the marketing data; its ages count from this year.
 pub const MARKETING_REFERENCE_YEAR: i32 = 2014;

@@ -12,6 +12,10 @@ use crate::model::churn::Family;
 
 /// Version of the artifact's shape.
 pub const FORMAT: u32 = 1;
+/// Most features a model may have.
+pub const FEATURES_MAX: usize = 64;
+/// Most segments a model may have.
+pub const SEGMENTS_MAX: usize = 64;
 
 /// One immutable version of a model, as a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

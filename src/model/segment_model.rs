@@ -12,17 +12,13 @@ use crate::model::artifact::Artifact;
 use crate::model::artifact::ArtifactFeature;
 use crate::model::artifact::ArtifactSegment;
 use crate::model::artifact::ChurnBasis;
+use crate::model::artifact::SEGMENTS_MAX;
 use crate::model::artifact::TrainingFacts;
 use crate::model::artifact::Transform;
 use crate::model::churn::ChurnModel;
 use crate::model::churn::Parameters;
 use crate::model::crossing::Borders;
 use crate::model::validation;
-
-/// Most features a model may have.
-pub const FEATURES_MAX: usize = 64;
-/// Most segments a model may have.
-pub const SEGMENTS_MAX: usize = 64;
 
 /// A model that fits together: every vector has one coordinate a feature, every number is finite,
 /// every id is unique, and the fingerprint is that of the content.

@@ -10,8 +10,8 @@ use plotly::common::Marker;
 use plotly::common::MarkerSymbol;
 use plotly::common::Mode;
 
-use crate::model::analysis::Candidate;
-use crate::model::analysis::Choice;
+use crate::learn::analysis::Candidate;
+use crate::learn::analysis::Choice;
 use crate::report::figure;
 use crate::report::figure::Figure;
 use crate::report::numbers;

@@ -16,7 +16,7 @@ mod segments;
 mod tests;
 mod text;
 
-use crate::model::analysis::Analysis;
+use crate::learn::analysis::Analysis;
 
 /// What the page says of the model beside the analysis.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use plotly::Plot;
 
-use crate::model::analysis::Analysis;
+use crate::learn::analysis::Analysis;
 use crate::report::ReportFacts;
 use crate::report::numbers;
 use crate::report::palette;

@@ -2,12 +2,13 @@
 use std::path::Path;
 
 /// Folder, and the folders it may use besides itself.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("model", &["domain"]),
+    ("learn", &["domain", "model"]),
     ("engine", &["domain", "model"]),
-    ("simulate", &["domain", "model"]),
-    ("report", &["model"]),
+    ("simulate", &["domain"]),
+    ("report", &["learn", "model"]),
     ("faults", &[]),
     ("telemetry", &["domain"]),
     ("config", &["domain"]),
@@ -36,19 +37,14 @@ const LAYERS: [(&str, &[&str]); 17] = [
         "http",
         &["domain", "model", "engine", "store", "telemetry", "config"],
     ),
-    (
-        "dataset",
-        &["domain", "model", "simulate", "telemetry", "config"],
-    ),
-    (
-        "model_files",
-        &["domain", "model", "simulate", "telemetry", "config"],
-    ),
+    ("dataset", &["domain", "learn"]),
+    ("model_files", &["learn", "model"]),
     (
         "cli",
         &[
             "domain",
             "model",
+            "learn",
             "engine",
             "simulate",
             "faults",
@@ -66,7 +62,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("main", &["cli"]),
     ("lib", &[]),
 ];
-const PURE: [&str; 5] = ["domain", "model", "engine", "simulate", "report"];
+const PURE: [&str; 6] = ["domain", "model", "learn", "engine", "simulate", "report"];
 const IMPURE: [&str; 13] = [
     "std::fs",
     "std::net",

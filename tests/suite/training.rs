@@ -15,14 +15,14 @@ use rand::Rng;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256Plus;
 use segstream::dataset::table;
-use segstream::model::choice::elbow;
-use segstream::model::indices;
-use segstream::model::kmeans;
-use segstream::model::kmeans::FitOptions;
-use segstream::model::naming;
-use segstream::model::preparation::TrainingTable;
-use segstream::model::preparation::prepare;
-use segstream::model::scaler;
+use segstream::learn::choice::elbow;
+use segstream::learn::indices;
+use segstream::learn::kmeans;
+use segstream::learn::kmeans::FitOptions;
+use segstream::learn::naming;
+use segstream::learn::preparation::TrainingTable;
+use segstream::learn::preparation::prepare;
+use segstream::learn::scaler;
 use serde::Deserialize;
 
 /// Figures of scikit-learn; the file says where they are from.

@@ -6,11 +6,6 @@
 //! are Gamma(r, alpha) among customers, chances to drop out Beta(a, b). Each customer's clock starts at the
 //! first purchase; several purchases on a day are one.
 
-pub mod bfgs;
-pub mod cohort;
-pub mod fit;
-pub mod quality;
-
 use libm::exp;
 use libm::expm1;
 use libm::log;
@@ -50,7 +45,8 @@ impl Family {
     }
 
     /// Times a customer could have dropped out before the last purchase, beyond the repeated ones.
-    fn trials_extra(self) -> u32 {
+    #[must_use]
+    pub fn trials_extra(self) -> u32 {
         match self {
             Self::MbgNbd => 1,
             Self::BgNbd => 0,
@@ -59,7 +55,8 @@ impl Family {
 
     /// b plus the times the customer did not drop out before the last purchase; `None` where there was no
     /// chance to drop out at all.
-    fn survivals(self, b: f64, repeat_days: u32) -> Option<f64> {
+    #[must_use]
+    pub fn survivals(self, b: f64, repeat_days: u32) -> Option<f64> {
         match self {
             Self::MbgNbd => Some(b + f64::from(repeat_days)),
             Self::BgNbd => repeat_days

@@ -9,6 +9,7 @@ mod motion;
 
 use std::slice::ChunksExact;
 
+use crate::model::artifact::FEATURES_MAX;
 use crate::model::artifact::Transform;
 use crate::model::crossing::gap::Gap;
 use crate::model::crossing::gap::Leaving;
@@ -16,7 +17,6 @@ use crate::model::crossing::gap::Logarithm;
 use crate::model::crossing::gap::Reach;
 use crate::model::crossing::motion::Mover;
 use crate::model::crossing::motion::Position;
-use crate::model::segment_model::FEATURES_MAX;
 
 /// Coordinates up to which a search makes do with a kilobyte. Beyond `FEATURES_MAX`, which no model is, it
 /// allocates.

@@ -3,7 +3,7 @@
 use libm::log;
 use serde::Serialize;
 
-use crate::model::scaler::count;
+use crate::learn::scaler::count;
 
 /// Customers with neighbouring predictions.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

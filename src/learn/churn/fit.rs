@@ -6,13 +6,13 @@ use libm::exp;
 use libm::log;
 use libm::log1p;
 
+use crate::learn::churn::bfgs;
+use crate::learn::churn::bfgs::Evaluation;
+use crate::learn::churn::bfgs::Limits;
+use crate::learn::scaler::count;
 use crate::model::churn::Family;
 pub use crate::model::churn::History as Observation;
 use crate::model::churn::Parameters;
-use crate::model::churn::bfgs;
-use crate::model::churn::bfgs::Evaluation;
-use crate::model::churn::bfgs::Limits;
-use crate::model::scaler::count;
 
 /// A search that ends with a greater derivative has failed.
 const GRADIENT_MAX: f64 = 1e-6;

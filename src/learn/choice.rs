@@ -8,13 +8,13 @@ use rand::Rng;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256Plus;
 
-use crate::model::analysis::Candidate;
-use crate::model::analysis::Choice;
-use crate::model::indices;
-use crate::model::kmeans;
-use crate::model::kmeans::Clustering;
-use crate::model::kmeans::FitOptions;
-use crate::model::scaler::count;
+use crate::learn::analysis::Candidate;
+use crate::learn::analysis::Choice;
+use crate::learn::indices;
+use crate::learn::kmeans;
+use crate::learn::kmeans::Clustering;
+use crate::learn::kmeans::FitOptions;
+use crate::learn::scaler::count;
 
 /// Refits on resampled rows.
 const REFITS: usize = 10;

@@ -1,4 +1,4 @@
-//! K-means: the best of many random starts ([`crate::model::starts`]) goes on with linfa, then with exact
+//! K-means: the best of many random starts ([`crate::learn::starts`]) goes on with linfa, then with exact
 //! Lloyd steps of our own: linfa's centroids count the old one as a point, and its counts are those of the
 //! last restart.
 //!
@@ -22,8 +22,8 @@ use ndarray::Axis;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256Plus;
 
-use crate::model::scaler::count;
-use crate::model::starts::best_of;
+use crate::learn::scaler::count;
+use crate::learn::starts::best_of;
 
 const TOLERANCE: f64 = 1e-4;
 const ITERATIONS_MAX: u64 = 300;

@@ -9,7 +9,7 @@ use rand_xoshiro::Xoshiro256Plus;
 use rayon::iter::IntoParallelIterator;
 use rayon::iter::ParallelIterator;
 
-use crate::model::scaler::count;
+use crate::learn::scaler::count;
 use crate::model::segment_model::squared_distance;
 
 /// Centroids whose distances are computed together.

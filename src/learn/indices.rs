@@ -5,7 +5,7 @@ use ndarray::ArrayView1;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256Plus;
 
-use crate::model::scaler::count;
+use crate::learn::scaler::count;
 
 /// Rows beyond which the silhouette is that of a sample of so many: it takes the square of their number.
 pub const SILHOUETTE_ROWS_MAX: usize = 5000;

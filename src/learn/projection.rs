@@ -8,10 +8,10 @@ use ndarray::Axis;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256Plus;
 
-use crate::model::analysis::ProjectedPoint;
-use crate::model::analysis::Projection;
-use crate::model::kmeans::Clustering;
-use crate::model::scaler::count;
+use crate::learn::analysis::ProjectedPoint;
+use crate::learn::analysis::Projection;
+use crate::learn::kmeans::Clustering;
+use crate::learn::scaler::count;
 
 /// Rows that are drawn.
 const POINTS_MAX: usize = 2000;
@@ -80,7 +80,7 @@ fn in_plane(row: &ArrayView1<'_, f64>, loadings: &[[f64; 2]]) -> [f64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::kmeans::refine;
+    use crate::learn::kmeans::refine;
 
     #[test]
     fn two_columns_that_agree_lie_on_one_component() {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use ndarray::Array2;
 
-use crate::model::analysis::Noted;
-use crate::model::analysis::PreparationReport;
-use crate::model::profiles;
-use crate::model::scaler::quantile;
+use crate::learn::analysis::Noted;
+use crate::learn::analysis::PreparationReport;
+use crate::learn::profiles;
+use crate::learn::scaler::quantile;
 
 /// Born earlier is a typing error in data of living customers.
 const BIRTH_YEAR_MIN: f64 = 1940.0;

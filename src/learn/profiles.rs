@@ -1,9 +1,9 @@
 //! What a segment is like: quartiles in original units, what sets it apart, and a description in plain words.
 
-use crate::model::analysis::FiveNumbers;
-use crate::model::analysis::Histogram;
-use crate::model::scaler::count;
-use crate::model::scaler::quantile;
+use crate::learn::analysis::FiveNumbers;
+use crate::learn::analysis::Histogram;
+use crate::learn::scaler::count;
+use crate::learn::scaler::quantile;
 
 /// Standard deviations from the mean beyond which a feature sets a segment apart in words.
 const APART: f64 = 0.4;

@@ -4,14 +4,14 @@
 use serde::Serialize;
 
 use crate::domain::time::Day;
+use crate::learn::churn::fit::Observation;
+use crate::learn::churn::quality::CalibrationBin;
+use crate::learn::churn::quality::area_under_curve;
+use crate::learn::churn::quality::brier;
+use crate::learn::churn::quality::calibration;
+use crate::learn::scaler::count;
 use crate::model::churn::ChurnModel;
 use crate::model::churn::History;
-use crate::model::churn::fit::Observation;
-use crate::model::churn::quality::CalibrationBin;
-use crate::model::churn::quality::area_under_curve;
-use crate::model::churn::quality::brier;
-use crate::model::churn::quality::calibration;
-use crate::model::scaler::count;
 
 /// Groups of customers in a calibration, from the lowest forecast to the highest.
 const CALIBRATION_BINS: usize = 10;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::scaler::count;
+use crate::learn::scaler::count;
 
 const SCALED_MAX: f64 = 2.5;
 /// Share of the customers below which a cluster is a group of outliers.

@@ -1,0 +1,6 @@
+//! The parameters of a churn model from purchase days, and how well they foretell.
+
+pub mod bfgs;
+pub mod cohort;
+pub mod fit;
+pub mod quality;

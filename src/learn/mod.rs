@@ -1,0 +1,17 @@
+//! How a model is learned from rows: preparation, scaling, k-means, the choice of k, profiles and
+//! names; and the churn parameters from purchase days.
+//!
+//! Pure, and batch only: `engine` never waits for it. Files are read and written by `model_files`.
+
+pub mod analysis;
+pub mod choice;
+pub mod churn;
+pub mod indices;
+pub mod kmeans;
+pub mod naming;
+pub mod preparation;
+pub mod profiles;
+pub mod projection;
+pub mod scaler;
+pub mod starts;
+pub mod training;
