@@ -63,13 +63,13 @@ pub struct Args {
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
-    crate::config::reader::duration(text)
+    crate::config::units::duration(text)
         .ok_or_else(|| format!("{text:?} is no duration such as 30s or 5m"))
 }
 
 pub(super) fn parse_speed(text: &str) -> Result<Duration, String> {
     let per_second = text.strip_suffix("/s").unwrap_or(text);
-    let speed = crate::config::reader::duration(per_second).filter(|speed| !speed.is_zero());
+    let speed = crate::config::units::duration(per_second).filter(|speed| !speed.is_zero());
     speed.ok_or_else(|| format!("{text:?} is no speed such as 1d/s or 12h/s"))
 }
 

@@ -2,10 +2,21 @@
 //! reported at once, with the key, the value, where it comes from and what is allowed.
 
 mod churn;
+pub mod commit;
+pub mod embedded;
+pub mod http;
+mod intake;
 pub mod kafka;
+pub mod log;
 pub mod reader;
+pub mod secret;
+pub mod security;
 pub mod settings;
 pub mod sources;
+pub mod store;
+pub mod time;
+pub mod topics;
+pub mod units;
 
 use std::fmt;
 use std::path::Path;
@@ -54,8 +65,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::config::secret::Secret;
     use crate::config::settings::BusKind;
-    use crate::config::settings::Secret;
     use crate::config::settings::describe;
     use crate::domain::money::Currency;
     use crate::domain::money::Decimal;

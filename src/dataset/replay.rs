@@ -11,7 +11,7 @@ use crate::dataset::Row;
 use crate::dataset::Rows;
 use crate::dataset::read as read_bytes;
 use crate::dataset::table::parse_date;
-use crate::domain::event::parse::instant_of_json;
+use crate::domain::event::instant_of_json;
 use crate::domain::money::Currency;
 use crate::domain::money::Decimal;
 use crate::domain::time::BusinessZone;

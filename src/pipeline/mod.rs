@@ -20,7 +20,7 @@ pub mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::event::parse::IntakeRules;
+use crate::domain::event::rules::IntakeRules;
 use crate::domain::ids::Partition;
 use crate::engine::policy::Policy;
 use crate::faults::Fault;
