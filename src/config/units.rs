@@ -37,3 +37,47 @@ pub(super) fn size(text: &str) -> Option<u64> {
     };
     number.parse::<u64>().ok()?.checked_mul(factor)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit() {
+        // By hand: the units are 1, 1000, 60,000, 3,600,000 and 86,400,000 ms.
+        for (text, milliseconds) in [
+            ("0s", Some(0)),
+            ("100ms", Some(100)),
+            ("45s", Some(45_000)),
+            ("5m", Some(300_000)),
+            ("12h", Some(43_200_000)),
+            ("2d", Some(172_800_000)),
+            ("5", None),
+            ("-5s", None),
+            ("1.5s", None),
+            ("5 s", None),
+            ("s", None),
+            ("", None),
+            ("18446744073709551615d", None),
+        ] {
+            let expected = milliseconds.map(Duration::from_millis);
+            assert_eq!(duration(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_bytes_or_powers_of_1024() {
+        // By hand: 1024, 1024^2 and 1024^3.
+        for (text, bytes) in [
+            ("65536", Some(65_536)),
+            ("64KiB", Some(65_536)),
+            ("16MiB", Some(16_777_216)),
+            ("1GiB", Some(1_073_741_824)),
+            ("16MB", None),
+            ("MiB", None),
+            ("18446744073709551615GiB", None),
+        ] {
+            assert_eq!(size(text), bytes, "{text}");
+        }
+    }
+}

@@ -314,7 +314,7 @@ fn a_broken_rule_is_named_with_its_file_and_line() {
         (
             "engine/x.rs",
             "fn f() -> crate::log::Error {}",
-            "engine may not use bus, it may use domain, model",
+            "engine may not use log, it may use domain, model",
         ),
         (
             "http/x.rs",
@@ -324,12 +324,12 @@ fn a_broken_rule_is_named_with_its_file_and_line() {
         (
             "store/x.rs",
             "use crate::log::WorkerLog;",
-            "store may not use bus, ",
+            "store may not use log, ",
         ),
         (
             "log/x.rs",
             "use crate::store::Error;",
-            "bus may not use store, ",
+            "log may not use store, ",
         ),
         (
             "simulate/x.rs",
@@ -361,7 +361,7 @@ fn a_broken_rule_is_named_with_its_file_and_line() {
             "use super::super::store;",
             "no super::super::",
         ),
-        ("domain/x.rs", "use crate::{store, bus};", "no crate::{"),
+        ("domain/x.rs", "use crate::{store, log};", "no crate::{"),
         (
             "main.rs",
             "use segstream::pipeline;",

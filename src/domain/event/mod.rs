@@ -33,13 +33,13 @@ use crate::domain::time::Timestamp;
 pub struct CustomerEvent<'a> {
     /// De-duplication key, 1 to 128 characters; derived from type and order where absent.
     pub event_id: Cow<'a, str>,
-    /// When it on_rebalance; an instant too far ahead is clamped to the delivery's record time.
+    /// When it happened; an instant too far ahead is clamped to the delivery's record time.
     pub occurred_at: Timestamp,
     /// Whose event it is.
     pub customer: EventCustomer<'a>,
     /// Marked by the sender as a test: counted and dropped.
     pub is_test: bool,
-    /// What on_rebalance.
+    /// What happened.
     pub body: EventBody<'a>,
 }
 
@@ -52,7 +52,7 @@ pub enum EventCustomer<'a> {
     Guest,
 }
 
-/// What on_rebalance.
+/// What happened.
 #[derive(Clone, Debug)]
 pub enum EventBody<'a> {
     /// A completed order.

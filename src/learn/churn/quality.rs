@@ -1,4 +1,4 @@
-//! How well predicted probabilities told what on_rebalance.
+//! How well predicted probabilities told what happened.
 
 use libm::log;
 use serde::Serialize;
@@ -10,15 +10,15 @@ use crate::learn::scaler::count;
 pub struct CalibrationBin {
     /// Mean of their predictions, 0 to 1.
     pub mean_predicted: f64,
-    /// Share of them for whom it on_rebalance, 0 to 1.
+    /// Share of them for whom it happened, 0 to 1.
     pub share_observed: f64,
     /// How many they are.
     pub customers: usize,
 }
 
-/// The probability that one for whom it on_rebalance has a greater score than one for whom it did not, equal
+/// The probability that one for whom it happened has a greater score than one for whom it did not, equal
 /// scores counting half: the area under the ROC curve, by the rank sum of Mann and Whitney (1947).
-/// `None` unless it on_rebalance to some and not to others, each with a score that is a number.
+/// `None` unless it happened to some and not to others, each with a score that is a number.
 #[must_use]
 pub fn area_under_curve(scores: &[f64], outcomes: &[bool]) -> Option<f64> {
     let pairs = sorted(scores, outcomes)?;
@@ -27,14 +27,14 @@ pub fn area_under_curve(scores: &[f64], outcomes: &[bool]) -> Option<f64> {
     let mut without = 0_u64;
     let mut with = 0_u64;
     for equal in pairs.chunk_by(|left, right| left.0 >= right.0) {
-        let on_rebalance: u64 = equal.iter().map(|(_, outcome)| u64::from(*outcome)).sum();
+        let happened: u64 = equal.iter().map(|(_, outcome)| u64::from(*outcome)).sum();
         let not = equal
             .iter()
             .map(|(_, outcome)| u64::from(!*outcome))
             .sum::<u64>();
-        twice_right += on_rebalance * (2 * without + not);
+        twice_right += happened * (2 * without + not);
         without += not;
-        with += on_rebalance;
+        with += happened;
     }
     let pairs = with * without;
     #[expect(
@@ -44,22 +44,22 @@ pub fn area_under_curve(scores: &[f64], outcomes: &[bool]) -> Option<f64> {
     (pairs > 0).then(|| twice_right as f64 / 2.0 / pairs as f64)
 }
 
-/// Mean squared difference between probability and outcome (1 if it on_rebalance, else 0): 0 is perfect. Brier
+/// Mean squared difference between probability and outcome (1 if it happened, else 0): 0 is perfect. Brier
 /// (1950). `None` without customers or where the lengths differ.
 #[must_use]
 pub fn brier(probabilities: &[f64], outcomes: &[bool]) -> Option<f64> {
-    mean_of(probabilities, outcomes, |probability, on_rebalance| {
-        let off = probability - f64::from(u8::from(on_rebalance));
+    mean_of(probabilities, outcomes, |probability, happened| {
+        let off = probability - f64::from(u8::from(happened));
         off * off
     })
 }
 
-/// Mean of -ln(probability that was given to what on_rebalance): 0 is perfect, ln 2 a coin; infinite if something
-/// on_rebalance that was called impossible. `None` without customers or where the lengths differ.
+/// Mean of -ln(probability that was given to what happened): 0 is perfect, ln 2 a coin; infinite if something
+/// happened that was called impossible. `None` without customers or where the lengths differ.
 #[must_use]
 pub fn log_score(probabilities: &[f64], outcomes: &[bool]) -> Option<f64> {
-    mean_of(probabilities, outcomes, |probability, on_rebalance| {
-        -log(if on_rebalance {
+    mean_of(probabilities, outcomes, |probability, happened| {
+        -log(if happened {
             probability
         } else {
             1.0 - probability
@@ -77,7 +77,7 @@ fn mean_of(
     }
     let pairs = probabilities.iter().zip(outcomes);
     let sum: f64 = pairs
-        .map(|(probability, on_rebalance)| penalty(*probability, *on_rebalance))
+        .map(|(probability, happened)| penalty(*probability, *happened))
         .sum();
     Some(sum / count(probabilities.len()))
 }
@@ -110,10 +110,10 @@ pub fn calibration(probabilities: &[f64], outcomes: &[bool], bins: usize) -> Vec
 
 fn summary(bin: &[(f64, bool)]) -> CalibrationBin {
     let customers = count(bin.len());
-    let on_rebalance = bin.iter().filter(|(_, on_rebalance)| *on_rebalance).count();
+    let happened = bin.iter().filter(|(_, happened)| *happened).count();
     CalibrationBin {
         mean_predicted: bin.iter().map(|(predicted, _)| predicted).sum::<f64>() / customers,
-        share_observed: count(on_rebalance) / customers,
+        share_observed: count(happened) / customers,
         customers: bin.len(),
     }
 }
