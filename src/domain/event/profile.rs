@@ -74,10 +74,7 @@ fn birth_year(raw: &RawProfile<'_>) -> Result<Option<i32>, InvalidEvent> {
     }
 }
 
-fn income(
-    raw: &RawProfile<'_>,
-    exchange: &Exchange,
-) -> Result<Option<Money>, InvalidEvent> {
+fn income(raw: &RawProfile<'_>, exchange: &Exchange) -> Result<Option<Money>, InvalidEvent> {
     let field = named("profile.income", raw.income);
     let Some(amount) = field.amount()? else {
         return Ok(None);
@@ -103,9 +100,7 @@ fn joined_at(
     Ok(Some(joined_at.min(occurred_at)))
 }
 
-fn attributes(
-    raw: &RawProfile<'_>,
-) -> Result<BTreeMap<String, Attribute>, InvalidEvent> {
+fn attributes(raw: &RawProfile<'_>) -> Result<BTreeMap<String, Attribute>, InvalidEvent> {
     let field = named("profile.attributes", raw.attributes);
     let Some(json) = field.raw() else {
         return Ok(BTreeMap::new());

@@ -1,24 +1,24 @@
 //! A validated model: scales raw features and finds the segment of a customer.
 
+mod build;
+mod feature;
+mod placement;
+
+pub use crate::model::segment_model::feature::Feature;
+pub use crate::model::segment_model::placement::NearestOther;
+pub use crate::model::segment_model::placement::Placement;
+pub use crate::model::segment_model::placement::squared_distance;
+
 use std::sync::Arc;
 
 use crate::domain::change::ModelFacts;
-use crate::domain::change::Timestamped;
-use crate::domain::features::FeatureSource;
-use crate::domain::ids::ModelVersion;
 use crate::domain::ids::SegmentId;
-use crate::domain::time::Timestamp;
-use crate::model::artifact::Artifact;
-use crate::model::artifact::ArtifactFeature;
-use crate::model::artifact::ArtifactSegment;
 use crate::model::artifact::ChurnBasis;
 use crate::model::artifact::SEGMENTS_MAX;
 use crate::model::artifact::TrainingFacts;
-use crate::model::artifact::Transform;
 use crate::model::churn::ChurnModel;
-use crate::model::churn::Parameters;
 use crate::model::crossing::Borders;
-use crate::model::validation;
+use crate::model::segment_model::placement::nearest;
 
 /// A model that fits together: every vector has one coordinate a feature, every number is finite,
 /// every id is unique, and the fingerprint is that of the content.
@@ -47,62 +47,6 @@ pub struct ChurnFacts {
     pub basis: ChurnBasis,
 }
 
-/// A feature of a validated model.
-#[derive(Clone, Debug)]
-pub struct Feature {
-    /// Its name.
-    pub name: Arc<str>,
-    /// Where its raw value comes from.
-    pub source: FeatureSource,
-    /// Trailing days counted; `None`: since ever.
-    pub window_days: Option<u32>,
-    /// Median of the training rows, in the feature's unit.
-    pub median: f64,
-    transform: Transform,
-    cap: f64,
-    mean: f64,
-    standard_deviation: f64,
-}
-
-impl Feature {
-    /// Caps, transforms and scales a raw value to standard deviations from the mean.
-    #[must_use]
-    pub fn scale(&self, raw: f64) -> f64 {
-        (self.transform.apply(raw.min(self.cap)) - self.mean) / self.standard_deviation
-    }
-
-    /// The transform after the cap.
-    #[must_use]
-    pub fn transform(&self) -> Transform {
-        self.transform
-    }
-
-    /// Mean of the transformed training values.
-    #[must_use]
-    pub fn mean(&self) -> f64 {
-        self.mean
-    }
-
-    /// Standard deviation of the transformed training values.
-    #[must_use]
-    pub fn standard_deviation(&self) -> f64 {
-        self.standard_deviation
-    }
-
-    /// Greatest raw value that counts, in the feature's unit; infinite where there is none.
-    #[must_use]
-    pub fn cap(&self) -> f64 {
-        self.cap
-    }
-
-    /// The raw value of a scaled one.
-    #[must_use]
-    pub fn unscale(&self, scaled: f64) -> f64 {
-        self.transform
-            .invert(scaled * self.standard_deviation + self.mean)
-    }
-}
-
 /// A segment of a validated model.
 #[derive(Clone, Debug)]
 pub struct Segment {
@@ -118,39 +62,6 @@ pub struct Segment {
     pub profile: Vec<f64>,
 }
 
-/// Where a point lies among the centroids.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Placement {
-    /// Index of the assigned segment.
-    pub segment: usize,
-    /// Squared distance to its centroid.
-    pub distance_squared: f64,
-    /// The nearest other segment; `None` in a model of one.
-    pub runner_up: Option<NearestOther>,
-}
-
-/// The nearest other segment.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct NearestOther {
-    /// Its index.
-    pub segment: usize,
-    /// Squared distance to its centroid.
-    pub distance_squared: f64,
-}
-
-impl Placement {
-    /// max(0, 1 - distance / runner-up's distance); 1 in a model of one segment, 0 where both
-    /// distances are zero.
-    #[must_use]
-    pub fn confidence(&self) -> f64 {
-        match self.runner_up {
-            None => 1.0,
-            Some(other) if other.distance_squared <= 0.0 => 0.0,
-            Some(other) => (1.0 - (self.distance_squared / other.distance_squared).sqrt()).max(0.0),
-        }
-    }
-}
-
 /// What does not fit in an artifact: every problem, one sentence each.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the model does not fit: {}", .problems.join("; "))]
@@ -160,70 +71,6 @@ pub struct Misfit {
 }
 
 impl SegmentModel {
-    /// Checks an artifact and makes it ready to assign.
-    ///
-    /// # Errors
-    /// Lists everything that does not fit.
-    pub fn from_artifact(artifact: &Artifact) -> Result<Self, Misfit> {
-        let mut problems = validation::problems(artifact);
-        let trained_at = Timestamp::parse_rfc3339(&artifact.trained_at);
-        if trained_at.is_none() {
-            problems.push(format!(
-                "trained_at {:?} is no RFC 3339 instant",
-                artifact.trained_at
-            ));
-        }
-        match trained_at {
-            Some(trained_at) if problems.is_empty() => Ok(Self::build(artifact, trained_at)),
-            Some(_) | None => Err(Misfit { problems }),
-        }
-    }
-
-    fn build(artifact: &Artifact, trained_at: Timestamp) -> Self {
-        let features = artifact.features.iter().map(feature).collect();
-        let segments = artifact
-            .segments
-            .iter()
-            .map(|entry| segment(entry, artifact))
-            .collect();
-        let rows = artifact.segments.iter();
-        let centroids: Vec<f64> = rows
-            .flat_map(|entry| entry.centroid.iter().copied())
-            .collect();
-        let dimensions = artifact.features.len();
-        let margins = centroids
-            .chunks_exact(dimensions)
-            .flat_map(|own| {
-                centroids.chunks_exact(dimensions).map(|other| {
-                    let apart = squared_distance(own, other).sqrt();
-                    artifact.margin.squared + 2.0 * artifact.margin.distance * apart
-                })
-            })
-            .collect();
-        let mut windows_days: Vec<u32> = artifact
-            .features
-            .iter()
-            .filter_map(|feature| feature.window_days)
-            .collect();
-        windows_days.sort_unstable();
-        windows_days.dedup();
-        Self {
-            facts: ModelFacts {
-                version: ModelVersion::new(artifact.version.as_str()),
-                trained_at: Timestamped(trained_at),
-                k: artifact.segments.len(),
-            },
-            features,
-            segments,
-            centroids,
-            margins,
-            training: artifact.training.clone(),
-            windows_days,
-            churn: churn(artifact),
-            fingerprint: artifact.fingerprint.clone(),
-        }
-    }
-
     /// Version, time of training and number of segments.
     #[must_use]
     pub fn facts(&self) -> &ModelFacts {
@@ -346,65 +193,5 @@ impl SegmentModel {
             distance_squared,
             runner_up,
         }
-    }
-}
-
-/// The squared Euclidean distance of two vectors of equal length.
-#[must_use]
-pub fn squared_distance(left: &[f64], right: &[f64]) -> f64 {
-    left.iter()
-        .zip(right)
-        .map(|(left, right)| (left - right) * (left - right))
-        .sum()
-}
-
-fn nearest(distances: impl Iterator<Item = f64>) -> Option<NearestOther> {
-    let mut best: Option<NearestOther> = None;
-    for (segment, distance_squared) in distances.enumerate() {
-        if best.is_none_or(|best| distance_squared < best.distance_squared) {
-            best = Some(NearestOther {
-                segment,
-                distance_squared,
-            });
-        }
-    }
-    best
-}
-
-fn feature(entry: &ArtifactFeature) -> Feature {
-    Feature {
-        name: entry.name.as_str().into(),
-        source: FeatureSource::named(&entry.name),
-        window_days: entry.window_days,
-        median: entry.median,
-        transform: entry.transform,
-        cap: entry.cap.unwrap_or(f64::INFINITY),
-        mean: entry.mean,
-        standard_deviation: entry.standard_deviation,
-    }
-}
-
-fn churn(artifact: &Artifact) -> Option<ChurnFacts> {
-    let entry = artifact.churn.as_ref()?;
-    let parameters = Parameters {
-        r: entry.r,
-        alpha: entry.alpha_days,
-        a: entry.a,
-        b: entry.b,
-    };
-    Some(ChurnFacts {
-        model: ChurnModel::new(entry.method, parameters)?,
-        basis: entry.basis,
-    })
-}
-
-fn segment(entry: &ArtifactSegment, artifact: &Artifact) -> Segment {
-    let value = |feature: &ArtifactFeature| entry.profile.get(&feature.name).copied();
-    Segment {
-        id: SegmentId::new(entry.id.as_str()),
-        name: entry.name.as_str().into(),
-        description: entry.description.clone(),
-        share: entry.share,
-        profile: artifact.features.iter().filter_map(value).collect(),
     }
 }
