@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::domain::features::FeatureSource;
 use crate::engine::assignment::Evaluation;
-use crate::model::segment_model::SegmentModel;
 use crate::model::segment_model::Feature;
+use crate::model::segment_model::SegmentModel;
 
 /// A value of one feature, all others as they are, beyond which the segment changes.
 #[derive(Clone, Debug, PartialEq, Serialize)]

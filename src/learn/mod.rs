@@ -4,14 +4,21 @@
 //! Pure, and batch only: `engine` never waits for it. Files are read and written by `model_files`.
 
 pub mod analysis;
+mod blocks;
 pub mod choice;
 pub mod churn;
+mod columns;
+mod examples;
 pub mod indices;
 pub mod kmeans;
+mod lloyd;
 pub mod naming;
+pub mod numbers;
 pub mod preparation;
 pub mod profiles;
 pub mod projection;
 pub mod scaler;
+mod segments;
 pub mod starts;
 pub mod training;
+pub mod wording;

@@ -6,8 +6,8 @@ use ndarray::Array2;
 
 use crate::learn::analysis::Noted;
 use crate::learn::analysis::PreparationReport;
-use crate::learn::profiles;
 use crate::learn::scaler::quantile;
+use crate::learn::wording;
 
 /// Born earlier is a typing error in data of living customers.
 const BIRTH_YEAR_MIN: f64 = 1940.0;
@@ -107,7 +107,7 @@ fn bounds(table: &TrainingTable, features: &[String], rows: &[Vec<f64>]) -> Vec<
         });
     let income = place("income").and_then(|place| {
         let greatest = upper_fence(rows, place)?;
-        let limit = profiles::thousands(greatest);
+        let limit = wording::thousands(greatest);
         let rule = format!(
             "income above {limit}, the third quartile + {INCOME_RANGES:.0} x the interquartile range"
         );

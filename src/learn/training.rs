@@ -2,37 +2,32 @@
 
 use std::collections::BTreeMap;
 
-use ndarray::Array2;
 use ndarray::Axis;
 
 use crate::domain::time::Timestamp;
 use crate::learn::analysis::Analysis;
-use crate::learn::analysis::FeatureSummary;
+use crate::learn::analysis::Choice;
 use crate::learn::analysis::PreparationReport;
-use crate::learn::analysis::SegmentAnalysis;
-use crate::learn::analysis::SegmentFeature;
 use crate::learn::choice::ChooseK;
 use crate::learn::choice::Range;
 use crate::learn::choice::choose;
+use crate::learn::columns::feature;
+use crate::learn::columns::scale;
+use crate::learn::columns::summaries;
 use crate::learn::kmeans;
-use crate::learn::kmeans::Clustering;
 use crate::learn::kmeans::FitOptions;
-use crate::learn::naming;
+use crate::learn::preparation::Prepared;
 use crate::learn::preparation::TrainingTable;
 use crate::learn::preparation::prepare;
-use crate::learn::profiles;
-use crate::learn::profiles::Described;
 use crate::learn::projection;
 use crate::learn::projection::project;
-use crate::learn::scaler;
-use crate::learn::scaler::count;
+use crate::learn::segments::in_order;
+use crate::learn::segments::segments;
 use crate::model::artifact::Artifact;
 use crate::model::artifact::ArtifactFeature;
 use crate::model::artifact::ArtifactMargin;
-use crate::model::artifact::ArtifactSegment;
 use crate::model::artifact::FORMAT;
 use crate::model::artifact::TrainingFacts;
-use crate::model::artifact::Transform;
 
 /// What to learn.
 #[derive(Clone, Debug)]
@@ -114,27 +109,22 @@ pub fn train(table: &TrainingTable, options: &TrainingOptions) -> Result<Trained
         feature: unknown.cloned().unwrap_or_default(),
         columns: table.columns.join(", "),
     })?;
-    let rows = &prepared.rows;
-    if rows.is_empty() {
+    if prepared.rows.is_empty() {
         return Err(Error::NoRows {
             read: prepared.report.rows_read,
         });
     }
-    let columns: Vec<Vec<f64>> = rows
+    let columns: Vec<Vec<f64>> = prepared
+        .rows
         .axis_iter(Axis(1))
         .map(|column| column.to_vec())
         .collect();
-    let features = options.features.iter().zip(&columns);
-    let features: Vec<ArtifactFeature> = features
-        .map(|((name, window_days), values)| feature(name, *window_days, values))
-        .collect::<Result<_, _>>()?;
-    let scaled = scale(rows, &features);
+    let features = features(options, &columns)?;
+    let scaled = scale(&prepared.rows, &features);
     let (choice, clustering) = choose(&scaled, options.choose, options.range, options.fit)?;
     let clustering = in_order(clustering, &names);
-    let segments = segments(&clustering, &features, rows);
+    let segments = segments(&clustering, &features, &prepared.rows);
     let correlations = projection::correlations(&scaled);
-    let silhouette = choice.candidates.iter().find(|one| one.k == choice.k);
-    let runs = options.fit.runs;
     let mut artifact = Artifact {
         format: FORMAT,
         version: options.version.clone(),
@@ -144,19 +134,7 @@ pub fn train(table: &TrainingTable, options: &TrainingOptions) -> Result<Trained
             .map(|(segment, _)| segment.clone())
             .collect(),
         margin: ArtifactMargin::default(),
-        training: TrainingFacts {
-            source: options.source.clone(),
-            as_of: options.as_of.to_string(),
-            rows_read: prepared.report.rows_read,
-            rows_dropped: dropped(&prepared.report),
-            rows: prepared.report.rows_used,
-            k: choice.k,
-            inertia: clustering.inertia,
-            seed: options.fit.seed,
-            runs: runs.unwrap_or_else(|| kmeans::runs(choice.k, rows.nrows())),
-            silhouette: silhouette.and_then(|one| one.silhouette),
-            choice: Some(choice.explanation.clone()),
-        },
+        training: training_facts(options, &prepared, &choice, clustering.inertia),
         churn: None,
         features,
         fingerprint: String::new(),
@@ -165,8 +143,8 @@ pub fn train(table: &TrainingTable, options: &TrainingOptions) -> Result<Trained
         .compute_fingerprint()
         .map_err(|_| Error::NotFinite)?;
     let analysis = Analysis {
-        preparation: prepared.report,
         features: summaries(&artifact.features, &columns),
+        preparation: prepared.report,
         correlations: correlations.outer_iter().map(|row| row.to_vec()).collect(),
         choice,
         segments: segments.into_iter().map(|(_, analysis)| analysis).collect(),
@@ -175,179 +153,47 @@ pub fn train(table: &TrainingTable, options: &TrainingOptions) -> Result<Trained
     Ok(Trained { artifact, analysis })
 }
 
+pub(super) fn features(
+    options: &TrainingOptions,
+    columns: &[Vec<f64>],
+) -> Result<Vec<ArtifactFeature>, Error> {
+    let features = options.features.iter().zip(columns);
+    features
+        .map(|((name, window_days), values)| {
+            feature(name, *window_days, values).ok_or_else(|| Error::ConstantColumn {
+                feature: name.clone(),
+                rows: values.len(),
+            })
+        })
+        .collect()
+}
+
+fn training_facts(
+    options: &TrainingOptions,
+    prepared: &Prepared,
+    choice: &Choice,
+    inertia: f64,
+) -> TrainingFacts {
+    let chosen = choice.candidates.iter().find(|one| one.k == choice.k);
+    let runs = options.fit.runs;
+    TrainingFacts {
+        source: options.source.clone(),
+        as_of: options.as_of.to_string(),
+        rows_read: prepared.report.rows_read,
+        rows_dropped: dropped(&prepared.report),
+        rows: prepared.report.rows_used,
+        k: choice.k,
+        inertia,
+        seed: options.fit.seed,
+        runs: runs.unwrap_or_else(|| kmeans::runs(choice.k, prepared.rows.nrows())),
+        silhouette: chosen.and_then(|one| one.silhouette),
+        choice: Some(choice.explanation.clone()),
+    }
+}
+
 fn dropped(report: &PreparationReport) -> BTreeMap<String, u64> {
     let dropped = report.dropped.iter();
     dropped
         .map(|(reason, noted)| (reason.clone(), noted.rows))
         .collect()
-}
-
-fn summaries(features: &[ArtifactFeature], columns: &[Vec<f64>]) -> Vec<FeatureSummary> {
-    let each = features.iter().zip(columns);
-    each.map(|(feature, values)| FeatureSummary {
-        name: feature.name.clone(),
-        mean: feature.mean,
-        standard_deviation: feature.standard_deviation,
-        numbers: profiles::five_numbers(values),
-        histogram: profiles::histogram(values),
-    })
-    .collect()
-}
-
-fn rows(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
-}
-
-fn feature(name: &str, window_days: Option<u32>, values: &[f64]) -> Result<ArtifactFeature, Error> {
-    let scale = scaler::fit(values).ok_or_else(|| Error::ConstantColumn {
-        feature: name.to_owned(),
-        rows: values.len(),
-    })?;
-    let numbers = profiles::five_numbers(values);
-    Ok(ArtifactFeature {
-        name: name.to_owned(),
-        transform: Transform::Identity,
-        window_days,
-        cap: Some(numbers.maximum),
-        median: numbers.median,
-        mean: scale.mean,
-        standard_deviation: scale.standard_deviation,
-    })
-}
-
-fn scale(rows: &Array2<f64>, features: &[ArtifactFeature]) -> Array2<f64> {
-    let mut scaled = rows.clone();
-    for (mut column, feature) in scaled.axis_iter_mut(Axis(1)).zip(features) {
-        column.mapv_inplace(|value| (value - feature.mean) / feature.standard_deviation);
-    }
-    scaled
-}
-
-/// Orders the clusters by spending, else by the whole centroid, so that restarts do not show.
-fn in_order(clustering: Clustering, names: &[String]) -> Clustering {
-    let spending = names.iter().position(|name| name == "total_spending");
-    let mut order: Vec<(usize, &Vec<f64>)> = clustering.centroids.iter().enumerate().collect();
-    order.sort_by(|(_, left), (_, right)| {
-        let by = |row: &Vec<f64>| {
-            spending
-                .and_then(|place| row.get(place).copied())
-                .unwrap_or(0.0)
-        };
-        let whole = || {
-            let pairs = left.iter().zip(*right);
-            pairs
-                .map(|(left, right)| left.total_cmp(right))
-                .find(|order| order.is_ne())
-        };
-        by(left)
-            .total_cmp(&by(right))
-            .then_with(|| whole().unwrap_or(std::cmp::Ordering::Equal))
-    });
-    let places: Vec<usize> = order.iter().map(|(cluster, _)| *cluster).collect();
-    let new_label = |label: &usize| places.iter().position(|old| old == label).unwrap_or(0);
-    let size = |old: &usize| clustering.sizes.get(*old).copied().unwrap_or(0);
-    Clustering {
-        centroids: order
-            .into_iter()
-            .map(|(_, centroid)| centroid.clone())
-            .collect(),
-        labels: clustering.labels.iter().map(new_label).collect(),
-        sizes: places.iter().map(size).collect(),
-        inertia: clustering.inertia,
-    }
-}
-
-fn segments(
-    clustering: &Clustering,
-    features: &[ArtifactFeature],
-    rows: &Array2<f64>,
-) -> Vec<(ArtifactSegment, SegmentAnalysis)> {
-    let feature_names: Vec<&str> = features
-        .iter()
-        .map(|feature| feature.name.as_str())
-        .collect();
-    let names = naming::names(naming::Clusters {
-        features: &feature_names,
-        centroids: &clustering.centroids,
-        sizes: &clustering.sizes,
-    });
-    let clusters = clustering.centroids.iter().zip(&clustering.sizes);
-    clusters
-        .zip(names)
-        .enumerate()
-        .map(|(cluster, ((centroid, size), name))| {
-            let members = clustering.labels.iter().enumerate();
-            let members: Vec<usize> = members
-                .filter(|(_, label)| **label == cluster)
-                .map(|(place, _)| place)
-                .collect();
-            let share = count(*size) / count(rows.nrows().max(1));
-            let profile = profile(centroid, features, &rows.select(Axis(0), &members));
-            let described = features.iter().zip(&profile);
-            let described: Vec<Described<'_>> = described
-                .map(|(feature, one)| Described {
-                    name: &feature.name,
-                    mean: one.mean,
-                    z: one.z,
-                })
-                .collect();
-            let analysis = SegmentAnalysis {
-                id: naming::slug(&name),
-                description: profiles::describe(&described, share),
-                name,
-                size: self::rows(*size),
-                share,
-                features: profile,
-            };
-            (segment(&analysis, centroid, features), analysis)
-        })
-        .collect()
-}
-
-fn profile(
-    centroid: &[f64],
-    features: &[ArtifactFeature],
-    members: &Array2<f64>,
-) -> Vec<SegmentFeature> {
-    let columns = features
-        .iter()
-        .zip(centroid)
-        .zip(members.axis_iter(Axis(1)));
-    columns
-        .map(|((feature, z), values)| SegmentFeature {
-            mean: z * feature.standard_deviation + feature.mean,
-            z: *z,
-            numbers: profiles::five_numbers(&values.to_vec()),
-        })
-        .collect()
-}
-
-fn segment(
-    analysis: &SegmentAnalysis,
-    centroid: &[f64],
-    features: &[ArtifactFeature],
-) -> ArtifactSegment {
-    let each = || features.iter().zip(&analysis.features);
-    ArtifactSegment {
-        id: analysis.id.clone(),
-        name: analysis.name.clone(),
-        description: analysis.description.clone(),
-        size: analysis.size,
-        share: analysis.share,
-        centroid: centroid.to_vec(),
-        profile: each()
-            .map(|(feature, one)| (feature.name.clone(), one.mean))
-            .collect(),
-        quartiles: each()
-            .map(|(feature, one)| {
-                let numbers = one.numbers;
-                let quartiles = [
-                    numbers.first_quartile,
-                    numbers.median,
-                    numbers.third_quartile,
-                ];
-                (feature.name.clone(), quartiles)
-            })
-            .collect(),
-    }
 }

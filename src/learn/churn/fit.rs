@@ -3,12 +3,15 @@
 //! (2007), written as one, and their derivatives.
 
 use libm::exp;
-use libm::log;
-use libm::log1p;
 
 use crate::learn::churn::bfgs;
 use crate::learn::churn::bfgs::Evaluation;
 use crate::learn::churn::bfgs::Limits;
+use crate::learn::churn::likelihood::sums;
+use crate::learn::churn::observation::Group;
+use crate::learn::churn::observation::Problem;
+use crate::learn::churn::observation::grouped;
+use crate::learn::churn::observation::problem;
 use crate::learn::scaler::count;
 use crate::model::churn::Family;
 pub use crate::model::churn::History as Observation;
@@ -34,8 +37,6 @@ const STARTS: [[f64; 4]; 5] = [
 ];
 /// Standard deviation of the prior of each parameter's logarithm.
 const PRIOR_DEVIATION: f64 = 2.0;
-/// Terms of a sum of logarithms that are added one by one; beyond, Stirling's series is as exact.
-const TERMS_SUMMED: u32 = 10_000;
 
 /// What is known of the parameters before any customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,30 +94,6 @@ pub enum FitError {
         /// The greatest derivative where the best search ended.
         gradient_max: f64,
     },
-}
-
-/// What is wrong with an observation.
-#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
-pub enum Problem {
-    /// An age that is negative, infinite or no number.
-    #[error("has an age of {0}")]
-    Age(f64),
-    /// An age at the last purchase that is negative, infinite or no number.
-    #[error("has an age of {0} at the last purchase")]
-    LastPurchaseAge(f64),
-    /// The last purchase comes after the end.
-    #[error(
-        "has an age of {last_purchase_age} at the last purchase, more than the {age} it has now"
-    )]
-    PurchaseAfterEnd {
-        /// Age at the last purchase.
-        last_purchase_age: f64,
-        /// Age now.
-        age: f64,
-    },
-    /// A last purchase later than the first one, but no second one.
-    #[error("has an age of {0} at the last purchase, but no purchase after the first")]
-    RepeatMissing(f64),
 }
 
 /// Finds the most likely parameters. The order of the observations does not matter, to the bit.
@@ -220,176 +197,10 @@ fn check(observations: &[Observation], prior: Prior) -> Result<(), FitError> {
     Ok(())
 }
 
-fn problem(observation: &Observation) -> Option<Problem> {
-    let Observation {
-        repeat_days,
-        last_purchase_age,
-        age,
-    } = *observation;
-    let is_wrong = |age: f64| !age.is_finite() || age < 0.0;
-    if is_wrong(age) {
-        Some(Problem::Age(age))
-    } else if is_wrong(last_purchase_age) {
-        Some(Problem::LastPurchaseAge(last_purchase_age))
-    } else if last_purchase_age > age {
-        Some(Problem::PurchaseAfterEnd {
-            last_purchase_age,
-            age,
-        })
-    } else if repeat_days == 0 && last_purchase_age > 0.0 {
-        Some(Problem::RepeatMissing(last_purchase_age))
-    } else {
-        None
-    }
-}
-
-/// Customers with the same history.
-#[derive(Clone, Copy, Debug)]
-struct Group {
-    repeat_days: u32,
-    last_purchase_age: f64,
-    age: f64,
-    customers: f64,
-}
-
-/// Ascending by repeat days, then by ages.
-fn grouped(observations: &[Observation]) -> Vec<Group> {
-    let mut sorted = observations.to_vec();
-    let by_history = |left: &Observation, right: &Observation| {
-        let by_days = left.repeat_days.cmp(&right.repeat_days);
-        by_days
-            .then(left.last_purchase_age.total_cmp(&right.last_purchase_age))
-            .then(left.age.total_cmp(&right.age))
-    };
-    sorted.sort_unstable_by(by_history);
-    sorted
-        .chunk_by(|left, right| by_history(left, right).is_eq())
-        .filter_map(|equal| {
-            equal.first().map(|first| Group {
-                repeat_days: first.repeat_days,
-                last_purchase_age: first.last_purchase_age,
-                age: first.age,
-                customers: count(equal.len()),
-            })
-        })
-        .collect()
-}
-
-/// The log-likelihood and its derivatives by r, alpha, a, b.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sums {
-    log_likelihood: f64,
-    gradient: [f64; 4],
-}
-
-fn sums(family: Family, parameters: Parameters, groups: &[Group]) -> Sums {
-    let Parameters { r, alpha, a, b } = parameters;
-    let mut rates = Rising::of(r);
-    let mut survivals = Rising::of(b);
-    let mut trials = Rising::of(a + b);
-    let ln_alpha = log(alpha);
-    let mut all = Sums::default();
-    for group in groups {
-        let extra = family.trials_extra();
-        let tried = group.repeat_days.saturating_add(extra);
-        let rates = rates.up_to(group.repeat_days);
-        let survivals = survivals.up_to(tried);
-        let trials = trials.up_to(tried);
-        let shape = r + f64::from(group.repeat_days);
-        let last = alpha + group.last_purchase_age;
-        let now = alpha + group.age;
-        let ln_last = log(last);
-        let growth = log1p((group.age - group.last_purchase_age) / last);
-        let before = family.survivals(b, group.repeat_days);
-        let (dropped_out, either) = before.map_or((0.0, 0.0), |before| {
-            probability_and_either(log(a / before) + shape * growth)
-        });
-        let ln_now = ln_last + growth;
-        let rates_sum = rates.logarithms + r * ln_alpha;
-        let trials_sum = survivals.logarithms - trials.logarithms;
-        let log_likelihood = rates_sum + trials_sum - shape * ln_now + either;
-        let alive = 1.0 - dropped_out;
-        let gradient = [
-            rates.reciprocals + ln_alpha - alive * ln_now - dropped_out * ln_last,
-            r / alpha - shape * (alive / now + dropped_out / last),
-            dropped_out / a - trials.reciprocals,
-            survivals.reciprocals
-                - trials.reciprocals
-                - before.map_or(0.0, |before| dropped_out / before),
-        ];
-        all.log_likelihood += group.customers * log_likelihood;
-        for (sum, derivative) in all.gradient.iter_mut().zip(gradient) {
-            *sum += group.customers * derivative;
-        }
-    }
-    all
-}
-
-/// Probability of what has these log odds, and ln(1 + odds).
-fn probability_and_either(log_odds: f64) -> (f64, f64) {
-    let lesser = exp(-log_odds.abs());
-    let probability = if log_odds > 0.0 { 1.0 } else { lesser } / (1.0 + lesser);
-    (probability, log_odds.max(0.0) + log1p(lesser))
-}
-
-/// Sums over so many numbers start, start + 1, ...
-#[derive(Clone, Copy, Debug, Default)]
-struct RisingSums {
-    /// ln Gamma(start + number) - ln Gamma(start).
-    logarithms: f64,
-    /// The derivative of that by start: psi(start + number) - psi(start).
-    reciprocals: f64,
-}
-
-/// [`RisingSums`] for numbers that do not fall from one call to the next, so that each term is added once.
-#[derive(Clone, Copy, Debug)]
-struct Rising {
-    start: f64,
-    added: u32,
-    sums: RisingSums,
-}
-
-impl Rising {
-    fn of(start: f64) -> Self {
-        Self {
-            start,
-            added: 0,
-            sums: RisingSums::default(),
-        }
-    }
-
-    fn up_to(&mut self, number: u32) -> RisingSums {
-        while self.added < number.min(TERMS_SUMMED) {
-            let term = self.start + f64::from(self.added);
-            self.sums.logarithms += log(term);
-            self.sums.reciprocals += 1.0 / term;
-            self.added += 1;
-        }
-        if number <= TERMS_SUMMED {
-            return self.sums;
-        }
-        let from = stirling(self.start + f64::from(TERMS_SUMMED));
-        let to = stirling(self.start + f64::from(number));
-        RisingSums {
-            logarithms: self.sums.logarithms + (to.logarithms - from.logarithms),
-            reciprocals: self.sums.reciprocals + (to.reciprocals - from.reciprocals),
-        }
-    }
-}
-
-/// ln Gamma(x) less a constant, and psi(x), for x of at least 10,000: Abramowitz and Stegun 6.1.41 and 6.3.18,
-/// whose next terms are below 1e-18.
-fn stirling(x: f64) -> RisingSums {
-    let ln = log(x);
-    let squared = x * x;
-    RisingSums {
-        logarithms: (x - 0.5) * ln - x + (1.0 - 1.0 / (30.0 * squared)) / (12.0 * x),
-        reciprocals: ln - 1.0 / (2.0 * x) - 1.0 / (12.0 * squared),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use libm::log;
+
     use super::*;
 
     fn observation(repeat_days: u32, last_purchase_age: f64, age: f64) -> Observation {
@@ -484,26 +295,6 @@ mod tests {
                 );
             }
         }
-    }
-
-    #[test]
-    fn rising_sums_are_those_of_the_terms_and_go_on_beyond_them() {
-        let mut rising = Rising::of(1.0);
-        // ln 5! and the fifth harmonic number.
-        let five = rising.up_to(5);
-        assert!((five.logarithms - log(120.0)).abs() < 1e-14);
-        assert!((five.reciprocals - 137.0 / 60.0).abs() < 1e-15);
-        let mut direct = RisingSums::default();
-        for term in 0..30_000 {
-            direct.logarithms += log(1.0 + f64::from(term));
-            direct.reciprocals += 1.0 / (1.0 + f64::from(term));
-        }
-        let many = rising.up_to(30_000);
-        assert!((many.logarithms / direct.logarithms - 1.0).abs() < 1e-13);
-        assert!((many.reciprocals / direct.reciprocals - 1.0).abs() < 1e-13);
-        // The harmonic number of 2^32 - 1 is that of 10,000 and ln(2^32 / 10,000) but for 5e-5.
-        let most = rising.up_to(u32::MAX).reciprocals - rising.up_to(10_000).reciprocals;
-        assert!((most - log(4_294_967_296.0 / 10_000.0)).abs() < 1e-4);
     }
 
     #[test]

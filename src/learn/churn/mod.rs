@@ -3,4 +3,7 @@
 pub mod bfgs;
 pub mod cohort;
 pub mod fit;
+mod likelihood;
+mod observation;
 pub mod quality;
+mod rising;
