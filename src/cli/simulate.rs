@@ -10,9 +10,11 @@ use anyhow::Context;
 
 use crate::cli::common::SettingsArgs;
 use crate::cli::compose::connection;
-use crate::cli::demo::parse_speed;
-use crate::cli::demo::shop_time;
 use crate::cli::exit::CallError;
+use crate::cli::shop::DIRT_OF_A_REAL_FEED;
+use crate::cli::shop::SHOP_STARTS_AT;
+use crate::cli::shop::parse_speed;
+use crate::cli::shop::shop_time;
 use crate::domain::time::DAY_MS;
 use crate::domain::time::Timestamp;
 use crate::log::kafka::EventProducer;
@@ -21,10 +23,6 @@ use crate::simulate::Shop;
 use crate::simulate::ShopEvent;
 use crate::simulate::ShopOptions;
 
-/// The first day of the simulated shop.
-pub const SHOP_STARTS_AT: &str = "2026-01-01T00:00:00Z";
-/// Chance of a mishap an event in a real feed.
-pub const DIRT_OF_A_REAL_FEED: f64 = 0.02;
 /// The time of a shop that stays open moves on this often.
 const CHUNK_DURATION: Duration = Duration::from_millis(50);
 
