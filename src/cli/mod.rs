@@ -18,6 +18,7 @@ mod shop;
 pub mod simulate;
 pub mod state;
 pub mod summary;
+mod target;
 mod temporary_directory;
 pub mod topics;
 pub mod train;
