@@ -5,17 +5,21 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 
-use crate::cli::common::SettingsArgs;
-use crate::cli::exit::CallError;
 use crate::cli::exit::Failed;
-use crate::cli::records::all_records;
+use crate::cli::learning_source::StateArgs;
+use crate::cli::learning_source::StateRecords;
+use crate::cli::learning_source::call;
+use crate::cli::learning_source::input_for_state;
+use crate::cli::learning_source::input_missing;
 use crate::config::settings::Settings;
 use crate::dataset;
 use crate::dataset::Rows;
 use crate::dataset::replay;
+use crate::dataset::replay::SourceEvent;
 use crate::domain::event::EventBody;
 use crate::domain::event::EventCustomer;
 use crate::domain::event::parse::parse;
+use crate::domain::event::rules::IntakeRules;
 use crate::domain::time::Day;
 use crate::domain::time::Timestamp;
 use crate::engine::record::CustomerRecord;
@@ -45,14 +49,8 @@ pub struct DataArgs {
     /// A CSV with the ids of the customers to use, in its column `master_id` or `customer_id`; all if absent.
     #[arg(long)]
     sample: Option<PathBuf>,
-    /// For `state`: the store directory; the same as --set store.directory=DIR.
-    #[arg(long)]
-    dir: Option<PathBuf>,
-    /// For `state`: read the compacted changelog of a running deployment on Kafka instead.
-    #[arg(long)]
-    changelog: bool,
     #[command(flatten)]
-    settings: SettingsArgs,
+    state: StateArgs,
 }
 
 /// Purchase days of customers, and what they are.
@@ -72,22 +70,13 @@ impl DataArgs {
     /// # Errors
     /// If the call, the data or the surroundings are wrong.
     pub fn read(&self) -> anyhow::Result<ChurnData> {
-        let directory = self.dir.iter();
-        let preset: Vec<String> = directory
-            .map(|directory| format!("store.directory={}", directory.display()))
-            .collect();
-        let settings = self.settings.load_with(&preset)?;
-        self.settings.init_logging(&settings)?;
+        let settings = self.state.load()?;
         let sample = self.sample.as_deref().map(sample_ids).transpose()?;
         let is_asked = |id: &str| sample.as_ref().is_none_or(|sample| sample.contains(id));
         match (self.format, &self.input) {
-            (Format::State, None) => state(&settings, self.changelog, is_asked),
-            (Format::State, Some(_)) => Err(call(
-                "--input is for files: `state` takes --dir or --changelog",
-            )),
-            (Format::Cdnow | Format::Orders, None) => {
-                Err(call("--input is missing: the file to learn from"))
-            }
+            (Format::State, None) => state(&self.state, &settings, is_asked),
+            (Format::State, Some(_)) => Err(input_for_state()),
+            (Format::Cdnow | Format::Orders, None) => Err(input_missing()),
             (Format::Cdnow, Some(path)) => file(path, replay::Format::Cdnow, &settings, is_asked),
             (Format::Orders, Some(path)) => file(path, replay::Format::Orders, &settings, is_asked),
         }
@@ -111,31 +100,15 @@ fn file(
     let now = WallClock::system().now();
     let mut id_first = None;
     for source in replay::read(path, format, &context)? {
-        let event = parse(&source.payload, source.record_time, &settings.intake);
-        let event = event.map_err(|invalid| dataset::Error::Event {
-            path: path.to_owned(),
-            line: source.line,
-            detail: invalid.detail,
-        })?;
-        let (EventCustomer::Known(id), EventBody::OrderCompleted(_)) =
-            (&event.customer, &event.body)
-        else {
+        let Some((id, at)) = purchase(&source, path, &settings.intake, now)? else {
             continue;
         };
-        if event.occurred_at > now {
-            return Err(dataset::Error::Event {
-                path: path.to_owned(),
-                line: source.line,
-                detail: format!("occurred_at: {} has not come yet", event.occurred_at),
-            }
-            .into());
-        }
-        let day = zone.day_of(event.occurred_at);
+        let day = zone.day_of(at);
         last_day = last_day.max(Some(day));
-        id_first.get_or_insert_with(|| id.to_string());
-        if is_asked(id) {
-            days.entry(id.to_string()).or_default().insert(day);
+        if is_asked(&id) {
+            days.entry(id.clone()).or_default().insert(day);
         }
+        id_first.get_or_insert(id);
     }
     if let (true, Some(id)) = (days.is_empty(), id_first) {
         return Err(none_of_sample(&id));
@@ -158,12 +131,37 @@ fn file(
     })
 }
 
+/// Who bought, and when; `None` where the event is no purchase of a known customer.
+fn purchase(
+    source: &SourceEvent,
+    path: &Path,
+    rules: &IntakeRules,
+    now: Timestamp,
+) -> Result<Option<(String, Timestamp)>, dataset::Error> {
+    let invalid = |detail: String| dataset::Error::Event {
+        path: path.to_owned(),
+        line: source.line,
+        detail,
+    };
+    let event = parse(&source.payload, source.record_time, rules);
+    let event = event.map_err(|problem| invalid(problem.detail))?;
+    let (EventCustomer::Known(id), EventBody::OrderCompleted(_)) = (event.customer, event.body)
+    else {
+        return Ok(None);
+    };
+    let at = event.occurred_at;
+    if at > now {
+        return Err(invalid(format!("occurred_at: {at} has not come yet")));
+    }
+    Ok(Some((id.into_owned(), at)))
+}
+
 fn state(
+    args: &StateArgs,
     settings: &Settings,
-    is_changelog: bool,
     is_asked: impl Fn(&str) -> bool,
 ) -> anyhow::Result<ChurnData> {
-    let records = all_records(settings, is_changelog)?;
+    let StateRecords { records, source } = args.records(settings)?;
     let zone = &settings.time.business_zone;
     // The last day with an event: what time has moved on since tells nothing of customers.
     let days = records
@@ -182,8 +180,6 @@ fn state(
             days,
         })
     };
-    let what = if is_changelog { "changelog" } else { "stores" };
-    let source = format!("state of {} customers from the {what}", records.len());
     let asked: Vec<_> = records
         .iter()
         .filter(|(id, _)| is_asked(id.as_str()))
@@ -233,8 +229,4 @@ fn sample_ids(path: &Path) -> anyhow::Result<BTreeSet<String>> {
         ids.extend(row.text(column).map(str::to_owned));
     }
     Ok(ids)
-}
-
-fn call(problem: &str) -> anyhow::Error {
-    CallError(problem.to_owned()).into()
 }

@@ -8,6 +8,7 @@ pub mod config_check;
 pub mod customer_view;
 pub mod demo;
 pub mod exit;
+mod learning_source;
 pub mod predict;
 pub mod records;
 pub mod replay;

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use crate::cli::common::SettingsArgs;
 use crate::cli::compose::policy;
-use crate::cli::exit::CallError;
 use crate::cli::exit::Failed;
-use crate::cli::records::all_records;
+use crate::cli::learning_source::StateArgs;
+use crate::cli::learning_source::StateRecords;
+use crate::cli::learning_source::call;
+use crate::cli::learning_source::input_for_state;
+use crate::cli::learning_source::input_missing;
 use crate::config::settings::Settings;
 use crate::dataset::table;
 use crate::dataset::table::MARKETING_WINDOW_DAYS;
@@ -57,14 +59,8 @@ pub struct DataArgs {
     /// Date as of which the values hold; for `state` the newest instant that it knows if absent.
     #[arg(long)]
     as_of: Option<String>,
-    /// For `state`: the store directory; the same as --set store.directory=DIR.
-    #[arg(long)]
-    dir: Option<PathBuf>,
-    /// For `state`: read the compacted changelog of a running deployment on Kafka instead.
-    #[arg(long)]
-    changelog: bool,
     #[command(flatten)]
-    settings: SettingsArgs,
+    state: StateArgs,
 }
 
 /// Rows to learn from, and what they are.
@@ -88,11 +84,9 @@ impl DataArgs {
     pub fn read(&self, now: Timestamp) -> anyhow::Result<TrainingData> {
         let features = self.features()?;
         match (self.format, &self.input) {
-            (Format::State, None) => self.state(features),
-            (Format::State, Some(_)) => Err(call(
-                "--input is for files: `state` takes --dir or --changelog",
-            )),
-            (_, None) => Err(call("--input is missing: the file to learn from")),
+            (Format::State, None) => self.of_state(features),
+            (Format::State, Some(_)) => Err(input_for_state()),
+            (_, None) => Err(input_missing()),
             (Format::Marketing, Some(path)) => {
                 let table = table::read(path, table::Format::Marketing, None, None)?;
                 let as_of = self.as_of.as_deref().unwrap_or(MARKETING_AS_OF);
@@ -139,13 +133,8 @@ impl DataArgs {
         Ok(names.map(|name| (name.to_owned(), window(name))).collect())
     }
 
-    fn state(&self, features: Vec<(String, Option<u32>)>) -> anyhow::Result<TrainingData> {
-        let directory = self.dir.iter();
-        let preset: Vec<String> = directory
-            .map(|directory| format!("store.directory={}", directory.display()))
-            .collect();
-        let settings = self.settings.load_with(&preset)?;
-        self.settings.init_logging(&settings)?;
+    fn of_state(&self, features: Vec<(String, Option<u32>)>) -> anyhow::Result<TrainingData> {
+        let settings = self.state.load()?;
         let windows = features.iter().filter_map(|(_, days)| *days);
         let days = windows.max().unwrap_or(0);
         if days > settings.ledger_days {
@@ -154,7 +143,7 @@ impl DataArgs {
                 settings.ledger_days
             )));
         }
-        let records = all_records(&settings, self.changelog)?;
+        let StateRecords { records, source } = self.state.records(&settings)?;
         let newest = records.iter().map(|(_, record)| record.evaluated_at).max();
         let newest = newest
             .context("the state has no customers")
@@ -167,16 +156,11 @@ impl DataArgs {
             .transpose()?;
         let as_of = as_of.unwrap_or(newest);
         let table = table_of(&records, &features, as_of, &settings);
-        let what = if self.changelog {
-            "changelog"
-        } else {
-            "stores"
-        };
         Ok(TrainingData {
             table,
             features,
             as_of,
-            source: format!("state of {} customers from the {what}", records.len()),
+            source,
         })
     }
 }
@@ -231,8 +215,4 @@ fn date(text: &str, zone: &BusinessZone) -> anyhow::Result<Timestamp> {
     let day =
         day.ok_or_else(|| call(&format!("--as-of {text:?} is no date such as 2014-06-30")))?;
     Ok(zone.instant_at(day, 0))
-}
-
-fn call(problem: &str) -> anyhow::Error {
-    CallError(problem.to_owned()).into()
 }
