@@ -1,7 +1,6 @@
 //! The command line: one file a command, and the composition of the parts.
 
 pub mod churn;
-pub mod churn_data;
 pub mod common;
 pub mod compose;
 pub mod config_check;
@@ -23,7 +22,6 @@ mod target;
 mod temporary_directory;
 pub mod topics;
 pub mod train;
-pub mod training_data;
 
 use clap::Parser;
 

@@ -4,23 +4,18 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use crate::cli::compose::policy;
 use crate::cli::exit::Failed;
 use crate::cli::learning_source::StateArgs;
 use crate::cli::learning_source::StateRecords;
 use crate::cli::learning_source::call;
 use crate::cli::learning_source::input_for_state;
 use crate::cli::learning_source::input_missing;
-use crate::config::settings::Settings;
+use crate::cli::train::state_table::table_of;
 use crate::dataset::table;
 use crate::dataset::table::MARKETING_WINDOW_DAYS;
-use crate::domain::features::FeatureReader;
 use crate::domain::features::FeatureSource;
-use crate::domain::ids::CustomerId;
 use crate::domain::time::BusinessZone;
 use crate::domain::time::Timestamp;
-use crate::engine::record::CustomerRecord;
-use crate::learn::preparation::TrainingRow;
 use crate::learn::preparation::TrainingTable;
 
 const SIX_FEATURES: &str = "age,income,total_spending,web_purchases,store_purchases,recency_days";
@@ -28,7 +23,7 @@ const MARKETING_AS_OF: &str = "2014-06-30";
 
 /// What there is to learn from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// The Kaggle file "marketing campaign".
     Marketing,
     /// Any CSV with a header and numbers in the columns of the features.
@@ -39,7 +34,7 @@ pub enum Format {
 
 /// Where the rows come from.
 #[derive(Debug, clap::Args)]
-pub struct DataArgs {
+pub(super) struct DataArgs {
     /// The file to learn from; not for `state`.
     #[arg(long)]
     input: Option<PathBuf>,
@@ -48,24 +43,24 @@ pub struct DataArgs {
     format: Format,
     /// The column of ids, for `features`.
     #[arg(long)]
-    id: Option<String>,
+    pub(super) id: Option<String>,
     /// The features, separated by commas; for `marketing` and `state` six of them if absent.
     #[arg(long)]
-    features: Option<String>,
+    pub(super) features: Option<String>,
     /// Trailing days over which spending and purchases count; 0: since ever. For `marketing` and `state` 730 if
     /// absent.
     #[arg(long)]
     window_days: Option<u32>,
     /// Date as of which the values hold; for `state` the newest instant that it knows if absent.
     #[arg(long)]
-    as_of: Option<String>,
+    pub(super) as_of: Option<String>,
     #[command(flatten)]
     state: StateArgs,
 }
 
 /// Rows to learn from, and what they are.
 #[derive(Debug)]
-pub struct TrainingData {
+pub(super) struct TrainingData {
     /// The rows.
     pub table: TrainingTable,
     /// The features asked for, with the trailing days their values cover.
@@ -81,7 +76,7 @@ impl DataArgs {
     ///
     /// # Errors
     /// If the call, the data or the surroundings are wrong.
-    pub fn read(&self, now: Timestamp) -> anyhow::Result<TrainingData> {
+    pub(super) fn read(&self, now: Timestamp) -> anyhow::Result<TrainingData> {
         let features = self.features()?;
         match (self.format, &self.input) {
             (Format::State, None) => self.of_state(features),
@@ -110,7 +105,7 @@ impl DataArgs {
         }
     }
 
-    fn features(&self) -> anyhow::Result<Vec<(String, Option<u32>)>> {
+    pub(super) fn features(&self) -> anyhow::Result<Vec<(String, Option<u32>)>> {
         let names = match (&self.features, self.format) {
             (Some(names), _) => names.as_str(),
             (None, Format::Marketing | Format::State) => SIX_FEATURES,
@@ -162,36 +157,6 @@ impl DataArgs {
             as_of,
             source,
         })
-    }
-}
-
-fn table_of(
-    records: &[(CustomerId, CustomerRecord)],
-    features: &[(String, Option<u32>)],
-    as_of: Timestamp,
-    settings: &Settings,
-) -> TrainingTable {
-    let policy = policy(settings);
-    let sources: Vec<(FeatureSource, Option<u32>)> = features
-        .iter()
-        .map(|(name, days)| (FeatureSource::named(name), *days))
-        .collect();
-    let row = |(id, record): &(CustomerId, CustomerRecord)| {
-        let aggregate = &record.aggregate;
-        let mut reader = FeatureReader::new(aggregate, as_of, &policy.zone, policy.base_currency);
-        let values = sources.iter();
-        TrainingRow {
-            id: id.as_str().to_owned(),
-            values: values
-                .map(|(source, days)| reader.raw_value(source, *days))
-                .collect(),
-        }
-    };
-    TrainingTable {
-        columns: features.iter().map(|(name, _)| name.clone()).collect(),
-        rows: records.iter().map(row).collect(),
-        reference_year: Some(policy.zone.year_of(as_of)),
-        ..TrainingTable::default()
     }
 }
 
