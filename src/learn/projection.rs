@@ -10,7 +10,7 @@ use rand_xoshiro::Xoshiro256Plus;
 
 use crate::learn::analysis::ProjectedPoint;
 use crate::learn::analysis::Projection;
-use crate::learn::kmeans::Clustering;
+use crate::learn::clustering::Clustering;
 use crate::learn::scaler::count;
 
 /// Rows that are drawn.
@@ -80,7 +80,7 @@ fn in_plane(row: &ArrayView1<'_, f64>, loadings: &[[f64; 2]]) -> [f64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::learn::kmeans::refine;
+    use crate::learn::clustering::refine;
 
     #[test]
     fn two_columns_that_agree_lie_on_one_component() {

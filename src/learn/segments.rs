@@ -5,8 +5,8 @@ use ndarray::Axis;
 
 use crate::learn::analysis::SegmentAnalysis;
 use crate::learn::analysis::SegmentFeature;
+use crate::learn::clustering::Clustering;
 use crate::learn::examples::Described;
-use crate::learn::kmeans::Clustering;
 use crate::learn::naming;
 use crate::learn::numbers;
 use crate::learn::profiles;

@@ -1,14 +1,20 @@
 //! The model artifact as it is written to `models/*.json`. Plain data: nothing here is checked;
 //! [`crate::model::segment_model::SegmentModel`] refuses what does not fit.
 
+mod churn;
+mod transform;
+
+pub use crate::model::artifact::churn::ArtifactChurn;
+pub use crate::model::artifact::churn::ArtifactHoldout;
+pub use crate::model::artifact::churn::ChurnBasis;
+pub use crate::model::artifact::transform::Transform;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::Serialize;
 use sha2::Digest;
 use sha2::Sha256;
-
-use crate::model::churn::Family;
 
 /// Version of the artifact's shape.
 pub const FORMAT: u32 = 1;
@@ -62,36 +68,6 @@ pub struct ArtifactFeature {
     pub mean: f64,
     /// Population standard deviation of the transformed training values, above zero.
     pub standard_deviation: f64,
-}
-
-/// Monotone transform of a feature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Transform {
-    /// x
-    Identity,
-    /// ln(1 + x), for x >= 0
-    Log1p,
-}
-
-impl Transform {
-    /// Applies the transform; `Log1p` takes negative values as 0.
-    #[must_use]
-    pub fn apply(self, value: f64) -> f64 {
-        match self {
-            Self::Identity => value,
-            Self::Log1p => libm::log1p(value.max(0.0)),
-        }
-    }
-
-    /// Takes the transform back.
-    #[must_use]
-    pub fn invert(self, value: f64) -> f64 {
-        match self {
-            Self::Identity => value,
-            Self::Log1p => libm::expm1(value),
-        }
-    }
 }
 
 /// Hysteresis: a customer leaves segment i for k when D_k + squared + 2 distance |c_k - c_i| < D_i.
@@ -156,79 +132,6 @@ pub struct TrainingFacts {
     /// Why there are so many segments, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice: Option<String>,
-}
-
-/// A fitted model of repeat purchases, with time in days.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ArtifactChurn {
-    /// Which model.
-    pub method: Family,
-    /// Shape of the purchase rates, above 0.
-    pub r: f64,
-    /// Scale of the purchase rates in days, above 0.
-    pub alpha_days: f64,
-    /// First shape of the drop-out probabilities, above 0.
-    pub a: f64,
-    /// Second shape of the drop-out probabilities, above 0.
-    pub b: f64,
-    /// What the parameters rest on.
-    pub basis: ChurnBasis,
-    /// What was read: the input's file name and format.
-    pub source: String,
-    /// RFC 3339 instant of the fit.
-    pub fitted_at: String,
-    /// Last day of the purchases that were used.
-    pub until: String,
-    /// Customers with a purchase up to then.
-    pub customers: u64,
-    /// `weak` or `none`.
-    pub prior: String,
-    /// Log-likelihood of the customers, without the prior.
-    pub log_likelihood: f64,
-    /// How well it tells who buys again after `until`; absent where that was not looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub holdout: Option<ArtifactHoldout>,
-}
-
-/// What the parameters of a churn model rest on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChurnBasis {
-    /// The shop's own customers.
-    Fitted,
-    /// Another shop's customers: a stand-in until there is a fit of the own ones.
-    Example,
-    /// Too few customers: what is usual elsewhere.
-    Prior,
-}
-
-impl ChurnBasis {
-    /// The metric label.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Fitted => "fitted",
-            Self::Example => "example",
-            Self::Prior => "prior",
-        }
-    }
-}
-
-/// The forecast "buys again within so many days" against what came.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ArtifactHoldout {
-    /// Days after the last day that was used.
-    pub days: u32,
-    /// Customers, all of them.
-    pub customers: u64,
-    /// Share of them that bought again.
-    pub share_returned: f64,
-    /// Chance that a customer who returned had the higher forecast than one who did not.
-    pub area_under_curve: f64,
-    /// Mean squared error of the forecasts.
-    pub brier: f64,
 }
 
 impl Artifact {

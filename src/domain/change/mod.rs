@@ -1,0 +1,131 @@
+//! A move from one segment to another, as it is published. CONTRACTS, section 3.
+
+mod cause;
+mod json;
+mod parts;
+
+pub use crate::domain::change::cause::Cause;
+pub use crate::domain::change::cause::ChangeKind;
+pub use crate::domain::change::cause::ChangeReason;
+pub use crate::domain::change::parts::Contribution;
+pub use crate::domain::change::parts::ModelFacts;
+pub use crate::domain::change::parts::NamedSegment;
+pub use crate::domain::change::parts::PreviousSegment;
+pub use crate::domain::change::parts::RunnerUp;
+pub use crate::domain::change::parts::Timestamped;
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::domain::change::json::CHANGE_BYTES_USUAL;
+use crate::domain::change::json::CauseBody;
+use crate::domain::change::json::ChangeBody;
+use crate::domain::change::json::SCHEMA_VERSION;
+use crate::domain::churn::ChurnRisk;
+use crate::domain::ids::CustomerId;
+use crate::domain::ids::ModelVersion;
+use crate::domain::ids::SegmentId;
+use crate::domain::time::Timestamp;
+
+/// Namespace of the ids of changes. It never changes: consumers de-duplicate by these ids.
+const CHANGE_NAMESPACE: Uuid = Uuid::from_u128(0x7b1d_52a6_9c0e_4f3b_8a57_16d4_e2f9_03c8);
+
+/// One change. `emitted_at` is not in it: it is the only part that may differ on a replay.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SegmentChange {
+    /// Derived from customer, sequence, segment and model version.
+    pub event_id: Uuid,
+    /// First assignment, move, or another band of churn risk.
+    pub kind: ChangeKind,
+    /// Whose change it is.
+    pub customer_id: CustomerId,
+    /// 1, 2, 3 ... per customer.
+    pub sequence: u64,
+    /// The segment before; `None` for the first.
+    pub previous: Option<PreviousSegment>,
+    /// The segment now.
+    pub current: NamedSegment,
+    /// What kind of thing caused it.
+    pub reason: ChangeReason,
+    /// What exactly caused it.
+    pub cause: Cause,
+    /// The model that decided.
+    pub model: ModelFacts,
+    /// Distance to the segment's centroid in standard deviations.
+    pub distance: f64,
+    /// The nearest other segment; `None` in a model of one.
+    pub runner_up: Option<RunnerUp>,
+    /// max(0, 1 - distance / runner-up's distance).
+    pub confidence: f64,
+    /// How likely the customer is lost; `None` where nothing tells.
+    pub churn_risk: Option<ChurnRisk>,
+    /// The features that pull most, at most three.
+    pub explanation: Vec<Contribution>,
+    /// Features filled from the model's medians.
+    pub imputed: Vec<Arc<str>>,
+    /// When the segment changed.
+    pub occurred_at: Timestamp,
+}
+
+impl SegmentChange {
+    /// The id of a change: `UUIDv5` of the compact JSON array of what makes it unique.
+    #[must_use]
+    pub fn derive_id(
+        customer_id: &CustomerId,
+        sequence: u64,
+        segment_id: &SegmentId,
+        model_version: &ModelVersion,
+    ) -> Uuid {
+        let parts = (customer_id, sequence, segment_id, model_version);
+        // Texts and a number are always JSON.
+        let name = serde_json::to_vec(&parts).unwrap_or_default();
+        Uuid::new_v5(&CHANGE_NAMESPACE, &name)
+    }
+
+    /// The record's value: complete without headers. `topic_events` is the input topic's name.
+    ///
+    /// # Errors
+    /// Only if a number is not finite, which a validated model cannot produce.
+    pub fn to_json(
+        &self,
+        topic_events: &str,
+        emitted_at: Timestamp,
+    ) -> Result<Vec<u8>, serde_json::Error> {
+        let cause = match &self.cause {
+            Cause::Event { event_id, position } => CauseBody::Event {
+                event_id,
+                topic: topic_events,
+                partition: position.partition.0,
+                offset: position.offset,
+            },
+            Cause::Deadline(at) => CauseBody::Deadline {
+                deadline: Timestamped(*at),
+            },
+        };
+        let mut event_id_text = Uuid::encode_buffer();
+        let mut value = Vec::with_capacity(CHANGE_BYTES_USUAL);
+        let body = ChangeBody {
+            event_id: self.event_id.hyphenated().encode_lower(&mut event_id_text),
+            schema_version: SCHEMA_VERSION,
+            kind: self.kind,
+            customer_id: &self.customer_id,
+            sequence: self.sequence,
+            previous: self.previous.as_ref(),
+            current: &self.current,
+            reason: self.reason,
+            cause,
+            model: &self.model,
+            distance: self.distance,
+            runner_up: self.runner_up.as_ref(),
+            confidence: self.confidence,
+            churn_risk: self.churn_risk.as_ref(),
+            explanation: &self.explanation,
+            imputed: &self.imputed,
+            occurred_at: Timestamped(self.occurred_at),
+            emitted_at: Timestamped(emitted_at),
+        };
+        serde_json::to_writer(&mut value, &body)?;
+        Ok(value)
+    }
+}
