@@ -3,7 +3,7 @@
 use plotly::Plot;
 
 use crate::learn::analysis::Analysis;
-use crate::report::ReportFacts;
+use crate::report::facts::ReportFacts;
 use crate::report::numbers;
 use crate::report::palette;
 use crate::report::text;
