@@ -14,7 +14,7 @@ use crate::learn::scaler::count;
 use crate::model::artifact::ArtifactFeature;
 use crate::model::artifact::ArtifactSegment;
 
-pub(super) fn rows(count: usize) -> u64 {
+fn rows(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use uuid::Uuid;
 
+use crate::domain::change::SegmentChange;
+use crate::domain::change::cause::Cause;
 use crate::domain::change::cause::ChangeKind;
 use crate::domain::change::cause::ChangeReason;
 use crate::domain::change::parts::Contribution;
@@ -14,15 +17,16 @@ use crate::domain::change::parts::RunnerUp;
 use crate::domain::change::parts::Timestamped;
 use crate::domain::churn::ChurnRisk;
 use crate::domain::ids::CustomerId;
+use crate::domain::time::Timestamp;
 
 /// Version of the record's shape.
-pub(super) const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 1;
 /// Most changes are smaller.
-pub(super) const CHANGE_BYTES_USUAL: usize = 1280;
+const CHANGE_BYTES_USUAL: usize = 1280;
 
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum CauseBody<'a> {
+enum CauseBody<'a> {
     Event {
         event_id: &'a str,
         topic: &'a str,
@@ -35,27 +39,75 @@ pub(super) enum CauseBody<'a> {
 }
 
 #[derive(Serialize)]
-pub(super) struct ChangeBody<'a> {
-    pub(super) event_id: &'a str,
-    pub(super) schema_version: u32,
-    pub(super) kind: ChangeKind,
-    pub(super) customer_id: &'a CustomerId,
-    pub(super) sequence: u64,
+struct ChangeBody<'a> {
+    event_id: &'a str,
+    schema_version: u32,
+    kind: ChangeKind,
+    customer_id: &'a CustomerId,
+    sequence: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) previous: Option<&'a PreviousSegment>,
-    pub(super) current: &'a NamedSegment,
-    pub(super) reason: ChangeReason,
-    pub(super) cause: CauseBody<'a>,
-    pub(super) model: &'a ModelFacts,
-    pub(super) distance: f64,
+    previous: Option<&'a PreviousSegment>,
+    current: &'a NamedSegment,
+    reason: ChangeReason,
+    cause: CauseBody<'a>,
+    model: &'a ModelFacts,
+    distance: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) runner_up: Option<&'a RunnerUp>,
-    pub(super) confidence: f64,
+    runner_up: Option<&'a RunnerUp>,
+    confidence: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) churn_risk: Option<&'a ChurnRisk>,
-    pub(super) explanation: &'a [Contribution],
+    churn_risk: Option<&'a ChurnRisk>,
+    explanation: &'a [Contribution],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub(super) imputed: &'a [Arc<str>],
-    pub(super) occurred_at: Timestamped,
-    pub(super) emitted_at: Timestamped,
+    imputed: &'a [Arc<str>],
+    occurred_at: Timestamped,
+    emitted_at: Timestamped,
+}
+
+impl SegmentChange {
+    /// The record's value: complete without headers. `topic_events` is the input topic's name.
+    ///
+    /// # Errors
+    /// Only if a number is not finite, which a validated model cannot produce.
+    pub fn to_json(
+        &self,
+        topic_events: &str,
+        emitted_at: Timestamp,
+    ) -> Result<Vec<u8>, serde_json::Error> {
+        let cause = match &self.cause {
+            Cause::Event { event_id, position } => CauseBody::Event {
+                event_id,
+                topic: topic_events,
+                partition: position.partition.0,
+                offset: position.offset,
+            },
+            Cause::Deadline(at) => CauseBody::Deadline {
+                deadline: Timestamped(*at),
+            },
+        };
+        let mut event_id_text = Uuid::encode_buffer();
+        let mut value = Vec::with_capacity(CHANGE_BYTES_USUAL);
+        let body = ChangeBody {
+            event_id: self.event_id.hyphenated().encode_lower(&mut event_id_text),
+            schema_version: SCHEMA_VERSION,
+            kind: self.kind,
+            customer_id: &self.customer_id,
+            sequence: self.sequence,
+            previous: self.previous.as_ref(),
+            current: &self.current,
+            reason: self.reason,
+            cause,
+            model: &self.model,
+            distance: self.distance,
+            runner_up: self.runner_up.as_ref(),
+            confidence: self.confidence,
+            churn_risk: self.churn_risk.as_ref(),
+            explanation: &self.explanation,
+            imputed: &self.imputed,
+            occurred_at: Timestamped(self.occurred_at),
+            emitted_at: Timestamped(emitted_at),
+        };
+        serde_json::to_writer(&mut value, &body)?;
+        Ok(value)
+    }
 }

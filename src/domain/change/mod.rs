@@ -18,10 +18,6 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::domain::change::json::CHANGE_BYTES_USUAL;
-use crate::domain::change::json::CauseBody;
-use crate::domain::change::json::ChangeBody;
-use crate::domain::change::json::SCHEMA_VERSION;
 use crate::domain::churn::ChurnRisk;
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::ModelVersion;
@@ -81,51 +77,5 @@ impl SegmentChange {
         // Texts and a number are always JSON.
         let name = serde_json::to_vec(&parts).unwrap_or_default();
         Uuid::new_v5(&CHANGE_NAMESPACE, &name)
-    }
-
-    /// The record's value: complete without headers. `topic_events` is the input topic's name.
-    ///
-    /// # Errors
-    /// Only if a number is not finite, which a validated model cannot produce.
-    pub fn to_json(
-        &self,
-        topic_events: &str,
-        emitted_at: Timestamp,
-    ) -> Result<Vec<u8>, serde_json::Error> {
-        let cause = match &self.cause {
-            Cause::Event { event_id, position } => CauseBody::Event {
-                event_id,
-                topic: topic_events,
-                partition: position.partition.0,
-                offset: position.offset,
-            },
-            Cause::Deadline(at) => CauseBody::Deadline {
-                deadline: Timestamped(*at),
-            },
-        };
-        let mut event_id_text = Uuid::encode_buffer();
-        let mut value = Vec::with_capacity(CHANGE_BYTES_USUAL);
-        let body = ChangeBody {
-            event_id: self.event_id.hyphenated().encode_lower(&mut event_id_text),
-            schema_version: SCHEMA_VERSION,
-            kind: self.kind,
-            customer_id: &self.customer_id,
-            sequence: self.sequence,
-            previous: self.previous.as_ref(),
-            current: &self.current,
-            reason: self.reason,
-            cause,
-            model: &self.model,
-            distance: self.distance,
-            runner_up: self.runner_up.as_ref(),
-            confidence: self.confidence,
-            churn_risk: self.churn_risk.as_ref(),
-            explanation: &self.explanation,
-            imputed: &self.imputed,
-            occurred_at: Timestamped(self.occurred_at),
-            emitted_at: Timestamped(emitted_at),
-        };
-        serde_json::to_writer(&mut value, &body)?;
-        Ok(value)
     }
 }
