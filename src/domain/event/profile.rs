@@ -27,13 +27,13 @@ const BIRTH_YEAR_MAX: i32 = 2200;
 #[derive(Deserialize)]
 struct RawProfile<'a> {
     #[serde(borrow, default)]
-    pub(super) birth_year: Option<&'a RawValue>,
+    birth_year: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(super) income: Option<&'a RawValue>,
+    income: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(super) joined_at: Option<&'a RawValue>,
+    joined_at: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(super) attributes: Option<&'a RawValue>,
+    attributes: Option<&'a RawValue>,
 }
 
 /// Reads the `profile` object of `customer.updated`.

@@ -19,7 +19,7 @@ pub(super) struct RisingSums {
 pub(super) struct Rising {
     pub(super) start: f64,
     added: u32,
-    pub(super) sums: RisingSums,
+    sums: RisingSums,
 }
 
 impl Rising {

@@ -92,7 +92,7 @@ impl ChurnModel {
 /// of its ratio to what it was then.
 struct Silence {
     /// r + x.
-    pub(super) shape: f64,
+    shape: f64,
     /// Log odds that the customer dropped out at the last purchase; minus infinity where they cannot have.
     log_odds: f64,
     /// alpha + age at the last purchase, in horizons.
