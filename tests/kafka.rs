@@ -723,7 +723,7 @@ fn lagging_instance() {
     const CUSTOMERS: u64 = 6000;
     let deployment = Deployment::new("lagging");
     let mut chance = Chance(seed());
-    let now = segstream::pipeline::clock::WallClock::system().now();
+    let now = segstream::pipeline::partition::clock::WallClock::system().now();
     let now_ms = now.as_milliseconds();
     let customers: Vec<Returning> = (0..CUSTOMERS)
         .map(|number| {

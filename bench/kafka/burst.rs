@@ -69,7 +69,7 @@ fn send(mut load: Load, brokers: &str, topic: &str, events: u64, rate: Option<u6
 
 fn tell(moments: &[(i64, i64)], at_ms: i64, customers: u64) {
     let of_burst = moments.iter().filter(|(on_rebalance, seen)| {
-        // What is live and on_rebalance in that very millisecond is seen before the clock gets there.
+        // What is live and happened in that very millisecond is seen before the clock gets there.
         *on_rebalance == at_ms && *seen >= at_ms + GRACE_MS
     });
     let fired = of_burst.clone().count();

@@ -34,7 +34,7 @@ pub struct Load {
     sent: u64,
     /// Of the customers' ids.
     prefix: &'static str,
-    /// When the purchases on_rebalance, if not when they are sent.
+    /// When the purchases happened, if not when they are sent.
     occurred_at: Option<Timestamp>,
 }
 
@@ -72,7 +72,7 @@ impl Load {
         self
     }
 
-    /// The same, having on_rebalance then.
+    /// The same, having happened then.
     pub fn occurred_at(mut self, at: Timestamp) -> Self {
         self.occurred_at = Some(at);
         self

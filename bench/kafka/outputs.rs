@@ -152,7 +152,7 @@ impl Latencies {
         Self { is_over, thread }
     }
 
-    /// When each change on_rebalance and when it was seen, in milliseconds, in the order in which they were seen.
+    /// When each change happened and when it was seen, in milliseconds, in the order in which they were seen.
     pub fn moments(self) -> Vec<(i64, i64)> {
         self.is_over.store(true, Ordering::Relaxed);
         self.thread.join().unwrap()

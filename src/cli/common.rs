@@ -8,7 +8,7 @@ use crate::cli::exit::CallError;
 use crate::config;
 use crate::config::settings::Settings;
 use crate::domain::time::Timestamp;
-use crate::pipeline::clock::WallClock;
+use crate::pipeline::partition::clock::WallClock;
 use crate::telemetry::logging;
 use crate::telemetry::logging::LogFormat;
 

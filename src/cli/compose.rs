@@ -19,11 +19,12 @@ use crate::model::segment_model::SegmentModel;
 use crate::model_files;
 use crate::pipeline::Limits;
 use crate::pipeline::Shared;
-use crate::pipeline::clock::ClockMode;
-use crate::pipeline::clock::ClockRules;
-use crate::pipeline::clock::WallClock;
 use crate::pipeline::control::Control;
 use crate::pipeline::control::Tally;
+use crate::pipeline::partition::clock::ClockMode;
+use crate::pipeline::partition::clock::ClockRules;
+use crate::pipeline::partition::clock::MonotonicClock;
+use crate::pipeline::partition::clock::WallClock;
 use crate::pipeline::partitions::Partitions;
 use crate::store::directory::StoreDirectory;
 use crate::store::pages::PAGE_BYTES;
@@ -153,11 +154,12 @@ impl Parts {
                 grace: settings.time.grace,
             },
             wall: WallClock::system(),
+            monotonic: MonotonicClock::system(),
             policy,
             intake: settings.intake.clone(),
             model,
             topic_events: settings.topics.events.clone(),
-            partitions: Partitions::new(directory, sizes, Faults::none()),
+            partitions: Partitions::new(directory, sizes, Faults::none(), Arc::clone(&metrics)),
             metrics,
             tally: Tally::default(),
             control: Control::default(),

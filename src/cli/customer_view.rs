@@ -1,4 +1,4 @@
-//! One customer as others see it: a line of `state export`. CONTRACTS, section 6.1.
+//! One customer as others see it: a line of `state export`. docs/COMMAND_LINE.md, Fields of an export.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::engine::risk::RiskPath;
 use crate::engine::step::Rules;
 use crate::model::segment_model::SegmentModel;
 
-/// The fields of 6.1. What does not apply is absent, never null.
+/// The fields of an export. What does not apply is absent, never null.
 #[derive(Clone, Debug, Serialize)]
 pub struct ExportLine {
     /// Whose.

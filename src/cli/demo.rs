@@ -24,7 +24,7 @@ use crate::domain::time::Timestamp;
 use crate::log::embedded::EmbeddedLog;
 use crate::log::embedded::InputRecord;
 use crate::pipeline::Shared;
-use crate::pipeline::clock::ClockMode;
+use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::service::Service;
 use crate::simulate::Shop;
 use crate::simulate::ShopEvent;

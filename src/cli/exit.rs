@@ -13,7 +13,7 @@ use crate::model_files;
 use crate::pipeline;
 use crate::store;
 
-/// The exit codes of the contract.
+/// The exit codes of docs/COMMAND_LINE.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitCode {
     /// The work failed.

@@ -18,7 +18,8 @@ use crate::domain::ids::Partition;
 use crate::engine::record::CustomerRecord;
 use crate::log::WorkerLog;
 use crate::log::kafka::KafkaLog;
-use crate::pipeline::restore::Restore;
+use crate::pipeline::partition::restore::Restore;
+use crate::pipeline::partition::restore::Step;
 use crate::store::codec;
 use crate::store::codec::CodecError;
 use crate::store::partition::PartitionStore;
@@ -28,12 +29,24 @@ fn restored(
     partition: Partition,
     log: &mut dyn WorkerLog,
 ) -> anyhow::Result<Arc<PartitionStore>> {
+    let owner = parts.shared.partitions.take(partition);
+    let displaced = || Failed(format!("partition {partition} is in use")).into();
+    let mut restore = loop {
+        match Restore::begin(owner, log, &parts.shared)? {
+            Step::Done(restore) => break restore,
+            Step::NotYet => {}
+            Step::Displaced => return Err(displaced()),
+        }
+    };
     loop {
-        if let Some(mut restore) = Restore::begin(partition, log, &parts.shared)? {
-            while !restore.advance(log, &parts.shared)? {}
-            return Ok(Arc::clone(restore.store()));
+        match restore.advance(log, &parts.shared)? {
+            Step::Done(()) => break,
+            Step::NotYet => {}
+            Step::Displaced => return Err(displaced()),
         }
     }
+    restore.store().flush(owner.epoch())?;
+    Ok(Arc::clone(restore.store()))
 }
 
 /// The stores of the directory, all of their records in sled. On the embedded bus the log's tail is
@@ -49,7 +62,6 @@ pub fn stores(settings: &Settings) -> anyhow::Result<Vec<Arc<PartitionStore>>> {
             let mut stores = Vec::new();
             for number in 0..log.partitions() {
                 let store = restored(&parts, Partition(number), &mut reader)?;
-                store.flush()?;
                 stores.push(store);
             }
             Ok(stores)

@@ -28,7 +28,7 @@ use crate::log::embedded::InputRecord;
 use crate::log::partitioner::partition_of;
 use crate::model::segment_model::SegmentModel;
 use crate::pipeline::Shared;
-use crate::pipeline::clock::ClockMode;
+use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::partitions::Phase;
 
 /// Reads what the workers have committed.

@@ -17,7 +17,7 @@ use crate::cli::target::Target;
 use crate::cli::target::open_topic;
 use crate::domain::time::DAY_MS;
 use crate::domain::time::Timestamp;
-use crate::pipeline::clock::WallClock;
+use crate::pipeline::partition::clock::WallClock;
 use crate::simulate::Shop;
 use crate::simulate::ShopEvent;
 use crate::simulate::ShopOptions;

@@ -1,4 +1,5 @@
-//! The features table: raw values of one customer as of an instant. Definitions: CONTRACTS, 6.3.
+//! The features table: raw values of one customer as of an instant. Definitions:
+//! docs/TIME_AND_CHURN.md, Features.
 
 use std::fmt;
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use twox_hash::XxHash3_64;
 
-/// Longest customer id, in characters (CONTRACTS: string 1..256).
+/// Longest customer id, in characters (docs/EVENTS.md, Common fields).
 pub const CUSTOMER_ID_CHARACTERS_MAX: usize = 256;
 /// Longest event id, in characters.
 pub const EVENT_ID_CHARACTERS_MAX: usize = 128;

@@ -2,7 +2,7 @@
 //!
 //! Sums, counts and day sets only, so the order in which events arrive cannot matter. Days older
 //! than the ledger's length are folded into one lifetime summary; days are never merged.
-//! CHURN_AND_TIME, section 3.7.
+//! docs/TIME_AND_CHURN.md, The ledger.
 
 use std::sync::Arc;
 

@@ -20,7 +20,7 @@ pub enum Admission<'a> {
     Ended(Verdict),
 }
 
-/// Judges, in this order: test, guest, key, type. CONTRACTS, section 2.
+/// Judges, in this order: test, guest, key, type. docs/EVENTS.md, Verdicts.
 #[must_use]
 pub fn admit<'a>(event: &'a CustomerEvent<'_>, key: Option<&[u8]>) -> Admission<'a> {
     if event.is_test {

@@ -1,6 +1,6 @@
 //! When a customer must be looked at again although nothing happens: the next crossing of the segment's
 //! borders, the next band of churn risk, a day that leaves a trailing window, or the end of the horizon.
-//! CHURN_AND_TIME, section 3.
+//! docs/TIME_AND_CHURN.md, Deadlines.
 //!
 //! Between two midnights at which a feature jumps, the features that grow do so by a day a day, so a crossing
 //! is solved for ([`crate::model::crossing`]) and then put on the first millisecond at which the rule itself

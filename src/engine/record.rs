@@ -29,7 +29,7 @@ pub struct CustomerRecord {
     pub assignment: Option<Assigned>,
     /// The band of churn risk; `None` where nothing tells.
     pub band: Option<RiskBand>,
-    /// When the record must be looked at again although nothing on_rebalance; after `evaluated_at`. Not encoded
+    /// When the record must be looked at again although nothing happened; after `evaluated_at`. Not encoded
     /// with the rest: it must be found without reading all of it.
     #[serde(skip)]
     pub deadline: Option<Timestamp>,
@@ -60,7 +60,7 @@ pub struct Assigned {
 /// One accepted event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RememberedId {
-    /// When it on_rebalance; the oldest are forgotten first.
+    /// When it happened; the oldest are forgotten first.
     pub occurred_at: Timestamp,
     /// Hash of its id.
     pub event_hash: u64,

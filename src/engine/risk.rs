@@ -1,5 +1,5 @@
 //! Churn risk of one customer as of an instant, and when time alone moves it into the next band.
-//! CHURN_AND_TIME, sections 1.1, 1.4, 1.5 and 1.9.
+//! docs/TIME_AND_CHURN.md, Churn risk.
 
 use crate::domain::aggregate::CustomerAggregate;
 use crate::domain::churn::ChurnDefinition;

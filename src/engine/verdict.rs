@@ -20,7 +20,7 @@ pub enum Verdict {
     Guest,
     /// Marked as a test by its sender: counted and dropped.
     Test,
-    /// A type of the contract that this version does not process: a dead letter.
+    /// A type of docs/EVENTS.md that this version does not process: a dead letter.
     Unsupported(EventType),
     /// A broken rule: a dead letter.
     Rejected(InvalidEvent),

@@ -1,5 +1,5 @@
 //! The HTTP interface: reads committed state, takes events, shows metrics. It never waits on a
-//! worker, and states what it needs of the rest as the small traits below. CONTRACTS, section 5.
+//! worker, and states what it needs of the rest as the small traits below. docs/HTTP.md.
 
 mod auth;
 mod events;

@@ -12,7 +12,7 @@ pub(super) const EXAMPLE_FEATURES: [&str; 6] = [
     "recency_days",
 ];
 /// Example profiles of a retailer's customers, with the standard deviations that their words stand for.
-/// CHURN_AND_TIME, section 4.3.
+/// models/README.md, Example profiles.
 const EXAMPLES: [([f64; 6], &str); 6] = [
     (
         [1.0, -0.6, -0.8, -0.6, -0.7, 0.0],

@@ -1,5 +1,5 @@
 //! Names of segments by rule: deterministic, unique, for any number of segments.
-//! CHURN_AND_TIME, section 4.4.
+//! models/README.md, Names and descriptions.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! What a worker needs of a log: deliveries, an atomic commit, and the replay of a partition's
 //! state. Bytes only: nothing is decided here.
 //!
-//! Every implementation passes `tests/support/contract.rs`. ARCHITECTURE, section 2.
+//! Every implementation passes `tests/support/contract.rs`. ARCHITECTURE.md, The log and the store.
 
 pub mod embedded;
 pub mod kafka;

@@ -22,8 +22,6 @@ pub struct Control {
     /// Where every clock is moved once all ends are reached.
     advance_to: OnceLock<Timestamp>,
     reached: Mutex<BTreeSet<Partition>>,
-    /// Of those, the ones whose clock is where it was to be moved and that have nothing due any more.
-    finished: Mutex<BTreeSet<Partition>>,
 }
 
 impl Control {
@@ -75,24 +73,10 @@ impl Control {
         reached.insert(partition);
     }
 
-    /// A partition has nothing left to do, or has again something to do, as it went to another worker.
-    pub fn finished(&self, partition: Partition, is_finished: bool) {
-        let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
-        if is_finished {
-            finished.insert(partition);
-        } else {
-            finished.remove(&partition);
-        }
-    }
-
-    /// No partition has anything left to do, also those of other workers; `false` where no end was asked for.
+    /// Whether so many finished partitions are all of them; `false` where no end was asked for.
     #[must_use]
-    pub fn has_finished_all(&self) -> bool {
-        let Some(ends) = self.ends.get() else {
-            return false;
-        };
-        let finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
-        finished.len() >= ends.len()
+    pub fn has_finished_all(&self, finished: usize) -> bool {
+        self.ends.get().is_some_and(|ends| finished >= ends.len())
     }
 
     /// Every partition is committed up to its end; `false` where none was asked for.

@@ -1,14 +1,14 @@
 //! When the stores of a worker reach the disk: a flush begins in time and goes on by chunks between
 //! polls, so that events do not wait for it; only what is too much at once is written at once.
 
-use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::domain::ids::Partition;
 use crate::pipeline::Error;
 use crate::pipeline::Shared;
-use crate::pipeline::running::RunningPartition;
+use crate::pipeline::partition::held::HeldPartitions;
+use crate::pipeline::partition::running::RunningPartition;
 use crate::telemetry::observe;
 
 /// How many times as many pages a chunk has when memory is about to run out.
@@ -37,33 +37,39 @@ impl Flushes {
     ///
     /// # Errors
     /// If a store fails.
-    pub fn advance(
-        &mut self,
-        running: &BTreeMap<Partition, RunningPartition>,
-        shared: &Shared,
-    ) -> Result<(), Error> {
+    pub fn advance(&mut self, partitions: &HeldPartitions, shared: &Shared) -> Result<(), Error> {
         let limits = &shared.limits;
-        let stores = || running.values().map(RunningPartition::store);
+        let stores = || partitions.running().map(|(_, running)| running.store());
         let records: usize = stores().map(|store| store.dirty_records()).sum();
         let bytes: usize = stores().map(|store| store.dirty_bytes()).sum();
         let is_full = records >= limits.flush_records || bytes >= limits.flush_bytes;
         if is_full || limits.flush_interval.is_zero() {
-            return self.write_all(running, shared);
+            return self.write_all(partitions, shared);
         }
         let Some(partition) = self.pending.front() else {
-            let is_due = self.begun_at.elapsed() >= limits.flush_interval;
+            let is_due = shared
+                .monotonic
+                .now()
+                .saturating_duration_since(self.begun_at)
+                >= limits.flush_interval;
             if is_due || bytes >= limits.flush_bytes / 2 || records >= limits.flush_records / 2 {
-                self.begun_at = Instant::now();
-                self.pending = running.keys().copied().collect();
+                self.begun_at = shared.monotonic.now();
+                self.pending = partitions
+                    .running()
+                    .map(|(partition, _)| partition)
+                    .collect();
             }
             return Ok(());
         };
-        if let Some(owned) = running.get(partition) {
+        if let Some(running) = partitions.get(*partition) {
             let haste = haste(bytes, limits.flush_bytes).max(haste(records, limits.flush_records));
-            if !owned.store().flush_chunk(limits.flush_pages * haste)? {
+            if !running
+                .store()
+                .flush_chunk(running.owner().epoch(), limits.flush_pages * haste)?
+            {
                 return Ok(());
             }
-            observe_bytes(*partition, owned, shared)?;
+            observe_bytes(*partition, running, shared)?;
         }
         self.pending.pop_front();
         Ok(())
@@ -73,17 +79,13 @@ impl Flushes {
     ///
     /// # Errors
     /// If a store fails.
-    pub fn write_all(
-        &mut self,
-        running: &BTreeMap<Partition, RunningPartition>,
-        shared: &Shared,
-    ) -> Result<(), Error> {
-        for (partition, owned) in running {
-            owned.store().flush()?;
-            observe_bytes(*partition, owned, shared)?;
+    pub fn write_all(&mut self, partitions: &HeldPartitions, shared: &Shared) -> Result<(), Error> {
+        for (partition, running) in partitions.running() {
+            running.store().flush(running.owner().epoch())?;
+            observe_bytes(partition, running, shared)?;
         }
         self.pending.clear();
-        self.begun_at = Instant::now();
+        self.begun_at = shared.monotonic.now();
         Ok(())
     }
 }
@@ -96,10 +98,10 @@ fn haste(reached: usize, limit: usize) -> usize {
 
 fn observe_bytes(
     partition: Partition,
-    owned: &RunningPartition,
+    running: &RunningPartition,
     shared: &Shared,
 ) -> Result<(), Error> {
-    let bytes = owned.store().disk_bytes()?;
+    let bytes = running.store().disk_bytes()?;
     observe::store_bytes(&shared.metrics, partition.0, bytes);
     Ok(())
 }

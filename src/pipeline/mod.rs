@@ -3,18 +3,16 @@
 //!
 //! [`worker`] is the whole of it on one screen; [`service`] starts and stops the threads.
 
+mod assignment;
 pub mod batch;
-pub mod clock;
 pub mod control;
 pub mod flushes;
-pub mod lateness;
 pub mod outputs;
+pub mod partition;
 pub mod partitions;
-mod rebalance;
-pub mod record_cache;
-pub mod restore;
-pub mod running;
+mod progress;
 pub mod service;
+mod transaction;
 pub mod worker;
 
 use std::sync::Arc;
@@ -27,10 +25,11 @@ use crate::faults::Fault;
 use crate::faults::Faults;
 use crate::log;
 use crate::model::segment_model::SegmentModel;
-use crate::pipeline::clock::ClockRules;
-use crate::pipeline::clock::WallClock;
 use crate::pipeline::control::Control;
 use crate::pipeline::control::Tally;
+use crate::pipeline::partition::clock::ClockRules;
+use crate::pipeline::partition::clock::MonotonicClock;
+use crate::pipeline::partition::clock::WallClock;
 use crate::pipeline::partitions::Partitions;
 use crate::store;
 use crate::store::codec::CodecError;
@@ -68,6 +67,8 @@ pub struct Shared {
     pub clock_rules: ClockRules,
     /// The wall clock; tests move their own.
     pub wall: WallClock,
+    /// The clock of commits, flushes and checkpoints; tests move their own.
+    pub monotonic: MonotonicClock,
     /// The deployment's choices.
     pub policy: Policy,
     /// What is accepted as an event.
@@ -108,6 +109,15 @@ pub enum Error {
         /// The cause.
         source: CodecError,
     },
+    /// The worker and its log do not agree about a partition.
+    #[error("partition {partition} of a transaction does not run in its worker")]
+    NotRunning {
+        /// The partition.
+        partition: Partition,
+    },
+    /// The log says of a partition what cannot be.
+    #[error("the log and the worker do not agree about a partition: {0}")]
+    Phase(#[from] partition::phase::Impossible),
     /// A record or a change could not be written down.
     #[error("cannot encode an output")]
     Encode(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -1,5 +1,5 @@
 //! Records of the output topics: changes with their `CloudEvents` headers, and dead letters with
-//! the original bytes. CONTRACTS, sections 1 and 3.
+//! the original bytes. docs/CHANGES.md and docs/TOPICS.md.
 
 use std::borrow::Cow;
 

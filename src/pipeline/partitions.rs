@@ -1,6 +1,12 @@
-//! The stores of this process, and what readers on other threads may see of them.
+//! The partitions of this process: who owns each of them, their stores, what readers on other threads may see, and
+//! what each of them adds to the gauges.
+//!
+//! A worker may lose a partition without knowing, and another worker of the process may get it meanwhile. So every
+//! call names an [`Owner`], is compared with the current one under the lock that guards the write, and does nothing
+//! if another has come since.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -11,11 +17,16 @@ use arc_swap::ArcSwap;
 use crate::domain::ids::Partition;
 use crate::faults::Faults;
 use crate::store;
+use crate::store::codec::Group;
 use crate::store::directory::StoreDirectory;
+use crate::store::memory::Deltas;
+use crate::store::owner::OwnerEpoch;
 use crate::store::partition::PartitionStore;
 use crate::store::partition::Sizes;
 use crate::store::verification::Expected;
 use crate::store::verification::WipeReason;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::observe;
 
 /// What a reader may see of a partition.
 #[derive(Clone, Debug)]
@@ -26,27 +37,69 @@ pub enum Phase {
     Running(Arc<PartitionStore>),
 }
 
-/// The partitions of this process. Stores stay open when a partition goes from one worker to
-/// another, because sled's lock outlives a handle.
+/// The right to write a partition's state, until another worker takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    partition: Partition,
+    epoch: OwnerEpoch,
+}
+
+impl Owner {
+    /// The partition.
+    #[must_use]
+    pub fn partition(self) -> Partition {
+        self.partition
+    }
+
+    /// The number of this ownership.
+    #[must_use]
+    pub fn epoch(self) -> OwnerEpoch {
+        self.epoch
+    }
+}
+
+/// A store, and why the one on disk was thrown away, if it was.
+pub type Opened = (Arc<PartitionStore>, Option<WipeReason>);
+
+/// The partitions of this process.
 #[derive(Debug)]
 pub struct Partitions {
     directory: StoreDirectory,
     sizes: Sizes,
     faults: Faults,
-    open: Mutex<BTreeMap<Partition, Arc<PartitionStore>>>,
+    metrics: Arc<Metrics>,
+    slots: Mutex<BTreeMap<Partition, Arc<Mutex<Slot>>>>,
     visible: ArcSwap<BTreeMap<Partition, Phase>>,
+    /// Partitions that have nothing left to do in a run with ends.
+    finished: Mutex<BTreeSet<Partition>>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    epoch: OwnerEpoch,
+    /// Stays open when the partition goes from one worker to another, because sled's lock outlives a handle.
+    store: Option<Arc<PartitionStore>>,
+    /// What the owner added to the gauges, and what is subtracted when it goes.
+    counted: Deltas,
 }
 
 impl Partitions {
     /// No partition yet.
     #[must_use]
-    pub fn new(directory: StoreDirectory, sizes: Sizes, faults: Faults) -> Self {
+    pub fn new(
+        directory: StoreDirectory,
+        sizes: Sizes,
+        faults: Faults,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             directory,
             sizes,
             faults,
-            open: Mutex::new(BTreeMap::new()),
+            metrics,
+            slots: Mutex::new(BTreeMap::new()),
             visible: ArcSwap::default(),
+            finished: Mutex::new(BTreeSet::new()),
         }
     }
 
@@ -56,53 +109,145 @@ impl Partitions {
         &self.directory
     }
 
-    /// Opens the store of a partition, or takes the handle this process already has.
+    /// Makes the caller the owner, whoever was. Readers wait from now on.
+    pub fn take(&self, partition: Partition) -> Owner {
+        let slot = self.slot(partition);
+        let mut slot = lock(&slot);
+        self.take_slot(partition, &mut slot)
+    }
+
+    /// The same, unless another worker has become the owner since.
+    pub fn take_back(&self, owner: Owner) -> Option<Owner> {
+        let slot = self.slot(owner.partition);
+        let mut slot = lock(&slot);
+        (slot.epoch == owner.epoch).then(|| self.take_slot(owner.partition, &mut slot))
+    }
+
+    fn take_slot(&self, partition: Partition, slot: &mut Slot) -> Owner {
+        slot.epoch = slot.epoch.next();
+        if let Some(store) = &slot.store {
+            store.take(slot.epoch);
+        }
+        self.count_nothing(slot);
+        self.set_finished(partition, false);
+        self.update(partition, Some(&Phase::Restoring));
+        Owner {
+            partition,
+            epoch: slot.epoch,
+        }
+    }
+
+    /// Opens the store of a partition, or takes the handle that this process already has; `None` for an owner that
+    /// is not one any more.
     ///
     /// # Errors
     /// If the store cannot be opened even when it is empty.
-    pub fn open(
-        &self,
-        partition: Partition,
-        expected: &Expected,
-    ) -> Result<(Arc<PartitionStore>, Option<WipeReason>), store::Error> {
-        let mut open = self.lock();
-        if let Some(store) = open.get(&partition)
-            && store.lineage() == expected.lineage
-            && (expected.changelog_start..=expected.changelog_end).contains(&store.changelog_next())
-            && store.changelog_reach() <= expected.changelog_end
-            && store.caught_up_at() >= expected.current_since
-        {
-            return Ok((Arc::clone(store), None));
+    pub fn open(&self, owner: Owner, expected: &Expected) -> Result<Option<Opened>, store::Error> {
+        let slot = self.slot(owner.partition);
+        let mut slot = lock(&slot);
+        if slot.epoch != owner.epoch {
+            return Ok(None);
         }
-        open.remove(&partition);
+        if let Some(store) = slot.store.as_ref().filter(|store| store.fits(expected)) {
+            return Ok(Some((Arc::clone(store), None)));
+        }
+        slot.store = None;
         let (store, wiped) = PartitionStore::open(
             &self.directory,
-            partition,
+            owner.partition,
             expected,
             self.sizes,
             self.faults.clone(),
         )?;
+        store.take(owner.epoch);
         let store = Arc::new(store);
-        open.insert(partition, Arc::clone(&store));
-        Ok((store, wiped))
+        slot.store = Some(Arc::clone(&store));
+        Ok(Some((store, wiped)))
     }
 
-    /// Readers are told to wait.
-    pub fn show_restoring(&self, partition: Partition) {
-        self.update(partition, Some(&Phase::Restoring));
+    /// The restore has ended: readers see the committed state, its customers are counted, and the store on disk is
+    /// marked as this instance's. `false` for an owner that is not one any more.
+    ///
+    /// # Errors
+    /// If the mark cannot be written.
+    pub fn show_running(
+        &self,
+        owner: Owner,
+        store: &Arc<PartitionStore>,
+    ) -> Result<bool, store::Error> {
+        let slot = self.slot(owner.partition);
+        let mut slot = lock(&slot);
+        if slot.epoch != owner.epoch {
+            return Ok(false);
+        }
+        self.directory.mark_owned(owner.partition)?;
+        self.count_nothing(&mut slot);
+        self.add(&mut slot, &store.contents());
+        self.update(owner.partition, Some(&Phase::Running(Arc::clone(store))));
+        Ok(true)
     }
 
-    /// Readers see the committed state.
-    pub fn show_running(&self, partition: Partition, store: &Arc<PartitionStore>) {
-        self.update(partition, Some(&Phase::Running(Arc::clone(store))));
+    /// Counts what a transaction changed.
+    pub fn count(&self, owner: Owner, deltas: &Deltas) {
+        if deltas.is_empty() {
+            return;
+        }
+        let slot = self.slot(owner.partition);
+        let mut slot = lock(&slot);
+        if slot.epoch == owner.epoch {
+            self.add(&mut slot, deltas);
+        }
     }
 
-    /// The partition is not ours any more.
-    pub fn hide(&self, partition: Partition) {
-        self.update(partition, None);
+    /// The partition is not the owner's any more, and nobody's until it is taken: readers see nothing of it.
+    pub fn release(&self, owner: Owner) {
+        let slot = self.slot(owner.partition);
+        let mut slot = lock(&slot);
+        if slot.epoch == owner.epoch {
+            self.count_nothing(&mut slot);
+            self.set_finished(owner.partition, false);
+            observe::let_go(&self.metrics, owner.partition.0);
+            self.update(owner.partition, None);
+        }
     }
 
-    /// What readers may see of a partition; `None` where it is not ours.
+    /// Removes the mark of a partition that was revoked or lost.
+    ///
+    /// # Errors
+    /// If the mark cannot be removed.
+    pub fn unmark(&self, owner: Owner) -> Result<(), store::Error> {
+        let slot = self.slot(owner.partition);
+        let slot = lock(&slot);
+        if slot.epoch == owner.epoch {
+            self.directory.unmark_owned(owner.partition)?;
+        }
+        Ok(())
+    }
+
+    /// Whether no other worker has become the owner since.
+    #[must_use]
+    pub fn is_current(&self, owner: Owner) -> bool {
+        let slot = self.slot(owner.partition);
+        let slot = lock(&slot);
+        slot.epoch == owner.epoch
+    }
+
+    /// Whether the owner has nothing left to do in a run with ends.
+    pub fn finish(&self, owner: Owner, is_finished: bool) {
+        let slot = self.slot(owner.partition);
+        let slot = lock(&slot);
+        if slot.epoch == owner.epoch {
+            self.set_finished(owner.partition, is_finished);
+        }
+    }
+
+    /// How many partitions have nothing left to do.
+    #[must_use]
+    pub fn finished(&self) -> usize {
+        lock(&self.finished).len()
+    }
+
+    /// What readers may see of a partition; `None` where it is not this process's.
     #[must_use]
     pub fn phase(&self, partition: Partition) -> Option<Phase> {
         self.visible.load().get(&partition).cloned()
@@ -112,6 +257,37 @@ impl Partitions {
     #[must_use]
     pub fn visible(&self) -> Arc<BTreeMap<Partition, Phase>> {
         self.visible.load_full()
+    }
+
+    fn set_finished(&self, partition: Partition, is_finished: bool) {
+        let mut finished = lock(&self.finished);
+        if is_finished {
+            finished.insert(partition);
+        } else {
+            finished.remove(&partition);
+        }
+    }
+
+    fn add(&self, slot: &mut Slot, deltas: &Deltas) {
+        for (group, customers) in &deltas.customers {
+            *slot.counted.customers.entry(group.clone()).or_default() += customers;
+            self.move_gauge(group, *customers);
+        }
+        slot.counted.deadlines += deltas.deadlines;
+        observe::deadlines_moved(&self.metrics, deltas.deadlines);
+    }
+
+    fn count_nothing(&self, slot: &mut Slot) {
+        let counted = std::mem::take(&mut slot.counted);
+        for (group, customers) in &counted.customers {
+            self.move_gauge(group, -customers);
+        }
+        observe::deadlines_moved(&self.metrics, -counted.deadlines);
+    }
+
+    fn move_gauge(&self, group: &Group, customers: i64) {
+        let segment = group.segment_id.as_str();
+        observe::customers_moved(&self.metrics, segment, group.band, customers);
     }
 
     fn update(&self, partition: Partition, phase: Option<&Phase>) {
@@ -125,7 +301,11 @@ impl Partitions {
         });
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Partition, Arc<PartitionStore>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slot(&self, partition: Partition) -> Arc<Mutex<Slot>> {
+        Arc::clone(lock(&self.slots).entry(partition).or_default())
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

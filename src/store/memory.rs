@@ -15,6 +15,7 @@ use crate::store::flush::DirtyRecord;
 use crate::store::flush::DirtyRecords;
 use crate::store::flush::Flush;
 use crate::store::flush::memory_bytes;
+use crate::store::owner::OwnerEpoch;
 use crate::store::pages::PageKeys;
 
 /// A customer's record of a committed transaction.
@@ -49,6 +50,12 @@ pub struct Deltas {
 }
 
 impl Deltas {
+    /// Nothing changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.customers.is_empty() && self.deadlines == 0
+    }
+
     /// A record that stood so stands differently now.
     pub(super) fn count(&mut self, before: &RecordSummary, after: &RecordSummary) {
         let (left, entered) = (Group::of(before), Group::of(after));
@@ -66,6 +73,8 @@ impl Deltas {
 
 #[derive(Debug, Default)]
 pub(super) struct Memory {
+    /// Who writes; another's writes are ignored.
+    pub(super) owner: OwnerEpoch,
     pub(super) dirty: DirtyRecords,
     pub(super) dirty_bytes: usize,
     pub(super) flush: Option<Flush>,

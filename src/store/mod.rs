@@ -11,6 +11,7 @@ mod deadlines;
 pub mod directory;
 mod flush;
 pub mod memory;
+pub mod owner;
 pub mod pages;
 pub mod partition;
 pub mod records;

@@ -35,6 +35,7 @@ use crate::store::memory::Before;
 use crate::store::memory::Deltas;
 use crate::store::memory::Memory;
 use crate::store::memory::Update;
+use crate::store::owner::OwnerEpoch;
 use crate::store::pages;
 use crate::store::pages::Page;
 use crate::store::records::Records;
@@ -199,17 +200,19 @@ impl PartitionStore {
     }
 
     /// Takes over what a transaction committed. Visible to readers when it returns; on disk after a
-    /// flush. `caught_up_at` is the wall time if nothing of the changelog is missing now.
+    /// flush. `caught_up_at` is the wall time if nothing of the changelog is missing now. `None` where another owner
+    /// has come since: nothing was taken over.
     ///
     /// # Errors
     /// If sled fails or a record it replaces is damaged.
     pub fn apply(
         &self,
+        owner: OwnerEpoch,
         updates: Vec<Update>,
         checkpoint: Option<Checkpoint>,
         changelog_next: u64,
         caught_up_at: Option<Timestamp>,
-    ) -> Result<Deltas, Error> {
+    ) -> Result<Option<Deltas>, Error> {
         let mut deltas = Deltas::default();
         // A chunk of the changelog may hold several records of a customer: the last before is known.
         let mut unknown: HashMap<CustomerId, RecordSummary> = HashMap::new();
@@ -227,10 +230,13 @@ impl PartitionStore {
             }
         }
         let mut memory = self.write();
+        if memory.owner != owner {
+            return Ok(None);
+        }
         memory.apply(updates, &deltas, checkpoint, changelog_next, caught_up_at);
         drop(memory);
         deltas.customers.retain(|_, customers| *customers != 0);
-        Ok(deltas)
+        Ok(Some(deltas))
     }
 
     /// Records that are due by then, as of the last transaction applied: about so many, the earliest
@@ -296,6 +302,40 @@ impl PartitionStore {
         memory.dirty_bytes + memory.flush.as_ref().map_or(0, Flush::bytes)
     }
 
+    /// From now on only this owner writes.
+    pub fn take(&self, owner: OwnerEpoch) {
+        self.write().owner = owner;
+    }
+
+    /// Who writes.
+    #[must_use]
+    pub fn owner(&self) -> OwnerEpoch {
+        self.read().owner
+    }
+
+    /// Whether it was made from this log and lacks nothing that the log no longer has.
+    #[must_use]
+    pub fn fits(&self, expected: &Expected) -> bool {
+        let memory = self.read();
+        expected.misfit(&memory.position).is_none()
+    }
+
+    /// Everything it holds, as if it had just come.
+    #[must_use]
+    pub fn contents(&self) -> Deltas {
+        let memory = self.read();
+        let customers = memory.position.customers.iter();
+        Deltas {
+            customers: customers
+                .filter(|(_, customers)| **customers > 0)
+                .map(|(group, customers)| {
+                    (group.clone(), i64::try_from(*customers).unwrap_or(i64::MAX))
+                })
+                .collect(),
+            deadlines: i64::try_from(memory.position.deadlines).unwrap_or(i64::MAX),
+        }
+    }
+
     /// The partition's checkpoint as of the last transaction applied.
     #[must_use]
     pub fn checkpoint(&self) -> Option<Checkpoint> {
@@ -313,18 +353,6 @@ impl PartitionStore {
     pub fn changelog_reach(&self) -> u64 {
         let position = &self.read().position;
         position.changelog_reach.max(position.changelog_next)
-    }
-
-    /// When nothing of the changelog was missing last.
-    #[must_use]
-    pub fn caught_up_at(&self) -> Option<Timestamp> {
-        self.read().position.caught_up_at
-    }
-
-    /// Identity of the log the store was made from.
-    #[must_use]
-    pub fn lineage(&self) -> String {
-        self.read().position.lineage.clone()
     }
 
     /// Assigned customers by segment and band, counted along.
@@ -358,26 +386,24 @@ impl PartitionStore {
     ///
     /// # Errors
     /// If sled fails; what was not written is kept in memory.
-    pub fn flush(&self) -> Result<(), Error> {
+    pub fn flush(&self, owner: OwnerEpoch) -> Result<(), Error> {
         // What a flush under way has not taken over is a second one's.
-        while self.read().flush.is_some() {
-            self.flush_chunk(BATCH_PAGES)?;
-        }
-        while !self.flush_chunk(BATCH_PAGES)? {}
+        while self.read().flush.is_some() && !self.flush_chunk(owner, BATCH_PAGES)? {}
+        while !self.flush_chunk(owner, BATCH_PAGES)? {}
         Ok(())
     }
 
     /// Begins a flush, or goes on with the one under way, by about `page_limit` pages; `true` when it
-    /// is done. Each chunk is one batch with the digest of all that is on disk then, but only the last
+    /// is done, or another owner's. Each chunk is one batch with the digest of all that is on disk then, but only the last
     /// moves the place in the changelog: after a crash between two chunks the restart reads again what
     /// some records already have.
     ///
     /// # Errors
     /// If sled fails; what was not written is kept in memory.
-    pub fn flush_chunk(&self, page_limit: usize) -> Result<bool, Error> {
+    pub fn flush_chunk(&self, owner: OwnerEpoch, page_limit: usize) -> Result<bool, Error> {
         // A worker that lost the partition may still be here when the next one comes.
         let _alone = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.begin_flush() {
+        if !self.begin_flush(owner) {
             return Ok(true);
         }
         let chunk = {
@@ -412,9 +438,12 @@ impl PartitionStore {
         Ok(is_last)
     }
 
-    /// `false` where there is nothing to write.
-    fn begin_flush(&self) -> bool {
+    /// `false` where there is nothing to write, or another owner has come.
+    fn begin_flush(&self, owner: OwnerEpoch) -> bool {
         let mut memory = self.write();
+        if memory.owner != owner {
+            return false;
+        }
         if memory.flush.is_some() {
             return true;
         }

@@ -28,6 +28,23 @@ pub struct Expected {
     pub current_since: Option<Timestamp>,
 }
 
+impl Expected {
+    /// Why a store does not fit to the log; `None` if it does.
+    pub(super) fn misfit(&self, stored: &StoreCheckpoint) -> Option<WipeReason> {
+        let in_log = self.changelog_start..=self.changelog_end;
+        let reach = stored.changelog_reach.max(stored.changelog_next);
+        if stored.lineage != self.lineage {
+            Some(WipeReason::Lineage)
+        } else if reach > self.changelog_end || !in_log.contains(&stored.changelog_next) {
+            Some(WipeReason::OffsetOutOfRange)
+        } else if stored.caught_up_at < self.current_since {
+            Some(WipeReason::TooOld)
+        } else {
+            None
+        }
+    }
+}
+
 /// Why a store was thrown away; also the metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WipeReason {
@@ -121,18 +138,8 @@ pub(super) fn verify(
             Err(WipeReason::Digest)
         };
     };
-    if let Some(expected) = expected {
-        if stored.lineage != expected.lineage {
-            return Err(WipeReason::Lineage);
-        }
-        let in_log = expected.changelog_start..=expected.changelog_end;
-        let is_ahead = stored.changelog_reach > expected.changelog_end;
-        if is_ahead || !in_log.contains(&stored.changelog_next) {
-            return Err(WipeReason::OffsetOutOfRange);
-        }
-        if stored.caught_up_at < expected.current_since {
-            return Err(WipeReason::TooOld);
-        }
+    if let Some(reason) = expected.and_then(|expected| expected.misfit(&stored)) {
+        return Err(reason);
     }
     if (stored.records, stored.digest) != (found.records, found.digest) {
         return Err(WipeReason::Digest);

@@ -613,7 +613,8 @@ fn ties_and_corners_of_exact_paths_end_as_exact_arithmetic_says() {
     });
 }
 
-/// Section 3.1 of the method: without caps the customer only moves on to segments further along the growth.
+/// docs/TIME_AND_CHURN.md, Crossings: without caps the customer only moves on to segments further along the
+/// growth.
 #[test]
 fn without_caps_and_margins_no_segment_is_entered_twice_even_from_a_border() {
     on_seeds("entered_twice", 20_000, |_, random| {

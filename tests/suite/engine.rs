@@ -41,7 +41,7 @@ fn input(key: Option<&[u8]>, payload: &[u8]) -> InputRecord {
 }
 
 /// Everything a broken producer may send, each with the reason it must be given.
-fn garbage() -> Vec<(InputRecord, &'static str)> {
+pub(crate) fn garbage() -> Vec<(InputRecord, &'static str)> {
     let valid = |change: (&str, &str)| {
         let text = String::from_utf8(order("c-x", 1, "2026-05-01T00:00:00Z", 100)).unwrap();
         assert!(text.contains(change.0), "{}", change.0);

@@ -26,10 +26,12 @@ mod time_oracle;
 
 mod cdnow;
 mod churn;
+mod contracts;
 mod crash_schedules;
 mod crossings;
 mod embedded_log;
 mod engine;
+mod ownership;
 mod shutdown;
 mod store;
 mod tidy;

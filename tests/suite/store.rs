@@ -15,6 +15,7 @@ use segstream::store::codec::Checkpoint;
 use segstream::store::directory::StoreDirectory;
 use segstream::store::memory::Before;
 use segstream::store::memory::Update;
+use segstream::store::owner::OwnerEpoch;
 use segstream::store::partition::PartitionStore;
 use segstream::store::partition::Sizes;
 use segstream::store::verification::Expected;
@@ -61,9 +62,15 @@ fn made(root: &Path) {
     assert_eq!(wiped, None);
     let noon = Some(at("2026-01-01T12:00:00Z"));
     store
-        .apply(vec![update("c", 0)], Some(Checkpoint::default()), 10, noon)
+        .apply(
+            OwnerEpoch::default(),
+            vec![update("c", 0)],
+            Some(Checkpoint::default()),
+            10,
+            noon,
+        )
         .unwrap();
-    store.flush().unwrap();
+    store.flush(OwnerEpoch::default()).unwrap();
 }
 
 #[test]
@@ -100,8 +107,10 @@ fn a_store_is_kept_only_where_it_fits_to_the_log() {
 fn a_store_that_was_never_current_is_not_taken_for_a_fresh_one() {
     let root = tempfile::tempdir().unwrap();
     let (store, _) = open(root.path(), &expected());
-    store.apply(Vec::new(), None, 4, None).unwrap();
-    store.flush().unwrap();
+    store
+        .apply(OwnerEpoch::default(), Vec::new(), None, 4, None)
+        .unwrap();
+    store.flush(OwnerEpoch::default()).unwrap();
     drop(store);
     let mut log = expected();
     log.current_since = Some(at("1990-01-01T00:00:00Z"));
@@ -152,18 +161,33 @@ fn a_flush_cut_between_two_pieces_leaves_a_store_that_is_trusted_and_lags() {
         ..Checkpoint::default()
     });
     store
-        .apply(update_all(1).collect(), at_four.clone(), 4, None)
+        .apply(
+            OwnerEpoch::default(),
+            update_all(1).collect(),
+            at_four.clone(),
+            4,
+            None,
+        )
         .unwrap();
-    store.flush().unwrap();
+    store.flush(OwnerEpoch::default()).unwrap();
     let at_nine = Some(Checkpoint {
         offset_next: 9,
         ..Checkpoint::default()
     });
     let more = update_all(2).chain([update("c", 1), update("d", 1)]);
     store
-        .apply(more.collect(), at_nine.clone(), 9, None)
+        .apply(
+            OwnerEpoch::default(),
+            more.collect(),
+            at_nine.clone(),
+            9,
+            None,
+        )
         .unwrap();
-    assert!(!store.flush_chunk(1).unwrap(), "a page is not all");
+    assert!(
+        !store.flush_chunk(OwnerEpoch::default(), 1).unwrap(),
+        "a page is not all"
+    );
     let middle = store.get("c150").unwrap().unwrap();
     assert_eq!(middle.sequence, 2, "readers see the new one throughout");
     assert_eq!(
@@ -209,9 +233,15 @@ fn a_flush_cut_between_two_pieces_leaves_a_store_that_is_trusted_and_lags() {
     // The log's tail again, by chunks.
     let tail = update_all(2).chain([update("c", 1), update("d", 1)]);
     store
-        .apply(tail.collect(), at_nine.clone(), 9, None)
+        .apply(
+            OwnerEpoch::default(),
+            tail.collect(),
+            at_nine.clone(),
+            9,
+            None,
+        )
         .unwrap();
-    while !store.flush_chunk(1).unwrap() {}
+    while !store.flush_chunk(OwnerEpoch::default(), 1).unwrap() {}
     drop(store);
     let (store, wiped) = open(root.path(), &expected());
     assert_eq!(wiped, None);

@@ -378,7 +378,7 @@ fn a_purchase_ahead_of_its_record_counts_at_once_and_far_ahead_is_taken_as_now()
     }
 }
 
-/// The published fit of the CDNOW sample: CHURN_AND_TIME, section 1.3, MBG/NBD, with weeks of 7 days.
+/// The fit of the CDNOW sample: docs/TIME_AND_CHURN.md, Reference figures, MBG/NBD, with weeks of 7 days.
 /// All digits are those with which the instants below were computed, in 40-digit arithmetic.
 const PUBLISHED: Fit = Fit {
     r: 0.5248431591063001,
@@ -434,7 +434,8 @@ fn a_band_of_being_alive_changes_at_the_instant_of_the_closed_form() {
             ),
         ]
     );
-    // The closed form itself, section 1.4, for x = 1 and t_x = 55: (alpha + t_x) e^delta - alpha.
+    // The closed form itself (docs/TIME_AND_CHURN.md, The instant of a band), for x = 1 and t_x = 55:
+    // (alpha + t_x) e^delta - alpha.
     let log_odds_at_last = PUBLISHED.a.ln() - (PUBLISHED.b + 1.0).ln();
     for (probability, days) in [(0.5_f64, 155.73953971306696), (0.2, 450.72556647615005)] {
         let log_odds = ((1.0 - probability) / probability).ln();
@@ -749,7 +750,7 @@ fn cdnow_input(master: &Path, folder: &Path) -> PathBuf {
     input
 }
 
-/// The purchases as `replay --format cdnow` sends them: CONTRACTS, section 6.1.
+/// The purchases as `replay --format cdnow` sends them: docs/COMMAND_LINE.md, Files.
 fn cdnow_deliveries(input: &Path, zone: &str) -> Vec<Delivery> {
     let text = std::fs::read_to_string(input).unwrap();
     let mut noons: BTreeMap<&str, i64> = BTreeMap::new();

@@ -50,11 +50,12 @@ use segstream::model::segment_model::SegmentModel;
 use segstream::model_files;
 use segstream::pipeline::Limits;
 use segstream::pipeline::Shared;
-use segstream::pipeline::clock::ClockMode;
-use segstream::pipeline::clock::ClockRules;
-use segstream::pipeline::clock::WallClock;
 use segstream::pipeline::control::Control;
 use segstream::pipeline::control::Tally;
+use segstream::pipeline::partition::clock::ClockMode;
+use segstream::pipeline::partition::clock::ClockRules;
+use segstream::pipeline::partition::clock::MonotonicClock;
+use segstream::pipeline::partition::clock::WallClock;
 use segstream::pipeline::partitions::Partitions;
 use segstream::pipeline::worker::Worker;
 use segstream::store::directory::StoreDirectory;
@@ -157,6 +158,7 @@ impl Life {
             page_bytes: sizing.page_bytes,
         };
         let second = Duration::from_secs(1);
+        let metrics = Arc::new(Metrics::new(&ids).unwrap());
         let shared = Arc::new(Shared {
             limits: Limits {
                 commit_interval: Duration::from_millis(1),
@@ -176,12 +178,13 @@ impl Life {
                 grace: second * 10,
             },
             wall: WallClock::manual(|| at("2026-11-24T00:00:00Z")),
+            monotonic: MonotonicClock::system(),
             policy: policy(),
             intake: intake(),
-            metrics: Arc::new(Metrics::new(&ids).unwrap()),
+            metrics: Arc::clone(&metrics),
             model,
             topic_events: TOPIC.to_owned(),
-            partitions: Partitions::new(directory, sizes, faults.clone()),
+            partitions: Partitions::new(directory, sizes, faults.clone(), metrics),
             tally: Tally::default(),
             control: Control::default(),
             faults: faults.clone(),
@@ -209,7 +212,7 @@ impl Life {
         let mut all = BTreeMap::new();
         for phase in self.shared.partitions.visible().values() {
             if let segstream::pipeline::partitions::Phase::Running(store) = phase {
-                store.flush().unwrap();
+                store.flush(store.owner()).unwrap();
                 for entry in store.records() {
                     let (id, record) = entry.unwrap();
                     all.insert(id.to_string(), record);

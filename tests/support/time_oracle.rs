@@ -20,7 +20,7 @@ use serde_json::Value;
 pub const HOUR_MS: i64 = 3_600_000;
 pub const DAY_MS: i64 = 86_400_000;
 const THREADS: usize = 2;
-/// CONTRACTS, section 2: up to 5 minutes ahead is accepted, up to 24 hours is clamped.
+/// docs/EVENTS.md, Time: up to 5 minutes ahead is accepted, up to 24 hours is clamped.
 const AHEAD_ACCEPTED_MS: i64 = 300_000;
 /// Defaults of `state.ledger_days` and `deduplication.ids`; input beyond them is no input of a test.
 const LEDGER_DAYS: i32 = 800;
@@ -620,7 +620,7 @@ impl Facts {
         all.minus(&self.sums.get(left).cloned().unwrap_or_default())
     }
 
-    /// CONTRACTS, section 6.3; `None` where it is not known.
+    /// docs/TIME_AND_CHURN.md, Features; `None` where it is not known.
     fn raw(&self, feature: &Feature, as_of: i64, held: &Held) -> Option<f64> {
         let bought = || self.bought_within(held.day, feature.window_days);
         match feature.source {
@@ -650,7 +650,7 @@ fn days_since(earlier: i64, as_of: i64) -> f64 {
     (as_of - earlier).max(0) as f64 / 86_400_000.0
 }
 
-/// Purchase history as the churn model sees it. CHURN_AND_TIME, section 1.1.
+/// Purchase history as the churn model sees it. docs/TIME_AND_CHURN.md, Histories.
 #[derive(Clone, Copy, Debug, Default)]
 struct History {
     x: f64,
@@ -688,7 +688,7 @@ impl Outlook {
         }
     }
 
-    /// CHURN_AND_TIME, sections 1.2 (k = 1) and 1.5.
+    /// docs/TIME_AND_CHURN.md, The models: MBG/NBD.
     fn risk(&self, as_of: i64) -> f64 {
         match self.churn.method {
             ChurnMethod::Silence { days } => {

@@ -17,7 +17,7 @@ use crate::model::artifact::ArtifactHoldout;
 use crate::model::artifact::ChurnBasis;
 use crate::model::churn::Family;
 use crate::model_files;
-use crate::pipeline::clock::WallClock;
+use crate::pipeline::partition::clock::WallClock;
 
 /// Fewer customers say less than what is usual elsewhere.
 pub(super) const CUSTOMERS_MIN: usize = 300;

@@ -17,7 +17,7 @@ use crate::domain::event::rules::IntakeRules;
 use crate::domain::time::Day;
 use crate::domain::time::Timestamp;
 use crate::learn::churn::cohort::PurchaseDays;
-use crate::pipeline::clock::WallClock;
+use crate::pipeline::partition::clock::WallClock;
 
 pub(super) fn file(
     path: &Path,

@@ -20,7 +20,7 @@ use crate::config::settings::Settings;
 use crate::dataset::replay::SourceEvent;
 use crate::log::embedded::EmbeddedLog;
 use crate::log::embedded::InputRecord;
-use crate::pipeline::clock::ClockMode;
+use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::service::Service;
 
 pub(super) fn replay_embedded(

@@ -23,7 +23,7 @@ use crate::learn::training;
 use crate::learn::training::Trained;
 use crate::learn::training::TrainingOptions;
 use crate::model_files;
-use crate::pipeline::clock::WallClock;
+use crate::pipeline::partition::clock::WallClock;
 use crate::report;
 use crate::report::ReportFacts;
 

@@ -1,4 +1,4 @@
-//! Historical files as events, in the order in which they happened. CONTRACTS, section 6.1.
+//! Historical files as events, in the order in which they happened. docs/COMMAND_LINE.md, Files.
 
 mod cdnow;
 mod customers;

@@ -1,4 +1,4 @@
-//! A move from one segment to another, as it is published. CONTRACTS, section 3.
+//! A move from one segment to another, as it is published. docs/CHANGES.md.
 
 mod cause;
 mod json;

@@ -1,6 +1,6 @@
-//! The types of the contract and the channels of an order, by their names on the wire.
+//! The types of docs/EVENTS.md and the channels of an order, by their names on the wire.
 
-/// The types of the contract.
+/// The types of docs/EVENTS.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EventType {
     /// `order.completed`
@@ -20,7 +20,7 @@ pub enum EventType {
 }
 
 impl EventType {
-    /// All of them, in the order of the contract.
+    /// All of them, in the order of docs/EVENTS.md.
     pub const ALL: [Self; 7] = [
         Self::OrderCompleted,
         Self::OrderRefunded,

@@ -2,7 +2,7 @@
 //!
 //! [`parse::parse`] turns bytes into a [`CustomerEvent`] or an [`InvalidEvent`]; whatever it lets
 //! through has ids within their limits and amounts in minor units of the base currency, so nobody
-//! checks again. Field table and rules: CONTRACTS, section 2.
+//! checks again. Fields and rules: docs/EVENTS.md.
 
 mod amount;
 pub mod fields;
@@ -59,7 +59,7 @@ pub enum EventBody<'a> {
     OrderCompleted(Order<'a>),
     /// New facts about the person.
     CustomerUpdated(ProfileUpdate),
-    /// A type of the contract that this version does not process yet.
+    /// A type of docs/EVENTS.md that this version does not process yet.
     NotProcessed(EventType),
 }
 

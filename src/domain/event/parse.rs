@@ -1,4 +1,4 @@
-//! Bytes to [`CustomerEvent`]. The field rules are judged in the order of the contract's table, and
+//! Bytes to [`CustomerEvent`]. The field rules are judged in the order of docs/EVENTS.md, and
 //! the first that is broken names the rejection.
 
 use std::borrow::Cow;

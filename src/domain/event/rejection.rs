@@ -3,7 +3,7 @@
 /// Why an event cannot be used, with a sentence that names the field, the value and what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidEvent {
-    /// The rule that was broken first, in the order of the contract's table.
+    /// The rule that was broken first, in the order of docs/EVENTS.md.
     pub reason: RejectReason,
     /// The sentence. It quotes the value, so it goes to the dead letter and never to a log.
     pub detail: String,
@@ -20,7 +20,7 @@ pub enum RejectReason {
     NoRecordTime,
     /// `event_id` missing and not derivable, of a wrong type, or too long.
     EventId,
-    /// `type` missing or none of the contract's.
+    /// `type` missing or none of docs/EVENTS.md.
     Type,
     /// `occurred_at` missing or no instant.
     OccurredAt,
@@ -40,7 +40,7 @@ pub enum RejectReason {
     Revenue,
     /// `discount` or `coupon` of a wrong type.
     Discount,
-    /// `channel` none of the contract's.
+    /// `channel` none of docs/EVENTS.md.
     Channel,
     /// `products` not a list of product lines.
     Products,

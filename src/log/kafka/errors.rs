@@ -130,7 +130,7 @@ mod tests {
         requires_abort: false,
     };
 
-    /// The expected remedies are rule 3 of the architecture and librdkafka's own classes.
+    /// The expected remedies follow from ARCHITECTURE.md, Order, and from librdkafka's own classes.
     #[test]
     fn each_row_of_the_table_has_its_remedy() {
         let code = |code| Facts { code, ..PLAIN };

@@ -1,6 +1,6 @@
 //! Kafka: the distributed log. A worker is one member of the group with its own transactional
-//! producer; partitions, group and transactions are the broker's. STREAMING of the design tells why
-//! each step is as it is; `errors` is the table of what an error means.
+//! producer; partitions, group and transactions are the broker's. ARCHITECTURE.md, On Kafka, says
+//! why each step is as it is; `errors` is the table of what an error means.
 
 mod admin;
 mod client;

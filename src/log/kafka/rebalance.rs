@@ -20,7 +20,7 @@ use rdkafka::types::RDKafkaRespErr;
 
 use crate::domain::ids::Partition;
 
-/// What on_rebalance to the assignment.
+/// What happened to the assignment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum RebalanceEvent {
     /// These are ours, silent until they are resumed.
@@ -41,7 +41,7 @@ pub(super) struct GroupContext {
 }
 
 impl GroupContext {
-    /// The oldest thing that on_rebalance and was not acted on.
+    /// The oldest thing that happened and was not acted on.
     pub(super) fn next(&self) -> Option<RebalanceEvent> {
         self.lock().pop_front()
     }

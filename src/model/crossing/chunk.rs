@@ -70,7 +70,7 @@ impl Chunk<'_, '_> {
         first
     }
 
-    /// The gap to a segment in this chunk. In the form of section 3.1, which subtracts no large squares.
+    /// The gap to a segment in this chunk. In a form that subtracts no large squares.
     fn gap<'a>(&self, row: &[f64], margin: f64, logarithms: &'a mut [Logarithm]) -> Gap<'a> {
         let (mut value, mut size) = (margin, margin.abs());
         for ((other, own), position) in row.iter().zip(self.own_row).zip(self.positions) {

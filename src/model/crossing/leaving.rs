@@ -1,4 +1,4 @@
-//! Where a gap falls below zero, and which of several does so first. CHURN_AND_TIME, sections 3.1 and 3.4.
+//! Where a gap falls below zero, and which of several does so first. docs/TIME_AND_CHURN.md, Crossings.
 
 use std::cmp::Ordering;
 
@@ -22,7 +22,8 @@ pub(super) struct Leaving {
 }
 
 impl Leaving {
-    /// Whether it is the earlier one, or at the same instant the lower one just after. Section 3.4.
+    /// Whether it is the earlier one, or at the same instant the lower one just after: ties of
+    /// docs/TIME_AND_CHURN.md, Crossings.
     pub(super) fn is_before(&self, other: &Self) -> bool {
         let order = self.days.compare(other.days);
         let order = order.then(self.value.compare(other.value));

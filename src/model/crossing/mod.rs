@@ -1,4 +1,4 @@
-//! When a customer leaves a segment by time alone. CHURN_AND_TIME, sections 3.1 to 3.4.
+//! When a customer leaves a segment by time alone. docs/TIME_AND_CHURN.md, Crossings.
 //!
 //! What decides is the gap to each other segment: the squared distance to its centroid and the margin, less
 //! the squared distance to the own centroid. A path is cut into chunks, at the instants at which a coordinate

@@ -1,4 +1,4 @@
-//! The first root of a gap: by branch and bound, leftmost first. CHURN_AND_TIME, section 3.3.
+//! The first root of a gap: by branch and bound, leftmost first. docs/TIME_AND_CHURN.md, Crossings.
 
 use crate::model::crossing::gap::Bounds;
 use crate::model::crossing::gap::Gap;

@@ -147,7 +147,8 @@ impl SegmentModel {
 
     /// Finds the segment of a scaled point (one coordinate a feature). Without a current segment
     /// the nearest centroid wins, the lower index among equals; a customer of segment i moves to
-    /// the k that minimises D_k + m_ik, if that is below D_i. CHURN_AND_TIME, section 3.2.
+    /// the k that minimises D_k + m_ik, if that is below D_i: docs/TIME_AND_CHURN.md, The segment of a
+    /// customer.
     #[must_use]
     pub fn assign(&self, scaled: &[f64], current: Option<usize>) -> Placement {
         let rows = self.centroids.chunks_exact(self.features.len());

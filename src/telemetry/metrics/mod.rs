@@ -1,4 +1,4 @@
-//! The closed list of metrics. CONTRACTS, section 4.
+//! The closed list of metrics. docs/METRICS.md explains each.
 //!
 //! Gauges count owned partitions only and are taken back on revoke, so a sum over instances is
 //! right. Labels come from enums and the model, never from events.

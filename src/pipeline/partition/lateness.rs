@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::domain::time::Timestamp;
-use crate::pipeline::clock::ClockMode;
+use crate::pipeline::partition::clock::ClockMode;
 
 /// Looks that are remembered; about ten minutes of one a second.
 const LOOKS_MAX: usize = 600;

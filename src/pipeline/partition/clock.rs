@@ -1,9 +1,10 @@
 //! Record times and the partition clock. The clock only says which deadlines are due; it never
-//! goes back. ARCHITECTURE, rules 9 and 10.
+//! goes back. docs/TIME_AND_CHURN.md, The clock of a partition.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 use crate::domain::time::Timestamp;
 
@@ -41,6 +42,36 @@ impl WallClock {
 impl fmt::Debug for WallClock {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("WallClock")
+    }
+}
+
+/// Reads the monotonic clock, which decides when commits, flushes and checkpoints are due. Tests move their own.
+#[derive(Clone)]
+pub struct MonotonicClock(Arc<dyn Fn() -> Instant + Send + Sync>);
+
+impl MonotonicClock {
+    /// The system's clock.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(Arc::new(Instant::now))
+    }
+
+    /// A clock of the caller's; it must not go back.
+    #[must_use]
+    pub fn manual(read: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for MonotonicClock {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("MonotonicClock")
     }
 }
 

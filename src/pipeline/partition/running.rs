@@ -8,7 +8,6 @@ use crate::domain::event::InvalidEvent;
 use crate::domain::event::RejectReason;
 use crate::domain::event::parse::parse;
 use crate::domain::ids::CustomerId;
-use crate::domain::ids::Partition;
 use crate::domain::time::Timestamp;
 use crate::engine::admission::Admission;
 use crate::engine::admission::admit;
@@ -23,16 +22,16 @@ use crate::log::PartitionCommit;
 use crate::log::StateRecord;
 use crate::pipeline::Error;
 use crate::pipeline::Shared;
-use crate::pipeline::clock::ClockMode;
-use crate::pipeline::clock::PartitionClock;
-use crate::pipeline::lateness::Lateness;
-use crate::pipeline::record_cache::RecordCache;
+use crate::pipeline::partition::clock::ClockMode;
+use crate::pipeline::partition::clock::PartitionClock;
+use crate::pipeline::partition::lateness::Lateness;
+use crate::pipeline::partition::record_cache::RecordCache;
+use crate::pipeline::partitions::Owner;
 use crate::store::codec;
 use crate::store::codec::Checkpoint;
 use crate::store::memory::Before;
 use crate::store::memory::Update;
 use crate::store::partition::PartitionStore;
-use crate::telemetry::metrics::Metrics;
 use crate::telemetry::observe;
 
 /// The label of events that could not be read far enough to tell their type.
@@ -41,7 +40,7 @@ const TYPE_UNKNOWN: &str = "unknown";
 /// A restored partition.
 #[derive(Debug)]
 pub struct RunningPartition {
-    partition: Partition,
+    owner: Owner,
     store: Arc<PartitionStore>,
     clock: PartitionClock,
     cache: RecordCache,
@@ -117,7 +116,7 @@ impl RunningPartition {
     /// A partition that goes on from its checkpoint, with so much memory for decoded records.
     #[must_use]
     pub fn new(
-        partition: Partition,
+        owner: Owner,
         store: Arc<PartitionStore>,
         clock: PartitionClock,
         committed: Checkpoint,
@@ -125,7 +124,7 @@ impl RunningPartition {
     ) -> Self {
         let offset_next = committed.offset_next;
         Self {
-            partition,
+            owner,
             store,
             clock,
             cache: RecordCache::new(record_cache_bytes),
@@ -135,6 +134,12 @@ impl RunningPartition {
             has_fired: false,
             lateness: Lateness::default(),
         }
+    }
+
+    /// Who runs it.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        self.owner
     }
 
     /// Its store.
@@ -163,24 +168,13 @@ impl RunningPartition {
 
     /// The clock moved since the last commit.
     #[must_use]
-    pub fn clock_has_moved(&self) -> bool {
+    pub fn has_moved_clock(&self) -> bool {
         self.clock.now() != self.committed.clock
     }
 
     /// Nothing was unread at `wall`.
     pub fn caught_up(&mut self, wall: Timestamp) {
         self.clock.caught_up(wall);
-    }
-
-    /// Counts its customers and deadlines in the gauges, by 1 when it comes and by -1 when it goes.
-    pub fn count(&self, metrics: &Metrics, sign: i64) {
-        for (group, customers) in self.store.customers() {
-            let customers = i64::try_from(customers).unwrap_or(i64::MAX);
-            let segment = group.segment_id.as_str();
-            observe::customers_moved(metrics, segment, group.band, sign * customers);
-        }
-        let deadlines = i64::try_from(self.store.deadlines()).unwrap_or(i64::MAX);
-        observe::deadlines_moved(metrics, sign * deadlines);
     }
 
     /// Moves the clock to an instant that was asked for.
@@ -355,7 +349,7 @@ impl RunningPartition {
             value: Some(value),
         });
         let commit = PartitionCommit {
-            partition: self.partition,
+            partition: self.owner.partition(),
             offset_next: self.offset_next,
             state,
         };
@@ -368,10 +362,35 @@ impl RunningPartition {
         ))
     }
 
-    /// The transaction is committed up to this checkpoint.
-    pub fn committed(&mut self, checkpoint: Checkpoint) {
+    /// The transaction is committed: readers see it, and the gauges count it. `false` where another worker of this
+    /// process has taken the partition over since; then nothing was applied.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn apply(
+        &mut self,
+        (state, mut pending): (Vec<StateRecord>, Pending),
+        changelog_next: u64,
+        shared: &Shared,
+    ) -> Result<bool, Error> {
+        let wall = shared.wall.now();
+        let updates = pending.updates(state);
+        let checkpoint = Some(pending.checkpoint.clone());
+        let epoch = self.owner.epoch();
+        let applied = self
+            .store
+            .apply(epoch, updates, checkpoint, changelog_next, Some(wall))?;
+        let Some(deltas) = applied else {
+            return Ok(false);
+        };
+        if pending.checkpoint.offset_next != self.committed.offset_next {
+            let seconds = wall.seconds_since(Timestamp::default());
+            observe::last_event(&shared.metrics, self.owner.partition().0, seconds);
+        }
+        shared.partitions.count(self.owner, &deltas);
         self.has_fired = false;
-        self.committed = checkpoint;
+        self.committed = pending.checkpoint;
+        Ok(true)
     }
 }
 

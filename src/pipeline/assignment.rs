@@ -1,0 +1,152 @@
+//! What a worker does when partitions are assigned, restored, handed over or lost. The table of
+//! [`crate::pipeline::partition::phase`] decides; this file carries it out.
+
+use crate::domain::ids::Partition;
+use crate::log::WorkerLog;
+use crate::pipeline::Error;
+use crate::pipeline::batch::Batch;
+use crate::pipeline::partition::held::Held;
+use crate::pipeline::partition::phase;
+use crate::pipeline::partition::phase::Action;
+use crate::pipeline::partition::phase::Phase;
+use crate::pipeline::partition::phase::PhaseEvent;
+use crate::pipeline::partition::restore::Restore;
+use crate::pipeline::partition::restore::Step;
+use crate::pipeline::worker::Worker;
+use crate::telemetry::observe;
+
+impl<L: WorkerLog> Worker<L> {
+    pub(super) fn assigned(&mut self, partitions: &[Partition]) -> Result<(), Error> {
+        observe::assigned(&self.shared.metrics, partitions.len());
+        self.all(partitions, PhaseEvent::Assigned)
+    }
+
+    pub(super) fn revoked(&mut self, partitions: &[Partition]) -> Result<(), Error> {
+        self.commit()?;
+        self.write_moved_clocks()?;
+        observe::revoked(&self.shared.metrics, partitions.len());
+        self.all(partitions, PhaseEvent::Revoked)
+    }
+
+    /// Another member may own these already, and the transaction in hand may hold some of theirs: all goes back to
+    /// the checkpoints.
+    pub(super) fn lost(&mut self, partitions: &[Partition]) -> Result<(), Error> {
+        observe::revoked(&self.shared.metrics, partitions.len());
+        self.start_over()?;
+        self.all(partitions, PhaseEvent::Lost)
+    }
+
+    /// Drops everything in hand: the log says anew what is this worker's, and all of it is read from its checkpoints.
+    pub(super) fn start_over(&mut self) -> Result<(), Error> {
+        self.batch = Batch::default();
+        let held: Vec<Partition> = self.partitions.0.keys().copied().collect();
+        self.all(&held, PhaseEvent::Aborted)?;
+        self.log.restart();
+        Ok(())
+    }
+
+    /// What was leaving before the log was polled has left.
+    pub(super) fn handed_over(&mut self, leaving: &[Partition]) -> Result<(), Error> {
+        self.all(leaving, PhaseEvent::HandedOver)
+    }
+
+    /// One chunk of one partition, so that running partitions go on meanwhile.
+    pub(super) fn restore_a_chunk(&mut self) -> Result<(), Error> {
+        if self.partitions.in_phase(Phase::Restoring).next().is_none() {
+            self.begin_a_restore()?;
+        }
+        let Some(partition) = self.partitions.in_phase(Phase::Restoring).next() else {
+            return Ok(());
+        };
+        let Some(Held::Restoring(restore)) = self.partitions.0.get_mut(&partition) else {
+            return Ok(());
+        };
+        let step = match restore.advance(&mut self.log, &self.shared)? {
+            Step::Done(()) => restore.finish(&mut self.log, &self.shared)?,
+            Step::NotYet => Step::NotYet,
+            Step::Displaced => Step::Displaced,
+        };
+        match step {
+            Step::Done(running) => {
+                self.change(partition, PhaseEvent::RestoreEnded)?;
+                let running = Held::Running(Box::new(running));
+                self.partitions.0.insert(partition, running);
+                Ok(())
+            }
+            Step::NotYet => Ok(()),
+            Step::Displaced => self.change(partition, PhaseEvent::Displaced),
+        }
+    }
+
+    /// The partition after the last one that was asked for, so that one of which the log cannot say anything yet does
+    /// not hold up the rest.
+    fn begin_a_restore(&mut self) -> Result<(), Error> {
+        let asked = self.asked_last;
+        let Some(partition) = self.partitions.next_in_phase(Phase::Waiting, asked) else {
+            return Ok(());
+        };
+        self.asked_last = partition;
+        let Some(Held::Waiting(owner)) = self.partitions.0.get(&partition) else {
+            return Ok(());
+        };
+        match Restore::begin(*owner, &mut self.log, &self.shared)? {
+            Step::Done(restore) => {
+                self.change(partition, PhaseEvent::RestoreBegan)?;
+                let restore = Held::Restoring(Box::new(restore));
+                self.partitions.0.insert(partition, restore);
+                Ok(())
+            }
+            Step::NotYet => Ok(()),
+            Step::Displaced => self.change(partition, PhaseEvent::Displaced),
+        }
+    }
+
+    fn all(&mut self, partitions: &[Partition], event: PhaseEvent) -> Result<(), Error> {
+        let mut each = partitions.iter();
+        each.try_for_each(|partition| self.change(*partition, event))
+    }
+
+    /// Carries out what the table says of an event.
+    pub(super) fn change(&mut self, partition: Partition, event: PhaseEvent) -> Result<(), Error> {
+        let held = self.partitions.0.get(&partition);
+        let before = held.map(Held::phase);
+        let store = held.and_then(Held::store);
+        let mut owner = held.and_then(Held::owner);
+        let (mut after, actions) = phase::next(before, event)?;
+        let partitions = &self.shared.partitions;
+        for action in actions {
+            match (action, owner) {
+                (Action::Take, _) => owner = Some(partitions.take(partition)),
+                (Action::TakeBack, Some(had)) => match partitions.take_back(had) {
+                    Some(taken) => owner = Some(taken),
+                    None => after = before,
+                },
+                (Action::Pause, _) => self.log.pause(partition),
+                (Action::Flush, Some(owner)) => {
+                    if let Some(store) = &store {
+                        store.flush(owner.epoch())?;
+                    }
+                }
+                (Action::Release, Some(owner)) => partitions.release(owner),
+                (Action::Unmark, Some(owner)) => partitions.unmark(owner)?,
+                (Action::TakeBack | Action::Flush | Action::Release | Action::Unmark, None) => {}
+            }
+        }
+        if after == before {
+            return Ok(());
+        }
+        let held = match (after, owner) {
+            (Some(Phase::Waiting), Some(owner)) => Some(Held::Waiting(owner)),
+            (Some(Phase::Unconfirmed), Some(owner)) => Some(Held::Unconfirmed(owner)),
+            (Some(Phase::Leaving), _) => Some(Held::Leaving),
+            // The caller puts in what it has made.
+            (Some(Phase::Restoring | Phase::Running), _) => return Ok(()),
+            (None | Some(Phase::Waiting | Phase::Unconfirmed), _) => None,
+        };
+        match held {
+            Some(held) => self.partitions.0.insert(partition, held),
+            None => self.partitions.0.remove(&partition),
+        };
+        Ok(())
+    }
+}

@@ -1,0 +1,126 @@
+//! How far a worker's partitions are: lags, clocks, and the ends of a run that has some.
+
+use std::time::Duration;
+
+use crate::domain::ids::Partition;
+use crate::log::WorkerLog;
+use crate::pipeline::Error;
+use crate::pipeline::partition::phase::PhaseEvent;
+use crate::pipeline::worker::Worker;
+use crate::telemetry::observe;
+
+/// How often partitions are asked for their progress.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+impl<L: WorkerLog> Worker<L> {
+    /// Lags, ends and clocks, about once a second.
+    pub(super) fn ask_for_progress(&mut self) -> Result<(), Error> {
+        let now = self.shared.monotonic.now();
+        let is_due = self
+            .progress_asked_at
+            .is_none_or(|asked_at| now.saturating_duration_since(asked_at) >= PROGRESS_INTERVAL);
+        if !is_due || self.partitions.running().next().is_none() {
+            return Ok(());
+        }
+        self.progress_asked_at = Some(now);
+        let running: Vec<Partition> = self.partitions.running().map(|(each, _)| each).collect();
+        for partition in running {
+            let is_answered = self.ask_for_progress_of(partition)?;
+            let spent = self.shared.monotonic.now().saturating_duration_since(now);
+            // Lag and clock of a partition without an answer stand still; the others follow while there is time.
+            if !is_answered && spent >= PROGRESS_INTERVAL {
+                break;
+            }
+        }
+        if now.saturating_duration_since(self.checkpointed_at)
+            >= self.shared.limits.checkpoint_interval
+        {
+            self.write_moved_clocks()?;
+        }
+        Ok(())
+    }
+
+    /// `false` where the log cannot say now.
+    fn ask_for_progress_of(&mut self, partition: Partition) -> Result<bool, Error> {
+        let Some(running) = self.partitions.get_mut(partition) else {
+            return Ok(true);
+        };
+        if !self.shared.partitions.is_current(running.owner()) {
+            self.change(partition, PhaseEvent::Displaced)?;
+            return Ok(true);
+        }
+        // The wall time is taken before the question: nothing older can still come.
+        let wall = self.shared.wall.now();
+        let Some(progress) = self.log.progress(partition)? else {
+            return Ok(false);
+        };
+        let position = progress.position.unwrap_or(0).max(running.offset_next());
+        let committed = if running.has_moved() {
+            running.committed_offset()
+        } else {
+            position
+        };
+        let lag = progress.input_end.saturating_sub(committed);
+        observe::lag(&self.shared.metrics, partition.0, lag);
+        // A run with ends uses record times only, never the wall clock.
+        if position >= progress.input_end && !self.shared.control.has_ends() {
+            running.caught_up(wall);
+        }
+        let now = self.shared.monotonic.now();
+        let mode = self.shared.clock_rules.mode;
+        let late_seconds = running.deadline_lag_seconds(mode, now);
+        observe::deadline_lag(&self.shared.metrics, partition.0, late_seconds);
+        // An end made of control or aborted records is never delivered, only passed.
+        let end = self.shared.control.end_of(partition);
+        if end.is_some_and(|end| committed >= end) {
+            self.shared.control.reached(partition);
+        }
+        Ok(true)
+    }
+
+    /// Commits what was taken and the clocks that moved.
+    pub(super) fn write_moved_clocks(&mut self) -> Result<(), Error> {
+        self.checkpointed_at = self.shared.monotonic.now();
+        let moved: Vec<Partition> = self
+            .partitions
+            .running()
+            .filter(|(_, running)| running.has_moved() || running.has_moved_clock())
+            .map(|(partition, _)| partition)
+            .collect();
+        if moved.is_empty() {
+            Ok(())
+        } else {
+            self.commit_partitions(&moved)
+        }
+    }
+
+    /// Moves clocks and notes what is finished, in a run with ends; `true` when no partition has anything left to do,
+    /// also not those of other workers: theirs may come to this one.
+    pub(super) fn finish_at_ends(&mut self) -> bool {
+        if !self.note_reached_ends() {
+            return false;
+        }
+        let control = &self.shared.control;
+        for (_, running) in self.partitions.running_mut() {
+            if let Some(instant) = control.clock_at_end() {
+                running.advance_clock(instant);
+            }
+            let is_finished = !running.has_moved() && !running.has_due();
+            self.shared.partitions.finish(running.owner(), is_finished);
+        }
+        control.has_finished_all(self.shared.partitions.finished())
+    }
+
+    /// Notes the partitions that are committed up to their ends; `true` when all are, also those of other workers, and
+    /// what is this worker's is restored.
+    fn note_reached_ends(&self) -> bool {
+        for (partition, running) in self.partitions.running() {
+            let end = self.shared.control.end_of(partition);
+            if end.is_some_and(|end| running.committed_offset() >= end) {
+                self.shared.control.reached(partition);
+            }
+        }
+        let is_settled = !self.partitions.is_unconfirmed() && !self.partitions.is_restoring();
+        is_settled && self.shared.control.has_reached_all()
+    }
+}

@@ -1,0 +1,142 @@
+//! One transaction: what is staged becomes outputs, state, offsets and checkpoints; it is committed at once; only
+//! when the commit is known to have succeeded do the stores take it over.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::domain::change::ChangeKind;
+use crate::domain::ids::Partition;
+use crate::faults::FaultPoint;
+use crate::log;
+use crate::log::Committed;
+use crate::log::OutputRecord;
+use crate::log::Transaction;
+use crate::log::WorkerLog;
+use crate::pipeline::Error;
+use crate::pipeline::batch::Batch;
+use crate::pipeline::outputs;
+use crate::pipeline::partition::phase::PhaseEvent;
+use crate::pipeline::partition::running::Pending;
+use crate::pipeline::worker::Worker;
+use crate::telemetry::observe;
+
+impl<L: WorkerLog> Worker<L> {
+    /// Commits what is in hand. Only when the commit is known to have succeeded does anything
+    /// become visible; when nobody knows, everything in hand is dropped.
+    pub(super) fn commit(&mut self) -> Result<(), Error> {
+        let moved: Vec<Partition> = self
+            .partitions
+            .running()
+            .filter(|(_, running)| running.has_moved())
+            .map(|(partition, _)| partition)
+            .collect();
+        if moved.is_empty() {
+            return Ok(());
+        }
+        self.commit_partitions(&moved)
+    }
+
+    pub(super) fn commit_partitions(&mut self, partitions: &[Partition]) -> Result<(), Error> {
+        let batch = std::mem::take(&mut self.batch);
+        let (transaction, pending) = self.assemble(partitions, &batch)?;
+        self.shared
+            .faults
+            .cross(FaultPoint::CommitBefore)
+            .map_err(log::Error::from)?;
+        let started = Instant::now();
+        match self.log.commit(&transaction) {
+            Ok(committed) => {
+                self.shared.faults.cross(FaultPoint::Committed)?;
+                self.apply(&committed, transaction, pending)?;
+                self.observe_commit(&batch, started);
+                self.shared.faults.cross(FaultPoint::Applied)?;
+                Ok(())
+            }
+            Err(error @ (log::Error::UnknownOutcome | log::Error::Aborted)) => {
+                let is_aborted = matches!(error, log::Error::Aborted);
+                observe::commit_failed(&self.shared.metrics, is_aborted);
+                self.start_over()
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn assemble(
+        &mut self,
+        partitions: &[Partition],
+        batch: &Batch,
+    ) -> Result<(Transaction, BTreeMap<Partition, Pending>), Error> {
+        let emitted_at = self.shared.wall.now();
+        let mut transaction = Transaction::default();
+        let mut current: BTreeMap<&str, Arc<OutputRecord>> = BTreeMap::new();
+        for change in &batch.changes {
+            let record = outputs::change_record(change, &self.shared.topic_events, emitted_at)
+                .map_err(|source| Error::Encode(Box::new(source)))?;
+            let record = Arc::new(record);
+            current.insert(change.customer_id.as_str(), Arc::clone(&record));
+            transaction.changes.push(record);
+        }
+        transaction.current = current.into_values().collect();
+        transaction.dead_letters.clone_from(&batch.dead_letters);
+        let mut pending = BTreeMap::new();
+        for partition in partitions {
+            let running = self.partitions.get_mut(*partition);
+            let running = running.ok_or(Error::NotRunning {
+                partition: *partition,
+            })?;
+            let (commit, waiting) = running.assemble()?;
+            transaction.partitions.push(commit);
+            pending.insert(*partition, waiting);
+        }
+        Ok((transaction, pending))
+    }
+
+    fn apply(
+        &mut self,
+        committed: &[Committed],
+        transaction: Transaction,
+        mut pending: BTreeMap<Partition, Pending>,
+    ) -> Result<(), Error> {
+        for part in transaction.partitions {
+            let partition = part.partition;
+            let waiting = pending.remove(&partition);
+            let running = self.partitions.get_mut(partition);
+            let end = committed.iter().find(|end| end.partition == partition);
+            let (Some(end), Some(running), Some(waiting)) = (end, running, waiting) else {
+                return Err(Error::NotRunning { partition });
+            };
+            if !running.apply((part.state, waiting), end.changelog_next, &self.shared)? {
+                self.change(partition, PhaseEvent::Displaced)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn observe_commit(&self, batch: &Batch, started: Instant) {
+        let metrics = &self.shared.metrics;
+        for ((event_type, outcome), deliveries) in &batch.verdicts {
+            observe::verdicts(metrics, event_type, outcome, *deliveries);
+        }
+        for (reason, deliveries) in &batch.counts.rejected {
+            observe::rejected(metrics, reason, *deliveries);
+        }
+        let moves = batch.changes.iter();
+        for change in moves.filter(|change| change.kind != ChangeKind::ChurnRiskChanged) {
+            let from = change
+                .previous
+                .as_ref()
+                .map(|previous| previous.segment.segment_id.as_str());
+            let to = change.current.segment_id.as_str();
+            observe::transition(metrics, from, to, change.reason.as_str(), change.confidence);
+        }
+        let wall = self.shared.wall.now();
+        let waited = batch.arrived_at.iter().map(|at| wall.seconds_since(*at));
+        observe::end_to_end(metrics, waited);
+        let seconds = started.elapsed().as_secs_f64();
+        observe::committed(metrics, seconds, batch.counts.events, batch.counts.changes);
+        let mut counts = batch.counts.clone();
+        counts.transactions = 1;
+        self.shared.tally.add(&counts);
+    }
+}
