@@ -15,6 +15,7 @@ pub mod domain;
 pub mod engine;
 pub mod faults;
 pub mod http;
+pub mod learn;
 pub mod log;
 pub mod model;
 pub mod model_files;

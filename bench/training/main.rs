@@ -35,8 +35,8 @@ use clap::Parser;
 use ndarray::Array2;
 use others::Others;
 use scikit_learn::ScikitLearn;
-use segstream::model::kmeans;
-use segstream::model::kmeans::FitOptions;
+use segstream::learn::kmeans;
+use segstream::learn::kmeans::FitOptions;
 use tikv_jemallocator::Jemalloc;
 
 /// As in the program.

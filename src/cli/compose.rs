@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::config::settings::BusKind;
+use crate::config::bus::BusKind;
 use crate::config::settings::Settings;
 use crate::domain::churn::ChurnDefinition;
 use crate::engine::policy::Policy;

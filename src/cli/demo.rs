@@ -8,17 +8,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
 
-use anyhow::Context;
-
 use crate::cli::common::SettingsArgs;
 use crate::cli::compose::Overrides;
 use crate::cli::compose::Parts;
 use crate::cli::exit::CallError;
 use crate::cli::serve::Server;
-use crate::cli::simulate::DIRT_OF_A_REAL_FEED;
-use crate::cli::simulate::SHOP_STARTS_AT;
+use crate::cli::shop::DIRT_OF_A_REAL_FEED;
+use crate::cli::shop::SHOP_STARTS_AT;
+use crate::cli::shop::parse_speed;
+use crate::cli::shop::shop_time;
 use crate::cli::summary::Summary;
 use crate::cli::summary::customers_by_segment;
+use crate::cli::temporary_directory::TemporaryDirectory;
 use crate::domain::time::Timestamp;
 use crate::log::embedded::EmbeddedLog;
 use crate::log::embedded::InputRecord;
@@ -42,13 +43,13 @@ pub struct Args {
     customers: u32,
     /// Shop time a second of wall time, such as 1d/s or 12h/s.
     #[arg(long, default_value = "2d/s", value_parser = parse_speed)]
-    speed: Duration,
+    pub(super) speed: Duration,
     /// Seed of all chance.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Wall time until it ends; until ctrl-c if absent.
     #[arg(long, value_parser = parse_duration)]
-    duration: Option<Duration>,
+    pub(super) duration: Option<Duration>,
     /// Listen address.
     #[arg(long)]
     http: Option<SocketAddr>,
@@ -63,14 +64,8 @@ pub struct Args {
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
-    crate::config::reader::duration(text)
+    crate::config::units::duration(text)
         .ok_or_else(|| format!("{text:?} is no duration such as 30s or 5m"))
-}
-
-pub(super) fn parse_speed(text: &str) -> Result<Duration, String> {
-    let per_second = text.strip_suffix("/s").unwrap_or(text);
-    let speed = crate::config::reader::duration(per_second).filter(|speed| !speed.is_zero());
-    speed.ok_or_else(|| format!("{text:?} is no speed such as 1d/s or 12h/s"))
 }
 
 /// Runs the command.
@@ -163,17 +158,6 @@ fn feed(
     Ok(())
 }
 
-/// The time of a shop that was opened a while ago.
-pub(super) fn shop_time(starts_at: Timestamp, opened: Instant, speed: Duration) -> Timestamp {
-    let shop_ms = opened.elapsed().as_secs_f64() * speed.as_secs_f64() * 1000.0;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "milliseconds of the shop's time"
-    )]
-    let shop_ms = shop_ms as i64;
-    starts_at.plus_milliseconds(shop_ms)
-}
-
 fn input(event: ShopEvent) -> InputRecord {
     InputRecord {
         timestamp: Some(event.record_time),
@@ -210,33 +194,4 @@ fn report(shared: &Shared, now: Timestamp, lines_drawn: usize) -> anyhow::Result
         writeln!(out, "  {segment:<36} {customers:>8} {}", "#".repeat(width))?;
     }
     Ok(segments.len() + 1)
-}
-
-/// A directory that is removed when the demo ends.
-struct TemporaryDirectory {
-    path: PathBuf,
-    is_ours: bool,
-}
-
-impl TemporaryDirectory {
-    fn unless_given(given: Option<&PathBuf>) -> anyhow::Result<Self> {
-        let name = format!("segstream-demo-{}", uuid::Uuid::new_v4());
-        let path = std::env::temp_dir().join(name);
-        if given.is_none() {
-            std::fs::create_dir_all(&path)
-                .with_context(|| format!("cannot create {}", path.display()))?;
-        }
-        Ok(Self {
-            path,
-            is_ours: given.is_none(),
-        })
-    }
-}
-
-impl Drop for TemporaryDirectory {
-    fn drop(&mut self) {
-        if self.is_ours && std::fs::remove_dir_all(&self.path).is_err() {
-            tracing::warn!(path = %self.path.display(), "cannot remove the demo's directory");
-        }
-    }
 }

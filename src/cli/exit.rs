@@ -4,11 +4,11 @@ use std::io;
 
 use crate::dataset;
 use crate::engine::policy::LedgerTooShort;
+use crate::learn::churn::cohort::NotCovered;
+use crate::learn::churn::fit::FitError;
+use crate::learn::kmeans;
+use crate::learn::training;
 use crate::log;
-use crate::model::churn::cohort::NotCovered;
-use crate::model::churn::fit::FitError;
-use crate::model::kmeans;
-use crate::model::training;
 use crate::model_files;
 use crate::pipeline;
 use crate::store;

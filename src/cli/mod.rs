@@ -1,25 +1,27 @@
 //! The command line: one file a command, and the composition of the parts.
 
 pub mod churn;
-pub mod churn_data;
 pub mod common;
 pub mod compose;
 pub mod config_check;
 pub mod customer_view;
 pub mod demo;
 pub mod exit;
+mod learning_source;
 pub mod predict;
 pub mod records;
 pub mod replay;
 pub mod run;
 pub mod serve;
 pub mod services;
+mod shop;
 pub mod simulate;
 pub mod state;
 pub mod summary;
+mod target;
+mod temporary_directory;
 pub mod topics;
 pub mod train;
-pub mod training_data;
 
 use clap::Parser;
 

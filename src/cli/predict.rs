@@ -11,7 +11,7 @@ use crate::dataset::table;
 use crate::dataset::table::Format;
 use crate::engine::alternatives::alternatives;
 use crate::engine::assignment::Evaluation;
-use crate::model::preparation::TrainingRow;
+use crate::learn::preparation::TrainingRow;
 use crate::model::segment_model::SegmentModel;
 use crate::model_files;
 

@@ -18,7 +18,7 @@ use crate::codec::changelog;
 use crate::codec::changelog::Put;
 use crate::codec::changelog::Said;
 use crate::codec::entry::Encoded;
-use crate::config::settings::BusKind;
+use crate::config::bus::BusKind;
 use crate::config::settings::Settings;
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::Partition;

@@ -15,7 +15,7 @@ use crate::cli::compose::AnyLog;
 use crate::cli::compose::Parts;
 use crate::cli::services::CommittedState;
 use crate::cli::services::LogIntake;
-use crate::config::settings::Secret;
+use crate::config::secret::Secret;
 use crate::config::settings::Settings;
 use crate::http::EventIntake;
 use crate::http::Services;

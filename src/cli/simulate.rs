@@ -9,22 +9,19 @@ use std::time::Instant;
 use anyhow::Context;
 
 use crate::cli::common::SettingsArgs;
-use crate::cli::compose::connection;
-use crate::cli::demo::parse_speed;
-use crate::cli::demo::shop_time;
-use crate::cli::exit::CallError;
+use crate::cli::shop::DIRT_OF_A_REAL_FEED;
+use crate::cli::shop::SHOP_STARTS_AT;
+use crate::cli::shop::parse_speed;
+use crate::cli::shop::shop_time;
+use crate::cli::target::Target;
+use crate::cli::target::open_topic;
 use crate::domain::time::DAY_MS;
 use crate::domain::time::Timestamp;
-use crate::log::kafka::EventProducer;
 use crate::pipeline::partition::clock::WallClock;
 use crate::simulate::Shop;
 use crate::simulate::ShopEvent;
 use crate::simulate::ShopOptions;
 
-/// The first day of the simulated shop.
-pub const SHOP_STARTS_AT: &str = "2026-01-01T00:00:00Z";
-/// Chance of a mishap an event in a real feed.
-pub const DIRT_OF_A_REAL_FEED: f64 = 0.02;
 /// The time of a shop that stays open moves on this often.
 const CHUNK_DURATION: Duration = Duration::from_millis(50);
 
@@ -50,7 +47,7 @@ pub struct Args {
     clean: bool,
     /// Where the events go: a file, `-` for standard output, or kafka://TOPIC.
     #[arg(long, default_value = "-", value_parser = parse_target)]
-    out: Target,
+    out: Target<Place>,
     /// The shop stays open: its first day is --days before today, its time runs at this speed, such as
     /// 6h/s, until it has caught up with the clock, and then as the clock does. Until ctrl-c.
     #[arg(long, value_parser = parse_speed)]
@@ -60,21 +57,17 @@ pub struct Args {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Target {
+enum Place {
     Output,
     File(String),
-    Kafka { topic: String },
 }
 
-fn parse_target(text: &str) -> Result<Target, String> {
-    match text.strip_prefix("kafka://") {
-        Some("") => Err("kafka:// needs a topic: kafka://TOPIC".to_owned()),
-        Some(topic) => Ok(Target::Kafka {
-            topic: topic.to_owned(),
-        }),
-        None if text == "-" => Ok(Target::Output),
-        None => Ok(Target::File(text.to_owned())),
-    }
+fn parse_target(text: &str) -> Result<Target<Place>, String> {
+    Target::parse(text, |text| match text {
+        "kafka://" => Err("kafka:// needs a topic: kafka://TOPIC".to_owned()),
+        "-" => Ok(Place::Output),
+        path => Ok(Place::File(path.to_owned())),
+    })
 }
 
 /// Runs the command.
@@ -83,8 +76,8 @@ fn parse_target(text: &str) -> Result<Target, String> {
 /// If the output cannot be written.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     match &args.out {
-        Target::Output => write(args, std::io::stdout().lock()),
-        Target::File(path) => {
+        Target::Place(Place::Output) => write(args, std::io::stdout().lock()),
+        Target::Place(Place::File(path)) => {
             let file = File::create(path).with_context(|| format!("cannot write {path}"))?;
             write(args, file)
         }
@@ -109,10 +102,7 @@ fn write(args: &Args, out: impl Write) -> anyhow::Result<()> {
 fn send(args: &Args, topic: &str) -> anyhow::Result<()> {
     let settings = args.settings.load()?;
     args.settings.init_logging(&settings)?;
-    if settings.kafka.brokers.is_empty() {
-        return Err(CallError("kafka:// needs kafka.brokers".to_owned()).into());
-    }
-    let feed = EventProducer::open(connection(&settings, "simulate"), topic)?;
+    let feed = open_topic(&settings, "simulate", topic)?;
     let mut sent: u64 = 0;
     pour(args, &mut |event| {
         if let Some(event) = event {

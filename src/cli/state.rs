@@ -14,7 +14,7 @@ use crate::cli::records::changelog;
 use crate::cli::records::reading;
 use crate::cli::records::stores;
 use crate::codec::partition::Group;
-use crate::config::settings::BusKind;
+use crate::config::bus::BusKind;
 use crate::config::settings::Settings;
 use crate::domain::ids::CustomerId;
 use crate::engine::policy::Policy;

@@ -6,7 +6,7 @@ use crate::cli::common::SettingsArgs;
 use crate::cli::compose::connection;
 use crate::cli::exit::CallError;
 use crate::cli::exit::WrongTopics;
-use crate::config::settings::BusKind;
+use crate::config::bus::BusKind;
 use crate::log::kafka::Plan;
 use crate::log::kafka::create_topics;
 use crate::log::kafka::topic_problems;

@@ -1,11 +1,24 @@
 //! Settings: defaults, file, environment and `--set`, read key by key so that every problem is
 //! reported at once, with the key, the value, where it comes from and what is allowed.
 
+pub mod bus;
 mod churn;
+pub mod commit;
+pub mod embedded;
+pub mod http;
+mod input;
+mod intake;
 pub mod kafka;
+pub mod log;
 pub mod reader;
+pub mod secret;
+pub mod security;
 pub mod settings;
 pub mod sources;
+pub mod store;
+pub mod time;
+pub mod topics;
+pub mod units;
 
 use std::fmt;
 use std::path::Path;
@@ -54,8 +67,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::settings::BusKind;
-    use crate::config::settings::Secret;
+    use crate::config::bus::BusKind;
+    use crate::config::secret::Secret;
     use crate::config::settings::describe;
     use crate::domain::money::Currency;
     use crate::domain::money::Decimal;

@@ -6,9 +6,9 @@ use crate::domain::features::FeatureSource;
 use crate::model::artifact::Artifact;
 use crate::model::artifact::ArtifactChurn;
 use crate::model::artifact::ArtifactFeature;
+use crate::model::artifact::FEATURES_MAX;
 use crate::model::artifact::FORMAT;
-use crate::model::segment_model::FEATURES_MAX;
-use crate::model::segment_model::SEGMENTS_MAX;
+use crate::model::artifact::SEGMENTS_MAX;
 
 /// Longest window, in days: a century.
 const WINDOW_DAYS_MAX: u32 = 36_525;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codec::CodecError;
-use crate::domain::event::parse::IntakeRules;
+use crate::domain::event::rules::IntakeRules;
 use crate::domain::ids::Partition;
 use crate::engine::policy::Policy;
 use crate::engine::state::definition::Definition;

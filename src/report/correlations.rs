@@ -8,8 +8,8 @@ use plotly::common::Font;
 use plotly::common::HoverInfo;
 use plotly::common::Mode;
 
-use crate::model::analysis::Analysis;
-use crate::model::scaler::count;
+use crate::learn::analysis::Analysis;
+use crate::learn::scaler::count;
 use crate::report::figure;
 use crate::report::figure::Figure;
 use crate::report::numbers;

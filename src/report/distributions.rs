@@ -10,10 +10,10 @@ use plotly::layout::Shape;
 use plotly::layout::ShapeLine;
 use plotly::layout::ShapeType;
 
-use crate::model::analysis::Analysis;
-use crate::model::analysis::FeatureSummary;
-use crate::model::analysis::SegmentAnalysis;
-use crate::model::scaler::count;
+use crate::learn::analysis::Analysis;
+use crate::learn::analysis::FeatureSummary;
+use crate::learn::analysis::SegmentAnalysis;
+use crate::learn::scaler::count;
 use crate::report::figure;
 use crate::report::figure::Figure;
 use crate::report::numbers;

@@ -127,6 +127,6 @@ pub(super) fn titled_axis(title: &str) -> Axis {
 
 /// An axis with a label at each whole number.
 pub(super) fn labelled_axis(labels: Vec<String>) -> Axis {
-    let places = (0..labels.len()).map(crate::model::scaler::count).collect();
+    let places = (0..labels.len()).map(crate::learn::scaler::count).collect();
     axis().tick_values(places).tick_text(labels)
 }

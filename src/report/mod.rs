@@ -4,6 +4,7 @@
 mod choice;
 mod correlations;
 mod distributions;
+mod facts;
 mod figure;
 mod numbers;
 mod page;
@@ -12,28 +13,10 @@ mod preparation;
 mod profiles;
 mod projection;
 mod segments;
-#[cfg(test)]
-mod tests;
 mod text;
 
-use crate::model::analysis::Analysis;
-
-/// What the page says of the model beside the analysis.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ReportFacts {
-    /// Heading of the page.
-    pub title: String,
-    /// Version of the model.
-    pub model_version: String,
-    /// When it was trained.
-    pub trained_at: String,
-    /// What it was trained from, such as the name of a file.
-    pub source: String,
-    /// Seed of the fit.
-    pub seed: u64,
-    /// Runs of which the best was taken.
-    pub runs: u64,
-}
+use crate::learn::analysis::Analysis;
+pub use crate::report::facts::ReportFacts;
 
 /// The page.
 #[must_use]
@@ -49,3 +32,6 @@ pub fn render(analysis: &Analysis, facts: &ReportFacts) -> String {
     ];
     page::page(analysis, facts, &sections.concat())
 }
+
+#[cfg(test)]
+mod tests;

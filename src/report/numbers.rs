@@ -1,6 +1,6 @@
 //! Numbers as people write them: thousands apart, and no more decimals than the magnitude deserves.
 
-use crate::model::analysis::FiveNumbers;
+use crate::learn::analysis::FiveNumbers;
 
 const ABSENT: &str = "–";
 /// From here on digits say less than an exponent.

@@ -2,8 +2,8 @@
 
 use plotly::Plot;
 
-use crate::model::analysis::Analysis;
-use crate::report::ReportFacts;
+use crate::learn::analysis::Analysis;
+use crate::report::facts::ReportFacts;
 use crate::report::numbers;
 use crate::report::palette;
 use crate::report::text;

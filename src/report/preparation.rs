@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::analysis::Noted;
-use crate::model::analysis::PreparationReport;
+use crate::learn::analysis::Noted;
+use crate::learn::analysis::PreparationReport;
 use crate::report::numbers;
 use crate::report::text;
 

@@ -10,11 +10,11 @@ use plotly::layout::ShapeLayer;
 use plotly::layout::ShapeLine;
 use plotly::layout::ShapeType;
 
-use crate::model::analysis::Analysis;
-use crate::model::analysis::FeatureSummary;
-use crate::model::analysis::FiveNumbers;
-use crate::model::analysis::SegmentAnalysis;
-use crate::model::scaler::count;
+use crate::learn::analysis::Analysis;
+use crate::learn::analysis::FeatureSummary;
+use crate::learn::analysis::FiveNumbers;
+use crate::learn::analysis::SegmentAnalysis;
+use crate::learn::scaler::count;
 use crate::report::figure;
 use crate::report::figure::Figure;
 use crate::report::numbers;

@@ -8,8 +8,8 @@ use plotly::common::Line;
 use plotly::common::Marker;
 use plotly::common::Mode;
 
-use crate::model::analysis::Analysis;
-use crate::model::analysis::SegmentAnalysis;
+use crate::learn::analysis::Analysis;
+use crate::learn::analysis::SegmentAnalysis;
 use crate::report::figure;
 use crate::report::figure::Figure;
 use crate::report::numbers;

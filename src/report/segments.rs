@@ -1,9 +1,9 @@
 //! The segments one by one: how many, who, and what sets them apart.
 
-use crate::model::analysis::Analysis;
-use crate::model::analysis::FeatureSummary;
-use crate::model::analysis::SegmentAnalysis;
-use crate::model::analysis::SegmentFeature;
+use crate::learn::analysis::Analysis;
+use crate::learn::analysis::FeatureSummary;
+use crate::learn::analysis::SegmentAnalysis;
+use crate::learn::analysis::SegmentFeature;
 use crate::report::numbers;
 use crate::report::palette;
 use crate::report::text;

@@ -1,18 +1,18 @@
 //! What holds of every page.
 
 use super::*;
-use crate::model::analysis::Candidate;
-use crate::model::analysis::Choice;
-use crate::model::analysis::FeatureSummary;
-use crate::model::analysis::FiveNumbers;
-use crate::model::analysis::Histogram;
-use crate::model::analysis::Noted;
-use crate::model::analysis::PreparationReport;
-use crate::model::analysis::ProjectedPoint;
-use crate::model::analysis::Projection;
-use crate::model::analysis::SegmentAnalysis;
-use crate::model::analysis::SegmentFeature;
-use crate::model::scaler::count;
+use crate::learn::analysis::Candidate;
+use crate::learn::analysis::Choice;
+use crate::learn::analysis::FeatureSummary;
+use crate::learn::analysis::FiveNumbers;
+use crate::learn::analysis::Histogram;
+use crate::learn::analysis::Noted;
+use crate::learn::analysis::PreparationReport;
+use crate::learn::analysis::ProjectedPoint;
+use crate::learn::analysis::Projection;
+use crate::learn::analysis::SegmentAnalysis;
+use crate::learn::analysis::SegmentFeature;
+use crate::learn::scaler::count;
 
 fn numbers() -> FiveNumbers {
     FiveNumbers {

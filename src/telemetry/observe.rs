@@ -7,6 +7,7 @@ use crate::telemetry::metrics::Metrics;
 /// Deliveries of a committed transaction ended in a verdict.
 pub fn verdicts(metrics: &Metrics, event_type: &str, outcome: &str, deliveries: u64) {
     metrics
+        .deliveries
         .events
         .with_label_values(&[event_type, outcome])
         .inc_by(deliveries);
@@ -15,6 +16,7 @@ pub fn verdicts(metrics: &Metrics, event_type: &str, outcome: &str, deliveries: 
 /// Deliveries of a committed transaction broke a rule.
 pub fn rejected(metrics: &Metrics, reason: &str, deliveries: u64) {
     metrics
+        .deliveries
         .events_rejected
         .with_label_values(&[reason])
         .inc_by(deliveries);
@@ -25,6 +27,7 @@ pub fn rejected(metrics: &Metrics, reason: &str, deliveries: u64) {
 pub fn processed(metrics: &Metrics, seconds: f64, deliveries: usize) {
     if let Ok(deliveries) = u32::try_from(deliveries.max(1)) {
         metrics
+            .deliveries
             .event_processing_seconds
             .observe(seconds / f64::from(deliveries));
     }
@@ -32,21 +35,29 @@ pub fn processed(metrics: &Metrics, seconds: f64, deliveries: usize) {
 
 /// A transaction was committed and applied.
 pub fn committed(metrics: &Metrics, seconds: f64, deliveries: u64, changes: u64) {
-    metrics.transactions.with_label_values(&["committed"]).inc();
-    metrics.commit_seconds.observe(seconds);
+    metrics
+        .deliveries
+        .transactions
+        .with_label_values(&["committed"])
+        .inc();
+    metrics.deliveries.commit_seconds.observe(seconds);
     tracing::trace!(seconds, deliveries, changes, "transaction committed");
 }
 
 /// Nobody knows whether a transaction was committed.
 pub fn commit_failed(metrics: &Metrics, is_aborted: bool) {
     let outcome = if is_aborted { "aborted" } else { "unknown" };
-    metrics.transactions.with_label_values(&[outcome]).inc();
+    metrics
+        .deliveries
+        .transactions
+        .with_label_values(&[outcome])
+        .inc();
     tracing::warn!(outcome, "a commit failed, going back to the checkpoint");
 }
 
 /// Applied deliveries of a transaction became visible so long after they arrived.
 pub fn end_to_end(metrics: &Metrics, seconds: impl Iterator<Item = f64>) {
-    let latencies = metrics.end_to_end_latency_seconds.local();
+    let latencies = metrics.deliveries.end_to_end_latency_seconds.local();
     for waited in seconds {
         latencies.observe(waited);
     }
@@ -93,6 +104,7 @@ pub fn deadline_lag(metrics: &Metrics, partition: u32, seconds: f64) {
 pub fn lag(metrics: &Metrics, partition: u32, records: u64) {
     let records = i64::try_from(records).unwrap_or(i64::MAX);
     metrics
+        .deliveries
         .consumer_lag_records
         .with_label_values(&[&partition.to_string()])
         .set(records);
@@ -101,6 +113,7 @@ pub fn lag(metrics: &Metrics, partition: u32, records: u64) {
 /// Deliveries of a partition were committed.
 pub fn last_event(metrics: &Metrics, partition: u32, wall_seconds: f64) {
     metrics
+        .deliveries
         .last_event_timestamp_seconds
         .with_label_values(&[&partition.to_string()])
         .set(wall_seconds);
@@ -108,13 +121,13 @@ pub fn last_event(metrics: &Metrics, partition: u32, wall_seconds: f64) {
 
 /// Partitions were assigned to a worker.
 pub fn assigned(metrics: &Metrics, partitions: usize) {
-    metrics.rebalances.inc();
+    metrics.partitions.rebalances.inc();
     tracing::info!(partitions, "partitions assigned");
 }
 
 /// Partitions were taken from a worker.
 pub fn revoked(metrics: &Metrics, partitions: usize) {
-    metrics.rebalances.inc();
+    metrics.partitions.rebalances.inc();
     tracing::info!(partitions, "partitions revoked");
 }
 
@@ -123,15 +136,16 @@ pub fn let_go(metrics: &Metrics, partition: u32) {
     let label = partition.to_string();
     // A gauge that was never set is not there to remove.
     for gauges in [
-        &metrics.consumer_lag_records,
-        &metrics.restore_remaining_records,
+        &metrics.deliveries.consumer_lag_records,
+        &metrics.partitions.restore_remaining_records,
     ] {
         drop(gauges.remove_label_values(&[&label]));
     }
-    metrics.count_store_bytes(partition, None);
+    metrics.partitions.count_store_bytes(partition, None);
     metrics.note_deadline_lag(partition, None);
     drop(
         metrics
+            .deliveries
             .last_event_timestamp_seconds
             .remove_label_values(&[&label]),
     );
@@ -147,6 +161,7 @@ pub fn restore_started(metrics: &Metrics, partition: u32, remaining: u64) {
 pub fn restore_progress(metrics: &Metrics, partition: u32, remaining: u64) {
     let remaining = i64::try_from(remaining).unwrap_or(i64::MAX);
     metrics
+        .partitions
         .restore_remaining_records
         .with_label_values(&[&partition.to_string()])
         .set(remaining);
@@ -156,19 +171,23 @@ pub fn restore_progress(metrics: &Metrics, partition: u32, remaining: u64) {
 pub fn restore_finished(metrics: &Metrics, partition: u32, records: u64, seconds: f64) {
     // Also where nothing was to be restored, so that every owned partition has its gauge.
     restore_progress(metrics, partition, 0);
-    metrics.restore_seconds.observe(seconds);
+    metrics.partitions.restore_seconds.observe(seconds);
     tracing::debug!(partition, records, seconds, "partition restored");
 }
 
 /// A store could not be trusted and is made anew from the log.
 pub fn cache_wiped(metrics: &Metrics, partition: u32, reason: &str) {
-    metrics.state_cache_wipes.with_label_values(&[reason]).inc();
+    metrics
+        .partitions
+        .state_cache_wipes
+        .with_label_values(&[reason])
+        .inc();
     tracing::warn!(partition, reason, "store wiped, restoring it from the log");
 }
 
 /// The group's offset is not that of the checkpoint; the checkpoint counts.
 pub fn offset_mismatch(metrics: &Metrics, partition: u32) {
-    metrics.offset_state_mismatch.inc();
+    metrics.partitions.offset_state_mismatch.inc();
     tracing::warn!(
         partition,
         "group offset differs from the checkpoint, which counts"
@@ -178,7 +197,7 @@ pub fn offset_mismatch(metrics: &Metrics, partition: u32) {
 /// A store's size was read.
 pub fn store_bytes(metrics: &Metrics, partition: u32, bytes: u64) {
     let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-    metrics.count_store_bytes(partition, Some(bytes));
+    metrics.partitions.count_store_bytes(partition, Some(bytes));
 }
 
 /// A worker's thread runs.
@@ -247,10 +266,10 @@ mod tests {
             last_event(&metrics, partition, 1.0);
             store_bytes(&metrics, partition, bytes);
         }
-        assert_eq!(metrics.store_bytes.get(), 120);
+        assert_eq!(metrics.partitions.store_bytes.get(), 120);
         // A size that is read again replaces the one before: 100 + 30.
         store_bytes(&metrics, 1, 30);
-        assert_eq!(metrics.store_bytes.get(), 130);
+        assert_eq!(metrics.partitions.store_bytes.get(), 130);
         let_go(&metrics, 0);
         let page = metrics.render().unwrap();
         assert!(!page.contains("partition=\"0\""), "{page}");

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use segstream::learn::churn::fit::Fit;
+use segstream::learn::churn::fit::Observation;
+use segstream::learn::churn::fit::Prior;
+use segstream::learn::churn::fit::fit;
+use segstream::learn::churn::fit::log_likelihood;
+use segstream::learn::churn::fit::prior_mean;
+use segstream::learn::churn::quality;
 use segstream::model::churn::ChurnModel;
 use segstream::model::churn::Crossing;
 use segstream::model::churn::Family;
 use segstream::model::churn::History;
 use segstream::model::churn::Parameters;
-use segstream::model::churn::fit::Fit;
-use segstream::model::churn::fit::Observation;
-use segstream::model::churn::fit::Prior;
-use segstream::model::churn::fit::fit;
-use segstream::model::churn::fit::log_likelihood;
-use segstream::model::churn::fit::prior_mean;
-use segstream::model::churn::quality;
 use serde::Deserialize;
 
 use crate::support::Chance;

@@ -437,11 +437,13 @@ fn exposed() -> BTreeMap<String, (String, BTreeSet<String>)> {
 
 /// The names that the source registers, whether a sample shows or not.
 fn registered() -> BTreeSet<String> {
-    let source = page("src/telemetry/metrics.rs");
-    let source = source.split("struct Registrar").next().unwrap();
+    let files = ["mod", "deliveries", "partitions", "model"];
+    let source = files.map(|file| page(&format!("src/telemetry/metrics/{file}.rs")));
+    let source = source.concat();
     let calls = [
         "new.counter(",
         "new.counters(",
+        "new.gauge(",
         "new.gauges(",
         "new.histogram(",
         "options(",

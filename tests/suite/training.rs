@@ -15,14 +15,17 @@ use rand::Rng;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256Plus;
 use segstream::dataset::table;
-use segstream::model::choice::elbow;
-use segstream::model::indices;
-use segstream::model::kmeans;
-use segstream::model::kmeans::FitOptions;
-use segstream::model::naming;
-use segstream::model::preparation::TrainingTable;
-use segstream::model::preparation::prepare;
-use segstream::model::scaler;
+use segstream::learn::clustering::nearest;
+use segstream::learn::clustering::refine;
+use segstream::learn::indices;
+use segstream::learn::kmeans;
+use segstream::learn::kmeans::FitOptions;
+use segstream::learn::naming;
+use segstream::learn::preparation::TrainingTable;
+use segstream::learn::preparation::prepare;
+use segstream::learn::recommendations::elbow;
+use segstream::learn::scaler;
+use segstream::learn::silhouette::silhouette;
 use serde::Deserialize;
 
 /// Figures of scikit-learn; the file says where they are from.
@@ -123,7 +126,7 @@ fn fits_are_as_good(name: &str) {
             let limit = if k <= 8 { 1.001 } else { 1.005 };
             assert!(ratio <= limit, "{name}, k {k}, seed {seed}: {ratio}");
             curve.push((k, fitted.inertia));
-            let silhouette = indices::silhouette(&rows, &fitted.labels, seed).unwrap();
+            let silhouette = silhouette(&rows, &fitted.labels, seed).unwrap();
             let gap = silhouette.mean - expected.silhouette.unwrap();
             // An optimum that the reference did not find may be a better clustering altogether.
             let is_found_first = ratio < 1.0 - 1e-4;
@@ -186,7 +189,7 @@ fn exact_steps_from_given_rows_end_where_scikit_learns_do() {
         let fixed = &variant.lloyd_fixed_init;
         let places = fixed.init_positions.iter();
         let start = places.map(|place| rows.row(*place).to_vec()).collect();
-        let clustering = kmeans::refine(&rows, start, 1000);
+        let clustering = refine(&rows, start, 1000);
         assert!((clustering.inertia / fixed.inertia - 1.0).abs() <= 1e-9);
         assert_eq!(clustering.sizes, fixed.sizes);
         assert_eq!(clustering.labels[..40], fixed.labels_first_40[..]);
@@ -210,9 +213,9 @@ fn indices_of_stored_centroids_are_scikit_learns() {
             let Some(centroids) = &expected.centroids_scaled else {
                 continue;
             };
-            let labels = kmeans::nearest(&rows, centroids);
+            let labels = nearest(&rows, centroids);
             let found = [
-                indices::silhouette(&rows, &labels, 1).map(|silhouette| silhouette.mean),
+                silhouette(&rows, &labels, 1).map(|silhouette| silhouette.mean),
                 indices::calinski_harabasz(&rows, &labels),
                 indices::davies_bouldin(&rows, &labels),
             ];
@@ -358,7 +361,7 @@ fn a_sample_of_many_rows_is_scored_on_all_and_finds_the_groups() {
     assert_eq!(fitted.labels.len(), rows.nrows());
     let mean_squared = fitted.inertia / (4 * per_group) as f64;
     assert!((mean_squared - 2.0).abs() < 0.02, "{mean_squared}");
-    let silhouette = indices::silhouette(&rows, &fitted.labels, 1).unwrap();
+    let silhouette = silhouette(&rows, &fitted.labels, 1).unwrap();
     // Distance to the own group is about 1.77, to the next about 20.
     assert!((silhouette.mean - 0.91).abs() < 0.01, "{silhouette:?}");
     assert!(silhouette.standard_error.unwrap() < 0.002, "{silhouette:?}");

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use crate::domain::event::InvalidEvent;
-use crate::domain::event::RejectReason;
+use crate::domain::event::rejection::InvalidEvent;
+use crate::domain::event::rejection::RejectReason;
 use crate::domain::money::Decimal;
 
 /// Characters of an offending value that a message quotes.

@@ -6,68 +6,17 @@
 //! are Gamma(r, alpha) among customers, chances to drop out Beta(a, b). Each customer's clock starts at the
 //! first purchase; several purchases on a day are one.
 
-pub mod bfgs;
-pub mod cohort;
-pub mod fit;
-pub mod quality;
+mod falling;
+mod family;
+mod purchases;
+
+pub use crate::model::churn::family::Family;
 
 use libm::exp;
 use libm::expm1;
-use libm::log;
 use libm::log1p;
 use serde::Deserialize;
 use serde::Serialize;
-
-/// Steps of Newton's method; it took at most 6 on 300,000 random cases.
-const STEPS_MAX: usize = 50;
-/// Newton's method ends with a step so small, in units of the customer's own scale: the error is its square.
-const STEP_ENOUGH: f64 = 1e-7;
-/// Terms of the sum in [`ChurnModel::expected_purchases`].
-const TERMS_MAX: u32 = 100_000;
-/// Share of the sum that the terms left out may have.
-const TAIL_ENOUGH: f64 = 1e-17;
-/// Weights beyond this are scaled back.
-const WEIGHT_MAX: f64 = 1e200;
-
-/// The two models; they differ in when a customer can first drop out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Family {
-    /// MBG/NBD: after any purchase.
-    MbgNbd,
-    /// BG/NBD: after any purchase but the first, so that a customer with one purchase is alive for certain.
-    BgNbd,
-}
-
-impl Family {
-    /// The name in artifacts and settings.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::MbgNbd => "mbg_nbd",
-            Self::BgNbd => "bg_nbd",
-        }
-    }
-
-    /// Times a customer could have dropped out before the last purchase, beyond the repeated ones.
-    fn trials_extra(self) -> u32 {
-        match self {
-            Self::MbgNbd => 1,
-            Self::BgNbd => 0,
-        }
-    }
-
-    /// b plus the times the customer did not drop out before the last purchase; `None` where there was no
-    /// chance to drop out at all.
-    fn survivals(self, b: f64, repeat_days: u32) -> Option<f64> {
-        match self {
-            Self::MbgNbd => Some(b + f64::from(repeat_days)),
-            Self::BgNbd => repeat_days
-                .checked_sub(1)
-                .map(|before| b + f64::from(before)),
-        }
-    }
-}
 
 /// What a family needs to be a model.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -164,111 +113,6 @@ impl ChurnModel {
         self.probability_alive(history) * buys_if_alive
     }
 
-    /// Expected days with a purchase in the next `horizon` (at least 0 and at most about 1,000 times
-    /// alpha + T, in the unit of the ages).
-    ///
-    /// The number of purchases of a customer who never drops out is negative binomial, and the one after
-    /// j others is made if they did not end it, with probability E (1 - p)^j. So it is a sum of positive
-    /// terms, with neither the pole at a = 1 nor the cancellation of the published expression, which it
-    /// equals: Fader, Hardie and Lee (2005), equation 10.
-    #[must_use]
-    pub fn expected_purchases(&self, history: History, horizon: f64) -> f64 {
-        let Parameters { alpha, a, b, .. } = self.parameters;
-        let extra = f64::from(self.family.trials_extra());
-        let shape = self.shape(history.repeat_days);
-        let now = alpha + history.age.max(history.last_purchase_age);
-        let reach = horizon.max(0.0);
-        let share = reach / (now + reach);
-        let trials_survived = b + extra + f64::from(history.repeat_days);
-        // As if nobody dropped out, the weight of `number` purchases, up to a common factor.
-        let mut weight = 1.0;
-        let mut weights = 1.0;
-        // Of so many, those expected before the drop-out, and the probability that one more is.
-        let mut made = 0.0;
-        let mut one_more = 1.0;
-        let mut sum = 0.0;
-        for number in (0..TERMS_MAX).map(f64::from) {
-            let ratio = share * (shape + number) / (number + 1.0);
-            let left = 1.0 - ratio;
-            if left > 0.0 && weight * (made + 1.0) <= TAIL_ENOUGH * left * left * sum {
-                break;
-            }
-            weight *= ratio;
-            made += one_more;
-            one_more *= (trials_survived + number) / (a + trials_survived + number);
-            weights += weight;
-            sum += weight * made;
-            if weight > WEIGHT_MAX {
-                weight /= WEIGHT_MAX;
-                weights /= WEIGHT_MAX;
-                sum /= WEIGHT_MAX;
-            }
-        }
-        self.probability_alive(history) * sum / weights
-    }
-
-    /// The age at which [`Self::probability_alive`] falls to a probability without another purchase.
-    #[must_use]
-    pub fn age_when_alive_falls_to(
-        &self,
-        repeat_days: u32,
-        last_purchase_age: f64,
-        probability: f64,
-    ) -> Crossing {
-        if self.probability_alive_at_purchase(repeat_days) <= probability {
-            return Crossing::BelowAtLastPurchase;
-        }
-        if probability <= 0.0 || probability.is_nan() {
-            return Crossing::Never;
-        }
-        let odds = self.odds_at_purchase(repeat_days);
-        let stretch = log((1.0 - probability) / (probability * odds)) / self.shape(repeat_days);
-        self.after(last_purchase_age, stretch)
-    }
-
-    /// The age at which [`Self::probability_of_purchase`] within a horizon falls to a probability without
-    /// another purchase.
-    ///
-    /// The logarithm of that probability is concave in ln(alpha + age), as each of its two factors is: of the
-    /// one, -ln(1 + e^y) is, and of the other, the slope -n (1 - e^-w) / (e^(nw) - 1) falls with the age, w being
-    /// ln(1 + horizon / (alpha + age)). So Newton's method stays above the root from its first step on and
-    /// needs no bracket.
-    #[must_use]
-    pub fn age_when_purchase_falls_to(
-        &self,
-        repeat_days: u32,
-        last_purchase_age: f64,
-        horizon: f64,
-        probability: f64,
-    ) -> Crossing {
-        let last = self.parameters.alpha + last_purchase_age;
-        let silence = Silence {
-            shape: self.shape(repeat_days),
-            log_odds: log(self.odds_at_purchase(repeat_days)),
-            horizons: last / horizon.max(0.0),
-        };
-        let at_purchase = silence.at(0.0);
-        if at_purchase.probability <= probability {
-            return Crossing::BelowAtLastPurchase;
-        }
-        if probability <= 0.0 || probability.is_nan() {
-            return Crossing::Never;
-        }
-        let mut stretch = silence.bound(&at_purchase, probability);
-        for _ in 0..STEPS_MAX {
-            let step = silence.at(stretch).step_back(probability);
-            // Not to the left of the root but for rounding.
-            if step.is_nan() || step <= 0.0 {
-                break;
-            }
-            stretch = (stretch - step).max(0.0);
-            if step * (1.0 + silence.shape) <= STEP_ENOUGH {
-                break;
-            }
-        }
-        self.after(last_purchase_age, stretch)
-    }
-
     /// Shape of the customer's rate if alive.
     fn shape(&self, repeat_days: u32) -> f64 {
         self.parameters.r + f64::from(repeat_days)
@@ -278,70 +122,6 @@ impl ChurnModel {
     fn odds_at_purchase(&self, repeat_days: u32) -> f64 {
         let survivals = self.family.survivals(self.parameters.b, repeat_days);
         survivals.map_or(0.0, |survivals| self.parameters.a / survivals)
-    }
-
-    /// The age at which alpha + age is e^stretch times what it was at the last purchase.
-    fn after(&self, last_purchase_age: f64, stretch: f64) -> Crossing {
-        let silence = (self.parameters.alpha + last_purchase_age) * expm1(stretch);
-        let age = last_purchase_age + silence.clamp(0.0, f64::INFINITY);
-        if age.is_finite() {
-            Crossing::At(age)
-        } else {
-            Crossing::Never
-        }
-    }
-}
-
-/// A customer who buys nothing more, by the stretch of alpha + age since the last purchase: the logarithm
-/// of its ratio to what it was then.
-struct Silence {
-    /// r + x.
-    shape: f64,
-    /// Log odds that the customer dropped out at the last purchase; minus infinity where they cannot have.
-    log_odds: f64,
-    /// alpha + age at the last purchase, in horizons.
-    horizons: f64,
-}
-
-/// A probability of a purchase, its factors, and the slope of its logarithm by the stretch.
-struct Falling {
-    probability: f64,
-    alive: f64,
-    buys: f64,
-    slope: f64,
-}
-
-impl Silence {
-    /// The probability of a purchase within the horizon.
-    fn at(&self, stretch: f64) -> Falling {
-        let shrunk = exp(-stretch);
-        let buys = -expm1(-self.shape * log1p(shrunk / self.horizons));
-        let alive = 1.0 / (1.0 + exp(self.log_odds + self.shape * stretch));
-        let slope_buys = shrunk / (self.horizons + shrunk) * (1.0 - buys) / buys;
-        Falling {
-            probability: alive * buys,
-            alive,
-            buys,
-            slope: -self.shape * (1.0 - alive + slope_buys),
-        }
-    }
-
-    /// A stretch at or beyond that where the probability is reached: the least of those after which either
-    /// factor has fallen so far while the other stayed as it was, and of the tangent's.
-    fn bound(&self, at_purchase: &Falling, probability: f64) -> f64 {
-        let alive = probability / at_purchase.buys;
-        let alive = (log((1.0 - alive) / alive) - self.log_odds) / self.shape;
-        let buys = probability / at_purchase.alive;
-        let buys = -log(self.horizons * expm1(-log1p(-buys) / self.shape));
-        let tangent = -at_purchase.step_back(probability);
-        alive.min(buys).min(tangent).max(0.0)
-    }
-}
-
-impl Falling {
-    /// How much less stretch has the probability by the tangent of the logarithm.
-    fn step_back(&self, probability: f64) -> f64 {
-        log(self.probability / probability) / self.slope
     }
 }
 

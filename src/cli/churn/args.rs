@@ -1,0 +1,93 @@
+//! The call of `churn fit`.
+
+use std::path::PathBuf;
+
+use crate::cli::churn::data::DataArgs;
+use crate::cli::common::parse_instant;
+use crate::dataset::table::parse_date;
+use crate::domain::time::Day;
+use crate::domain::time::Timestamp;
+
+const DAYS_PER_WEEK: f64 = 7.0;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  segstream churn fit --input cdnow_master.txt --format cdnow --until 1997-09-30 --holdout-days 273\n  segstream churn fit --format state --dir /var/lib/segstream/store --model model.json --out model.json"
+)]
+pub(super) struct FitArgs {
+    #[command(flatten)]
+    pub(super) data: DataArgs,
+    /// Last day of the purchases to learn from; the last known one, less --holdout-days, if absent.
+    #[arg(long, value_parser = parse_day)]
+    pub(super) until: Option<Day>,
+    /// Then look at who bought again within so many days after it, and print how well that was foretold.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=36_525))]
+    pub(super) holdout_days: Option<u32>,
+    /// Time unit of the parameters that are printed.
+    #[arg(long, value_enum, default_value = "days")]
+    pub(super) unit: Unit,
+    /// `weak` keeps the parameters of few customers from running away.
+    #[arg(long, value_enum, default_value = "weak")]
+    pub(super) prior: PriorArg,
+    /// The model artifact that takes the parameters in, with --out.
+    #[arg(long, requires = "out")]
+    pub(super) model: Option<PathBuf>,
+    /// Where that artifact goes; it may be the same file.
+    #[arg(long, requires = "model")]
+    pub(super) out: Option<PathBuf>,
+    /// The model that it takes in.
+    #[arg(long, value_enum, default_value = "mbg_nbd")]
+    pub(super) method: Method,
+    /// Name of the version that artifact gets, as it is another model; made from the old name and --until if absent.
+    #[arg(long = "version", requires = "out")]
+    pub(super) name: Option<String>,
+    /// Mark the parameters as those of another shop, a stand-in until there is a fit of the own customers.
+    #[arg(long)]
+    pub(super) example: bool,
+    /// Time of the fit, RFC 3339; makes the artifact reproducible.
+    #[arg(long, value_parser = parse_instant)]
+    pub(super) fitted_at: Option<Timestamp>,
+    /// Print as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Unit {
+    Days,
+    Weeks,
+}
+
+impl Unit {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Days => "days",
+            Self::Weeks => "weeks",
+        }
+    }
+
+    pub(super) fn days(self) -> f64 {
+        match self {
+            Self::Days => 1.0,
+            Self::Weeks => DAYS_PER_WEEK,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum PriorArg {
+    Weak,
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Method {
+    #[value(name = "mbg_nbd")]
+    MbgNbd,
+    #[value(name = "bg_nbd")]
+    BgNbd,
+}
+
+fn parse_day(text: &str) -> Result<Day, String> {
+    parse_date(text).ok_or_else(|| format!("{text:?} is no date such as 1997-09-30"))
+}

@@ -1,0 +1,58 @@
+//! The purchase days that `churn fit` learns from: of a file, or of the state of a deployment.
+
+use std::path::PathBuf;
+
+use crate::cli::churn::file::file;
+use crate::cli::churn::purchases::ChurnData;
+use crate::cli::churn::sample::sample_ids;
+use crate::cli::churn::state::state;
+use crate::cli::learning_source::StateArgs;
+use crate::cli::learning_source::input_for_state;
+use crate::cli::learning_source::input_missing;
+use crate::dataset::replay;
+
+/// What there is to learn from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// The CDNOW data set: one purchase a line.
+    Cdnow,
+    /// CSV: `customer_id, order_id, occurred_at, revenue`.
+    Orders,
+    /// The state of a deployment: the stores of a stopped instance, or the changelog of a running one.
+    State,
+}
+
+/// Where the purchases come from.
+#[derive(Debug, clap::Args)]
+pub(super) struct DataArgs {
+    /// The file to learn from; not for `state`.
+    #[arg(long)]
+    input: Option<PathBuf>,
+    /// What is in it.
+    #[arg(long, value_enum)]
+    format: Format,
+    /// A CSV with the ids of the customers to use, in its column `master_id` or `customer_id`; all if absent.
+    #[arg(long)]
+    sample: Option<PathBuf>,
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+impl DataArgs {
+    /// Reads the purchase days, counted in the business zone.
+    ///
+    /// # Errors
+    /// If the call, the data or the surroundings are wrong.
+    pub(super) fn read(&self) -> anyhow::Result<ChurnData> {
+        let settings = self.state.load()?;
+        let sample = self.sample.as_deref().map(sample_ids).transpose()?;
+        let is_asked = |id: &str| sample.as_ref().is_none_or(|sample| sample.contains(id));
+        match (self.format, &self.input) {
+            (Format::State, None) => state(&self.state, &settings, is_asked),
+            (Format::State, Some(_)) => Err(input_for_state()),
+            (Format::Cdnow | Format::Orders, None) => Err(input_missing()),
+            (Format::Cdnow, Some(path)) => file(path, replay::Format::Cdnow, &settings, is_asked),
+            (Format::Orders, Some(path)) => file(path, replay::Format::Orders, &settings, is_asked),
+        }
+    }
+}

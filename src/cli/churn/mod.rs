@@ -1,0 +1,76 @@
+//! `segstream churn fit`: how likely customers are lost, learned from their purchase days.
+
+mod answer;
+mod args;
+mod artifact;
+mod data;
+mod file;
+mod fitted;
+mod holdout;
+mod purchases;
+mod sample;
+mod state;
+
+use std::io::Write;
+
+use crate::cli::churn::answer::answer;
+use crate::cli::churn::answer::tell;
+use crate::cli::churn::answer::tell_written;
+use crate::cli::churn::args::FitArgs;
+use crate::cli::churn::artifact::with_churn;
+use crate::cli::churn::fitted::fit_both;
+use crate::cli::churn::fitted::observations;
+use crate::cli::churn::fitted::until;
+use crate::model_files;
+
+/// Learns how likely customers are lost.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Fits the MBG/NBD and BG/NBD models to purchase days.
+    Fit(Box<FitArgs>),
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the call or the data is wrong.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let Command::Fit(args) = &args.command;
+    run_fit(args)
+}
+
+fn run_fit(args: &FitArgs) -> anyhow::Result<()> {
+    let artifact = args
+        .model
+        .as_deref()
+        .map(model_files::load_artifact)
+        .transpose()?;
+    let data = args.data.read()?;
+    let until = until(args, &data)?;
+    let observations = observations(&data, until)?;
+    let fits = fit_both(args, &data, until, &observations)?;
+    let written = match (artifact, &args.out) {
+        (Some(artifact), Some(out)) => {
+            let artifact = with_churn(artifact, args, &data, until, (&fits, &observations))?;
+            model_files::save(out, &artifact)?;
+            Some(artifact)
+        }
+        _ => None,
+    };
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", answer(args, until, &fits, written.as_ref()))?;
+        return Ok(());
+    }
+    tell(&mut out, args, &data, until, &fits)?;
+    if let (Some(artifact), Some(path)) = (&written, &args.out) {
+        tell_written(&mut out, artifact, path)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! What `train` and `churn fit` share: they learn from a file, or from the state of a deployment.
+
+use std::path::PathBuf;
+
+use crate::cli::common::SettingsArgs;
+use crate::cli::compose::policy;
+use crate::cli::exit::CallError;
+use crate::cli::exit::Failed;
+use crate::cli::records::all_records;
+use crate::config::settings::Settings;
+use crate::domain::ids::CustomerId;
+use crate::engine::policy::Policy;
+use crate::engine::state::record::CustomerRecord;
+
+/// Which state.
+#[derive(Debug, clap::Args)]
+pub(super) struct StateArgs {
+    /// For `state`: the store directory; the same as --set store.directory=DIR.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// For `state`: read the compacted changelog of a running deployment on Kafka instead.
+    #[arg(long)]
+    changelog: bool,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+impl StateArgs {
+    /// The settings with `--dir`; starts logging.
+    pub(super) fn load(&self) -> anyhow::Result<Settings> {
+        let directory = self.dir.iter();
+        let preset: Vec<String> = directory
+            .map(|directory| format!("store.directory={}", directory.display()))
+            .collect();
+        let settings = self.settings.load_with(&preset)?;
+        self.settings.init_logging(&settings)?;
+        Ok(settings)
+    }
+
+    /// Every record, and what was read, in words.
+    pub(super) fn records(&self, settings: &Settings) -> anyhow::Result<StateRecords> {
+        let snapshot = all_records(settings, self.changelog)?;
+        let policy = snapshot.definition.policy(&policy(settings));
+        let policy =
+            policy.ok_or_else(|| Failed("the state's definition cannot be read".to_owned()))?;
+        let records = snapshot.records;
+        let what = if self.changelog {
+            "changelog"
+        } else {
+            "stores"
+        };
+        let source = format!("state of {} customers from the {what}", records.len());
+        Ok(StateRecords {
+            records,
+            policy,
+            source,
+        })
+    }
+}
+
+/// The records of a deployment.
+pub(super) struct StateRecords {
+    /// In the order of ids.
+    pub(super) records: Vec<(CustomerId, CustomerRecord)>,
+    /// The choices under which they were made.
+    pub(super) policy: Policy,
+    /// What was read, in words.
+    pub(super) source: String,
+}
+
+/// A file was given although the state is to be read.
+pub(super) fn input_for_state() -> anyhow::Error {
+    call("--input is for files: `state` takes --dir or --changelog")
+}
+
+/// No file was given.
+pub(super) fn input_missing() -> anyhow::Error {
+    call("--input is missing: the file to learn from")
+}
+
+/// The call is wrong.
+pub(super) fn call(problem: &str) -> anyhow::Error {
+    CallError(problem.to_owned()).into()
+}

@@ -1,0 +1,100 @@
+//! A replay through the whole engine, which goes on where an earlier one stopped.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::Context;
+use sha2::Digest;
+use sha2::Sha256;
+
+use crate::cli::common::warn_of_future;
+use crate::cli::compose::Overrides;
+use crate::cli::compose::Parts;
+use crate::cli::replay::args::Args;
+use crate::cli::replay::pace::CHUNK_EVENTS;
+use crate::cli::replay::pace::Pace;
+use crate::cli::replay::pace::WAIT_FOR_WORKERS;
+use crate::cli::replay::progress::Progress;
+use crate::cli::summary::Summary;
+use crate::config::settings::Settings;
+use crate::dataset::replay::SourceEvent;
+use crate::log::embedded::EmbeddedLog;
+use crate::log::embedded::InputRecord;
+use crate::pipeline::partition::clock::ClockMode;
+use crate::pipeline::service::Service;
+
+pub(super) fn replay_embedded(
+    args: &Args,
+    settings: &Settings,
+    events: &[SourceEvent],
+) -> anyhow::Result<()> {
+    let source = source_name(args)?;
+    let clock = Some(ClockMode::Event);
+    let (parts, log) = Parts::open_embedded(settings, &Overrides { clock })?;
+    let mut service = Service::start(parts.worker_logs()?, &parts.shared)?;
+    let fed = feed(&log, events, &source, args.rate, &mut service);
+    if let Err(error) = fed {
+        // What is in the log stays there; the next run goes on from it.
+        service.stop(settings.shutdown_deadline)?;
+        return Err(error);
+    }
+    if let Some(instant) = args.advance_to {
+        warn_of_future(instant);
+        parts.shared.control.advance_to(instant);
+    }
+    parts.shared.control.stop_at(log.input_ends());
+    while !service.wait(Duration::from_secs(3600))? {}
+    Summary::of(&parts.shared).print(args.json)
+}
+
+/// The same content in the same format is the same replay, wherever the file is.
+fn source_name(args: &Args) -> anyhow::Result<String> {
+    let path = &args.input;
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let digest = Sha256::digest(&bytes);
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("replay/{:?}/{hex}", args.format))
+}
+
+fn feed(
+    log: &EmbeddedLog,
+    events: &[SourceEvent],
+    source: &str,
+    rate: Option<f64>,
+    service: &mut Service,
+) -> anyhow::Result<()> {
+    let total = u64::try_from(events.len())?;
+    let sent_before = log.cursor(source)?.unwrap_or(0).min(total);
+    let mut progress = Progress::new(events.len(), usize::try_from(sent_before)?)?;
+    if sent_before > 0 {
+        tracing::info!(sent_before, total, "an interrupted replay goes on");
+    }
+    let mut pace = rate.map(Pace::new);
+    let mut sent: usize = usize::try_from(sent_before)?;
+    while sent < events.len() {
+        // A worker that failed ends the replay at once.
+        service.wait(Duration::ZERO)?;
+        let allowed = pace.as_mut().map_or(CHUNK_EVENTS, Pace::take);
+        let until = (sent + allowed).min(events.len());
+        if until == sent {
+            std::thread::park_timeout(WAIT_FOR_WORKERS);
+            continue;
+        }
+        let chunk: Vec<InputRecord> = events
+            .iter()
+            .skip(sent)
+            .take(until - sent)
+            .map(|event| InputRecord {
+                timestamp: Some(event.record_time),
+                key: event.key.clone(),
+                payload: event.payload.clone(),
+            })
+            .collect();
+        sent = until;
+        let next = (sent < events.len()).then_some(u64::try_from(sent)?);
+        log.append(chunk, Some((source, next)))?;
+        progress.at(sent)?;
+    }
+    progress.finish();
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! A replay that only sends to a topic.
+
+use std::io::Write;
+
+use crate::cli::exit::CallError;
+use crate::cli::replay::args::Args;
+use crate::cli::replay::pace::CHUNK_EVENTS;
+use crate::cli::replay::pace::Pace;
+use crate::cli::replay::pace::WAIT_FOR_WORKERS;
+use crate::cli::replay::progress::Progress;
+use crate::cli::target::open_topic;
+use crate::config::settings::Settings;
+use crate::dataset::replay::SourceEvent;
+
+pub(super) fn replay_to_kafka(
+    args: &Args,
+    settings: &Settings,
+    events: &[SourceEvent],
+    topic: &str,
+) -> anyhow::Result<()> {
+    if args.advance_to.is_some() {
+        let problem = "--advance-to moves the clocks of the engine, which runs only with --to embedded: use \
+                       `segstream run --until-caught-up --advance-to`";
+        return Err(CallError(problem.to_owned()).into());
+    }
+    let feed = open_topic(settings, "replay", topic)?;
+    let mut progress = Progress::new(events.len(), 0)?;
+    let mut pace = args.rate.map(Pace::new);
+    let mut rest = events;
+    while !rest.is_empty() {
+        let allowed = pace.as_mut().map_or(CHUNK_EVENTS, Pace::take);
+        let (chunk, later) = rest.split_at(allowed.min(rest.len()));
+        for event in chunk {
+            feed.send(event.key.as_deref(), &event.payload, event.record_time)?;
+        }
+        rest = later;
+        progress.at(events.len() - rest.len())?;
+        if chunk.is_empty() {
+            std::thread::park_timeout(WAIT_FOR_WORKERS);
+        }
+    }
+    feed.finish()?;
+    progress.finish();
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", serde_json::json!({"sent": events.len()}))?;
+    } else {
+        writeln!(out, "sent {} events to {topic}", events.len())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! Where `replay` and `simulate` send events: a topic, or a place that only one of them knows.
+
+use crate::cli::compose::connection;
+use crate::cli::exit::CallError;
+use crate::config::settings::Settings;
+use crate::log::kafka::EventProducer;
+
+/// Where events go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Target<P> {
+    /// A place of the command's own.
+    Place(P),
+    /// A topic of the cluster in the settings.
+    Kafka { topic: String },
+}
+
+impl<P> Target<P> {
+    /// `kafka://TOPIC`, or what `place` makes of the text.
+    pub(super) fn parse(
+        text: &str,
+        place: impl FnOnce(&str) -> Result<P, String>,
+    ) -> Result<Self, String> {
+        match text.strip_prefix("kafka://") {
+            Some(topic) if !topic.is_empty() => Ok(Self::Kafka {
+                topic: topic.to_owned(),
+            }),
+            Some(_) | None => place(text).map(Self::Place),
+        }
+    }
+}
+
+/// A producer to a topic, for the command of that name.
+///
+/// # Errors
+/// If no cluster is set, or it cannot be reached.
+pub(super) fn open_topic(
+    settings: &Settings,
+    command: &str,
+    topic: &str,
+) -> anyhow::Result<EventProducer> {
+    if settings.kafka.brokers.is_empty() {
+        return Err(CallError("kafka:// needs kafka.brokers".to_owned()).into());
+    }
+    Ok(EventProducer::open(connection(settings, command), topic)?)
+}

@@ -1,0 +1,60 @@
+//! The call of `train`.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use crate::cli::train::data::DataArgs;
+use crate::learn::choice::ChooseK;
+
+/// Learns segments of customers: prepares, explores, chooses k, clusters, profiles and names.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  segstream train --input marketing_campaign.csv --out model.json --report report.html\n  segstream train --input customers.csv --format features --id customer --features visits,spend --k auto\n  segstream train --format state --dir /var/lib/segstream/store --out model.json"
+)]
+pub struct Args {
+    #[command(flatten)]
+    pub(super) data: DataArgs,
+    /// Number of segments, or `auto`: the greatest silhouette decides.
+    #[arg(long, default_value = "6", value_parser = parse_k)]
+    pub(super) k: ChooseK,
+    /// Fewest segments compared.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(super) k_min: u32,
+    /// Most segments compared.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(super) k_max: u32,
+    /// Seed of the random starts and samples.
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Random starts for each number of segments; 50 or more by the number of rows if absent.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) runs: Option<u32>,
+    /// Threads; all cores but one if absent, so that a service beside it keeps one.
+    #[arg(long)]
+    pub(super) threads: Option<NonZero<usize>>,
+    /// Where the model goes.
+    #[arg(long, default_value = "model.json")]
+    pub(super) out: PathBuf,
+    /// Where a page goes that shows the data and the segments: one HTML file that needs no network.
+    #[arg(long)]
+    pub(super) report: Option<PathBuf>,
+    /// Name of the version; made from the time of training if absent.
+    #[arg(long = "version")]
+    pub(super) name: Option<String>,
+    /// Time of training, RFC 3339; makes the files reproducible.
+    #[arg(long)]
+    pub(super) trained_at: Option<String>,
+    /// Print what was learned as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+fn parse_k(text: &str) -> Result<ChooseK, String> {
+    if text == "auto" {
+        return Ok(ChooseK::Auto);
+    }
+    match text.parse() {
+        Ok(k @ 1..=64) => Ok(ChooseK::Given(k)),
+        Ok(_) | Err(_) => Err("it must be 1 to 64, or auto".to_owned()),
+    }
+}

@@ -1,0 +1,187 @@
+//! What `train` learns from: a file, or the state of a deployment.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use crate::cli::exit::Failed;
+use crate::cli::learning_source::StateArgs;
+use crate::cli::learning_source::StateRecords;
+use crate::cli::learning_source::call;
+use crate::cli::learning_source::input_for_state;
+use crate::cli::learning_source::input_missing;
+use crate::cli::train::state_table::table_of;
+use crate::dataset::table;
+use crate::dataset::table::MARKETING_WINDOW_DAYS;
+use crate::domain::features::FeatureSource;
+use crate::domain::time::BusinessZone;
+use crate::domain::time::Timestamp;
+use crate::learn::preparation::TrainingTable;
+
+const SIX_FEATURES: &str = "age,income,total_spending,web_purchases,store_purchases,recency_days";
+const MARKETING_AS_OF: &str = "2014-06-30";
+
+/// What there is to learn from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// The Kaggle file "marketing campaign".
+    Marketing,
+    /// Any CSV with a header and numbers in the columns of the features.
+    Features,
+    /// The state of a deployment: the stores of a stopped instance, or the changelog of a running one.
+    State,
+}
+
+/// Where the rows come from.
+#[derive(Debug, clap::Args)]
+pub(super) struct DataArgs {
+    /// The file to learn from; not for `state`.
+    #[arg(long)]
+    input: Option<PathBuf>,
+    /// What is in it.
+    #[arg(long, value_enum, default_value = "marketing")]
+    format: Format,
+    /// The column of ids, for `features`.
+    #[arg(long)]
+    pub(super) id: Option<String>,
+    /// The features, separated by commas; for `marketing` and `state` six of them if absent.
+    #[arg(long)]
+    pub(super) features: Option<String>,
+    /// Trailing days over which spending and purchases count; 0: since ever. For `marketing` and `state` 730 if
+    /// absent.
+    #[arg(long)]
+    window_days: Option<u32>,
+    /// Date as of which the values hold; for `state` the newest instant that it knows if absent.
+    #[arg(long)]
+    pub(super) as_of: Option<String>,
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+/// Rows to learn from, and what they are.
+#[derive(Debug)]
+pub(super) struct TrainingData {
+    /// The rows.
+    pub table: TrainingTable,
+    /// The features asked for, with the trailing days their values cover.
+    pub features: Vec<(String, Option<u32>)>,
+    /// As of when the values hold.
+    pub as_of: Timestamp,
+    /// What was read, in a word.
+    pub source: String,
+}
+
+impl DataArgs {
+    /// Reads the rows. `now` is the time of training.
+    ///
+    /// # Errors
+    /// If the call, the data or the surroundings are wrong.
+    pub(super) fn read(&self, now: Timestamp) -> anyhow::Result<TrainingData> {
+        let features = self.features()?;
+        match (self.format, &self.input) {
+            (Format::State, None) => self.of_state(features),
+            (Format::State, Some(_)) => Err(input_for_state()),
+            (_, None) => Err(input_missing()),
+            (Format::Marketing, Some(path)) => {
+                let table = table::read(path, table::Format::Marketing, None, None)?;
+                let as_of = self.as_of.as_deref().unwrap_or(MARKETING_AS_OF);
+                Ok(file(
+                    path,
+                    table,
+                    features,
+                    date(as_of, &BusinessZone::UTC)?,
+                ))
+            }
+            (Format::Features, Some(path)) => {
+                let names: Vec<String> = features.iter().map(|(name, _)| name.clone()).collect();
+                let id = self.id.as_deref();
+                let table = table::read(path, table::Format::Features, id, Some(&names))?;
+                let as_of = self.as_of.as_deref();
+                let as_of = as_of
+                    .map(|text| date(text, &BusinessZone::UTC))
+                    .transpose()?;
+                Ok(file(path, table, features, as_of.unwrap_or(now)))
+            }
+        }
+    }
+
+    pub(super) fn features(&self) -> anyhow::Result<Vec<(String, Option<u32>)>> {
+        let names = match (&self.features, self.format) {
+            (Some(names), _) => names.as_str(),
+            (None, Format::Marketing | Format::State) => SIX_FEATURES,
+            (None, Format::Features) => {
+                return Err(call(
+                    "--features is missing: the columns to learn from, such as a,b,c",
+                ));
+            }
+        };
+        let days = match (self.window_days, self.format) {
+            (Some(0), _) | (None, Format::Features) => None,
+            (Some(days), _) => Some(days),
+            (None, Format::Marketing | Format::State) => Some(MARKETING_WINDOW_DAYS),
+        };
+        let names = names
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
+        let window = |name: &str| days.filter(|_| FeatureSource::named(name).may_be_windowed());
+        Ok(names.map(|name| (name.to_owned(), window(name))).collect())
+    }
+
+    fn of_state(&self, features: Vec<(String, Option<u32>)>) -> anyhow::Result<TrainingData> {
+        let settings = self.state.load()?;
+        let windows = features.iter().filter_map(|(_, days)| *days);
+        let days = windows.max().unwrap_or(0);
+        if days > settings.ledger_days {
+            return Err(call(&format!(
+                "--window-days {days} is more than state.ledger_days {}, the days that the state covers",
+                settings.ledger_days
+            )));
+        }
+        let StateRecords {
+            records,
+            policy,
+            source,
+        } = self.state.records(&settings)?;
+        let newest = records.iter().map(|(_, record)| record.evaluated_at).max();
+        let newest = newest
+            .context("the state has no customers")
+            .map_err(|problem| Failed(problem.to_string()))?;
+        let zone = &policy.zone;
+        let as_of = self
+            .as_of
+            .as_deref()
+            .map(|text| date(text, zone))
+            .transpose()?;
+        let as_of = as_of.unwrap_or(newest);
+        let table = table_of(&records, &features, as_of, &policy);
+        Ok(TrainingData {
+            table,
+            features,
+            as_of,
+            source,
+        })
+    }
+}
+
+fn file(
+    path: &std::path::Path,
+    table: TrainingTable,
+    features: Vec<(String, Option<u32>)>,
+    as_of: Timestamp,
+) -> TrainingData {
+    let name = path.file_name();
+    TrainingData {
+        table,
+        features,
+        as_of,
+        source: name.map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+    }
+}
+
+fn date(text: &str, zone: &BusinessZone) -> anyhow::Result<Timestamp> {
+    let day = table::parse_date(text);
+    let day =
+        day.ok_or_else(|| call(&format!("--as-of {text:?} is no date such as 2014-06-30")))?;
+    Ok(zone.instant_at(day, 0))
+}

@@ -1,0 +1,82 @@
+//! Settings of the HTTP server.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::config::reader::Reader;
+use crate::config::reader::small;
+use crate::config::secret::Secret;
+use crate::config::units::MINUTE;
+
+/// The HTTP server.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// Listen address; `None`: no server.
+    pub address: Option<SocketAddr>,
+    /// Bearer token.
+    pub token: Option<Secret>,
+    /// Largest body.
+    pub body_bytes_max: usize,
+    /// Longest request.
+    pub request_timeout: Duration,
+}
+
+pub(super) fn http(reader: &mut Reader) -> Option<Http> {
+    let address = reader.parsed(
+        "http.address",
+        "an address such as 127.0.0.1:8080, or empty",
+        |text| {
+            if text.is_empty() {
+                Some(None)
+            } else {
+                text.parse::<SocketAddr>().ok().map(Some)
+            }
+        },
+    );
+    let token = token(reader);
+    let body_bytes_max = reader.bytes("http.body_bytes_max", 1024).and_then(small);
+    let request_timeout = reader.duration(
+        "http.request_timeout",
+        Duration::from_millis(100),
+        MINUTE * 10,
+    );
+    let token = token?;
+    let is_open = address?.is_some_and(|address| !address.ip().is_loopback());
+    if is_open && token.is_none() {
+        reader.problem(
+            "http.token_file",
+            "set, as it or http.token must be when http.address is not loopback",
+        );
+        return None;
+    }
+    Some(Http {
+        address: address?,
+        token,
+        body_bytes_max: body_bytes_max?,
+        request_timeout: request_timeout?,
+    })
+}
+
+fn token(reader: &mut Reader) -> Option<Option<Secret>> {
+    let given = reader.text("http.token");
+    let file = reader.optional_path("http.token_file");
+    let given = given?.trim().to_owned();
+    let Some(path) = file? else {
+        return Some((!given.is_empty()).then_some(Secret::new(given)));
+    };
+    if !given.is_empty() {
+        reader.problem("http.token", "allowed together with http.token_file");
+        return None;
+    }
+    match std::fs::read_to_string(path) {
+        Ok(text) if !text.trim().is_empty() => Some(Some(Secret::new(text.trim().to_owned()))),
+        Ok(_) => {
+            reader.problem("http.token_file", "a file with a token: it is empty");
+            None
+        }
+        Err(error) => {
+            reader.problem("http.token_file", &format!("a readable file: {error}"));
+            None
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Settings of the store.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::reader::Reader;
+use crate::config::reader::small;
+use crate::config::units::DAY;
+
+/// The store.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// Its directory.
+    pub directory: PathBuf,
+    /// Memory for clean records and pages, in total.
+    pub cache_bytes: u64,
+    /// Dirty records reach the disk after this time.
+    pub flush_interval: Duration,
+    /// After this many.
+    pub flush_records: usize,
+    /// After this much memory.
+    pub flush_bytes: usize,
+    /// By so many pages between two polls.
+    pub flush_pages: usize,
+}
+
+pub(super) fn store(reader: &mut Reader) -> Option<Store> {
+    let directory = reader.name("store.directory").map(PathBuf::from);
+    let cache_bytes = reader.bytes("store.cache_bytes", 1 << 20);
+    let flush_interval = reader.duration("store.flush_interval", Duration::ZERO, DAY);
+    let flush_records = reader
+        .integer("store.flush_records", 0, u64::MAX)
+        .and_then(small);
+    let flush_bytes = reader.bytes("store.flush_bytes", 1).and_then(small);
+    let flush_pages = reader
+        .integer("store.flush_pages", 1, 100_000)
+        .and_then(small);
+    Some(Store {
+        directory: directory?,
+        cache_bytes: cache_bytes?,
+        flush_interval: flush_interval?,
+        flush_records: flush_records?,
+        flush_bytes: flush_bytes?,
+        flush_pages: flush_pages?,
+    })
+}

@@ -1,0 +1,56 @@
+//! Settings of the clocks and the business zone.
+
+use std::time::Duration;
+
+use crate::config::reader::Reader;
+use crate::config::reader::small;
+use crate::config::units::DAY;
+use crate::config::units::HOUR;
+use crate::domain::time::BusinessZone;
+
+/// Clocks and the business zone.
+#[derive(Clone, Debug)]
+pub struct Time {
+    /// Record times alone move the clocks.
+    pub is_event_clock: bool,
+    /// Zone of purchase days.
+    pub business_zone: BusinessZone,
+    /// A record time this far ahead is not believed.
+    pub skew: Duration,
+    /// Disorder of record times.
+    pub disorder: Duration,
+    /// What may still be on its way.
+    pub grace: Duration,
+    /// A clock that only moved is written this often.
+    pub checkpoint_interval: Duration,
+    /// How far ahead a crossing is searched.
+    pub horizon_days: u32,
+}
+
+pub(super) fn time(reader: &mut Reader) -> Option<Time> {
+    let is_event_clock = reader.parsed("time.clock", "\"wall\" or \"event\"", |text| match text {
+        "wall" => Some(false),
+        "event" => Some(true),
+        _ => None,
+    });
+    let business_zone = reader.parsed("time.business_zone", "an IANA zone, such as UTC", |text| {
+        BusinessZone::named(text).ok()
+    });
+    let skew = reader.duration("time.skew", Duration::ZERO, DAY);
+    let disorder = reader.duration("time.disorder", Duration::ZERO, DAY);
+    let grace = reader.duration("time.grace", Duration::ZERO, DAY);
+    let checkpoint_interval =
+        reader.duration("time.checkpoint_interval", Duration::from_millis(100), HOUR);
+    let horizon_days = reader
+        .integer("time.horizon_days", 1, 36_525)
+        .and_then(small);
+    Some(Time {
+        is_event_clock: is_event_clock?,
+        business_zone: business_zone?,
+        skew: skew?,
+        disorder: disorder?,
+        grace: grace?,
+        checkpoint_interval: checkpoint_interval?,
+        horizon_days: horizon_days?,
+    })
+}

@@ -1,0 +1,54 @@
+//! Tables to learn from and to predict for.
+
+mod date;
+mod marketing;
+mod notes;
+mod numeric;
+
+pub use crate::dataset::table::date::parse_date;
+pub use crate::dataset::table::marketing::MARKETING_REFERENCE_YEAR;
+
+use std::path::Path;
+
+use crate::dataset::error::Error;
+use crate::dataset::rows::Rows;
+use crate::dataset::table::marketing::marketing;
+use crate::dataset::table::numeric::numeric;
+use crate::learn::preparation::TrainingTable;
+
+/// Trailing days which the spending and purchase counts of the marketing data cover.
+pub const MARKETING_WINDOW_DAYS: u32 = 730;
+
+/// What a table looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// The Kaggle file "marketing campaign".
+    Marketing,
+    /// Any numeric CSV with a header.
+    Features,
+}
+
+/// Reads a table. A row with a wrong value is an error that names it. Of a table of features, only the
+/// `wanted` columns are looked at, all of them if that is not told.
+///
+/// # Errors
+/// If a column is missing or a value wrong.
+pub fn read(
+    path: &Path,
+    format: Format,
+    id_column: Option<&str>,
+    wanted: Option<&[String]>,
+) -> Result<TrainingTable, Error> {
+    let mut rows = Rows::open(path)?;
+    let table = match format {
+        Format::Marketing => marketing(&mut rows)?,
+        Format::Features => numeric(&mut rows, id_column, wanted)?,
+    };
+    if table.rows.is_empty() {
+        Err(Error::Empty {
+            path: path.to_owned(),
+        })
+    } else {
+        Ok(table)
+    }
+}

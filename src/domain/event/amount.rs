@@ -1,0 +1,64 @@
+//! Amounts of an event in minor units of the base currency.
+
+use crate::domain::event::fields::Field;
+use crate::domain::event::raw::RawEvent;
+use crate::domain::event::rejection::InvalidEvent;
+use crate::domain::event::rejection::RejectReason;
+use crate::domain::event::rules::IntakeRules;
+use crate::domain::ids::EVENT_ID_CHARACTERS_MAX;
+use crate::domain::money::Currency;
+use crate::domain::money::Decimal;
+use crate::domain::money::Money;
+
+pub(super) fn rate(raw: &RawEvent<'_>, rules: &IntakeRules) -> Result<Decimal, InvalidEvent> {
+    let field = Field::new("currency", raw.currency, RejectReason::Currency);
+    let currency = field
+        .text(EVENT_ID_CHARACTERS_MAX)?
+        .and_then(|text| Currency::parse(&text))
+        .ok_or_else(|| field.invalid("an ISO 4217 code of three capital letters"))?;
+    rules.exchange.rate(currency).ok_or_else(|| {
+        Field::new("currency", raw.currency, RejectReason::UnknownCurrency)
+            .invalid("the base currency or one with a rate in money.rates")
+    })
+}
+
+/// An amount of the event's currency in minor units of the base, not over the cap.
+pub(super) fn converted(
+    field: &Field<'_>,
+    rate: Decimal,
+    rules: &IntakeRules,
+) -> Result<Option<Money>, InvalidEvent> {
+    let Some(amount) = field.amount()? else {
+        return Ok(None);
+    };
+    let over_cap = || {
+        let cap = rules
+            .exchange
+            .amount_max
+            .to_plain_decimal(&rules.exchange.base);
+        field.invalid(&format!("at most {cap} {}", rules.exchange.base))
+    };
+    let money = amount
+        .times(rate)
+        .and_then(|converted| converted.to_minor(&rules.exchange.base))
+        .ok_or_else(over_cap)?;
+    if money > rules.exchange.amount_max {
+        Err(over_cap())
+    } else {
+        Ok(Some(money))
+    }
+}
+
+pub(super) fn refund(
+    raw: &RawEvent<'_>,
+    rate: Decimal,
+    rules: &IntakeRules,
+) -> Result<(), InvalidEvent> {
+    let amount = Field::new("refund_amount", raw.refund_amount, RejectReason::Refund);
+    let is_positive = converted(&amount, rate, rules)?.is_some_and(|money| money > Money::ZERO);
+    if !is_positive {
+        return Err(amount.invalid("a decimal number above zero"));
+    }
+    Field::new("refund_id", raw.refund_id, RejectReason::Refund).text(EVENT_ID_CHARACTERS_MAX)?;
+    Ok(())
+}

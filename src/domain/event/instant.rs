@@ -1,0 +1,53 @@
+//! When an event happened.
+
+use crate::domain::event::fields::Field;
+use crate::domain::event::fields::json_text;
+use crate::domain::event::raw::RawEvent;
+use crate::domain::event::rejection::InvalidEvent;
+use crate::domain::event::rejection::RejectReason;
+use crate::domain::event::rules::IntakeRules;
+use crate::domain::time::DAY_MS;
+use crate::domain::time::Timestamp;
+
+/// Ahead of the record time by this much is a sender's clock, and accepted as it is.
+const AHEAD_ACCEPTED_MS: i64 = 5 * 60 * 1000;
+/// Ahead by more than this is a mistake; what lies between is clamped to the record time.
+const AHEAD_MAX_MS: i64 = DAY_MS;
+
+pub(super) fn occurred_at(
+    raw: &RawEvent<'_>,
+    record_time: Timestamp,
+    rules: &IntakeRules,
+) -> Result<Timestamp, InvalidEvent> {
+    let field = Field::new("occurred_at", raw.occurred_at, RejectReason::OccurredAt);
+    let instant = field.raw().and_then(instant_of_json).ok_or_else(|| {
+        field.invalid("an RFC 3339 instant with an offset, or milliseconds since 1970")
+    })?;
+    if instant < rules.earliest {
+        let field = Field::new("occurred_at", raw.occurred_at, RejectReason::TooOld);
+        return Err(field.invalid(&format!("at or after events.earliest, {}", rules.earliest)));
+    }
+    let ahead_ms = instant
+        .as_milliseconds()
+        .saturating_sub(record_time.as_milliseconds());
+    if ahead_ms > AHEAD_MAX_MS {
+        let field = Field::new("occurred_at", raw.occurred_at, RejectReason::Future);
+        return Err(field.invalid(&format!(
+            "within 24 hours of its record time, {record_time}"
+        )));
+    }
+    Ok(if ahead_ms > AHEAD_ACCEPTED_MS {
+        record_time
+    } else {
+        instant
+    })
+}
+
+/// An instant as RFC 3339 text or as whole milliseconds since the epoch.
+#[must_use]
+pub fn instant_of_json(raw: &str) -> Option<Timestamp> {
+    match json_text(raw) {
+        Some(text) => Timestamp::parse_rfc3339(&text),
+        None => raw.parse().ok().and_then(Timestamp::from_milliseconds),
+    }
+}

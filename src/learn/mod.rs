@@ -1,0 +1,27 @@
+//! How a model is learned from rows: preparation, scaling, k-means, the choice of k, profiles and
+//! names; and the churn parameters from purchase days.
+//!
+//! Pure, and batch only: `engine` never waits for it. Files are read and written by `model_files`.
+
+pub mod analysis;
+mod blocks;
+pub mod choice;
+pub mod churn;
+pub mod clustering;
+mod columns;
+mod examples;
+pub mod indices;
+pub mod kmeans;
+mod lloyd;
+pub mod naming;
+pub mod numbers;
+pub mod preparation;
+pub mod profiles;
+pub mod projection;
+pub mod recommendations;
+pub mod scaler;
+mod segments;
+pub mod silhouette;
+pub mod starts;
+pub mod training;
+pub mod wording;

@@ -1,0 +1,127 @@
+//! What each index would choose, in numbers and in words.
+
+use std::collections::BTreeMap;
+
+use crate::learn::analysis::Candidate;
+use crate::learn::scaler::count;
+
+/// A silhouette below this tells of a continuum rather than of groups. Kaufman and Rousseeuw (1990).
+const SILHOUETTE_WEAK: f64 = 0.25;
+
+/// The range over which the indices are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Fewest segments, at least 1.
+    pub k_min: usize,
+    /// Most segments.
+    pub k_max: usize,
+}
+
+/// What each index would choose; one that cannot tell is absent.
+pub(super) fn recommendations(candidates: &[Candidate]) -> BTreeMap<String, usize> {
+    let best = |value: fn(&Candidate) -> Option<f64>| {
+        let known = candidates
+            .iter()
+            .filter_map(|one| Some((one.k, value(one)?)));
+        let mut best: Option<(usize, f64)> = None;
+        for (k, value) in known {
+            if best.is_none_or(|(_, greatest)| value > greatest) {
+                best = Some((k, value));
+            }
+        }
+        best.map(|(k, _)| k)
+    };
+    let curve: Vec<(usize, f64)> = candidates.iter().map(|one| (one.k, one.inertia)).collect();
+    let each = [
+        ("elbow", elbow(&curve)),
+        ("silhouette", best(|one| one.silhouette)),
+        ("calinski_harabasz", best(|one| one.calinski_harabasz)),
+        (
+            "davies_bouldin",
+            best(|one| one.davies_bouldin.map(|index| -index)),
+        ),
+        ("stability", best(|one| one.stability)),
+    ];
+    each.into_iter()
+        .filter_map(|(name, k)| Some((name.to_owned(), k?)))
+        .collect()
+}
+
+/// The elbow of a falling, convex curve of k and inertia: where it lies deepest under the line from its first
+/// to its last point, both axes scaled to 1. `None` where it has no bend. It depends on the range. The
+/// kneedle of Satopaa et al. (2011) with a sensitivity of 0.
+#[must_use]
+pub fn elbow(curve: &[(usize, f64)]) -> Option<usize> {
+    let (first, last) = (curve.first()?, curve.last()?);
+    let width = count(last.0 - first.0);
+    let height = first.1 - last.1;
+    if curve.len() < 3 || height <= 0.0 {
+        return None;
+    }
+    let mut deepest = (None, f64::EPSILON);
+    for (k, inertia) in curve {
+        let depth = (first.1 - inertia) / height - count(k - first.0) / width;
+        if depth > deepest.1 {
+            deepest = (Some(*k), depth);
+        }
+    }
+    deepest.0
+}
+
+pub(super) fn explain(
+    k: usize,
+    decided_by: &str,
+    range: Range,
+    candidates: &[Candidate],
+    recommendations: &BTreeMap<String, usize>,
+) -> String {
+    let Range { k_min, k_max } = range;
+    let says = |(name, k): (&String, &usize)| format!("{} {k}", words(name));
+    let others: Vec<String> = recommendations.iter().map(says).collect();
+    let others = if others.is_empty() {
+        "no index can tell".to_owned()
+    } else {
+        others.join(", ")
+    };
+    let decision = match decided_by {
+        "business" => format!("{k} segments were asked for: a choice of the business"),
+        _ => format!("{k} segments have the greatest silhouette"),
+    };
+    let silhouette = candidates
+        .iter()
+        .find(|one| one.k == k)
+        .and_then(|one| one.silhouette);
+    let note = match silhouette {
+        Some(silhouette) if silhouette < SILHOUETTE_WEAK => format!(
+            " A silhouette of {silhouette:.2} means that customers form a continuum: the borders are \
+             useful, but nature did not draw them."
+        ),
+        Some(_) | None => String::new(),
+    };
+    format!("{decision}. Over k = {k_min} to {k_max} the indices choose: {others}.{note}")
+}
+
+fn words(name: &str) -> &str {
+    match name {
+        "calinski_harabasz" => "Calinski-Harabasz",
+        "davies_bouldin" => "Davies-Bouldin",
+        name => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_elbow_depends_on_the_range_and_may_not_be_there() {
+        // By hand: from 100 to 0 over 1..5; at 2 the depth is 0.6 - 0.25, at 3 it is 0.8 - 0.5.
+        let curve = [(1, 100.0), (2, 40.0), (3, 20.0), (4, 10.0), (5, 0.0)];
+        assert_eq!(elbow(&curve), Some(2));
+        // From 40 over 2..5: at 3 0.5 - 0.333, at 4 0.75 - 0.667.
+        assert_eq!(elbow(&curve[1..]), Some(3));
+        let line = [(1, 30.0), (2, 20.0), (3, 10.0)];
+        assert_eq!(elbow(&line), None);
+        assert_eq!(elbow(&curve[..2]), None);
+    }
+}

@@ -1,0 +1,76 @@
+//! A feature of a validated model: caps, transforms and scales raw values.
+
+use std::sync::Arc;
+
+use crate::domain::features::FeatureSource;
+use crate::model::artifact::ArtifactFeature;
+use crate::model::artifact::Transform;
+
+/// A feature of a validated model.
+#[derive(Clone, Debug)]
+pub struct Feature {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where its raw value comes from.
+    pub source: FeatureSource,
+    /// Trailing days counted; `None`: since ever.
+    pub window_days: Option<u32>,
+    /// Median of the training rows, in the feature's unit.
+    pub median: f64,
+    transform: Transform,
+    cap: f64,
+    mean: f64,
+    standard_deviation: f64,
+}
+
+impl Feature {
+    pub(super) fn of(entry: &ArtifactFeature) -> Self {
+        Self {
+            name: entry.name.as_str().into(),
+            source: FeatureSource::named(&entry.name),
+            window_days: entry.window_days,
+            median: entry.median,
+            transform: entry.transform,
+            cap: entry.cap.unwrap_or(f64::INFINITY),
+            mean: entry.mean,
+            standard_deviation: entry.standard_deviation,
+        }
+    }
+
+    /// Caps, transforms and scales a raw value to standard deviations from the mean.
+    #[must_use]
+    pub fn scale(&self, raw: f64) -> f64 {
+        (self.transform.apply(raw.min(self.cap)) - self.mean) / self.standard_deviation
+    }
+
+    /// The transform after the cap.
+    #[must_use]
+    pub fn transform(&self) -> Transform {
+        self.transform
+    }
+
+    /// Mean of the transformed training values.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// Standard deviation of the transformed training values.
+    #[must_use]
+    pub fn standard_deviation(&self) -> f64 {
+        self.standard_deviation
+    }
+
+    /// Greatest raw value that counts, in the feature's unit; infinite where there is none.
+    #[must_use]
+    pub fn cap(&self) -> f64 {
+        self.cap
+    }
+
+    /// The raw value of a scaled one.
+    #[must_use]
+    pub fn unscale(&self, scaled: f64) -> f64 {
+        self.transform
+            .invert(scaled * self.standard_deviation + self.mean)
+    }
+}

@@ -1,0 +1,59 @@
+//! The events of a customer of the shop.
+
+use rand::Rng;
+use rand_xoshiro::Xoshiro256Plus;
+use serde_json::json;
+
+use crate::domain::time::Timestamp;
+use crate::simulate::persona::Persona;
+
+pub(super) fn profile(
+    chance: &mut Xoshiro256Plus,
+    persona: &Persona,
+    customer_id: &str,
+    at: Timestamp,
+) -> serde_json::Value {
+    let birth_year = persona.birth_year + chance.gen_range(-6..=6);
+    let income = persona.income + chance.gen_range(-8..=8) * 500;
+    json!({
+        "event_id": format!("{customer_id}-joined"), "type": "customer.updated",
+        "occurred_at": at.to_string(), "customer_id": customer_id,
+        "profile": {
+            "birth_year": birth_year, "income": income, "joined_at": at.to_string(),
+            "attributes": {"web_visits_month": chance.gen_range(0..10)},
+        },
+    })
+}
+
+pub(super) fn purchase(
+    chance: &mut Xoshiro256Plus,
+    persona: &Persona,
+    customer_id: &str,
+    order: u32,
+    at: Timestamp,
+) -> serde_json::Value {
+    let cents = persona.basket_cents * chance.gen_range(40..=180) / 100;
+    let revenue = format!("{}.{:02}", cents / 100, cents % 100);
+    let channel = match chance.gen_range(0..100) {
+        drawn if drawn < persona.web_percent => "web",
+        drawn if drawn < persona.web_percent + persona.store_percent => "store",
+        _ => "catalog",
+    };
+    let categories = ["wine", "meat", "fish", "fruit", "sweets", "gold"];
+    let category = categories
+        .get(chance.gen_range(0..categories.len()))
+        .unwrap_or(&"wine");
+    let mut body = json!({
+        "event_id": format!("{customer_id}-e-{order}"), "type": "order.completed",
+        "occurred_at": at.to_string(), "customer_id": customer_id,
+        "order_id": format!("{customer_id}-o-{order}"), "currency": "USD", "revenue": revenue,
+        "channel": channel, "store_locale": "en-US",
+        "products": [{"sku": format!("sku-{category}"), "category": category, "quantity": 1, "price": revenue}],
+    });
+    if chance.gen_bool(persona.coupon_chance)
+        && let Some(event) = body.as_object_mut()
+    {
+        event.insert("coupon".to_owned(), json!("WELCOME"));
+    }
+    body
+}

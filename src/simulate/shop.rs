@@ -1,0 +1,226 @@
+//! A shop that is open: customers act, and the feed has the mishaps of a real one.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use rand::Rng;
+use rand::SeedableRng;
+use rand_xoshiro::Xoshiro256Plus;
+
+use crate::domain::time::DAY_MS;
+use crate::domain::time::Timestamp;
+use crate::simulate::events::profile;
+use crate::simulate::events::purchase;
+use crate::simulate::persona::DEFAULT;
+use crate::simulate::persona::PERSONAS;
+use crate::simulate::persona::Persona;
+
+/// Customers join over this many first days.
+const JOINING_DAYS: f64 = 20.0;
+
+/// What to simulate.
+#[derive(Clone, Copy, Debug)]
+pub struct ShopOptions {
+    /// Number of customers.
+    pub customers: u32,
+    /// Seed of all chance.
+    pub seed: u64,
+    /// The first instant.
+    pub starts_at: Timestamp,
+    /// Days until the shop closes; `None`: never.
+    pub days: Option<u32>,
+    /// Chance of each kind of dirt an event, 0 to 1.
+    pub dirt: f64,
+}
+
+/// One record of the feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShopEvent {
+    /// When it reaches the log; never goes back.
+    pub record_time: Timestamp,
+    /// Record key.
+    pub key: Option<Vec<u8>>,
+    /// Record value.
+    pub payload: Vec<u8>,
+}
+
+/// Instant, number, key and value.
+type LateEvent = (i64, u64, Option<Vec<u8>>, Vec<u8>);
+
+#[derive(Debug)]
+struct Customer {
+    persona: &'static Persona,
+    orders: u32,
+}
+
+/// The feed of a shop, in order of record time. Memory is bounded by the customers.
+#[derive(Debug)]
+pub struct Shop {
+    options: ShopOptions,
+    chance: Xoshiro256Plus,
+    customers: Vec<Customer>,
+    /// When each customer acts next.
+    agenda: BinaryHeap<Reverse<(i64, u32)>>,
+    /// Repeated and late deliveries that are on their way.
+    on_their_way: BinaryHeap<Reverse<LateEvent>>,
+    sent: u64,
+}
+
+impl Shop {
+    /// Opens the shop.
+    #[must_use]
+    pub fn new(options: ShopOptions) -> Self {
+        let mut chance = Xoshiro256Plus::seed_from_u64(options.seed);
+        let starts_at_ms = options.starts_at.as_milliseconds();
+        let mut customers = Vec::new();
+        let mut agenda = BinaryHeap::new();
+        for number in 0..options.customers {
+            let drawn = chance.gen_range(0..PERSONAS.len());
+            let persona = PERSONAS.get(drawn).unwrap_or(&DEFAULT);
+            customers.push(Customer { persona, orders: 0 });
+            let joins_in = milliseconds(chance.gen_range(0.0..JOINING_DAYS));
+            agenda.push(Reverse((starts_at_ms + joins_in, number)));
+        }
+        let on_their_way = BinaryHeap::new();
+        Self {
+            options,
+            chance,
+            customers,
+            agenda,
+            on_their_way,
+            sent: 0,
+        }
+    }
+
+    fn act(&mut self, at_ms: i64, number: u32) -> Option<ShopEvent> {
+        let at = Timestamp::from_milliseconds(at_ms)?;
+        let customer = self.customers.get_mut(usize::try_from(number).ok()?)?;
+        let persona = customer.persona;
+        let customer_id = format!("c-{number}");
+        let order = customer.orders;
+        customer.orders += 1;
+        let payload = if order == 0 {
+            profile(&mut self.chance, persona, &customer_id, at)
+        } else {
+            purchase(&mut self.chance, persona, &customer_id, order, at)
+        };
+        let lapses = order > 0 && self.chance.gen_bool(persona.lapse_chance);
+        if !lapses {
+            let gap = -(1.0 - self.chance.r#gen::<f64>()).ln() * persona.days_between_orders;
+            self.agenda
+                .push(Reverse((at_ms + milliseconds(gap.max(0.001)), number)));
+        }
+        let clean = ShopEvent {
+            record_time: at,
+            key: Some(customer_id.into_bytes()),
+            payload: payload.to_string().into_bytes(),
+        };
+        Some(self.soil(clean, at_ms))
+    }
+
+    /// Lets one of the mishaps of a real feed happen, seldom. A mishap never loses the good event:
+    /// it comes later, or besides.
+    fn soil(&mut self, clean: ShopEvent, at_ms: i64) -> ShopEvent {
+        if !self.chance.gen_bool(self.options.dirt.clamp(0.0, 1.0)) {
+            return clean;
+        }
+        let delay_ms = milliseconds(self.chance.gen_range(0.01..2.0));
+        let sent = self.sent;
+        let mut later = |event: &ShopEvent| {
+            let entry = (
+                at_ms + delay_ms,
+                sent,
+                event.key.clone(),
+                event.payload.clone(),
+            );
+            self.on_their_way.push(Reverse(entry));
+        };
+        let replaced = |payload: Vec<u8>| ShopEvent {
+            payload,
+            ..clean.clone()
+        };
+        let text = String::from_utf8_lossy(&clean.payload).into_owned();
+        later(&clean);
+        match self.chance.gen_range(0..8) {
+            0 | 1 => clean,
+            2 => replaced(
+                text.chars()
+                    .take(text.len() / 2)
+                    .collect::<String>()
+                    .into_bytes(),
+            ),
+            3 => replaced(
+                text.replacen("\"type\":\"", "\"type\":\"un.", 1)
+                    .into_bytes(),
+            ),
+            4 => replaced(text.replacen('{', "{\"test\":true,", 1).into_bytes()),
+            5 => replaced(text.replacen('{', "{\"is_guest\":true,", 1).into_bytes()),
+            6 => ShopEvent { key: None, ..clean },
+            _ => replaced(b"\xff\xfe not text".to_vec()),
+        }
+    }
+}
+
+impl Iterator for Shop {
+    type Item = ShopEvent;
+
+    fn next(&mut self) -> Option<ShopEvent> {
+        let next_act = self.agenda.peek().map(|Reverse((at_ms, _))| *at_ms);
+        let next_late = self.on_their_way.peek().map(|Reverse((at_ms, ..))| *at_ms);
+        let is_late = match (next_act, next_late) {
+            (Some(act), Some(late)) => late < act,
+            (None, Some(_)) => true,
+            (Some(_) | None, None) => false,
+        };
+        let event = if is_late {
+            let Reverse((at_ms, _, key, payload)) = self.on_their_way.pop()?;
+            ShopEvent {
+                record_time: Timestamp::from_milliseconds(at_ms)?,
+                key,
+                payload,
+            }
+        } else {
+            let Reverse((at_ms, number)) = self.agenda.pop()?;
+            self.act(at_ms, number)?
+        };
+        self.sent += 1;
+        let open_for_ms = self.options.days.map(|days| i64::from(days) * DAY_MS);
+        let open_since =
+            event.record_time.as_milliseconds() - self.options.starts_at.as_milliseconds();
+        open_for_ms
+            .is_none_or(|open_for_ms| open_since < open_for_ms)
+            .then_some(event)
+    }
+}
+
+fn milliseconds(days: f64) -> i64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a few thousand days at most"
+    )]
+    let milliseconds = (days * 86_400_000.0) as i64;
+    milliseconds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(dirt: f64) -> ShopOptions {
+        ShopOptions {
+            customers: 50,
+            seed: 7,
+            starts_at: Timestamp::parse_rfc3339("2026-01-01T00:00:00Z").unwrap(),
+            days: Some(60),
+            dirt,
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_feed_in_order() {
+        let feed: Vec<ShopEvent> = Shop::new(options(0.2)).collect();
+        assert!(feed.len() > 100);
+        assert!(feed.is_sorted_by_key(|event| event.record_time));
+        assert_eq!(feed, Shop::new(options(0.2)).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,74 @@
+//! The model in use and the version of the program.
+
+use prometheus::Gauge;
+use prometheus::IntGaugeVec;
+
+use crate::telemetry::metrics::registrar::Registrar;
+
+/// What the metrics say of the model in use.
+#[derive(Clone, Copy, Debug)]
+pub struct DescribedModel<'a> {
+    /// Its version.
+    pub version: &'a str,
+    /// Its number of segments.
+    pub k: usize,
+    /// What churn risk rests on: `fitted`, `example`, `prior`, `silence` or `none`.
+    pub churn: &'a str,
+    /// When it was trained, in milliseconds since the epoch.
+    pub trained_at_ms: i64,
+    /// Mean silhouette of its training rows.
+    pub silhouette: Option<f64>,
+}
+
+/// The model in use and the version of the program.
+#[derive(Debug)]
+pub struct ModelMetrics {
+    /// 1 for the model in use; the label `churn` says what its churn risk rests on.
+    pub model_info: IntGaugeVec,
+    /// When the model in use was trained. Alert on its age.
+    pub model_trained_timestamp_seconds: Gauge,
+    /// Mean silhouette of the training rows of the model in use; NaN where it is not known.
+    pub model_silhouette: Gauge,
+    /// 1 for the version of the program.
+    pub build_info: IntGaugeVec,
+}
+
+impl ModelMetrics {
+    pub(super) fn new(new: Registrar<'_>) -> Result<Self, prometheus::Error> {
+        let metrics = Self {
+            model_info: new.gauges("model_info", "The model in use", &["version", "k", "churn"])?,
+            model_trained_timestamp_seconds: new.gauge(
+                "model_trained_timestamp_seconds",
+                "When the model was trained",
+            )?,
+            model_silhouette: new.gauge(
+                "model_silhouette",
+                "Mean silhouette of the model's training rows, NaN where it is not known",
+            )?,
+            build_info: new.gauges("build_info", "The version of the program", &["version"])?,
+        };
+        metrics
+            .build_info
+            .with_label_values(&[env!("CARGO_PKG_VERSION")])
+            .set(1);
+        Ok(metrics)
+    }
+
+    /// Says which model is in use.
+    pub fn describe(&self, model: &DescribedModel<'_>) {
+        let DescribedModel {
+            version,
+            k,
+            churn,
+            trained_at_ms,
+            silhouette,
+        } = *model;
+        self.model_silhouette.set(silhouette.unwrap_or(f64::NAN));
+        self.model_info
+            .with_label_values(&[version, &k.to_string(), churn])
+            .set(1);
+        #[expect(clippy::cast_precision_loss, reason = "a time in seconds")]
+        self.model_trained_timestamp_seconds
+            .set(trained_at_ms as f64 / 1000.0);
+    }
+}
