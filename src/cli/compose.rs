@@ -143,13 +143,7 @@ impl Parts {
             silhouette: model.training().silhouette,
         });
         let sizes = sizes(settings, partitions);
-        let definition = Definition::of(DefinitionParts {
-            policy: &policy,
-            exchange: &settings.intake.exchange,
-            model: &model,
-            partitioner: settings.partitioner,
-            partitions,
-        });
+        let definition = definition(settings, &policy, &model, partitions);
         let shared = Arc::new(Shared {
             limits: limits(settings, partitions),
             clock_rules: ClockRules {
@@ -297,6 +291,22 @@ pub fn policy(settings: &Settings) -> Policy {
         horizon_days: settings.time.horizon_days,
         churn: settings.churn,
     }
+}
+
+/// What decides the state, by the settings.
+fn definition(
+    settings: &Settings,
+    policy: &Policy,
+    model: &SegmentModel,
+    partitions: u32,
+) -> Definition {
+    Definition::of(DefinitionParts {
+        policy,
+        exchange: &settings.intake.exchange,
+        model,
+        partitioner: settings.partitioner,
+        partitions,
+    })
 }
 
 fn limits(settings: &Settings, partitions: u32) -> Limits {

@@ -13,7 +13,7 @@ use crate::cli::exit::Failed;
 use crate::cli::records::changelog;
 use crate::cli::records::reading;
 use crate::cli::records::stores;
-use crate::codec::partition::Group;
+use crate::codec::stored::Group;
 use crate::config::bus::BusKind;
 use crate::config::settings::Settings;
 use crate::domain::ids::CustomerId;

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::codec::frame;
 use crate::codec::frame::CodecError;
-use crate::codec::partition::Group;
-use crate::codec::partition::StoreCheckpoint;
+use crate::codec::stored::Group;
+use crate::codec::stored::StoreCheckpoint;
 use crate::domain::aggregate::CustomerAggregate;
 use crate::domain::churn::RiskBand;
 use crate::domain::ids::ModelVersion;

@@ -10,6 +10,7 @@ mod frame;
 pub mod key;
 pub mod partition;
 mod sections;
+pub mod stored;
 
 pub use crate::codec::frame::CodecError;
 pub use crate::codec::frame::FORMAT;

@@ -10,63 +10,14 @@ use crate::codec::format_3;
 use crate::codec::frame;
 use crate::codec::frame::CodecError;
 use crate::codec::frame::FORMAT;
-use crate::domain::churn::RiskBand;
+use crate::codec::stored::Group;
+use crate::codec::stored::StoreCheckpoint;
 use crate::domain::time::Timestamp;
 use crate::engine::state::applied::AppliedOffsets;
 use crate::engine::state::checkpoint::Checkpoint;
-use crate::engine::state::record::RecordSummary;
 use crate::engine::state::table::DefinitionTable;
-use crate::engine::state::table::SegmentNumber;
 
 const CONTENT_BYTES_USUAL: usize = 256;
-
-/// Customers that are counted together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Group {
-    /// Their segment.
-    pub segment: SegmentNumber,
-    /// Their band of churn risk; `None` where there is none.
-    pub band: Option<RiskBand>,
-}
-
-impl Group {
-    /// The group of an entry; `None` before its first assignment.
-    #[must_use]
-    pub fn of(summary: &RecordSummary) -> Option<Self> {
-        Some(Self {
-            segment: summary.segment?,
-            band: summary.band,
-        })
-    }
-}
-
-/// What a store knows of itself; written in the same batch as its entries.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct StoreCheckpoint {
-    /// The partition's checkpoint as of the batch; `None` before the first transaction.
-    pub checkpoint: Option<Checkpoint>,
-    /// The changelog still holds a checkpoint under the key of an older format.
-    pub has_old_checkpoint: bool,
-    /// What the numbers in the entries mean.
-    pub table: DefinitionTable,
-    /// Where the changelog is read on after a restart.
-    pub changelog_next: u64,
-    /// The furthest place in the changelog that any entry here belongs to: beyond `changelog_next` while a
-    /// flush is under way.
-    pub changelog_reach: u64,
-    /// When, by the wall clock, nothing of the changelog was missing last; `None`: never known.
-    pub caught_up_at: Option<Timestamp>,
-    /// Identity of the log the store was made from.
-    pub lineage: String,
-    /// Number of entries.
-    pub records: u64,
-    /// Sum of the pages' digests, wrapping: tells a lost or stale page from a whole store.
-    pub digest: u64,
-    /// Assigned customers by segment and band.
-    pub customers: BTreeMap<Group, u64>,
-    /// Entries with a deadline.
-    pub deadlines: u64,
-}
 
 #[derive(Serialize, Deserialize)]
 struct CheckpointBytes {

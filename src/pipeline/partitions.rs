@@ -14,7 +14,7 @@ use std::sync::PoisonError;
 
 use arc_swap::ArcSwap;
 
-use crate::codec::partition::Group;
+use crate::codec::stored::Group;
 use crate::domain::ids::Partition;
 use crate::engine::state::definition::Definition;
 use crate::engine::state::table::DefinitionTable;

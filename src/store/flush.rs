@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::codec;
 use crate::codec::CodecError;
 use crate::codec::entry::Encoded;
-use crate::codec::partition::StoreCheckpoint;
+use crate::codec::stored::StoreCheckpoint;
 use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
 use crate::engine::state::record::RecordSummary;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::codec::changelog::Put;
 use crate::codec::entry::Encoded;
-use crate::codec::partition::Group;
-use crate::codec::partition::StoreCheckpoint;
+use crate::codec::stored::Group;
+use crate::codec::stored::StoreCheckpoint;
 use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
 use crate::engine::state::checkpoint::Checkpoint;

@@ -20,7 +20,7 @@ use std::time::Instant;
 use crate::codec;
 use crate::codec::CodecError;
 use crate::codec::changelog::Put;
-use crate::codec::partition::Group;
+use crate::codec::stored::Group;
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::Partition;
 use crate::domain::time::Timestamp;

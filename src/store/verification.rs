@@ -4,8 +4,8 @@ use twox_hash::XxHash3_64;
 
 use crate::codec;
 use crate::codec::CodecError;
-use crate::codec::partition::Group;
-use crate::codec::partition::StoreCheckpoint;
+use crate::codec::stored::Group;
+use crate::codec::stored::StoreCheckpoint;
 use crate::domain::time::Timestamp;
 use crate::store::deadlines::Deadlines;
 use crate::store::pages::CUSTOMER_PREFIX;

@@ -42,8 +42,6 @@ use segstream::faults::Faults;
 use segstream::log::embedded::InputRecord;
 use segstream::model::artifact::Artifact;
 use segstream::model::segment_model::SegmentModel;
-use segstream::pipeline::worker::Worker;
-use segstream::telemetry::metrics::Metrics;
 use serde_json::Value;
 use serde_json::json;
 
@@ -1195,30 +1193,11 @@ fn life_with(root: &Path, policy: Policy, artifact: &Value) -> Life {
     let mut artifact: Artifact = serde_json::from_value(artifact.clone()).unwrap();
     artifact.fingerprint = artifact.compute_fingerprint().unwrap();
     let model = Arc::new(SegmentModel::from_artifact(&artifact).unwrap());
-    let begun = Life::begin(root, SHOP_PARTITIONS, SHOP_SIZING, &Faults::none());
-    let Life {
-        log,
-        shared,
-        worker,
-        ..
-    } = begun;
-    drop(worker);
-    let mut shared = Arc::into_inner(shared).unwrap();
-    let ids: Vec<&str> = model
-        .segments()
-        .iter()
-        .map(|segment| segment.id.as_str())
-        .collect();
-    shared.metrics = Arc::new(Metrics::new(&ids).unwrap());
-    shared.policy = policy;
-    shared.model = Arc::clone(&model);
-    let shared = Arc::new(shared);
-    let worker = Worker::new(log.worker(0, 1), Arc::clone(&shared));
+    let under = (model, policy);
+    let life = Life::begin_under(root, SHOP_PARTITIONS, SHOP_SIZING, &Faults::none(), under);
     Life {
-        log,
-        shared,
-        worker,
         advance_to: Some(support::at(SHOP_END)),
+        ..life
     }
 }
 

@@ -156,10 +156,20 @@ pub struct Life {
 
 impl Life {
     pub fn begin(root: &Path, partitions: u32, sizing: Sizing, faults: &Faults) -> Self {
+        Self::begin_under(root, partitions, sizing, faults, (model(), policy()))
+    }
+
+    /// A life under a model and choices of the test's.
+    pub fn begin_under(
+        root: &Path,
+        partitions: u32,
+        sizing: Sizing,
+        faults: &Faults,
+        (model, policy): (Arc<SegmentModel>, Policy),
+    ) -> Self {
         let log = EmbeddedLog::open(&root.join("log"), partitions, faults.clone()).unwrap();
         let directory =
             StoreDirectory::open(&root.join("store"), "test", Duration::from_secs(5)).unwrap();
-        let model = model();
         let ids: Vec<&str> = model
             .segments()
             .iter()
@@ -191,11 +201,11 @@ impl Life {
             },
             wall: WallClock::manual(|| at("2026-11-24T00:00:00Z")),
             monotonic: MonotonicClock::system(),
-            policy: policy(),
+            policy: policy.clone(),
             intake: intake(),
             metrics: Arc::clone(&metrics),
             definition: Definition::of(Parts {
-                policy: &policy(),
+                policy: &policy,
                 exchange: &intake().exchange,
                 model: &model,
                 partitioner: None,

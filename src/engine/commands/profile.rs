@@ -3,8 +3,8 @@
 use crate::domain::change::ChangeReason;
 use crate::domain::profile::ProfileUpdate;
 use crate::domain::profile::Statement;
-use crate::engine::commands::Delivered;
-use crate::engine::commands::Effects;
+use crate::engine::commands::effects::Delivered;
+use crate::engine::commands::effects::Effects;
 use crate::engine::commands::fold::Command;
 use crate::engine::commands::fold::fold;
 use crate::engine::policy::Rules;

@@ -2,8 +2,8 @@
 
 use crate::domain::change::ChangeReason;
 use crate::domain::event::Order;
-use crate::engine::commands::Delivered;
-use crate::engine::commands::Effects;
+use crate::engine::commands::effects::Delivered;
+use crate::engine::commands::effects::Effects;
 use crate::engine::commands::fold::Command;
 use crate::engine::commands::fold::fold;
 use crate::engine::policy::Rules;

@@ -9,7 +9,7 @@ use super::sources::production_lines;
 use super::sources::without_comments_and_literals;
 
 /// Folder, and the folders it uses besides itself: each of them, and no other.
-pub(super) const LAYERS: [(&str, &[&str]); 18] = [
+pub(super) const LAYERS: [(&str, &[&str]); 19] = [
     ("domain", &[]),
     ("model", &["domain"]),
     ("learn", &["domain", "model"]),
@@ -19,7 +19,8 @@ pub(super) const LAYERS: [(&str, &[&str]); 18] = [
     ("faults", &[]),
     ("telemetry", &["domain"]),
     ("config", &["domain"]),
-    ("store", &["domain", "engine", "faults"]),
+    ("codec", &["domain", "engine"]),
+    ("store", &["codec", "domain", "engine", "faults"]),
     ("log", &["domain", "faults"]),
     (
         "pipeline",
@@ -27,6 +28,7 @@ pub(super) const LAYERS: [(&str, &[&str]); 18] = [
             "domain",
             "model",
             "engine",
+            "codec",
             "faults",
             "telemetry",
             "store",
@@ -43,6 +45,7 @@ pub(super) const LAYERS: [(&str, &[&str]); 18] = [
             "model",
             "learn",
             "engine",
+            "codec",
             "simulate",
             "faults",
             "telemetry",
@@ -59,7 +62,9 @@ pub(super) const LAYERS: [(&str, &[&str]); 18] = [
     ("main", &["cli"]),
     ("lib", &[]),
 ];
-const PURE: [&str; 6] = ["domain", "model", "learn", "engine", "simulate", "report"];
+const PURE: [&str; 7] = [
+    "domain", "model", "learn", "engine", "codec", "simulate", "report",
+];
 const IMPURE: [&str; 14] = [
     "std::fs",
     "std::net",
