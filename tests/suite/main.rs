@@ -31,6 +31,7 @@ mod crossings;
 mod embedded_log;
 mod engine;
 mod shutdown;
+mod simulation;
 mod store;
 mod tidy;
 mod time;

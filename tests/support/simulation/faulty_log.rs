@@ -1,0 +1,416 @@
+//! A worker's view of a log in which things go wrong, as the schedule decides. It waits for nothing.
+
+use std::collections::BTreeMap;
+
+use segstream::domain::ids::Partition;
+use segstream::log::ChangelogChunk;
+use segstream::log::Committed;
+use segstream::log::Error;
+use segstream::log::PartitionFacts;
+use segstream::log::PollLimit;
+use segstream::log::Polled;
+use segstream::log::Progress;
+use segstream::log::Transaction;
+use segstream::log::WorkerLog;
+use segstream::log::embedded::EmbeddedWorker;
+use std::time::Duration;
+
+use super::Bug;
+use super::Kind;
+use super::group::Group;
+use super::group::MemberId;
+use super::group::Note;
+use super::group::State;
+use super::group::Undecided;
+
+/// A view whose partitions its holder assigns.
+pub trait Assignable: WorkerLog {
+    fn assign(&mut self, partitions: &[Partition]);
+    fn unassign(&mut self, partitions: &[Partition]);
+}
+
+impl Assignable for EmbeddedWorker {
+    fn assign(&mut self, partitions: &[Partition]) {
+        Self::assign(self, partitions);
+    }
+
+    fn unassign(&mut self, partitions: &[Partition]) {
+        Self::unassign(self, partitions);
+    }
+}
+
+/// The view of one member of the group.
+pub struct FaultyLog<L> {
+    inner: L,
+    group: Group,
+    id: MemberId,
+    incarnation: u64,
+    is_restarted: bool,
+    /// Ends of changelogs as of the last facts.
+    changelog_ends: BTreeMap<Partition, u64>,
+    /// For the bugs that answer with what was.
+    old_facts: BTreeMap<Partition, PartitionFacts>,
+    old_ends: BTreeMap<Partition, u64>,
+    read: BTreeMap<Partition, u64>,
+}
+
+impl<L: Assignable> FaultyLog<L> {
+    /// Joins the group; a view of the same member before is fenced.
+    pub fn join(inner: L, group: &Group, id: MemberId) -> Self {
+        let incarnation = group.lock().join(id);
+        Self {
+            inner,
+            group: group.clone(),
+            id,
+            incarnation,
+            is_restarted: false,
+            changelog_ends: BTreeMap::new(),
+            old_facts: BTreeMap::new(),
+            old_ends: BTreeMap::new(),
+            read: BTreeMap::new(),
+        }
+    }
+
+    fn is_fenced(&self, state: &mut State) -> bool {
+        state.member(self.id).incarnation != self.incarnation
+    }
+
+    /// The next note, if its time has come.
+    fn next_note(&self, state: &mut State) -> Option<Note> {
+        let is_calm = state.is_calm;
+        let member = state.member(self.id);
+        let (delay, note) = member.notes.front_mut()?;
+        let is_unheard = matches!(note, Note::Lost(_));
+        if *delay > 0 && !is_calm {
+            *delay -= 1;
+            return None;
+        }
+        if is_unheard && state.bug == Some(Bug::LostUnheard) {
+            return None;
+        }
+        state
+            .member(self.id)
+            .notes
+            .pop_front()
+            .map(|(_, note)| note)
+    }
+
+    fn heard(&mut self, note: Note, state: &mut State) -> Polled {
+        let member = state.member(self.id);
+        match note {
+            Note::Assigned(partitions) => {
+                member.known.extend(&partitions);
+                self.inner.assign(&partitions);
+                Polled::Assigned(partitions)
+            }
+            Note::Revoked(partitions) => {
+                member.leaving.clone_from(&partitions);
+                Polled::Revoked(partitions)
+            }
+            Note::Lost(partitions) => {
+                member.leaving.clone_from(&partitions);
+                member.is_leaving_lost = true;
+                Polled::Lost(partitions)
+            }
+        }
+    }
+
+    /// What the group has to say to this worker; it comes before any delivery.
+    fn rebalance(&mut self, state: &mut State) -> Option<Polled> {
+        let leaving = state.hand_over(self.id);
+        self.inner.unassign(&leaving);
+        state.decide_undecided_of(self.id);
+        if let Some(note) = self.next_note(state) {
+            if self.is_restarted && matches!(note, Note::Assigned(_)) {
+                if state.kinds.contains(&Kind::AssignedOverRestart) {
+                    state.hit(Kind::AssignedOverRestart);
+                } else {
+                    drop(self.heard(note, state));
+                    return self.assigned_anew(state);
+                }
+            }
+            return Some(self.heard(note, state));
+        }
+        if self.is_restarted {
+            return self.assigned_anew(state);
+        }
+        if !state.member(self.id).known.is_empty() && state.strikes(Kind::AssignedTwice, 20) {
+            let known = state.member(self.id).known.iter().copied().collect();
+            return Some(Polled::Assigned(known));
+        }
+        None
+    }
+
+    fn assigned_anew(&mut self, state: &mut State) -> Option<Polled> {
+        self.is_restarted = false;
+        let known: Vec<Partition> = state.member(self.id).known.iter().copied().collect();
+        (!known.is_empty()).then_some(Polled::Assigned(known))
+    }
+
+    fn read(&mut self, limit: PollLimit, state: &mut State) -> Result<Polled, Error> {
+        let is_short = state.strikes(Kind::ShortPoll, 3);
+        let records = if is_short {
+            1 + state.chance.below(3) as usize
+        } else {
+            limit.records
+        };
+        let mut polled = self.inner.poll(PollLimit {
+            records: records.min(limit.records),
+            timeout: Duration::ZERO,
+            ..limit
+        })?;
+        if let Polled::Deliveries(deliveries) = &mut polled {
+            if state.bug == Some(Bug::LostDelivery) && state.chance.below(30) == 0 {
+                deliveries.pop();
+            }
+            for delivery in &*deliveries {
+                let read = self.read.entry(delivery.position.partition).or_default();
+                *read = (*read).max(delivery.position.offset + 1);
+            }
+        }
+        Ok(polled)
+    }
+
+    /// Why a commit writes nothing, if so.
+    fn refusal(&self, transaction: &Transaction, state: &mut State) -> Option<Error> {
+        if self.is_fenced(state) {
+            state.hit(Kind::Fenced);
+            return Some(Error::Fenced);
+        }
+        let undecided = state.undecided.as_ref();
+        if undecided.is_some_and(|undecided| undecided.member == self.id) {
+            return Some(Error::Aborted);
+        }
+        let is_unfenced = matches!(
+            state.bug,
+            Some(Bug::NotFenced | Bug::HandedOverTooEarly | Bug::LostUnheard)
+        );
+        if !state.member(self.id).is_member && state.bug != Some(Bug::NotFenced) {
+            state.hit(Kind::Refused);
+            return Some(Error::Aborted);
+        }
+        for part in &transaction.partitions {
+            let owner = state.owners.get(&part.partition);
+            assert!(
+                owner == Some(&self.id) || is_unfenced,
+                "{:?} commits for partition {}, which is {owner:?}'s",
+                self.id,
+                part.partition
+            );
+        }
+        state.strikes(Kind::Aborted, 12).then_some(Error::Aborted)
+    }
+
+    fn commit_now(
+        &mut self,
+        transaction: &Transaction,
+        state: &mut State,
+        is_heard: bool,
+    ) -> Result<Vec<Committed>, Error> {
+        let applied = state.describe(self.id, transaction, is_heard);
+        let written = spoiled(transaction, state);
+        let committed = self.inner.commit(written.as_ref().unwrap_or(transaction))?;
+        state.applied.push(applied);
+        Ok(committed)
+    }
+
+    /// What a worker hears that takes a refused commit for a good one.
+    fn pretended(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
+        let mut committed = Vec::new();
+        for part in &transaction.partitions {
+            if let Some(facts) = self.inner.facts(part.partition)? {
+                committed.push(Committed {
+                    partition: part.partition,
+                    changelog_next: facts.changelog_end,
+                });
+            }
+        }
+        Ok(committed)
+    }
+}
+
+/// The transaction as a planted bug writes it.
+fn spoiled(transaction: &Transaction, state: &mut State) -> Option<Transaction> {
+    let bug = state.bug?;
+    let mut spoiled = transaction.clone();
+    match bug {
+        Bug::DoubledDeadLetter => spoiled
+            .dead_letters
+            .extend(transaction.dead_letters.clone()),
+        Bug::LostDeadLetter => drop(spoiled.dead_letters.pop()),
+        Bug::DoubledChange => spoiled.changes.extend(transaction.changes.last().cloned()),
+        Bug::LostChange => drop(spoiled.changes.pop()),
+        Bug::CurrentHasFirst => {
+            for record in &mut spoiled.current {
+                let mut changes = transaction.changes.iter();
+                if let Some(first) = changes.find(|change| change.key == record.key) {
+                    *record = std::sync::Arc::clone(first);
+                }
+            }
+        }
+        Bug::LostState => {
+            let mut parts = spoiled.partitions.iter_mut();
+            if let Some(part) = parts.find(|part| part.state.len() > 1) {
+                part.state.remove(0);
+            }
+        }
+        _ => return None,
+    }
+    Some(spoiled)
+}
+
+impl<L: Assignable> WorkerLog for FaultyLog<L> {
+    fn poll(&mut self, limit: PollLimit) -> Result<Polled, Error> {
+        let group = self.group.clone();
+        let mut state = group.lock();
+        if self.is_fenced(&mut state) {
+            // It goes on with what it has read until it commits.
+            if state.chance.below(6) == 0 {
+                state.hit(Kind::Fenced);
+                return Err(Error::Fenced);
+            }
+            return self.read(limit, &mut state);
+        }
+        if let Some(polled) = self.rebalance(&mut state) {
+            return Ok(polled);
+        }
+        if state.strikes(Kind::SlowPoll, 5) {
+            return Ok(Polled::Idle);
+        }
+        self.read(limit, &mut state)
+    }
+
+    fn resume_at(&mut self, partition: Partition, offset: u64) -> Result<(), Error> {
+        let bug = self.group.lock().bug;
+        let read = self.read.get(&partition).copied().unwrap_or(0);
+        if bug == Some(Bug::ResumedWhereItHadRead) {
+            return self.inner.resume_at(partition, offset.max(read));
+        }
+        self.inner.resume_at(partition, offset)
+    }
+
+    fn pause(&mut self, partition: Partition) {
+        self.inner.pause(partition);
+    }
+
+    fn commit(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
+        let group = self.group.clone();
+        let mut state = group.lock();
+        if let Some(error) = self.refusal(transaction, &mut state) {
+            state.refused += 1;
+            let is_aborted = matches!(error, Error::Aborted);
+            if is_aborted && state.bug == Some(Bug::OkForAborted) {
+                return self.pretended(transaction);
+            }
+            return Err(error);
+        }
+        if state.strikes(Kind::UnknownNotApplied, 25) {
+            return Err(Error::UnknownOutcome);
+        }
+        if state.strikes(Kind::UnknownApplied, 25) {
+            self.commit_now(transaction, &mut state, false)?;
+            if state.bug == Some(Bug::SentAgainAfterUnknown) {
+                return self.commit_now(transaction, &mut state, true);
+            }
+            return Err(Error::UnknownOutcome);
+        }
+        if state.undecided.is_none() && state.strikes(Kind::UnknownPending, 25) {
+            let takes_effect = state.chance.below(2) == 0;
+            state.undecided = Some(Undecided {
+                member: self.id,
+                transaction: transaction.clone(),
+                takes_effect,
+            });
+            return Err(Error::UnknownOutcome);
+        }
+        self.commit_now(transaction, &mut state, true)
+    }
+
+    fn facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, Error> {
+        let group = self.group.clone();
+        let mut state = group.lock();
+        // Where a transaction stands open, the group's offset is not known.
+        let writes = |undecided: &Undecided| {
+            let mut parts = undecided.transaction.partitions.iter();
+            parts.any(|part| part.partition == partition)
+        };
+        if state.undecided.as_ref().is_some_and(writes) || state.strikes(Kind::NoFacts, 4) {
+            return Ok(None);
+        }
+        let Some(mut facts) = self.inner.facts(partition)? else {
+            return Ok(None);
+        };
+        if state.bug == Some(Bug::OldFacts) {
+            facts = self.old_facts.entry(partition).or_insert(facts).clone();
+        }
+        self.changelog_ends.insert(partition, facts.changelog_end);
+        Ok(Some(facts))
+    }
+
+    fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
+        let group = self.group.clone();
+        let mut state = group.lock();
+        if state.strikes(Kind::NoProgress, 4) {
+            return Ok(None);
+        }
+        let mut progress = self.inner.progress(partition)?;
+        if let Some(progress) = &mut progress
+            && state.bug == Some(Bug::OldEnd)
+        {
+            let end = self.old_ends.insert(partition, progress.input_end);
+            progress.input_end = end.unwrap_or(progress.input_end);
+        }
+        if state.strikes(Kind::ClockMovesInProgress, 4) {
+            let part = state.chance.below(100);
+            state.clocks.pass(part);
+        }
+        Ok(progress)
+    }
+
+    fn read_changelog(
+        &mut self,
+        partition: Partition,
+        from: u64,
+        records: usize,
+    ) -> Result<ChangelogChunk, Error> {
+        let group = self.group.clone();
+        let mut state = group.lock();
+        let end = self.changelog_ends.get(&partition).copied().unwrap_or(0);
+        let mut chunk = ChangelogChunk {
+            records: Vec::new(),
+            offset_next: from,
+            remaining: end.saturating_sub(from),
+        };
+        if chunk.remaining == 0 || state.strikes(Kind::EmptyChunk, 4) {
+            return Ok(chunk);
+        }
+        let is_owner = state.owners.get(&partition) == Some(&self.id);
+        if !is_owner || self.is_fenced(&mut state) {
+            if !state.kinds.contains(&Kind::RestoredAfterLoss) {
+                return Ok(chunk);
+            }
+            state.hit(Kind::RestoredAfterLoss);
+        }
+        let records = if state.strikes(Kind::ShortChunk, 2) {
+            1 + state.chance.below(3) as usize
+        } else {
+            records
+        };
+        chunk = self.inner.read_changelog(partition, from, records)?;
+        chunk.records.retain(|record| record.offset < end);
+        chunk.offset_next = chunk.offset_next.min(end);
+        chunk.remaining = end - chunk.offset_next;
+        match state.bug {
+            Some(Bug::ChangelogGap) if chunk.records.len() > 1 => {
+                chunk.records.remove(0);
+            }
+            Some(Bug::ChangelogCutShort) => chunk.remaining = 0,
+            _ => {}
+        }
+        Ok(chunk)
+    }
+
+    fn restart(&mut self) {
+        self.is_restarted = true;
+    }
+}

@@ -1,0 +1,383 @@
+//! The model of a consumer group: who owns a partition, who believes to own it, and whose commits are
+//! refused. It only takes note; a worker hears of a note when it polls.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use segstream::domain::ids::Partition;
+use segstream::log::Transaction;
+use segstream::log::WorkerLog;
+
+use super::Bug;
+use super::Hits;
+use super::Kind;
+use super::feed::Clocks;
+use crate::support::Chance;
+
+/// A worker of a process: the same again after the process was killed and started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MemberId {
+    pub process: usize,
+    pub worker: usize,
+}
+
+/// What a worker has not heard yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    Assigned(Vec<Partition>),
+    Revoked(Vec<Partition>),
+    Lost(Vec<Partition>),
+}
+
+#[derive(Debug, Default)]
+pub struct Member {
+    /// Counted up when a process of the same id starts: the one before is fenced.
+    pub incarnation: u64,
+    pub is_alive: bool,
+    /// Its session has not ended; else its commits are refused.
+    pub is_member: bool,
+    /// With the polls that pass before it is heard.
+    pub notes: VecDeque<(u64, Note)>,
+    /// Told to the worker and not given up yet.
+    pub known: BTreeSet<Partition>,
+    /// Given up at the next poll.
+    pub leaving: Vec<Partition>,
+    pub is_leaving_lost: bool,
+}
+
+impl Member {
+    fn believes(&self, partition: Partition) -> bool {
+        let is_noted =
+            |note: &Note| matches!(note, Note::Assigned(new) if new.contains(&partition));
+        self.known.contains(&partition) || self.notes.iter().any(|(_, note)| is_noted(note))
+    }
+
+    /// The client tells of one thing to give up after the other.
+    fn is_giving_up(&self) -> bool {
+        let gives_up = |note: &Note| matches!(note, Note::Revoked(_) | Note::Lost(_));
+        !self.leaving.is_empty() || self.notes.iter().any(|(_, note)| gives_up(note))
+    }
+
+    /// Assignments are told one by one where a restart may come between; else as one.
+    fn note_assigned(&mut self, partition: Partition, delay: u64) {
+        if let Some((_, Note::Assigned(partitions))) = self.notes.back_mut() {
+            partitions.push(partition);
+        } else {
+            self.notes
+                .push_back((delay, Note::Assigned(vec![partition])));
+        }
+    }
+}
+
+/// A transaction that took effect.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    pub member: MemberId,
+    /// The worker knows of it, so it is in the counts of its process.
+    pub is_heard: bool,
+    /// Partition, first delivery and the one after the last.
+    pub ranges: Vec<(Partition, u64, u64)>,
+    pub changes: usize,
+}
+
+/// A transaction that is neither committed nor aborted yet.
+#[derive(Debug)]
+pub struct Undecided {
+    pub member: MemberId,
+    pub transaction: Transaction,
+    pub takes_effect: bool,
+}
+
+pub struct State {
+    pub chance: Chance,
+    /// What may happen in this schedule.
+    pub kinds: BTreeSet<Kind>,
+    pub hits: Hits,
+    pub bug: Option<Bug>,
+    /// Nothing more goes wrong.
+    pub is_calm: bool,
+    pub clocks: Clocks,
+    pub members: BTreeMap<MemberId, Member>,
+    pub owners: BTreeMap<Partition, MemberId>,
+    /// Who gets a partition that is asked back.
+    targets: BTreeMap<Partition, MemberId>,
+    partitions: u32,
+    pub undecided: Option<Undecided>,
+    pub applied: Vec<Applied>,
+    /// Transactions that were refused.
+    pub refused: u64,
+    /// The log behind all views.
+    log: Box<dyn WorkerLog>,
+}
+
+/// The group; cheap to clone.
+#[derive(Clone)]
+pub struct Group(Arc<Mutex<State>>);
+
+impl Group {
+    pub fn new(
+        log: Box<dyn WorkerLog>,
+        partitions: u32,
+        clocks: Clocks,
+        chance: Chance,
+        (kinds, bug): (BTreeSet<Kind>, Option<Bug>),
+    ) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            chance,
+            kinds,
+            hits: Hits::new(),
+            bug,
+            is_calm: false,
+            clocks,
+            members: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            targets: BTreeMap::new(),
+            partitions,
+            undecided: None,
+            applied: Vec::new(),
+            refused: 0,
+            log,
+        })))
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether something goes wrong now; one time in `one_in` where the schedule has it.
+    pub fn strikes(&mut self, kind: Kind, one_in: u64) -> bool {
+        let strikes = !self.is_calm && self.kinds.contains(&kind) && self.chance.below(one_in) == 0;
+        if strikes {
+            self.hit(kind);
+        }
+        strikes
+    }
+
+    pub fn hit(&mut self, kind: Kind) {
+        *self.hits.entry(kind).or_default() += 1;
+    }
+
+    fn delay(&mut self, longest: u64) -> u64 {
+        if self.is_calm {
+            0
+        } else {
+            self.chance.below(longest + 1)
+        }
+    }
+
+    pub fn member(&mut self, id: MemberId) -> &mut Member {
+        self.members.entry(id).or_default()
+    }
+
+    /// A worker starts; one of the same id before it is fenced. It gets what the group has kept for it.
+    pub fn join(&mut self, id: MemberId) -> u64 {
+        self.decide_undecided_of(id);
+        let kept: Vec<Partition> = self.owned_by(id);
+        let member = self.member(id);
+        let incarnation = member.incarnation + 1;
+        *member = Member {
+            incarnation,
+            is_alive: true,
+            is_member: true,
+            ..Member::default()
+        };
+        for partition in kept {
+            member.note_assigned(partition, 0);
+        }
+        incarnation
+    }
+
+    /// A worker is gone; the group keeps its partitions until its session ends.
+    pub fn die(&mut self, id: MemberId) {
+        for partition in self.owned_by(id) {
+            if self.targets.contains_key(&partition) {
+                self.owners.remove(&partition);
+            }
+        }
+        let member = self.member(id);
+        *member = Member {
+            incarnation: member.incarnation,
+            is_member: member.is_member,
+            ..Member::default()
+        };
+    }
+
+    pub fn owned_by(&self, id: MemberId) -> Vec<Partition> {
+        let owned = self.owners.iter().filter(|(_, owner)| **owner == id);
+        owned.map(|(partition, _)| *partition).collect()
+    }
+
+    fn has_shared_process(&self, partition: Partition, candidate: MemberId) -> bool {
+        let others = self.members.iter().filter(|(id, _)| **id != candidate);
+        let mut others = others.filter(|(id, _)| id.process == candidate.process);
+        others.any(|(_, member)| member.is_alive && member.believes(partition))
+    }
+
+    /// Gives partitions without an owner to somebody.
+    pub fn balance(&mut self) {
+        for partition in (0..self.partitions).map(Partition) {
+            if self.owners.contains_key(&partition) {
+                continue;
+            }
+            let may_share = self.kinds.contains(&Kind::LostWithinProcess);
+            let candidates: Vec<MemberId> = self
+                .members
+                .iter()
+                .filter(|(_, member)| member.is_alive && member.is_member)
+                .filter(|(id, member)| {
+                    !member.believes(partition)
+                        && (may_share || !self.has_shared_process(partition, **id))
+                })
+                .map(|(id, _)| *id)
+                .collect();
+            let wanted = self.targets.remove(&partition);
+            let chosen = wanted.filter(|id| candidates.contains(id)).or_else(|| {
+                let place = self.chance.below(candidates.len() as u64) as usize;
+                candidates.get(place).copied()
+            });
+            let Some(id) = chosen else { continue };
+            if self.has_shared_process(partition, id) {
+                self.hit(Kind::LostWithinProcess);
+            }
+            self.owners.insert(partition, id);
+            let delay = self.delay(2);
+            self.member(id).note_assigned(partition, delay);
+        }
+    }
+
+    /// Asks partitions of a worker back, for others.
+    pub fn revoke(&mut self, id: MemberId) {
+        let owned = self.owned_by(id);
+        let member = self.member(id);
+        if owned.is_empty() || !member.is_alive || !member.is_member || member.is_giving_up() {
+            return;
+        }
+        let mut asked: Vec<Partition> = Vec::new();
+        for partition in owned {
+            if asked.is_empty() || self.chance.below(2) == 0 {
+                asked.push(partition);
+            }
+        }
+        let living: Vec<MemberId> = self
+            .members
+            .iter()
+            .filter(|(_, member)| member.is_alive && member.is_member)
+            .map(|(id, _)| *id)
+            .collect();
+        for partition in &asked {
+            let place = self.chance.below(living.len() as u64) as usize;
+            self.targets.insert(*partition, living[place]);
+            if self.bug == Some(Bug::HandedOverTooEarly) {
+                self.owners.remove(partition);
+            }
+        }
+        let delay = self.delay(3);
+        self.member(id)
+            .notes
+            .push_back((delay, Note::Revoked(asked)));
+        self.hit(Kind::Revoked);
+    }
+
+    /// A session ends. A living worker hears of it later; until then it believes in its partitions.
+    pub fn expire(&mut self, id: MemberId) {
+        let owned = self.owned_by(id);
+        let member = self.member(id);
+        if owned.is_empty() || !member.is_member || member.is_giving_up() {
+            return;
+        }
+        member.is_member = false;
+        let is_alive = member.is_alive;
+        for partition in &owned {
+            self.owners.remove(partition);
+            self.targets.remove(partition);
+        }
+        if is_alive {
+            let delay = self.delay(12);
+            self.member(id).notes.push_back((delay, Note::Lost(owned)));
+            self.hit(Kind::Lost);
+        } else {
+            self.hit(Kind::DeadExpired);
+        }
+    }
+
+    /// A worker gives up what it heard of at its last poll; who lost its session is a member again.
+    pub fn hand_over(&mut self, id: MemberId) -> Vec<Partition> {
+        let member = self.member(id);
+        let leaving = std::mem::take(&mut member.leaving);
+        for partition in &leaving {
+            member.known.remove(partition);
+        }
+        if std::mem::take(&mut member.is_leaving_lost) {
+            member.is_member = true;
+        } else {
+            for partition in &leaving {
+                if self.owners.get(partition) == Some(&id) {
+                    self.owners.remove(partition);
+                }
+            }
+        }
+        leaving
+    }
+
+    /// The outcome of a transaction that was unknown is decided.
+    pub fn decide_undecided_of(&mut self, id: MemberId) {
+        if self
+            .undecided
+            .as_ref()
+            .is_some_and(|undecided| undecided.member == id)
+        {
+            self.decide_undecided();
+        }
+    }
+
+    pub fn decide_undecided(&mut self) {
+        let Some(undecided) = self.undecided.take() else {
+            return;
+        };
+        if undecided.takes_effect {
+            let applied = self.describe(undecided.member, &undecided.transaction, false);
+            self.log.commit(&undecided.transaction).unwrap();
+            self.applied.push(applied);
+        }
+    }
+
+    /// What a transaction commits; asked before it is written.
+    pub fn describe(&mut self, id: MemberId, transaction: &Transaction, is_heard: bool) -> Applied {
+        let parts = transaction.partitions.iter();
+        let ranges = parts.map(|part| {
+            let facts = self.log.facts(part.partition).unwrap().unwrap();
+            let first = facts.group_offset.unwrap_or(facts.input_start);
+            (part.partition, first, part.offset_next)
+        });
+        Applied {
+            member: id,
+            is_heard,
+            ranges: ranges.collect(),
+            changes: transaction.changes.len(),
+        }
+    }
+
+    /// A process died after its commit and before it counted it.
+    pub fn forget_last_of(&mut self, id: MemberId) {
+        let mut applied = self.applied.iter_mut().rev();
+        if let Some(last) = applied.find(|applied| applied.member == id) {
+            last.is_heard = false;
+        }
+    }
+
+    /// End of the input and the committed offset.
+    pub fn place(&mut self, partition: Partition) -> (u64, u64) {
+        let facts = self.log.facts(partition).unwrap().unwrap();
+        (
+            facts.input_end,
+            facts.group_offset.unwrap_or(facts.input_start),
+        )
+    }
+}

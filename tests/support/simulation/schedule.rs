@@ -1,0 +1,416 @@
+//! One schedule: what happens next, until everything settles and is compared with the oracle, twice: the second
+//! time after every process was killed and started again.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use segstream::domain::ids::Partition;
+use segstream::domain::ids::Position;
+use segstream::domain::time::DAY_MS;
+use segstream::domain::time::Timestamp;
+use segstream::engine::verdict::Outcome;
+use segstream::faults::Fault;
+use segstream::faults::FaultPoint;
+use segstream::faults::Faults;
+use segstream::log;
+use segstream::log::embedded::EmbeddedLog;
+use segstream::log::embedded::InputRecord;
+use segstream::pipeline::Error;
+use segstream::pipeline::clock::ClockMode;
+use segstream::pipeline::control::Counts;
+use segstream::pipeline::partitions::Phase;
+use segstream::store;
+use segstream::telemetry::observe;
+
+use super::Bug;
+use super::Hits;
+use super::Kind;
+use super::checks;
+use super::feed;
+use super::feed::Clocks;
+use super::feed::Feed;
+use super::group::Group;
+use super::group::MemberId;
+use super::oracle;
+use super::process::CrashPlan;
+use super::process::Process;
+use super::process::Settings;
+use super::process::World;
+use super::process::damage;
+use crate::support::Chance;
+use crate::support::copy_directory;
+
+/// Turns after which everything must have settled.
+const ROUNDS_MAX: u32 = 600;
+/// Rounds without a transaction after which there is nothing left to do.
+const ROUNDS_QUIET: u32 = 4;
+
+/// A place for a process: running, or dead with what it left behind.
+struct Slot {
+    workers: usize,
+    process: Option<Process>,
+    left_behind: PathBuf,
+    older: Option<PathBuf>,
+}
+
+struct Schedule {
+    world: World,
+    chance: Chance,
+    feed: Feed,
+    clocks: Clocks,
+    slots: Vec<Slot>,
+    /// Processes whose place another one has taken.
+    fenced: Vec<Process>,
+    past: Vec<Counts>,
+    partitions: u32,
+    directories: u32,
+    kills_left: u32,
+}
+
+/// Runs the schedule of a seed with what may happen in it; what happened.
+pub fn run(seed: u64, enabled: &BTreeSet<Kind>, bug: Option<Bug>, root: &Path) -> Hits {
+    let mut schedule = Schedule::new(seed, enabled, bug, root);
+    for _ in 0..60 + schedule.chance.below(240) {
+        schedule.act();
+    }
+    let clock = schedule.settle();
+    let inputs: Vec<(Position, InputRecord)> =
+        schedule.world.log.inputs().map(Result::unwrap).collect();
+    let expected = oracle::fold(&inputs, schedule.world.settings.mode, clock);
+    schedule.plant(bug);
+    schedule.check(&expected);
+    for number in 0..schedule.slots.len() {
+        schedule.kill(number);
+    }
+    schedule.settle_at(clock);
+    schedule.check(&expected);
+    let hits = schedule.world.group.lock().hits.clone();
+    hits
+}
+
+impl Schedule {
+    fn new(seed: u64, enabled: &BTreeSet<Kind>, bug: Option<Bug>, root: &Path) -> Self {
+        let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9));
+        let mode = [ClockMode::Event, ClockMode::Wall][chance.below(2) as usize];
+        let partitions = 2 + chance.below(2) as u32;
+        // Each schedule has a choice of what may happen, so that rare companies meet too.
+        let kinds = enabled.iter().copied();
+        let kinds: BTreeSet<Kind> = kinds.filter(|_| chance.below(3) > 0).collect();
+        let log = EmbeddedLog::open(&root.join("log"), partitions, Faults::none()).unwrap();
+        let clocks = Clocks::new();
+        let behind = Box::new(log.member());
+        let group_chance = Chance(chance.next());
+        let group = Group::new(
+            behind,
+            partitions,
+            clocks.clone(),
+            group_chance,
+            (kinds, bug),
+        );
+        let feed = Feed::new(seed, mode, &mut chance);
+        feed.allow(&clocks);
+        let settings = Settings::any(mode, &mut chance);
+        let processes = 1 + chance.below(3) as usize;
+        let workers_max = if processes == 1 { 3 } else { 2 };
+        let slots = (0..processes).map(|number| Slot {
+            workers: 1 + chance.below(workers_max) as usize,
+            process: None,
+            left_behind: root.join(format!("store-{number}")),
+            older: None,
+        });
+        let slots = slots.collect();
+        let kills_left = chance.below(6) as u32;
+        Self {
+            world: World {
+                log,
+                group,
+                settings,
+                crash_plan: CrashPlan::default(),
+                root: root.to_owned(),
+            },
+            chance,
+            feed,
+            clocks,
+            slots,
+            fenced: Vec::new(),
+            past: Vec::new(),
+            partitions,
+            directories: 0,
+            kills_left,
+        }
+    }
+
+    fn act(&mut self) {
+        match self.chance.below(100) {
+            0..70 => self.turn_of_any(),
+            70..80 => {
+                let group = self.world.group.clone();
+                self.feed.send(&self.world.log, &group, &mut self.chance);
+            }
+            80..88 => self.pass_time(),
+            _ => self.upset(),
+        }
+        if self.chance.below(4) == 0 {
+            self.world.group.lock().balance();
+        }
+    }
+
+    fn pass_time(&mut self) {
+        let milliseconds = [1, 300, 1100, 6000, 70_000][self.chance.below(5) as usize];
+        self.clocks.tick(Duration::from_millis(milliseconds));
+        self.clocks.pass(self.chance.below(101));
+    }
+
+    /// Something happens to a process or to the group.
+    fn upset(&mut self) {
+        let number = self.chance.below(self.slots.len() as u64) as usize;
+        let worker = self.chance.below(self.slots[number].workers as u64) as usize;
+        let id = MemberId {
+            process: number,
+            worker,
+        };
+        let what = self.chance.below(7);
+        let mut state = self.world.group.lock();
+        match what {
+            0 | 1 if state.kinds.contains(&Kind::Revoked) => state.revoke(id),
+            2 if state.kinds.contains(&Kind::Lost) => state.expire(id),
+            3 if state.chance.below(2) == 0 => state.decide_undecided(),
+            4 if self.slots[number].process.is_none() => {
+                drop(state);
+                self.start(number);
+            }
+            4 | 5 if self.kills_left > 0 && state.strikes(Kind::Killed, 3) => {
+                self.kills_left -= 1;
+                drop(state);
+                self.kill(number);
+            }
+            6 if self.kills_left > 0 && state.kinds.contains(&Kind::KilledAtCrossing) => {
+                self.kills_left -= 1;
+                self.world.crash_plan.arm(Some(self.chance.below(30)));
+            }
+            _ => {}
+        }
+    }
+
+    fn turn_of_any(&mut self) {
+        if !self.fenced.is_empty() && self.chance.below(3) == 0 {
+            let place = self.chance.below(self.fenced.len() as u64) as usize;
+            self.turn_of_fenced(place);
+            return;
+        }
+        let number = self.chance.below(self.slots.len() as u64) as usize;
+        let worker = self.chance.below(self.slots[number].workers as u64) as usize;
+        if self.slots[number].process.is_none() && self.chance.below(4) == 0 {
+            self.start(number);
+        }
+        self.turn(number, worker);
+    }
+
+    fn turn(&mut self, number: usize, worker: usize) {
+        let Some(process) = &mut self.slots[number].process else {
+            return;
+        };
+        let Err(error) = process.workers[worker].turn() else {
+            return;
+        };
+        let id = process.member(worker);
+        let fault = fault_of(&error)
+            .unwrap_or_else(|| panic!("worker {worker} of process {number} stopped: {error:?}"));
+        let mut state = self.world.group.lock();
+        state.hit(Kind::KilledAtCrossing);
+        if fault.point == FaultPoint::Committed {
+            state.forget_last_of(id);
+        }
+        drop(state);
+        self.kill(number);
+    }
+
+    fn turn_of_fenced(&mut self, place: usize) {
+        let worker = self.chance.below(self.fenced[place].workers.len() as u64) as usize;
+        match self.fenced[place].workers[worker].turn() {
+            Ok(()) => {}
+            Err(Error::WorkerLog(log::Error::Fenced)) => drop(self.fenced.remove(place)),
+            Err(error) if fault_of(&error).is_some() => drop(self.fenced.remove(place)),
+            Err(error) => panic!("a fenced process stopped: {error:?}"),
+        }
+    }
+
+    /// A process dies; what is on disk then is what the next one starts from.
+    fn kill(&mut self, number: usize) {
+        let Some(process) = self.slots[number].process.take() else {
+            return;
+        };
+        let left_behind = self.directory();
+        process.left_behind(&left_behind);
+        self.past.push(process.shared.tally.counts());
+        let mut state = self.world.group.lock();
+        for worker in 0..process.workers.len() {
+            state.die(process.member(worker));
+            if state.strikes(Kind::DeadExpired, 2) {
+                state.expire(process.member(worker));
+            }
+        }
+        let is_older = state.strikes(Kind::StoreOlder, 3);
+        let goes_on = state.strikes(Kind::Fenced, 4);
+        drop(state);
+        let slot = &mut self.slots[number];
+        slot.left_behind = left_behind;
+        if is_older && let Some(older) = slot.older.take() {
+            slot.left_behind = older;
+        } else if self.chance.below(2) == 0 {
+            let left_behind = self.slots[number].left_behind.clone();
+            let older = self.directory();
+            copy_directory(&left_behind, &older);
+            self.slots[number].older = Some(older);
+        }
+        if goes_on {
+            self.fenced.push(process);
+            self.start(number);
+        } else {
+            let root = process.root.clone();
+            drop(process);
+            std::fs::remove_dir_all(root).unwrap();
+        }
+    }
+
+    fn directory(&mut self) -> PathBuf {
+        self.directories += 1;
+        self.world.root.join(format!("left-{}", self.directories))
+    }
+
+    fn start(&mut self, number: usize) {
+        let (workers, root) = {
+            let slot = &self.slots[number];
+            (slot.workers, slot.left_behind.clone())
+        };
+        damage(&root, self.partitions, &self.world.group);
+        let process = Process::start(&self.world, number, workers, root);
+        self.slots[number].process = Some(process);
+    }
+
+    /// Nothing goes wrong any more, everything is sent, and on the wall clock so much time passes; where each
+    /// clock stands then, if it is not told by the log.
+    fn settle(&mut self) -> Option<Timestamp> {
+        self.world.group.lock().is_calm = true;
+        self.world.crash_plan.arm(None);
+        self.fenced.clear();
+        let group = self.world.group.clone();
+        while !self.feed.is_sent() {
+            self.feed.send(&self.world.log, &group, &mut self.chance);
+        }
+        let days = [0, 30, 1500][self.chance.below(3) as usize];
+        let now = self.clocks.wall().now();
+        let end = now.plus_milliseconds(days * DAY_MS + 60_000);
+        self.clocks.set_wall_ms(end.as_milliseconds());
+        let is_wall = self.world.settings.mode == ClockMode::Wall;
+        let clock = is_wall.then(|| end.plus_milliseconds(-feed::grace_ms()));
+        self.settle_at(clock);
+        clock
+    }
+
+    fn settle_at(&mut self, clock: Option<Timestamp>) {
+        for number in 0..self.slots.len() {
+            if self.slots[number].process.is_none() {
+                self.start(number);
+            }
+        }
+        let limits = self.world.settings.limits;
+        let step = limits.checkpoint_interval.max(limits.commit_interval) + Duration::from_secs(1);
+        let (mut quiet, mut transactions) = (0, 0);
+        for _ in 0..ROUNDS_MAX {
+            let mut state = self.world.group.lock();
+            state.decide_undecided();
+            state.balance();
+            drop(state);
+            for number in 0..self.slots.len() {
+                for worker in 0..self.slots[number].workers {
+                    self.turn(number, worker);
+                }
+            }
+            self.clocks.tick(step);
+            let now = self.world.group.lock().applied.len();
+            quiet = if now == transactions { quiet + 1 } else { 0 };
+            transactions = now;
+            if quiet >= ROUNDS_QUIET && self.unsettled(clock).is_none() {
+                return;
+            }
+        }
+        panic!("it does not settle: {:?}", self.unsettled(clock));
+    }
+
+    /// What is still to be done.
+    fn unsettled(&self, clock: Option<Timestamp>) -> Option<String> {
+        let mut state = self.world.group.lock();
+        for (id, member) in &state.members {
+            if !member.is_member || !member.notes.is_empty() || !member.leaving.is_empty() {
+                return Some(format!("{id:?} has not heard everything"));
+            }
+        }
+        for partition in (0..self.partitions).map(Partition) {
+            let (end, committed) = state.place(partition);
+            let owner = state.owners.get(&partition).copied();
+            let Some(process) = owner.and_then(|id| self.slots[id.process].process.as_ref()) else {
+                return Some(format!("partition {partition} is nobody's"));
+            };
+            if committed < end {
+                return Some(format!("partition {partition} is at {committed} of {end}"));
+            }
+            let Some(Phase::Running(store)) = process.shared.partitions.phase(partition) else {
+                return Some(format!("partition {partition} does not run"));
+            };
+            let stands = store.checkpoint().and_then(|checkpoint| checkpoint.clock);
+            if clock.is_some() && stands != clock {
+                return Some(format!("the clock of {partition} stands at {stands:?}"));
+            }
+        }
+        None
+    }
+
+    fn check(&self, expected: &oracle::Expected) {
+        let slots = self.slots.iter();
+        let processes: Vec<&Process> = slots.filter_map(|slot| slot.process.as_ref()).collect();
+        checks::check(&self.world, &processes, expected, &self.past);
+    }
+
+    /// What a process would show that made one of these mistakes.
+    fn plant(&self, bug: Option<Bug>) {
+        let (Some(bug), Some(process)) = (bug, &self.slots[0].process) else {
+            return;
+        };
+        let state = self.world.group.lock();
+        let is_elsewhere = |partition: &Partition| {
+            let owner = state.owners.get(partition);
+            owner.is_some_and(|owner| owner.process != process.number)
+        };
+        let elsewhere = (0..self.partitions).map(Partition).find(is_elsewhere);
+        let partitions = &process.shared.partitions;
+        match (bug, elsewhere) {
+            (Bug::MarkStays, Some(gone)) => partitions.directory().mark_owned(gone).unwrap(),
+            (Bug::PhaseStays, Some(gone)) => partitions.show_restoring(gone),
+            (Bug::GaugeStays, Some(_)) => {
+                let segment = process.shared.model.segments()[0].id.clone();
+                observe::customers_moved(&process.shared.metrics, segment.as_str(), None, 1);
+            }
+            (Bug::AbortedCounted, _) if state.refused > 0 => {
+                process.shared.tally.add(&Counts {
+                    verdicts: BTreeMap::from([(Outcome::Applied, 1)]),
+                    ..Counts::default()
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The crossing at which a process was killed; `None` where it stopped by itself.
+fn fault_of(error: &Error) -> Option<Fault> {
+    match error {
+        Error::Fault(fault)
+        | Error::WorkerLog(log::Error::Fault(fault))
+        | Error::Store(store::Error::Fault(fault)) => Some(*fault),
+        _ => None,
+    }
+}
