@@ -2,7 +2,7 @@
 //! input amounts to.
 //!
 //! `SEGSTREAM_TEST_SCHEDULES=1000` is the default; `SEGSTREAM_TEST_SEED=n` replays one schedule;
-//! `SEGSTREAM_TEST_FAULTS=all` adds the kinds that the program does not survive yet.
+//! `SEGSTREAM_TEST_FAULTS` adds kinds that the program does not survive yet: `all`, or their names.
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -14,9 +14,13 @@ use std::sync::atomic::Ordering;
 
 use tempfile::TempDir;
 
+use crate::support::simulation::Amid;
 use crate::support::simulation::Bug;
+use crate::support::simulation::Heard;
 use crate::support::simulation::Hits;
 use crate::support::simulation::Kind;
+use crate::support::simulation::OLDER_FORMAT;
+use crate::support::simulation::process::CROSSINGS;
 use crate::support::simulation::schedule;
 
 /// Schedules within which a planted bug must be found.
@@ -26,14 +30,25 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-fn has_all_faults() -> bool {
-    std::env::var("SEGSTREAM_TEST_FAULTS").is_ok_and(|faults| faults == "all")
+/// The kinds besides the usual ones that a run asks for.
+fn asked_for() -> String {
+    std::env::var("SEGSTREAM_TEST_FAULTS").unwrap_or_default()
 }
 
 fn enabled() -> BTreeSet<Kind> {
     let all = Kind::ALL.into_iter();
-    all.filter(|kind| has_all_faults() || !Kind::NOT_YET.contains(kind))
-        .collect()
+    let mut enabled: BTreeSet<Kind> = all
+        .filter(|kind| asked_for() == "all" || !Kind::NOT_YET.contains(kind))
+        .collect();
+    if asked_for() != "all" {
+        let names = asked_for();
+        let names = names.split(',').filter(|name| !name.is_empty());
+        enabled.extend(names.map(|name| Kind::named(name).unwrap_or_else(|| panic!("{name}?"))));
+    }
+    if OLDER_FORMAT.is_none() {
+        enabled.remove(&Kind::OlderFormat);
+    }
+    enabled
 }
 
 /// A schedule syncs often: in memory where there is such a place.
@@ -54,10 +69,9 @@ fn run(seed: u64, enabled: &BTreeSet<Kind>, bug: Option<Bug>) -> Option<Hits> {
 }
 
 fn replay(seed: u64) -> String {
-    let faults = if has_all_faults() {
-        "SEGSTREAM_TEST_FAULTS=all "
-    } else {
-        ""
+    let faults = match asked_for().as_str() {
+        "" => String::new(),
+        asked_for => format!("SEGSTREAM_TEST_FAULTS={asked_for} "),
     };
     format!("{faults}SEGSTREAM_TEST_SEED={seed} cargo test --test suite simulation")
 }
@@ -65,7 +79,7 @@ fn replay(seed: u64) -> String {
 /// Runs schedules on all cores; what happened in them, and the seeds of those that found something.
 fn run_all(seeds: std::ops::Range<u64>, enabled: &BTreeSet<Kind>) -> (Hits, Vec<u64>) {
     let next = AtomicU64::new(seeds.start);
-    let (hits, failed) = (Mutex::new(Hits::new()), Mutex::new(Vec::new()));
+    let (hits, failed) = (Mutex::new(Hits::default()), Mutex::new(Vec::new()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -76,10 +90,7 @@ fn run_all(seeds: std::ops::Range<u64>, enabled: &BTreeSet<Kind>) -> (Hits, Vec<
                         return;
                     }
                     if let Some(found) = run(seed, enabled, None) {
-                        let mut hits = hits.lock().unwrap();
-                        for (kind, count) in found {
-                            *hits.entry(kind).or_default() += count;
-                        }
+                        hits.lock().unwrap().add(&found);
                     } else {
                         println!("replay: {}", replay(seed));
                         failed.lock().unwrap().push(seed);
@@ -108,9 +119,41 @@ fn whatever_goes_wrong_everything_seen_in_the_end_is_what_the_input_amounts_to()
         failed.len()
     );
     if schedules >= 1000 {
-        for kind in enabled {
-            assert!(hits.contains_key(&kind), "{kind:?} never happened");
+        assert_all_happened(&hits, &enabled);
+    }
+}
+
+fn assert_all_happened(hits: &Hits, enabled: &BTreeSet<Kind>) {
+    for kind in enabled {
+        assert!(hits.kinds.contains_key(kind), "{kind:?} never happened");
+    }
+    for point in CROSSINGS {
+        assert!(
+            hits.points.contains_key(&point),
+            "nothing died at {point:?}"
+        );
+    }
+    for heard in Heard::ALL {
+        for before in Heard::ALL {
+            let order = (before, heard);
+            assert!(
+                hits.orders.contains_key(&order),
+                "{order:?} was never heard"
+            );
         }
+        for amid in [Amid::Batch, Amid::Restore] {
+            let place = (amid, heard);
+            assert!(hits.amid.contains_key(&place), "{place:?} was never heard");
+        }
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_schedule_every_time() {
+    let enabled = enabled();
+    for seed in 0..40 {
+        let (first, second) = (run(seed, &enabled, None), run(seed, &enabled, None));
+        assert_eq!(first, second, "seed {seed}");
     }
 }
 
@@ -140,6 +183,7 @@ planted! {
     a_lost_dead_letter_is_found: LostDeadLetter,
     a_doubled_change_is_found: DoubledChange,
     a_lost_change_is_found: LostChange,
+    a_lost_latest_change_is_found: LostCurrent,
     a_latest_change_that_is_not_the_last_is_found: CurrentHasFirst,
     a_staged_customer_left_out_of_a_transaction_is_found: LostState,
     a_worker_resumed_where_it_had_read_is_found: ResumedWhereItHadRead,

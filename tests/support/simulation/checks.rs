@@ -73,6 +73,35 @@ fn check_process(world: &World, process: &Process, records: &mut Found) {
         }
     }
     check_gauges(process, &own);
+    check_page(process, &owned);
+}
+
+/// The metrics name the owned partitions and no other, with nothing left to do in them, and count the
+/// deliveries that the tally counts.
+fn check_page(process: &Process, owned: &[Partition]) {
+    let page = process.shared.metrics.render().unwrap();
+    for gauge in ["consumer_lag_records", "restore_remaining_records"] {
+        let name = format!("segstream_{gauge}{{");
+        let found: Vec<&str> = page
+            .lines()
+            .filter(|line| line.starts_with(&name))
+            .collect();
+        let of_owned = owned.iter();
+        let expected: Vec<String> = of_owned
+            .map(|partition| format!("{name}partition=\"{partition}\"}} 0"))
+            .collect();
+        assert_eq!(found, expected, "{gauge} of process {}", process.number);
+    }
+    let counts = process.shared.tally.counts();
+    for outcome in Outcome::ALL {
+        let label = format!("outcome=\"{}\"", outcome.as_str());
+        let lines = page
+            .lines()
+            .filter(|line| line.starts_with("segstream_events_total{") && line.contains(&label));
+        let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+        let counted = counts.verdicts.get(&outcome).copied().unwrap_or(0);
+        assert_eq!(values.sum::<u64>(), counted, "events_total of {label}");
+    }
 }
 
 fn check_gauges(process: &Process, records: &[CustomerRecord]) {

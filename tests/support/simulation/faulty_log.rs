@@ -15,13 +15,16 @@ use segstream::log::WorkerLog;
 use segstream::log::embedded::EmbeddedWorker;
 use std::time::Duration;
 
+use super::Amid;
 use super::Bug;
+use super::Heard;
 use super::Kind;
 use super::group::Group;
 use super::group::MemberId;
 use super::group::Note;
 use super::group::State;
 use super::group::Undecided;
+use super::spoil;
 
 /// A view whose partitions its holder assigns.
 pub trait Assignable: WorkerLog {
@@ -36,6 +39,16 @@ impl Assignable for EmbeddedWorker {
 
     fn unassign(&mut self, partitions: &[Partition]) {
         Self::unassign(self, partitions);
+    }
+}
+
+/// The path of a failure that the schedule made.
+pub const SIMULATED: &str = "simulated";
+
+fn failure() -> Error {
+    Error::Io {
+        path: SIMULATED.to_owned(),
+        source: std::io::Error::other("the log is broken"),
     }
 }
 
@@ -79,27 +92,38 @@ impl<L: Assignable> FaultyLog<L> {
     fn next_note(&self, state: &mut State) -> Option<Note> {
         let is_calm = state.is_calm;
         let member = state.member(self.id);
-        let (delay, note) = member.notes.front_mut()?;
-        let is_unheard = matches!(note, Note::Lost(_));
+        let (delay, _) = member.notes.front_mut()?;
         if *delay > 0 && !is_calm {
             *delay -= 1;
             return None;
         }
-        if is_unheard && state.bug == Some(Bug::LostUnheard) {
-            return None;
+        let (_, note) = member.notes.pop_front()?;
+        match note {
+            // There is nothing to tell: it joins again.
+            Note::Lost(partitions) if partitions.is_empty() => member.is_member = true,
+            Note::Lost(_) if state.errs(Bug::LostUnheard) => {}
+            note => return Some(note),
         }
-        state
-            .member(self.id)
-            .notes
-            .pop_front()
-            .map(|(_, note)| note)
+        None
     }
 
     fn heard(&mut self, note: Note, state: &mut State) -> Polled {
+        state.heard(
+            self.id,
+            match note {
+                Note::Assigned(_) => Heard::Assigned,
+                Note::Revoked(_) => Heard::Revoked,
+                Note::Lost(_) => Heard::Lost,
+            },
+        );
         let member = state.member(self.id);
         match note {
             Note::Assigned(partitions) => {
                 member.known.extend(&partitions);
+                let restores = partitions
+                    .iter()
+                    .map(|partition| (*partition, Amid::Restore));
+                member.amid.extend(restores);
                 self.inner.assign(&partitions);
                 Polled::Assigned(partitions)
             }
@@ -144,7 +168,21 @@ impl<L: Assignable> FaultyLog<L> {
     fn assigned_anew(&mut self, state: &mut State) -> Option<Polled> {
         self.is_restarted = false;
         let known: Vec<Partition> = state.member(self.id).known.iter().copied().collect();
-        (!known.is_empty()).then_some(Polled::Assigned(known))
+        if known.is_empty() {
+            return None;
+        }
+        state.heard(self.id, Heard::Assigned);
+        let restores = known.iter().map(|partition| (*partition, Amid::Restore));
+        state.member(self.id).amid.extend(restores);
+        Some(Polled::Assigned(known))
+    }
+
+    /// The log is broken: the process will end.
+    fn fail_sometimes(state: &mut State) -> Result<(), Error> {
+        if state.strikes(Kind::LogFails, 500) {
+            return Err(failure());
+        }
+        Ok(())
     }
 
     fn read(&mut self, limit: PollLimit, state: &mut State) -> Result<Polled, Error> {
@@ -160,12 +198,17 @@ impl<L: Assignable> FaultyLog<L> {
             ..limit
         })?;
         if let Polled::Deliveries(deliveries) = &mut polled {
-            if state.bug == Some(Bug::LostDelivery) && state.chance.below(30) == 0 {
+            if state.errs(Bug::LostDelivery) {
                 deliveries.pop();
             }
             for delivery in &*deliveries {
-                let read = self.read.entry(delivery.position.partition).or_default();
+                let partition = delivery.position.partition;
+                let read = self.read.entry(partition).or_default();
                 *read = (*read).max(delivery.position.offset + 1);
+                state.member(self.id).amid.insert((partition, Amid::Batch));
+            }
+            if state.strikes(Kind::DeliveredAgain, 8) {
+                deliveries.extend(deliveries.clone());
             }
         }
         Ok(polled)
@@ -181,11 +224,8 @@ impl<L: Assignable> FaultyLog<L> {
         if undecided.is_some_and(|undecided| undecided.member == self.id) {
             return Some(Error::Aborted);
         }
-        let is_unfenced = matches!(
-            state.bug,
-            Some(Bug::NotFenced | Bug::HandedOverTooEarly | Bug::LostUnheard)
-        );
-        if !state.member(self.id).is_member && state.bug != Some(Bug::NotFenced) {
+        let is_unfenced = matches!(state.bug, Some(Bug::NotFenced | Bug::HandedOverTooEarly));
+        if !state.member(self.id).is_member && !state.errs(Bug::NotFenced) {
             state.hit(Kind::Refused);
             return Some(Error::Aborted);
         }
@@ -208,9 +248,21 @@ impl<L: Assignable> FaultyLog<L> {
         is_heard: bool,
     ) -> Result<Vec<Committed>, Error> {
         let applied = state.describe(self.id, transaction, is_heard);
-        let written = spoiled(transaction, state);
-        let committed = self.inner.commit(written.as_ref().unwrap_or(transaction))?;
+        let rewritten = spoil::rewritten(transaction, self.id, state);
+        let written = rewritten.as_ref().unwrap_or(transaction);
+        let committed = self.inner.commit(written)?;
         state.applied.push(applied);
+        state.keep(written, &committed);
+        for part in &transaction.partitions {
+            state
+                .member(self.id)
+                .amid
+                .remove(&(part.partition, Amid::Batch));
+        }
+        if is_heard && state.strikes(Kind::CommitFails, 100) {
+            state.forget_last_of(self.id);
+            return Err(failure());
+        }
         Ok(committed)
     }
 
@@ -229,36 +281,6 @@ impl<L: Assignable> FaultyLog<L> {
     }
 }
 
-/// The transaction as a planted bug writes it.
-fn spoiled(transaction: &Transaction, state: &mut State) -> Option<Transaction> {
-    let bug = state.bug?;
-    let mut spoiled = transaction.clone();
-    match bug {
-        Bug::DoubledDeadLetter => spoiled
-            .dead_letters
-            .extend(transaction.dead_letters.clone()),
-        Bug::LostDeadLetter => drop(spoiled.dead_letters.pop()),
-        Bug::DoubledChange => spoiled.changes.extend(transaction.changes.last().cloned()),
-        Bug::LostChange => drop(spoiled.changes.pop()),
-        Bug::CurrentHasFirst => {
-            for record in &mut spoiled.current {
-                let mut changes = transaction.changes.iter();
-                if let Some(first) = changes.find(|change| change.key == record.key) {
-                    *record = std::sync::Arc::clone(first);
-                }
-            }
-        }
-        Bug::LostState => {
-            let mut parts = spoiled.partitions.iter_mut();
-            if let Some(part) = parts.find(|part| part.state.len() > 1) {
-                part.state.remove(0);
-            }
-        }
-        _ => return None,
-    }
-    Some(spoiled)
-}
-
 impl<L: Assignable> WorkerLog for FaultyLog<L> {
     fn poll(&mut self, limit: PollLimit) -> Result<Polled, Error> {
         let group = self.group.clone();
@@ -271,6 +293,7 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
             }
             return self.read(limit, &mut state);
         }
+        Self::fail_sometimes(&mut state)?;
         if let Some(polled) = self.rebalance(&mut state) {
             return Ok(polled);
         }
@@ -281,11 +304,16 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
     }
 
     fn resume_at(&mut self, partition: Partition, offset: u64) -> Result<(), Error> {
-        let bug = self.group.lock().bug;
+        let mut state = self.group.lock();
+        Self::fail_sometimes(&mut state)?;
         let read = self.read.get(&partition).copied().unwrap_or(0);
-        if bug == Some(Bug::ResumedWhereItHadRead) {
-            return self.inner.resume_at(partition, offset.max(read));
+        if read > offset && state.errs(Bug::ResumedWhereItHadRead) {
+            return self.inner.resume_at(partition, read);
         }
+        state
+            .member(self.id)
+            .amid
+            .remove(&(partition, Amid::Restore));
         self.inner.resume_at(partition, offset)
     }
 
@@ -299,23 +327,29 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
         if let Some(error) = self.refusal(transaction, &mut state) {
             state.refused += 1;
             let is_aborted = matches!(error, Error::Aborted);
-            if is_aborted && state.bug == Some(Bug::OkForAborted) {
+            if is_aborted && state.errs(Bug::OkForAborted) {
                 return self.pretended(transaction);
+            }
+            if is_aborted {
+                state.heard(self.id, Heard::Aborted);
             }
             return Err(error);
         }
         if state.strikes(Kind::UnknownNotApplied, 25) {
+            state.heard(self.id, Heard::Unknown);
             return Err(Error::UnknownOutcome);
         }
         if state.strikes(Kind::UnknownApplied, 25) {
+            state.heard(self.id, Heard::Unknown);
             self.commit_now(transaction, &mut state, false)?;
-            if state.bug == Some(Bug::SentAgainAfterUnknown) {
+            if state.errs(Bug::SentAgainAfterUnknown) {
                 return self.commit_now(transaction, &mut state, true);
             }
             return Err(Error::UnknownOutcome);
         }
         if state.undecided.is_none() && state.strikes(Kind::UnknownPending, 25) {
             let takes_effect = state.chance.below(2) == 0;
+            state.heard(self.id, Heard::Unknown);
             state.undecided = Some(Undecided {
                 member: self.id,
                 transaction: transaction.clone(),
@@ -329,6 +363,7 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
     fn facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, Error> {
         let group = self.group.clone();
         let mut state = group.lock();
+        Self::fail_sometimes(&mut state)?;
         // Where a transaction stands open, the group's offset is not known.
         let writes = |undecided: &Undecided| {
             let mut parts = undecided.transaction.partitions.iter();
@@ -340,8 +375,11 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
         let Some(mut facts) = self.inner.facts(partition)? else {
             return Ok(None);
         };
-        if state.bug == Some(Bug::OldFacts) {
-            facts = self.old_facts.entry(partition).or_insert(facts).clone();
+        let old = self.old_facts.insert(partition, facts.clone());
+        if let Some(old) = old.filter(|old| *old != facts)
+            && state.errs(Bug::OldFacts)
+        {
+            facts = old;
         }
         self.changelog_ends.insert(partition, facts.changelog_end);
         Ok(Some(facts))
@@ -350,15 +388,18 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
     fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
         let group = self.group.clone();
         let mut state = group.lock();
+        Self::fail_sometimes(&mut state)?;
         if state.strikes(Kind::NoProgress, 4) {
             return Ok(None);
         }
         let mut progress = self.inner.progress(partition)?;
-        if let Some(progress) = &mut progress
-            && state.bug == Some(Bug::OldEnd)
-        {
-            let end = self.old_ends.insert(partition, progress.input_end);
-            progress.input_end = end.unwrap_or(progress.input_end);
+        if let Some(progress) = &mut progress {
+            let old = self.old_ends.insert(partition, progress.input_end);
+            if let Some(old) = old.filter(|old| *old < progress.input_end)
+                && state.errs(Bug::OldEnd)
+            {
+                progress.input_end = old;
+            }
         }
         if state.strikes(Kind::ClockMovesInProgress, 4) {
             let part = state.chance.below(100);
@@ -384,8 +425,9 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
         if chunk.remaining == 0 || state.strikes(Kind::EmptyChunk, 4) {
             return Ok(chunk);
         }
+        Self::fail_sometimes(&mut state)?;
         let is_owner = state.owners.get(&partition) == Some(&self.id);
-        if !is_owner || self.is_fenced(&mut state) {
+        if state.uncompacted.is_none() && (!is_owner || self.is_fenced(&mut state)) {
             if !state.kinds.contains(&Kind::RestoredAfterLoss) {
                 return Ok(chunk);
             }
@@ -396,21 +438,30 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
         } else {
             records
         };
-        chunk = self.inner.read_changelog(partition, from, records)?;
-        chunk.records.retain(|record| record.offset < end);
-        chunk.offset_next = chunk.offset_next.min(end);
-        chunk.remaining = end - chunk.offset_next;
-        match state.bug {
-            Some(Bug::ChangelogGap) if chunk.records.len() > 1 => {
-                chunk.records.remove(0);
-            }
-            Some(Bug::ChangelogCutShort) => chunk.remaining = 0,
-            _ => {}
+        if let Some(uncompacted) = state.read_uncompacted(partition, (from, end), records) {
+            state.hit(Kind::Uncompacted);
+            chunk = uncompacted;
+        } else {
+            chunk = self.inner.read_changelog(partition, from, records)?;
+            chunk.records.retain(|record| record.offset < end);
+            chunk.offset_next = chunk.offset_next.min(end);
+            chunk.remaining = end - chunk.offset_next;
+        }
+        if chunk.records.len() > 1 && state.errs(Bug::ChangelogGap) {
+            chunk.records.remove(0);
+        }
+        if chunk.remaining > 0 && state.errs(Bug::ChangelogCutShort) {
+            chunk.remaining = 0;
         }
         Ok(chunk)
     }
 
     fn restart(&mut self) {
         self.is_restarted = true;
+        let mut state = self.group.lock();
+        state
+            .member(self.id)
+            .amid
+            .retain(|(_, amid)| *amid != Amid::Batch);
     }
 }

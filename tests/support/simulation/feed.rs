@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
+use segstream::domain::time::DAY_MS;
 use segstream::domain::time::Timestamp;
 use segstream::log::embedded::EmbeddedLog;
 use segstream::log::embedded::InputRecord;
@@ -24,10 +25,13 @@ use super::group::Group;
 use crate::support::Chance;
 use crate::support::at;
 
+pub const PROCESSES_MAX: usize = 3;
 const CUSTOMERS: u32 = 6;
 const STARTS_AT: &str = "2026-01-01T00:00:00Z";
 /// A record time that no wall clock of a schedule comes near.
 const UNBELIEVABLE: &str = "2090-01-01T00:00:00Z";
+/// How long it may be quiet after the last event.
+const QUIET_MS: i64 = 40 * DAY_MS;
 const GRACE: Duration = Duration::from_secs(10);
 
 pub fn clock_rules(mode: ClockMode) -> ClockRules {
@@ -51,6 +55,8 @@ pub struct Clocks {
     wall_ms_max: Arc<AtomicI64>,
     monotonic_ms: Arc<AtomicU64>,
     started: Instant,
+    /// By how much each process's wall clock is behind.
+    behind_ms: Arc<[AtomicI64; PROCESSES_MAX]>,
 }
 
 impl Clocks {
@@ -61,14 +67,28 @@ impl Clocks {
             wall_ms_max: Arc::new(AtomicI64::new(starts_at_ms)),
             monotonic_ms: Arc::new(AtomicU64::new(0)),
             started: Instant::now(),
+            behind_ms: Arc::default(),
         }
     }
 
-    pub fn wall(&self) -> WallClock {
-        let wall_ms = Arc::clone(&self.wall_ms);
+    /// The wall clock of a process.
+    pub fn wall(&self, process: usize) -> WallClock {
+        let (wall_ms, behind_ms) = (Arc::clone(&self.wall_ms), Arc::clone(&self.behind_ms));
         WallClock::manual(move || {
-            Timestamp::from_milliseconds(wall_ms.load(Ordering::Relaxed)).unwrap()
+            let behind_ms = behind_ms[process].load(Ordering::Relaxed);
+            let now_ms = wall_ms.load(Ordering::Relaxed) - behind_ms;
+            Timestamp::from_milliseconds(now_ms).unwrap()
         })
+    }
+
+    /// The wall clock of a process is behind by so much from now on.
+    pub fn set_behind_ms(&self, process: usize, behind_ms: i64) {
+        self.behind_ms[process].store(behind_ms, Ordering::Relaxed);
+    }
+
+    /// The clock that is behind none.
+    pub fn now_ms(&self) -> i64 {
+        self.wall_ms.load(Ordering::Relaxed)
     }
 
     pub fn monotonic(&self) -> MonotonicClock {
@@ -159,8 +179,9 @@ impl Feed {
     /// The wall clock may go on until the next event must be sent.
     pub fn allow(&self, clocks: &Clocks) {
         let mut unsent = self.events[self.sent..].iter();
-        if let Some(next) = unsent.find_map(|event| believable(event.timestamp)) {
-            clocks.allow_wall_ms(next.as_milliseconds());
+        match unsent.find_map(|event| believable(event.timestamp)) {
+            Some(next) => clocks.allow_wall_ms(next.as_milliseconds()),
+            None => clocks.allow_wall_ms(clocks.now_ms() + QUIET_MS),
         }
     }
 

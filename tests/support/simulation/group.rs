@@ -10,10 +10,13 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use segstream::domain::ids::Partition;
+use segstream::log::ChangelogRecord;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
 
+use super::Amid;
 use super::Bug;
+use super::Heard;
 use super::Hits;
 use super::Kind;
 use super::feed::Clocks;
@@ -48,6 +51,11 @@ pub struct Member {
     /// Given up at the next poll.
     pub leaving: Vec<Partition>,
     pub is_leaving_lost: bool,
+    /// Read and not committed, or known and not resumed.
+    pub amid: BTreeSet<(Partition, Amid)>,
+    last_heard: Option<Heard>,
+    /// It is of the older version.
+    pub is_older: bool,
 }
 
 impl Member {
@@ -57,10 +65,15 @@ impl Member {
         self.known.contains(&partition) || self.notes.iter().any(|(_, note)| is_noted(note))
     }
 
-    /// The client tells of one thing to give up after the other.
-    fn is_giving_up(&self) -> bool {
-        let gives_up = |note: &Note| matches!(note, Note::Revoked(_) | Note::Lost(_));
-        !self.leaving.is_empty() || self.notes.iter().any(|(_, note)| gives_up(note))
+    /// Asked back and not given up yet: the client asks for one thing after the other.
+    fn giving_up(&self) -> Vec<Partition> {
+        let mut giving_up = self.leaving.clone();
+        for (_, note) in &self.notes {
+            if let Note::Revoked(partitions) | Note::Lost(partitions) = note {
+                giving_up.extend(partitions);
+            }
+        }
+        giving_up
     }
 
     /// Assignments are told one by one where a restart may come between; else as one.
@@ -99,6 +112,7 @@ pub struct State {
     pub kinds: BTreeSet<Kind>,
     pub hits: Hits,
     pub bug: Option<Bug>,
+    has_erred: bool,
     /// Nothing more goes wrong.
     pub is_calm: bool,
     pub clocks: Clocks,
@@ -113,6 +127,8 @@ pub struct State {
     pub refused: u64,
     /// The log behind all views.
     log: Box<dyn WorkerLog>,
+    /// Every record that the changelogs ever had, where they are compacted late.
+    pub uncompacted: Option<BTreeMap<Partition, Vec<ChangelogRecord>>>,
 }
 
 /// The group; cheap to clone.
@@ -130,8 +146,9 @@ impl Group {
         Self(Arc::new(Mutex::new(State {
             chance,
             kinds,
-            hits: Hits::new(),
+            hits: Hits::default(),
             bug,
+            has_erred: false,
             is_calm: false,
             clocks,
             members: BTreeMap::new(),
@@ -142,6 +159,7 @@ impl Group {
             applied: Vec::new(),
             refused: 0,
             log,
+            uncompacted: None,
         })))
     }
 
@@ -160,8 +178,28 @@ impl State {
         strikes
     }
 
+    /// Whether the planted bug shows now; once in a schedule.
+    pub fn errs(&mut self, bug: Bug) -> bool {
+        let errs = self.bug == Some(bug) && !self.has_erred && self.chance.below(4) == 0;
+        self.has_erred |= errs;
+        errs
+    }
+
     pub fn hit(&mut self, kind: Kind) {
-        *self.hits.entry(kind).or_default() += 1;
+        *self.hits.kinds.entry(kind).or_default() += 1;
+    }
+
+    /// A worker hears something, perhaps in the middle of something else.
+    pub fn heard(&mut self, id: MemberId, heard: Heard) {
+        let member = self.member(id);
+        let before = member.last_heard.replace(heard);
+        let amid: BTreeSet<Amid> = member.amid.iter().map(|(_, amid)| *amid).collect();
+        if let Some(before) = before {
+            *self.hits.orders.entry((before, heard)).or_default() += 1;
+        }
+        for amid in amid {
+            *self.hits.amid.entry((amid, heard)).or_default() += 1;
+        }
     }
 
     fn delay(&mut self, longest: u64) -> u64 {
@@ -256,7 +294,11 @@ impl State {
     pub fn revoke(&mut self, id: MemberId) {
         let owned = self.owned_by(id);
         let member = self.member(id);
-        if owned.is_empty() || !member.is_alive || !member.is_member || member.is_giving_up() {
+        if owned.is_empty()
+            || !member.is_alive
+            || !member.is_member
+            || !member.giving_up().is_empty()
+        {
             return;
         }
         let mut asked: Vec<Partition> = Vec::new();
@@ -274,7 +316,7 @@ impl State {
         for partition in &asked {
             let place = self.chance.below(living.len() as u64) as usize;
             self.targets.insert(*partition, living[place]);
-            if self.bug == Some(Bug::HandedOverTooEarly) {
+            if self.errs(Bug::HandedOverTooEarly) {
                 self.owners.remove(partition);
             }
         }
@@ -289,18 +331,22 @@ impl State {
     pub fn expire(&mut self, id: MemberId) {
         let owned = self.owned_by(id);
         let member = self.member(id);
-        if owned.is_empty() || !member.is_member || member.is_giving_up() {
+        if owned.is_empty() || !member.is_member {
             return;
         }
         member.is_member = false;
         let is_alive = member.is_alive;
+        let giving_up = member.giving_up();
         for partition in &owned {
             self.owners.remove(partition);
             self.targets.remove(partition);
         }
         if is_alive {
+            // What was asked back before is given up before.
+            let mut lost = owned;
+            lost.retain(|partition| !giving_up.contains(partition));
             let delay = self.delay(12);
-            self.member(id).notes.push_back((delay, Note::Lost(owned)));
+            self.member(id).notes.push_back((delay, Note::Lost(lost)));
             self.hit(Kind::Lost);
         } else {
             self.hit(Kind::DeadExpired);
@@ -313,6 +359,7 @@ impl State {
         let leaving = std::mem::take(&mut member.leaving);
         for partition in &leaving {
             member.known.remove(partition);
+            member.amid.retain(|(of, _)| of != partition);
         }
         if std::mem::take(&mut member.is_leaving_lost) {
             member.is_member = true;
@@ -343,8 +390,9 @@ impl State {
         };
         if undecided.takes_effect {
             let applied = self.describe(undecided.member, &undecided.transaction, false);
-            self.log.commit(&undecided.transaction).unwrap();
+            let committed = self.log.commit(&undecided.transaction).unwrap();
             self.applied.push(applied);
+            self.keep(&undecided.transaction, &committed);
         }
     }
 

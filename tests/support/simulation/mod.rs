@@ -6,6 +6,7 @@
 //! - [`feed`] sends the events and moves the clocks; [`schedule`] decides what happens next;
 //! - [`checks`] compares everything that can be seen from outside.
 
+pub mod changelog;
 pub mod checks;
 pub mod faulty_log;
 pub mod feed;
@@ -13,6 +14,12 @@ pub mod group;
 pub mod oracle;
 pub mod process;
 pub mod schedule;
+pub mod spoil;
+
+use std::collections::BTreeMap;
+
+use segstream::faults::FaultPoint;
+use segstream::log::StateRecord;
 
 /// What may happen in a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +36,12 @@ pub enum Kind {
     SlowPoll,
     /// A poll brings fewer deliveries than there are.
     ShortPoll,
+    /// A poll brings the same deliveries twice.
+    DeliveredAgain,
+    /// A call fails, and the process ends.
+    LogFails,
+    /// A commit fails after it took effect, and the process ends.
+    CommitFails,
     /// The log cannot say where a partition stands.
     NoFacts,
     /// The log cannot say how far a partition was read.
@@ -37,6 +50,10 @@ pub enum Kind {
     EmptyChunk,
     /// A chunk of the changelog is short.
     ShortChunk,
+    /// The changelog still has records that were replaced since.
+    Uncompacted,
+    /// The wall clock of a process is behind, more or less, and goes back.
+    WallGoesBack,
     /// The clocks move while a worker asks for the end of a partition.
     ClockMovesInProgress,
     /// Partitions are asked back and go to another worker.
@@ -53,6 +70,8 @@ pub enum Kind {
     AssignedTwice,
     /// A worker starts over while a new assignment is on its way to it: it hears of a partition twice.
     AssignedOverRestart,
+    /// A process is asked to stop.
+    Stopped,
     /// A process is killed between two turns.
     Killed,
     /// A process is killed at a crossing.
@@ -75,21 +94,28 @@ pub enum Kind {
     StoreOlder,
     /// A producer that was not acknowledged sends again.
     AppendedTwice,
+    /// A process of the older version writes its state in the older format; see [`OLDER_FORMAT`].
+    OlderFormat,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 36] = [
         Self::Aborted,
         Self::UnknownApplied,
         Self::UnknownNotApplied,
         Self::UnknownPending,
         Self::SlowPoll,
         Self::ShortPoll,
+        Self::DeliveredAgain,
+        Self::LogFails,
+        Self::CommitFails,
         Self::NoFacts,
         Self::NoProgress,
         Self::EmptyChunk,
         Self::ShortChunk,
+        Self::Uncompacted,
+        Self::WallGoesBack,
         Self::ClockMovesInProgress,
         Self::Revoked,
         Self::Lost,
@@ -98,6 +124,7 @@ impl Kind {
         Self::Refused,
         Self::AssignedTwice,
         Self::AssignedOverRestart,
+        Self::Stopped,
         Self::Killed,
         Self::KilledAtCrossing,
         Self::DeadExpired,
@@ -109,6 +136,7 @@ impl Kind {
         Self::DiskFull,
         Self::StoreOlder,
         Self::AppendedTwice,
+        Self::OlderFormat,
     ];
 
     /// Kinds that the program does not survive yet; off unless a run asks for all.
@@ -118,9 +146,18 @@ impl Kind {
         Self::AssignedTwice,
         Self::AssignedOverRestart,
     ];
+
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|kind| format!("{kind:?}") == name)
+    }
 }
 
-/// A mistake that a schedule must find.
+/// How a process of the older version writes a record of the state, once there is one.
+pub const OLDER_FORMAT: Option<fn(&StateRecord) -> StateRecord> = None;
+
+/// A mistake that a schedule must find; it is made once in a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
     /// An aborted transaction is taken for a committed one.
@@ -135,6 +172,8 @@ pub enum Bug {
     DoubledChange,
     /// A change is not published.
     LostChange,
+    /// The latest change of a customer is not written to `current`.
+    LostCurrent,
     /// `current` keeps the first change of a transaction instead of the last.
     CurrentHasFirst,
     /// A staged customer is not in the transaction.
@@ -168,5 +207,58 @@ pub enum Bug {
     PhaseStays,
 }
 
-/// How many times each kind was hit.
-pub type Hits = std::collections::BTreeMap<Kind, u64>;
+/// What a worker hears of its partitions and transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Heard {
+    Assigned,
+    Revoked,
+    Lost,
+    Aborted,
+    Unknown,
+}
+
+impl Heard {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Assigned,
+        Self::Revoked,
+        Self::Lost,
+        Self::Aborted,
+        Self::Unknown,
+    ];
+}
+
+/// In the middle of what a worker hears something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Amid {
+    /// Deliveries were taken and not committed.
+    Batch,
+    /// A partition has not been resumed.
+    Restore,
+}
+
+/// How often what happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hits {
+    pub kinds: BTreeMap<Kind, u64>,
+    /// Where processes were killed within a turn.
+    pub points: BTreeMap<FaultPoint, u64>,
+    /// What a worker heard after what.
+    pub orders: BTreeMap<(Heard, Heard), u64>,
+    pub amid: BTreeMap<(Amid, Heard), u64>,
+}
+
+impl Hits {
+    /// Adds what happened in another schedule.
+    pub fn add(&mut self, more: &Self) {
+        fn sum<K: Ord + Copy>(into: &mut BTreeMap<K, u64>, more: &BTreeMap<K, u64>) {
+            for (key, count) in more {
+                *into.entry(*key).or_default() += count;
+            }
+        }
+        sum(&mut self.kinds, &more.kinds);
+        sum(&mut self.points, &more.points);
+        sum(&mut self.orders, &more.orders);
+        sum(&mut self.amid, &more.amid);
+    }
+}

@@ -79,6 +79,19 @@ impl Settings {
 #[derive(Clone, Debug, Default)]
 pub struct CrashPlan(Arc<Mutex<Option<u64>>>);
 
+/// Where a process may die; the crossings of the log are of another test.
+pub const CROSSINGS: [FaultPoint; 9] = [
+    FaultPoint::Polled,
+    FaultPoint::Staged,
+    FaultPoint::CommitBefore,
+    FaultPoint::Committed,
+    FaultPoint::Applied,
+    FaultPoint::StoreBefore,
+    FaultPoint::StoreBeforeFlush,
+    FaultPoint::StoreAfterFlush,
+    FaultPoint::Restored,
+];
+
 impl CrashPlan {
     pub fn arm(&self, crossings: Option<u64>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = crossings;
@@ -136,7 +149,7 @@ impl Process {
         let shared = Arc::new(Shared {
             limits: world.settings.limits,
             clock_rules: feed::clock_rules(world.settings.mode),
-            wall: clocks.wall(),
+            wall: clocks.wall(number),
             monotonic: clocks.monotonic(),
             policy: support::policy(),
             intake: support::intake(),

@@ -17,18 +17,23 @@ use segstream::faults::FaultPoint;
 use segstream::faults::Faults;
 use segstream::log;
 use segstream::log::embedded::EmbeddedLog;
+use segstream::log::embedded::EmbeddedWorker;
 use segstream::log::embedded::InputRecord;
 use segstream::pipeline::Error;
 use segstream::pipeline::clock::ClockMode;
 use segstream::pipeline::control::Counts;
 use segstream::pipeline::partitions::Phase;
+use segstream::pipeline::worker::Worker;
 use segstream::store;
 use segstream::telemetry::observe;
 
 use super::Bug;
 use super::Hits;
 use super::Kind;
+use super::OLDER_FORMAT;
 use super::checks;
+use super::faulty_log::FaultyLog;
+use super::faulty_log::SIMULATED;
 use super::feed;
 use super::feed::Clocks;
 use super::feed::Feed;
@@ -54,6 +59,8 @@ struct Slot {
     process: Option<Process>,
     left_behind: PathBuf,
     older: Option<PathBuf>,
+    /// It has not been started yet.
+    is_first: bool,
 }
 
 struct Schedule {
@@ -103,6 +110,7 @@ impl Schedule {
         let clocks = Clocks::new();
         let behind = Box::new(log.member());
         let group_chance = Chance(chance.next());
+        let is_uncompacted = kinds.contains(&Kind::Uncompacted) && chance.below(2) == 0;
         let group = Group::new(
             behind,
             partitions,
@@ -110,16 +118,18 @@ impl Schedule {
             group_chance,
             (kinds, bug),
         );
+        group.lock().uncompacted = is_uncompacted.then(BTreeMap::new);
         let feed = Feed::new(seed, mode, &mut chance);
         feed.allow(&clocks);
         let settings = Settings::any(mode, &mut chance);
-        let processes = 1 + chance.below(3) as usize;
+        let processes = 1 + chance.below(feed::PROCESSES_MAX as u64) as usize;
         let workers_max = if processes == 1 { 3 } else { 2 };
         let slots = (0..processes).map(|number| Slot {
             workers: 1 + chance.below(workers_max) as usize,
             process: None,
             left_behind: root.join(format!("store-{number}")),
             older: None,
+            is_first: true,
         });
         let slots = slots.collect();
         let kills_left = chance.below(6) as u32;
@@ -162,6 +172,11 @@ impl Schedule {
         let milliseconds = [1, 300, 1100, 6000, 70_000][self.chance.below(5) as usize];
         self.clocks.tick(Duration::from_millis(milliseconds));
         self.clocks.pass(self.chance.below(101));
+        if self.world.group.lock().strikes(Kind::WallGoesBack, 3) {
+            let process = self.chance.below(feed::PROCESSES_MAX as u64) as usize;
+            let behind_ms = self.chance.below(8000) as i64;
+            self.clocks.set_behind_ms(process, behind_ms);
+        }
     }
 
     /// Something happens to a process or to the group.
@@ -172,7 +187,7 @@ impl Schedule {
             process: number,
             worker,
         };
-        let what = self.chance.below(7);
+        let what = self.chance.below(8);
         let mut state = self.world.group.lock();
         match what {
             0 | 1 if state.kinds.contains(&Kind::Revoked) => state.revoke(id),
@@ -191,8 +206,24 @@ impl Schedule {
                 self.kills_left -= 1;
                 self.world.crash_plan.arm(Some(self.chance.below(30)));
             }
+            7 if state.strikes(Kind::Stopped, 4) => {
+                drop(state);
+                self.stop(number);
+            }
             _ => {}
         }
+    }
+
+    /// A process commits what it has in hand, writes its stores, and ends.
+    fn stop(&mut self, number: usize) {
+        let Some(process) = &self.slots[number].process else {
+            return;
+        };
+        process.shared.control.stop();
+        for worker in 0..self.slots[number].workers {
+            self.work(number, worker, Worker::run);
+        }
+        self.kill(number);
     }
 
     fn turn_of_any(&mut self) {
@@ -210,19 +241,34 @@ impl Schedule {
     }
 
     fn turn(&mut self, number: usize, worker: usize) {
+        self.work(number, worker, Worker::turn);
+    }
+
+    /// A worker does something; if the schedule has it fail, its process dies.
+    fn work(
+        &mut self,
+        number: usize,
+        worker: usize,
+        work: fn(&mut Worker<FaultyLog<EmbeddedWorker>>) -> Result<(), Error>,
+    ) {
         let Some(process) = &mut self.slots[number].process else {
             return;
         };
-        let Err(error) = process.workers[worker].turn() else {
+        let Err(error) = work(&mut process.workers[worker]) else {
             return;
         };
         let id = process.member(worker);
-        let fault = fault_of(&error)
-            .unwrap_or_else(|| panic!("worker {worker} of process {number} stopped: {error:?}"));
         let mut state = self.world.group.lock();
-        state.hit(Kind::KilledAtCrossing);
-        if fault.point == FaultPoint::Committed {
-            state.forget_last_of(id);
+        match fault_of(&error) {
+            Some(fault) => {
+                state.hit(Kind::KilledAtCrossing);
+                *state.hits.points.entry(fault.point).or_default() += 1;
+                if fault.point == FaultPoint::Committed {
+                    state.forget_last_of(id);
+                }
+            }
+            None if is_simulated(&error) => {}
+            None => panic!("worker {worker} of process {number} stopped: {error:?}"),
         }
         drop(state);
         self.kill(number);
@@ -233,7 +279,9 @@ impl Schedule {
         match self.fenced[place].workers[worker].turn() {
             Ok(()) => {}
             Err(Error::WorkerLog(log::Error::Fenced)) => drop(self.fenced.remove(place)),
-            Err(error) if fault_of(&error).is_some() => drop(self.fenced.remove(place)),
+            Err(error) if fault_of(&error).is_some() || is_simulated(&error) => {
+                drop(self.fenced.remove(place));
+            }
             Err(error) => panic!("a fenced process stopped: {error:?}"),
         }
     }
@@ -288,6 +336,16 @@ impl Schedule {
         };
         damage(&root, self.partitions, &self.world.group);
         let process = Process::start(&self.world, number, workers, root);
+        // Until it is killed the first time.
+        let is_first = self.slots[number].is_first;
+        self.slots[number].is_first = false;
+        let mut state = self.world.group.lock();
+        if is_first && OLDER_FORMAT.is_some() && state.strikes(Kind::OlderFormat, 2) {
+            for worker in 0..workers {
+                state.member(process.member(worker)).is_older = true;
+            }
+        }
+        drop(state);
         self.slots[number].process = Some(process);
     }
 
@@ -302,8 +360,11 @@ impl Schedule {
             self.feed.send(&self.world.log, &group, &mut self.chance);
         }
         let days = [0, 30, 1500][self.chance.below(3) as usize];
-        let now = self.clocks.wall().now();
-        let end = now.plus_milliseconds(days * DAY_MS + 60_000);
+        for process in 0..feed::PROCESSES_MAX {
+            self.clocks.set_behind_ms(process, 0);
+        }
+        let end_ms = self.clocks.now_ms() + days * DAY_MS + 60_000;
+        let end = Timestamp::from_milliseconds(end_ms).unwrap();
         self.clocks.set_wall_ms(end.as_milliseconds());
         let is_wall = self.world.settings.mode == ClockMode::Wall;
         let clock = is_wall.then(|| end.plus_milliseconds(-feed::grace_ms()));
@@ -403,6 +464,11 @@ impl Schedule {
             _ => {}
         }
     }
+}
+
+/// The log failed because the schedule had it fail.
+fn is_simulated(error: &Error) -> bool {
+    matches!(error, Error::WorkerLog(log::Error::Io { path, .. }) if path == SIMULATED)
 }
 
 /// The crossing at which a process was killed; `None` where it stopped by itself.

@@ -1,0 +1,47 @@
+//! Changelogs that are compacted late: a restore reads records that were replaced since.
+
+use segstream::domain::ids::Partition;
+use segstream::log::ChangelogChunk;
+use segstream::log::ChangelogRecord;
+use segstream::log::Committed;
+use segstream::log::Transaction;
+
+use super::group::State;
+
+impl State {
+    /// What a transaction wrote stays in the changelogs that are compacted late.
+    pub fn keep(&mut self, transaction: &Transaction, committed: &[Committed]) {
+        let Some(uncompacted) = &mut self.uncompacted else {
+            return;
+        };
+        for (part, committed) in transaction.partitions.iter().zip(committed) {
+            let first = committed.changelog_next - part.state.len() as u64;
+            let changelog = uncompacted.entry(part.partition).or_default();
+            for (offset, record) in (first..).zip(&part.state) {
+                changelog.push(ChangelogRecord {
+                    offset,
+                    key: record.key.clone(),
+                    value: record.value.clone(),
+                });
+            }
+        }
+    }
+
+    /// A chunk up to `end`; `None` where changelogs are compacted at once.
+    pub fn read_uncompacted(
+        &self,
+        partition: Partition,
+        (from, end): (u64, u64),
+        records: usize,
+    ) -> Option<ChangelogChunk> {
+        let changelog = self.uncompacted.as_ref()?.get(&partition)?.iter();
+        let there = changelog.filter(|record| (from..end).contains(&record.offset));
+        let records: Vec<ChangelogRecord> = there.take(records).cloned().collect();
+        let offset_next = records.last().map_or(end, |record| record.offset + 1);
+        Some(ChangelogChunk {
+            records,
+            offset_next,
+            remaining: end - offset_next,
+        })
+    }
+}
