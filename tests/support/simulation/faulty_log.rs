@@ -266,6 +266,14 @@ impl<L: Assignable> FaultyLog<L> {
         Ok(committed)
     }
 
+    /// What keeps a commit from its answer often ends the session too.
+    fn expire_sometimes(&self, state: &mut State) {
+        let may_be_lost = !state.is_calm && state.kinds.contains(&Kind::Lost);
+        if may_be_lost && state.chance.below(5) == 0 {
+            state.expire(self.id);
+        }
+    }
+
     /// What a worker hears that takes a refused commit for a good one.
     fn pretended(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
         let mut committed = Vec::new();
@@ -281,8 +289,8 @@ impl<L: Assignable> FaultyLog<L> {
     }
 }
 
-impl<L: Assignable> WorkerLog for FaultyLog<L> {
-    fn poll(&mut self, limit: PollLimit) -> Result<Polled, Error> {
+impl<L: Assignable> FaultyLog<L> {
+    fn polled(&mut self, limit: PollLimit) -> Result<Polled, Error> {
         let group = self.group.clone();
         let mut state = group.lock();
         if self.is_fenced(&mut state) {
@@ -303,25 +311,7 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
         self.read(limit, &mut state)
     }
 
-    fn resume_at(&mut self, partition: Partition, offset: u64) -> Result<(), Error> {
-        let mut state = self.group.lock();
-        Self::fail_sometimes(&mut state)?;
-        let read = self.read.get(&partition).copied().unwrap_or(0);
-        if read > offset && state.errs(Bug::ResumedWhereItHadRead) {
-            return self.inner.resume_at(partition, read);
-        }
-        state
-            .member(self.id)
-            .amid
-            .remove(&(partition, Amid::Restore));
-        self.inner.resume_at(partition, offset)
-    }
-
-    fn pause(&mut self, partition: Partition) {
-        self.inner.pause(partition);
-    }
-
-    fn commit(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
+    fn committed(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
         let group = self.group.clone();
         let mut state = group.lock();
         if let Some(error) = self.refusal(transaction, &mut state) {
@@ -332,11 +322,13 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
             }
             if is_aborted {
                 state.heard(self.id, Heard::Aborted);
+                self.expire_sometimes(&mut state);
             }
             return Err(error);
         }
         if state.strikes(Kind::UnknownNotApplied, 25) {
             state.heard(self.id, Heard::Unknown);
+            self.expire_sometimes(&mut state);
             return Err(Error::UnknownOutcome);
         }
         if state.strikes(Kind::UnknownApplied, 25) {
@@ -360,7 +352,7 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
         self.commit_now(transaction, &mut state, true)
     }
 
-    fn facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, Error> {
+    fn known_facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, Error> {
         let group = self.group.clone();
         let mut state = group.lock();
         Self::fail_sometimes(&mut state)?;
@@ -385,7 +377,7 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
         Ok(Some(facts))
     }
 
-    fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
+    fn known_progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
         let group = self.group.clone();
         let mut state = group.lock();
         Self::fail_sometimes(&mut state)?;
@@ -408,7 +400,7 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
         Ok(progress)
     }
 
-    fn read_changelog(
+    fn chunk(
         &mut self,
         partition: Partition,
         from: u64,
@@ -454,6 +446,64 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
             chunk.remaining = 0;
         }
         Ok(chunk)
+    }
+}
+
+/// While a call is under way, others go on: before a poll, a commit and a resumption, and once the answer to a
+/// question is made.
+impl<L: Assignable> WorkerLog for FaultyLog<L> {
+    fn poll(&mut self, limit: PollLimit) -> Result<Polled, Error> {
+        self.group.let_others_work(self.id);
+        self.polled(limit)
+    }
+
+    fn resume_at(&mut self, partition: Partition, offset: u64) -> Result<(), Error> {
+        self.group.let_others_work(self.id);
+        let mut state = self.group.lock();
+        Self::fail_sometimes(&mut state)?;
+        let read = self.read.get(&partition).copied().unwrap_or(0);
+        if read > offset && state.errs(Bug::ResumedWhereItHadRead) {
+            return self.inner.resume_at(partition, read);
+        }
+        state
+            .member(self.id)
+            .amid
+            .remove(&(partition, Amid::Restore));
+        self.inner.resume_at(partition, offset)
+    }
+
+    fn pause(&mut self, partition: Partition) {
+        self.inner.pause(partition);
+    }
+
+    fn commit(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
+        self.group.let_others_work(self.id);
+        let committed = self.committed(transaction);
+        self.group.let_others_work(self.id);
+        committed
+    }
+
+    fn facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, Error> {
+        let facts = self.known_facts(partition);
+        self.group.let_others_work(self.id);
+        facts
+    }
+
+    fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
+        let progress = self.known_progress(partition);
+        self.group.let_others_work(self.id);
+        progress
+    }
+
+    fn read_changelog(
+        &mut self,
+        partition: Partition,
+        from: u64,
+        records: usize,
+    ) -> Result<ChangelogChunk, Error> {
+        let chunk = self.chunk(partition, from, records);
+        self.group.let_others_work(self.id);
+        chunk
     }
 
     fn restart(&mut self) {

@@ -131,10 +131,11 @@ pub struct Feed {
     /// Sent, but not acknowledged: to be sent again.
     unacknowledged: Vec<InputRecord>,
     mode: ClockMode,
+    log: EmbeddedLog,
 }
 
 impl Feed {
-    pub fn new(seed: u64, mode: ClockMode, chance: &mut Chance) -> Self {
+    pub fn new(seed: u64, mode: ClockMode, log: EmbeddedLog, chance: &mut Chance) -> Self {
         let shop = Shop::new(ShopOptions {
             customers: CUSTOMERS,
             seed,
@@ -163,13 +164,13 @@ impl Feed {
                 }
             }
         }
-        let feed = Self {
+        Self {
             events,
             sent: 0,
             unacknowledged: Vec::new(),
             mode,
-        };
-        feed
+            log,
+        }
     }
 
     pub fn is_sent(&self) -> bool {
@@ -186,14 +187,15 @@ impl Feed {
     }
 
     /// Sends the next events; now and then the producer hears nothing and sends them again.
-    pub fn send(&mut self, log: &EmbeddedLog, group: &Group, chance: &mut Chance) {
+    pub fn send(&mut self, group: &Group) {
         let mut state = group.lock();
-        if !self.unacknowledged.is_empty() && (state.is_calm || chance.below(2) == 0) {
-            log.append(std::mem::take(&mut self.unacknowledged), None)
-                .unwrap();
+        if !self.unacknowledged.is_empty() && (state.is_calm || state.chance.below(2) == 0) {
+            let again = std::mem::take(&mut self.unacknowledged);
+            self.log.append(again, None).unwrap();
             return;
         }
-        let until = (self.sent + 1 + chance.below(6) as usize).min(self.events.len());
+        let until = self.sent + 1 + state.chance.below(6) as usize;
+        let until = until.min(self.events.len());
         let next = self.events[self.sent..until].to_vec();
         if next.is_empty() {
             return;
@@ -203,10 +205,10 @@ impl Feed {
             && self.mode == ClockMode::Wall
         {
             // They are on their way for less than the grace.
-            let way_ms = chance.below(GRACE.as_millis() as u64) as i64;
+            let way_ms = state.chance.below(GRACE.as_millis() as u64) as i64;
             state.clocks.set_wall_ms(latest.as_milliseconds() + way_ms);
         }
-        log.append(next.clone(), None).unwrap();
+        self.log.append(next.clone(), None).unwrap();
         self.sent = until;
         self.allow(&state.clocks);
         if state.strikes(Kind::AppendedTwice, 5) {

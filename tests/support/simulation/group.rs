@@ -20,6 +20,7 @@ use super::Heard;
 use super::Hits;
 use super::Kind;
 use super::feed::Clocks;
+use super::interleaving::Others;
 use crate::support::Chance;
 
 /// A worker of a process: the same again after the process was killed and started.
@@ -129,6 +130,7 @@ pub struct State {
     log: Box<dyn WorkerLog>,
     /// Every record that the changelogs ever had, where they are compacted late.
     pub uncompacted: Option<BTreeMap<Partition, Vec<ChangelogRecord>>>,
+    pub others: Others,
 }
 
 /// The group; cheap to clone.
@@ -160,6 +162,7 @@ impl Group {
             refused: 0,
             log,
             uncompacted: None,
+            others: Others::default(),
         })))
     }
 
@@ -239,6 +242,7 @@ impl State {
                 self.owners.remove(&partition);
             }
         }
+        self.others.workers.retain(|(other, _)| *other != id);
         let member = self.member(id);
         *member = Member {
             incarnation: member.incarnation,

@@ -11,6 +11,7 @@ pub mod checks;
 pub mod faulty_log;
 pub mod feed;
 pub mod group;
+pub mod interleaving;
 pub mod oracle;
 pub mod process;
 pub mod schedule;
@@ -56,6 +57,8 @@ pub enum Kind {
     WallGoesBack,
     /// The clocks move while a worker asks for the end of a partition.
     ClockMovesInProgress,
+    /// Other workers and producers go on while a call of a worker is under way.
+    Interleaved,
     /// Partitions are asked back and go to another worker.
     Revoked,
     /// A session ends unnoticed; another process gets the partitions.
@@ -100,7 +103,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::Aborted,
         Self::UnknownApplied,
         Self::UnknownNotApplied,
@@ -117,6 +120,7 @@ impl Kind {
         Self::Uncompacted,
         Self::WallGoesBack,
         Self::ClockMovesInProgress,
+        Self::Interleaved,
         Self::Revoked,
         Self::Lost,
         Self::LostWithinProcess,

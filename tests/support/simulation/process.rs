@@ -31,6 +31,7 @@ use super::faulty_log::FaultyLog;
 use super::feed;
 use super::group::Group;
 use super::group::MemberId;
+use super::interleaving::Turn;
 use crate::support;
 use crate::support::Chance;
 use crate::support::TOPIC;
@@ -125,11 +126,14 @@ pub struct World {
     pub root: PathBuf,
 }
 
+/// A worker on a faulty log.
+pub type OwnWorker = Worker<FaultyLog<EmbeddedWorker>>;
+
 /// A running process.
 pub struct Process {
     pub number: usize,
     pub shared: Arc<Shared>,
-    pub workers: Vec<Worker<FaultyLog<EmbeddedWorker>>>,
+    pub workers: Vec<Arc<Mutex<OwnWorker>>>,
     pub root: PathBuf,
 }
 
@@ -171,7 +175,11 @@ impl Process {
             let id = process.member(worker);
             let view = FaultyLog::join(world.log.member(), &world.group, id);
             let shared = Arc::clone(&process.shared);
-            process.workers.push(Worker::new(view, shared));
+            let worker = Arc::new(Mutex::new(Worker::new(view, shared)));
+            let other: Arc<dyn Turn> = worker.clone();
+            let mut state = world.group.lock();
+            state.others.workers.push((id, Arc::downgrade(&other)));
+            process.workers.push(worker);
         }
         process
     }

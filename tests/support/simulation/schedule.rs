@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use segstream::domain::ids::Partition;
@@ -17,7 +19,6 @@ use segstream::faults::FaultPoint;
 use segstream::faults::Faults;
 use segstream::log;
 use segstream::log::embedded::EmbeddedLog;
-use segstream::log::embedded::EmbeddedWorker;
 use segstream::log::embedded::InputRecord;
 use segstream::pipeline::Error;
 use segstream::pipeline::clock::ClockMode;
@@ -32,7 +33,6 @@ use super::Hits;
 use super::Kind;
 use super::OLDER_FORMAT;
 use super::checks;
-use super::faulty_log::FaultyLog;
 use super::faulty_log::SIMULATED;
 use super::feed;
 use super::feed::Clocks;
@@ -41,6 +41,7 @@ use super::group::Group;
 use super::group::MemberId;
 use super::oracle;
 use super::process::CrashPlan;
+use super::process::OwnWorker;
 use super::process::Process;
 use super::process::Settings;
 use super::process::World;
@@ -66,7 +67,7 @@ struct Slot {
 struct Schedule {
     world: World,
     chance: Chance,
-    feed: Feed,
+    feed: Arc<Mutex<Feed>>,
     clocks: Clocks,
     slots: Vec<Slot>,
     /// Processes whose place another one has taken.
@@ -119,8 +120,10 @@ impl Schedule {
             (kinds, bug),
         );
         group.lock().uncompacted = is_uncompacted.then(BTreeMap::new);
-        let feed = Feed::new(seed, mode, &mut chance);
+        let feed = Feed::new(seed, mode, log.clone(), &mut chance);
         feed.allow(&clocks);
+        let feed = Arc::new(Mutex::new(feed));
+        group.lock().others.feed = Some(Arc::clone(&feed));
         let settings = Settings::any(mode, &mut chance);
         let processes = 1 + chance.below(feed::PROCESSES_MAX as u64) as usize;
         let workers_max = if processes == 1 { 3 } else { 2 };
@@ -156,16 +159,17 @@ impl Schedule {
     fn act(&mut self) {
         match self.chance.below(100) {
             0..70 => self.turn_of_any(),
-            70..80 => {
-                let group = self.world.group.clone();
-                self.feed.send(&self.world.log, &group, &mut self.chance);
-            }
+            70..80 => self.send(),
             80..88 => self.pass_time(),
             _ => self.upset(),
         }
         if self.chance.below(4) == 0 {
             self.world.group.lock().balance();
         }
+    }
+
+    fn send(&self) {
+        self.feed.lock().unwrap().send(&self.world.group);
     }
 
     fn pass_time(&mut self) {
@@ -249,17 +253,30 @@ impl Schedule {
         &mut self,
         number: usize,
         worker: usize,
-        work: fn(&mut Worker<FaultyLog<EmbeddedWorker>>) -> Result<(), Error>,
+        work: fn(&mut OwnWorker) -> Result<(), Error>,
     ) {
-        let Some(process) = &mut self.slots[number].process else {
-            return;
-        };
-        let Err(error) = work(&mut process.workers[worker]) else {
+        let Some(process) = &self.slots[number].process else {
             return;
         };
         let id = process.member(worker);
+        let worker = Arc::clone(&process.workers[worker]);
+        let done = work(&mut worker.lock().unwrap());
+        drop(worker);
+        self.all_ended(done.err().map(|error| (id, error)));
+    }
+
+    /// A worker that stopped, and those that stopped while it worked.
+    fn all_ended(&mut self, last: Option<(MemberId, Error)>) {
+        let mut ended = std::mem::take(&mut self.world.group.lock().others.ended);
+        ended.extend(last);
+        for (id, error) in ended {
+            self.ended(id, &error);
+        }
+    }
+
+    fn ended(&mut self, id: MemberId, error: &Error) {
         let mut state = self.world.group.lock();
-        match fault_of(&error) {
+        match fault_of(error) {
             Some(fault) => {
                 state.hit(Kind::KilledAtCrossing);
                 *state.hits.points.entry(fault.point).or_default() += 1;
@@ -267,16 +284,19 @@ impl Schedule {
                     state.forget_last_of(id);
                 }
             }
-            None if is_simulated(&error) => {}
-            None => panic!("worker {worker} of process {number} stopped: {error:?}"),
+            None if is_simulated(error) => {}
+            None => panic!("{id:?} stopped: {error:?}"),
         }
         drop(state);
-        self.kill(number);
+        self.kill(id.process);
     }
 
     fn turn_of_fenced(&mut self, place: usize) {
         let worker = self.chance.below(self.fenced[place].workers.len() as u64) as usize;
-        match self.fenced[place].workers[worker].turn() {
+        let worker = Arc::clone(&self.fenced[place].workers[worker]);
+        let done = worker.lock().unwrap().turn();
+        self.all_ended(None);
+        match done {
             Ok(()) => {}
             Err(Error::WorkerLog(log::Error::Fenced)) => drop(self.fenced.remove(place)),
             Err(error) if fault_of(&error).is_some() || is_simulated(&error) => {
@@ -355,9 +375,8 @@ impl Schedule {
         self.world.group.lock().is_calm = true;
         self.world.crash_plan.arm(None);
         self.fenced.clear();
-        let group = self.world.group.clone();
-        while !self.feed.is_sent() {
-            self.feed.send(&self.world.log, &group, &mut self.chance);
+        while !self.feed.lock().unwrap().is_sent() {
+            self.send();
         }
         let days = [0, 30, 1500][self.chance.below(3) as usize];
         for process in 0..feed::PROCESSES_MAX {
