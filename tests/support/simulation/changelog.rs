@@ -1,4 +1,4 @@
-//! Changelogs that are compacted late: a restore reads records that were replaced since.
+//! Every record of the changelogs. Where they are compacted late, a restore reads what was replaced since.
 
 use segstream::domain::ids::Partition;
 use segstream::log::ChangelogChunk;
@@ -9,14 +9,11 @@ use segstream::log::Transaction;
 use super::group::State;
 
 impl State {
-    /// What a transaction wrote stays in the changelogs that are compacted late.
+    /// Takes note of what a transaction wrote.
     pub fn keep(&mut self, transaction: &Transaction, committed: &[Committed]) {
-        let Some(uncompacted) = &mut self.uncompacted else {
-            return;
-        };
         for (part, committed) in transaction.partitions.iter().zip(committed) {
             let first = committed.changelog_next - part.state.len() as u64;
-            let changelog = uncompacted.entry(part.partition).or_default();
+            let changelog = self.changelogs.entry(part.partition).or_default();
             for (offset, record) in (first..).zip(&part.state) {
                 changelog.push(ChangelogRecord {
                     offset,
@@ -34,7 +31,10 @@ impl State {
         (from, end): (u64, u64),
         records: usize,
     ) -> Option<ChangelogChunk> {
-        let changelog = self.uncompacted.as_ref()?.get(&partition)?.iter();
+        if !self.is_compacted_late {
+            return None;
+        }
+        let changelog = self.changelogs.get(&partition)?.iter();
         let there = changelog.filter(|record| (from..end).contains(&record.offset));
         let records: Vec<ChangelogRecord> = there.take(records).cloned().collect();
         let offset_next = records.last().map_or(end, |record| record.offset + 1);

@@ -271,6 +271,9 @@ impl<L: Assignable> FaultyLog<L> {
         let may_be_lost = !state.is_calm && state.kinds.contains(&Kind::Lost);
         if may_be_lost && state.chance.below(5) == 0 {
             state.expire(self.id);
+            if let Some((delay, _)) = state.member(self.id).notes.back_mut() {
+                *delay = 0;
+            }
         }
     }
 
@@ -419,7 +422,7 @@ impl<L: Assignable> FaultyLog<L> {
         }
         Self::fail_sometimes(&mut state)?;
         let is_owner = state.owners.get(&partition) == Some(&self.id);
-        if state.uncompacted.is_none() && (!is_owner || self.is_fenced(&mut state)) {
+        if !state.is_compacted_late && (!is_owner || self.is_fenced(&mut state)) {
             if !state.kinds.contains(&Kind::RestoredAfterLoss) {
                 return Ok(chunk);
             }

@@ -128,8 +128,10 @@ pub struct State {
     pub refused: u64,
     /// The log behind all views.
     log: Box<dyn WorkerLog>,
-    /// Every record that the changelogs ever had, where they are compacted late.
-    pub uncompacted: Option<BTreeMap<Partition, Vec<ChangelogRecord>>>,
+    /// Every record that the changelogs ever had.
+    pub changelogs: BTreeMap<Partition, Vec<ChangelogRecord>>,
+    /// A restore reads all of them.
+    pub is_compacted_late: bool,
     pub others: Others,
 }
 
@@ -161,7 +163,8 @@ impl Group {
             applied: Vec::new(),
             refused: 0,
             log,
-            uncompacted: None,
+            changelogs: BTreeMap::new(),
+            is_compacted_late: false,
             others: Others::default(),
         })))
     }

@@ -4,7 +4,7 @@
 //! - [`group`] is the model of the consumer group and of fencing; [`faulty_log`] is a worker's view of it;
 //! - [`process`] is an instance with its stores, killed and started again from what it left on disk;
 //! - [`feed`] sends the events and moves the clocks; [`schedule`] decides what happens next;
-//! - [`checks`] compares everything that can be seen from outside.
+//! - [`readers`] looks at the state on the way, [`checks`] compares all that can be seen in the end.
 
 pub mod changelog;
 pub mod checks;
@@ -14,6 +14,7 @@ pub mod group;
 pub mod interleaving;
 pub mod oracle;
 pub mod process;
+pub mod readers;
 pub mod schedule;
 pub mod spoil;
 

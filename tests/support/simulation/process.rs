@@ -192,7 +192,8 @@ impl Process {
     }
 
     /// What a kill leaves on disk, in a directory of its own.
-    pub fn left_behind(&self, into: &Path) {
+    pub fn left_behind(&self, into: &Path, partitions: u32) {
+        free_space(&self.root, partitions);
         copy_directory(&self.root, into);
     }
 }
@@ -247,12 +248,25 @@ pub fn damage(root: &Path, partitions: u32, group: &Group) {
                 }
             }
         }
-        // The store's file cannot be written; once the store is removed, there is space again.
+        // No space is left for the store's file.
         _ => {
+            state.kinds.remove(&Kind::DiskFull);
             drop(std::fs::remove_dir_all(&store));
-            std::fs::create_dir_all(store.join("db")).unwrap();
+            std::fs::create_dir_all(&store).unwrap();
+            std::os::unix::fs::symlink("/dev/full", store.join("db")).unwrap();
         }
     }
+}
+
+/// There is space on the disk again; whether there was none.
+pub fn free_space(root: &Path, partitions: u32) -> bool {
+    let stores = (0..partitions).map(|number| root.join(format!("partition-{number:05}")));
+    let mut files = stores.map(|store| store.join("db"));
+    let Some(full) = files.find(|file| file.is_symlink()) else {
+        return false;
+    };
+    std::fs::remove_file(full).unwrap();
+    true
 }
 
 fn any_file(store: &Path, chance: &mut Chance) -> Option<PathBuf> {

@@ -46,6 +46,8 @@ use super::process::Process;
 use super::process::Settings;
 use super::process::World;
 use super::process::damage;
+use super::process::free_space;
+use super::readers;
 use crate::support::Chance;
 use crate::support::copy_directory;
 
@@ -119,7 +121,7 @@ impl Schedule {
             group_chance,
             (kinds, bug),
         );
-        group.lock().uncompacted = is_uncompacted.then(BTreeMap::new);
+        group.lock().is_compacted_late = is_uncompacted;
         let feed = Feed::new(seed, mode, log.clone(), &mut chance);
         feed.allow(&clocks);
         let feed = Arc::new(Mutex::new(feed));
@@ -165,6 +167,10 @@ impl Schedule {
         }
         if self.chance.below(4) == 0 {
             self.world.group.lock().balance();
+        }
+        if self.chance.below(8) == 0 {
+            let processes = self.slots.iter().filter_map(|slot| slot.process.as_ref());
+            processes.for_each(|process| readers::check(&self.world, process));
         }
     }
 
@@ -284,7 +290,7 @@ impl Schedule {
                     state.forget_last_of(id);
                 }
             }
-            None if is_simulated(error) => {}
+            None if is_simulated(error) || is_full(error) => {}
             None => panic!("{id:?} stopped: {error:?}"),
         }
         drop(state);
@@ -299,7 +305,7 @@ impl Schedule {
         match done {
             Ok(()) => {}
             Err(Error::WorkerLog(log::Error::Fenced)) => drop(self.fenced.remove(place)),
-            Err(error) if fault_of(&error).is_some() || is_simulated(&error) => {
+            Err(error) if fault_of(&error).is_some() || is_simulated(&error) || is_full(&error) => {
                 drop(self.fenced.remove(place));
             }
             Err(error) => panic!("a fenced process stopped: {error:?}"),
@@ -312,7 +318,7 @@ impl Schedule {
             return;
         };
         let left_behind = self.directory();
-        process.left_behind(&left_behind);
+        process.left_behind(&left_behind, self.partitions);
         self.past.push(process.shared.tally.counts());
         let mut state = self.world.group.lock();
         for worker in 0..process.workers.len() {
@@ -375,6 +381,12 @@ impl Schedule {
         self.world.group.lock().is_calm = true;
         self.world.crash_plan.arm(None);
         self.fenced.clear();
+        for number in 0..self.slots.len() {
+            let process = self.slots[number].process.as_ref();
+            if process.is_some_and(|process| free_space(&process.root, self.partitions)) {
+                self.kill(number);
+            }
+        }
         while !self.feed.lock().unwrap().is_sent() {
             self.send();
         }
@@ -488,6 +500,14 @@ impl Schedule {
 /// The log failed because the schedule had it fail.
 fn is_simulated(error: &Error) -> bool {
     matches!(error, Error::WorkerLog(log::Error::Io { path, .. }) if path == SIMULATED)
+}
+
+/// No space was left on the disk.
+fn is_full(error: &Error) -> bool {
+    let Error::Store(store::Error::Database { source, .. }) = error else {
+        return false;
+    };
+    matches!(source, sled::Error::Io(cause) if cause.kind() == std::io::ErrorKind::StorageFull)
 }
 
 /// The crossing at which a process was killed; `None` where it stopped by itself.
