@@ -61,11 +61,22 @@ fn directory() -> TempDir {
     }
 }
 
-/// One schedule; `None` if it found something.
-fn run(seed: u64, enabled: &BTreeSet<Kind>, bug: Option<Bug>) -> Option<Hits> {
+/// One schedule; what it found, if it found something.
+fn run(seed: u64, enabled: &BTreeSet<Kind>, bug: Option<Bug>) -> Result<Hits, String> {
     let directory = directory();
     let root = directory.path();
-    catch_unwind(AssertUnwindSafe(|| schedule::run(seed, enabled, bug, root))).ok()
+    let run = catch_unwind(AssertUnwindSafe(|| schedule::run(seed, enabled, bug, root)));
+    run.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| Some((*panic.downcast_ref::<&str>()?).to_owned()));
+        let text = text.unwrap_or_default();
+        text.lines()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(120)
+            .collect()
+    })
 }
 
 fn replay(seed: u64) -> String {
@@ -89,11 +100,12 @@ fn run_all(seeds: std::ops::Range<u64>, enabled: &BTreeSet<Kind>) -> (Hits, Vec<
                     if seed >= seeds.end {
                         return;
                     }
-                    if let Some(found) = run(seed, enabled, None) {
-                        hits.lock().unwrap().add(&found);
-                    } else {
-                        println!("replay: {}", replay(seed));
-                        failed.lock().unwrap().push(seed);
+                    match run(seed, enabled, None) {
+                        Ok(found) => hits.lock().unwrap().add(&found),
+                        Err(what) => {
+                            println!("found: {what}; replay: {}", replay(seed));
+                            failed.lock().unwrap().push(seed);
+                        }
                     }
                 }
             });
@@ -166,9 +178,10 @@ fn a_seed_gives_the_same_schedule_every_time() {
 /// Every bug here is planted around the program, so the schedules must fail.
 fn is_found(bug: Bug) {
     let enabled = enabled();
-    let found = (0..SCHEDULES_FOR_A_BUG).find(|seed| run(*seed, &enabled, Some(bug)).is_none());
-    let found = found.unwrap_or_else(|| panic!("{bug:?} was not found"));
-    println!("{bug:?} is found by schedule {found}");
+    let found = (0..SCHEDULES_FOR_A_BUG)
+        .find_map(|seed| Some((seed, run(seed, &enabled, Some(bug)).err()?)));
+    let (seed, what) = found.unwrap_or_else(|| panic!("{bug:?} was not found"));
+    println!("{bug:?} is found by schedule {seed}: {what}");
 }
 
 macro_rules! planted {

@@ -47,7 +47,7 @@ impl Group {
         if state.others.depth >= DEPTH_MAX || !state.strikes(Kind::Interleaved, 15) {
             return;
         }
-        if state.kinds.contains(&Kind::Lost) && state.chance.below(8) == 0 {
+        if state.kinds.contains(&Kind::Lost) && state.chance.below(4) == 0 {
             state.expire(id);
         }
         if state.chance.below(2) == 0 {
@@ -59,25 +59,33 @@ impl Group {
             .clone()
             .filter(|_| state.chance.below(4) == 0);
         state.others.depth += 1;
-        let turns = 1 + state.chance.below(8);
+        // Now and then long enough for another to restore a partition and to commit.
+        let longest = [8, 8, 8, 60][state.chance.below(4) as usize];
+        let turns = 1 + state.chance.below(longest);
+        let favourite = state.chance.next();
         drop(state);
         if let Some(feed) = feed {
             feed.lock().unwrap().send(self);
         }
         for _ in 0..turns {
-            self.turn_of_another();
+            self.turn_of_another(favourite);
         }
         self.lock().others.depth -= 1;
     }
 
-    fn turn_of_another(&self) {
+    fn turn_of_another(&self, favourite: u64) {
         let mut state = self.lock();
         state
             .others
             .workers
             .retain(|(_, worker)| worker.strong_count() > 0);
-        let workers = state.others.workers.len() as u64;
-        let place = state.chance.below(workers) as usize;
+        let workers = state.others.workers.len().max(1) as u64;
+        let place = if state.chance.below(3) == 0 {
+            state.chance.below(workers)
+        } else {
+            favourite % workers
+        };
+        let place = place as usize;
         let Some((id, worker)) = state.others.workers.get(place).cloned() else {
             return;
         };

@@ -235,10 +235,10 @@ pub fn damage(root: &Path, partitions: u32, group: &Group) {
         }
         Kind::StoreRemoved => match any_file(&store, &mut state.chance) {
             Some(file) if state.chance.below(2) == 0 => std::fs::remove_file(file).unwrap(),
-            _ => drop(std::fs::remove_dir_all(&store)),
+            _ => clear(&store),
         },
         Kind::StoreHalfMade => {
-            drop(std::fs::remove_dir_all(&store));
+            clear(&store);
             match state.chance.below(3) {
                 0 => std::fs::write(&store, b"").unwrap(),
                 1 => std::fs::create_dir_all(&store).unwrap(),
@@ -251,10 +251,18 @@ pub fn damage(root: &Path, partitions: u32, group: &Group) {
         // No space is left for the store's file.
         _ => {
             state.kinds.remove(&Kind::DiskFull);
-            drop(std::fs::remove_dir_all(&store));
+            clear(&store);
             std::fs::create_dir_all(&store).unwrap();
             std::os::unix::fs::symlink("/dev/full", store.join("db")).unwrap();
         }
+    }
+}
+
+fn clear(store: &Path) {
+    if store.is_dir() {
+        std::fs::remove_dir_all(store).unwrap();
+    } else if store.exists() {
+        std::fs::remove_file(store).unwrap();
     }
 }
 
