@@ -6,6 +6,7 @@
 //! - [`feed`] sends the events and moves the clocks; [`schedule`] decides what happens next;
 //! - [`readers`] looks at the state on the way, [`checks`] compares all that can be seen in the end.
 
+mod answers;
 pub mod changelog;
 pub mod checks;
 pub mod faulty_log;
@@ -15,7 +16,9 @@ pub mod interleaving;
 pub mod oracle;
 pub mod process;
 pub mod readers;
+mod rebalance;
 pub mod schedule;
+mod settling;
 pub mod spoil;
 
 use std::collections::BTreeMap;
