@@ -1,5 +1,7 @@
 //! What a faulty log answers.
 
+use std::time::Duration;
+
 use segstream::domain::ids::Partition;
 use segstream::log::ChangelogChunk;
 use segstream::log::Committed;
@@ -9,7 +11,6 @@ use segstream::log::PollLimit;
 use segstream::log::Polled;
 use segstream::log::Progress;
 use segstream::log::Transaction;
-use std::time::Duration;
 
 use super::Amid;
 use super::Bug;

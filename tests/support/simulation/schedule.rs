@@ -84,8 +84,7 @@ pub fn run(seed: u64, enabled: &BTreeSet<Kind>, bug: Option<Bug>, root: &Path) -
     }
     schedule.settle_at(clock);
     schedule.check(&expected);
-    let hits = schedule.world.group.lock().hits.clone();
-    hits
+    schedule.world.group.lock().hits.clone()
 }
 
 impl Schedule {
