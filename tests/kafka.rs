@@ -875,6 +875,7 @@ fn ends_with(command: &mut Command, sentence: &str) {
 
 fn wrong_surroundings() {
     let deployment = Deployment::new("wrong");
+    let other = Deployment::new("wrong-other");
     let run = || deployment.command("a", &["run"]);
     ends_with(
         run().args(["--set", "kafka.brokers=127.0.0.1:1"]),
@@ -885,10 +886,7 @@ fn wrong_surroundings() {
         "topic not-there is missing: run `segstream topics create`",
     );
     ends_with(
-        run().args([
-            "--set",
-            &format!("topics.state={}", deployment.topic("changes")),
-        ]),
+        run().args(["--set", &format!("topics.state={}", other.topic("changes"))]),
         "set it to compact",
     );
     let odd = deployment.topic("odd");

@@ -72,6 +72,7 @@ mod tests {
     use crate::config::settings::describe;
     use crate::domain::money::Currency;
     use crate::domain::money::Decimal;
+    use crate::domain::partitioner::Partitioner;
 
     fn load_with(environment: &[(&str, &str)], overrides: &[&str]) -> Result<Settings, Problems> {
         let environment = environment
@@ -79,6 +80,24 @@ mod tests {
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
         load(None, environment, &overrides)
+    }
+
+    #[test]
+    fn two_topics_of_one_name_are_refused() {
+        let problem = problems_of(&[], &["topics.state=retail.events.v1"]);
+        assert!(
+            problem.contains("a name of its own: topics.events has it too"),
+            "{problem}"
+        );
+    }
+
+    #[test]
+    fn the_embedded_log_places_events_by_murmur2_alone() {
+        let problem = problems_of(&[], &["input.partitioner=crc32"]);
+        assert!(problem.contains("input.partitioner"), "{problem}");
+        let on_kafka = ["kafka.brokers=x:1", "input.partitioner=crc32"];
+        let settings = load_with(&[], &on_kafka).unwrap();
+        assert_eq!(settings.partitioner, Some(Partitioner::Crc32));
     }
 
     #[test]

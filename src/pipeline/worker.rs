@@ -3,6 +3,7 @@
 //! [`Worker::turn`] is the way of an event. Between any two of its steps the process may die: before the
 //! commit nothing has happened, after it everything is in the log. [`crate::faults`] names each place.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -110,6 +111,14 @@ impl<L: WorkerLog> Worker<L> {
         }
         self.ask_for_progress()?;
         self.flushes.advance(&self.partitions, &self.shared)
+    }
+
+    /// The phase of each partition that this worker has to do with.
+    #[must_use]
+    pub fn phases(&self) -> BTreeMap<Partition, Phase> {
+        let held = self.partitions.0.iter();
+        held.map(|(partition, held)| (*partition, held.phase()))
+            .collect()
     }
 
     /// Deletes what is kept of a customer, in the next transaction, if one of this worker's partitions has it.

@@ -35,7 +35,6 @@ use segstream::log::Transaction;
 use segstream::log::WorkerLog;
 use segstream::log::embedded::EmbeddedLog;
 use segstream::log::embedded::EmbeddedWorker;
-use segstream::log::embedded::Injected;
 use segstream::log::embedded::InputRecord;
 use tempfile::TempDir;
 
@@ -219,15 +218,18 @@ fn an_offset_that_goes_back_or_past_the_end_is_refused_and_writes_nothing() {
 }
 
 #[test]
-fn revoked_and_lost_partitions_deliver_nothing_until_they_come_back() {
+fn partitions_given_up_deliver_nothing_until_they_come_back() {
     let subject = Embedded::with_inputs(90);
-    let mut worker = reading(&subject);
-    let (first, second) = (vec![Partition(0)], vec![Partition(1)]);
-    subject.log.inject(0, Injected::Revoke(first.clone()));
-    subject.log.inject(0, Injected::Lose(second.clone()));
+    let mut worker = subject.log.member();
     let all = all();
-    assert_eq!(worker.poll(all).unwrap(), Polled::Revoked(first.clone()));
-    assert_eq!(worker.poll(all).unwrap(), Polled::Lost(second));
+    assert_eq!(worker.poll(all).unwrap(), Polled::Idle, "it has none");
+    let partitions = [Partition(0), Partition(1), Partition(2)];
+    worker.assign(&partitions);
+    assert_eq!(worker.poll(all).unwrap(), Polled::Idle, "they are silent");
+    for partition in partitions {
+        worker.resume_at(partition, 0).unwrap();
+    }
+    worker.unassign(&[Partition(0), Partition(1)]);
     assert!(worker.resume_at(Partition(0), 0).is_err());
     let left = subject.log.input_ends()[2] as usize;
     let deliveries = drain(&mut worker, left, all);
@@ -236,9 +238,9 @@ fn revoked_and_lost_partitions_deliver_nothing_until_they_come_back() {
             .iter()
             .all(|delivery| delivery.position.partition == Partition(2))
     );
-    subject.log.inject(0, Injected::Assign(first.clone()));
-    assert_eq!(worker.poll(all).unwrap(), Polled::Assigned(first));
+    worker.assign(&[Partition(0)]);
     worker.resume_at(Partition(0), 0).unwrap();
+    assert!(matches!(worker.poll(all).unwrap(), Polled::Deliveries(_)));
 }
 
 #[test]

@@ -34,6 +34,7 @@ mod engine;
 mod formats;
 mod ownership;
 mod shutdown;
+mod simulation;
 mod store;
 mod tidy;
 mod time;

@@ -2,13 +2,24 @@
 //! never touches what the partition's owner runs.
 
 use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
 
 use segstream::domain::ids::Partition;
 use segstream::faults::Faults;
+use segstream::log::ChangelogChunk;
+use segstream::log::Committed;
+use segstream::log::Error;
+use segstream::log::PartitionFacts;
+use segstream::log::PollLimit;
+use segstream::log::Polled;
+use segstream::log::Progress;
+use segstream::log::Transaction;
+use segstream::log::WorkerLog;
 use segstream::log::embedded::EmbeddedWorker;
-use segstream::log::embedded::Injected;
 use segstream::log::embedded::InputRecord;
 use segstream::pipeline::partitions::Phase;
 use segstream::pipeline::worker::Worker;
@@ -45,27 +56,117 @@ fn feed(customers: u32) -> Vec<InputRecord> {
     .collect()
 }
 
+/// What the group says to a worker, in the order in which the worker hears it.
+type News = Arc<Mutex<VecDeque<Polled>>>;
+
+/// A worker's view whose assignment the test decides. It waits for nothing.
+struct Member {
+    inner: EmbeddedWorker,
+    news: News,
+}
+
+impl WorkerLog for Member {
+    fn poll(&mut self, limit: PollLimit) -> Result<Polled, Error> {
+        let heard = self.news.lock().unwrap().pop_front();
+        match &heard {
+            Some(Polled::Assigned(partitions)) => self.inner.assign(partitions),
+            Some(Polled::Revoked(partitions) | Polled::Lost(partitions)) => {
+                self.inner.unassign(partitions);
+            }
+            Some(Polled::Idle | Polled::Deliveries(_)) | None => {}
+        }
+        let timeout = Duration::ZERO;
+        heard.map_or_else(|| self.inner.poll(PollLimit { timeout, ..limit }), Ok)
+    }
+
+    fn resume_at(&mut self, partition: Partition, offset: u64) -> Result<(), Error> {
+        self.inner.resume_at(partition, offset)
+    }
+
+    fn pause(&mut self, partition: Partition) {
+        self.inner.pause(partition);
+    }
+
+    fn commit(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
+        self.inner.commit(transaction)
+    }
+
+    fn facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, Error> {
+        self.inner.facts(partition)
+    }
+
+    fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
+        self.inner.progress(partition)
+    }
+
+    fn read_changelog(
+        &mut self,
+        partition: Partition,
+        from: u64,
+        records: usize,
+    ) -> Result<ChangelogChunk, Error> {
+        self.inner.read_changelog(partition, from, records)
+    }
+
+    fn restart(&mut self) {
+        self.inner.restart();
+    }
+}
+
 /// Two workers of one process, X with the even partitions and Y with the odd ones.
 struct Pair {
     life: Life,
-    x: Worker<EmbeddedWorker>,
-    y: Worker<EmbeddedWorker>,
+    x: Worker<Member>,
+    y: Worker<Member>,
+    news_of_x: News,
+    news_of_y: News,
 }
 
 impl Pair {
     fn begin(root: &Path, customers: u32) -> Self {
         let life = Life::begin(root, PARTITIONS, SIZING, &Faults::none());
         life.log.append(feed(customers), None).unwrap();
-        let x = Worker::new(life.log.worker(0, 2), Arc::clone(&life.shared));
-        let y = Worker::new(life.log.worker(1, 2), Arc::clone(&life.shared));
-        Self { life, x, y }
+        let member = |partition: Partition| {
+            let assigned = Polled::Assigned(vec![partition]);
+            let news = Arc::new(Mutex::new(VecDeque::from([assigned])));
+            let log = Member {
+                inner: life.log.member(),
+                news: Arc::clone(&news),
+            };
+            (Worker::new(log, Arc::clone(&life.shared)), news)
+        };
+        let (x, news_of_x) = member(Partition(0));
+        let (y, news_of_y) = member(Partition(1));
+        Self {
+            life,
+            x,
+            y,
+            news_of_x,
+            news_of_y,
+        }
     }
 
+    /// Works until everything is committed, and some turns more.
     fn settle(&mut self) {
-        for _ in 0..60 {
+        let mut turns_left = 100;
+        for _ in 0..100_000 {
             self.x.turn().unwrap();
             self.y.turn().unwrap();
+            turns_left -= i32::from(self.is_committed());
+            if turns_left == 0 {
+                return;
+            }
         }
+        panic!("it does not settle");
+    }
+
+    fn is_committed(&self) -> bool {
+        let ends = self.life.log.input_ends();
+        let mut log = self.life.log.member();
+        (0..).map(Partition).zip(ends).all(|(partition, end)| {
+            let facts = log.facts(partition).unwrap().unwrap();
+            facts.group_offset == Some(end)
+        })
     }
 
     /// Readers see every customer, every owned partition is marked, gauges equal a recount, and state and
@@ -106,17 +207,21 @@ impl Pair {
     }
 }
 
+fn tell(news: &News, what: Polled) {
+    news.lock().unwrap().push_back(what);
+}
+
 #[test]
 fn a_loss_that_is_heard_late_leaves_the_new_owner_alone() {
     let root = tempfile::tempdir().unwrap();
     let mut pair = Pair::begin(root.path(), 40);
     pair.settle();
     // The group has given the partition to Y. X hears of it only after Y has begun to run it.
-    pair.life.log.inject(1, Injected::Assign(vec![MOVING]));
+    tell(&pair.news_of_y, Polled::Assigned(vec![MOVING]));
     for _ in 0..25 {
         pair.y.turn().unwrap();
     }
-    pair.life.log.inject(0, Injected::Lose(vec![MOVING]));
+    tell(&pair.news_of_x, Polled::Lost(vec![MOVING]));
     pair.settle();
     pair.assert_whole();
 }
@@ -126,11 +231,11 @@ fn a_revocation_that_is_heard_late_leaves_the_new_owner_alone() {
     let root = tempfile::tempdir().unwrap();
     let mut pair = Pair::begin(root.path(), 40);
     pair.settle();
-    pair.life.log.inject(1, Injected::Assign(vec![MOVING]));
+    tell(&pair.news_of_y, Polled::Assigned(vec![MOVING]));
     for _ in 0..25 {
         pair.y.turn().unwrap();
     }
-    pair.life.log.inject(0, Injected::Revoke(vec![MOVING]));
+    tell(&pair.news_of_x, Polled::Revoked(vec![MOVING]));
     pair.settle();
     pair.assert_whole();
 }
@@ -143,7 +248,7 @@ fn a_partition_that_is_assigned_twice_is_taken_in_once() {
         pair.x.turn().unwrap();
         pair.y.turn().unwrap();
     }
-    pair.life.log.inject(0, Injected::Assign(vec![MOVING]));
+    tell(&pair.news_of_x, Polled::Assigned(vec![MOVING]));
     pair.settle();
     pair.assert_whole();
 }

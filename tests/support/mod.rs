@@ -6,6 +6,9 @@
     clippy::print_stderr,
     clippy::wildcard_enum_match_arm,
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    missing_debug_implementations,
     reason = "each suite uses a part of it"
 )]
 
@@ -13,6 +16,7 @@ pub mod cdnow;
 pub mod cluster;
 pub mod contract;
 pub mod kafka;
+pub mod simulation;
 
 use std::collections::BTreeMap;
 use std::path::Path;

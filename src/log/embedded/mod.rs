@@ -12,7 +12,6 @@ mod layout;
 mod watermark;
 mod worker;
 
-use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::path::Path;
@@ -59,17 +58,6 @@ pub struct InputRecord {
     pub payload: Vec<u8>,
 }
 
-/// What a test makes happen to a worker's assignment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Injected {
-    /// Hand these over.
-    Revoke(Vec<Partition>),
-    /// Somebody else may own these.
-    Lose(Vec<Partition>),
-    /// These are yours.
-    Assign(Vec<Partition>),
-}
-
 /// The log; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct EmbeddedLog(Arc<Inner>);
@@ -82,7 +70,6 @@ struct Inner {
     /// Guards every write: offsets are given out in order.
     written: Mutex<Written>,
     appended: Condvar,
-    injected: Mutex<Vec<(usize, VecDeque<Injected>)>>,
     faults: Faults,
 }
 
@@ -113,7 +100,6 @@ impl EmbeddedLog {
             meta,
             written: Mutex::new(Written { tail, watermark }),
             appended: Condvar::new(),
-            injected: Mutex::new(Vec::new()),
             faults,
         })))
     }
@@ -128,6 +114,12 @@ impl EmbeddedLog {
     #[must_use]
     pub fn worker(&self, index: usize, workers: usize) -> EmbeddedWorker {
         EmbeddedWorker::new(self.clone(), index, workers)
+    }
+
+    /// A view without partitions: they are assigned by its holder.
+    #[must_use]
+    pub fn member(&self) -> EmbeddedWorker {
+        EmbeddedWorker::without_partitions(self.clone())
     }
 
     /// Appends to the input, all or nothing. When it returns, the records survive power loss. With
@@ -246,6 +238,18 @@ impl EmbeddedLog {
         self.outputs(Kind::DeadLetter)
     }
 
+    /// The latest change of each customer, by partition and key.
+    pub fn current(&self) -> impl Iterator<Item = Result<OutputRecord, Error>> {
+        let log = self.clone();
+        let entries = self.0.database.scan_prefix([Kind::Current as u8]);
+        entries.map(move |entry| {
+            let (_, bytes) = entry?;
+            let stored: Option<StoredOutput> = layout::decode(&bytes);
+            let stored = stored.ok_or_else(|| log.damaged("a latest change"))?;
+            Ok(stored.into())
+        })
+    }
+
     fn outputs(
         &self,
         kind: Kind,
@@ -269,34 +273,6 @@ impl EmbeddedLog {
                     }
                 })
             })
-    }
-
-    /// Makes something happen to a worker's assignment, for tests.
-    pub fn inject(&self, worker: usize, event: Injected) {
-        let mut injected = self
-            .0
-            .injected
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        match injected.iter_mut().find(|(index, _)| *index == worker) {
-            Some((_, queue)) => queue.push_back(event),
-            None => injected.push((worker, VecDeque::from([event]))),
-        }
-        drop(injected);
-        self.0.appended.notify_all();
-    }
-
-    fn next_injected(&self, worker: usize) -> Option<Injected> {
-        let mut injected = self
-            .0
-            .injected
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        injected
-            .iter_mut()
-            .find(|(index, _)| *index == worker)?
-            .1
-            .pop_front()
     }
 
     fn commit(&self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {

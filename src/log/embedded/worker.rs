@@ -20,7 +20,6 @@ use crate::log::Progress;
 use crate::log::Transaction;
 use crate::log::WorkerLog;
 use crate::log::embedded::EmbeddedLog;
-use crate::log::embedded::Injected;
 use crate::log::embedded::layout;
 use crate::log::embedded::layout::Kind;
 use crate::log::embedded::layout::StoredInput;
@@ -30,7 +29,6 @@ use crate::log::embedded::layout::StoredState;
 #[derive(Debug)]
 pub struct EmbeddedWorker {
     log: EmbeddedLog,
-    index: usize,
     assigned: BTreeSet<Partition>,
     is_told: bool,
     positions: BTreeMap<Partition, u64>,
@@ -47,7 +45,6 @@ impl EmbeddedWorker {
         let positions = BTreeMap::new();
         Self {
             log,
-            index,
             assigned,
             is_told: false,
             positions,
@@ -55,24 +52,23 @@ impl EmbeddedWorker {
         }
     }
 
-    fn on_rebalance(&mut self, event: Injected) -> Polled {
-        match event {
-            Injected::Revoke(partitions) => {
-                self.forget(&partitions);
-                Polled::Revoked(partitions)
-            }
-            Injected::Lose(partitions) => {
-                self.forget(&partitions);
-                Polled::Lost(partitions)
-            }
-            Injected::Assign(partitions) => {
-                self.assigned.extend(partitions.iter().copied());
-                Polled::Assigned(partitions)
-            }
+    pub(super) fn without_partitions(log: EmbeddedLog) -> Self {
+        Self {
+            log,
+            assigned: BTreeSet::new(),
+            is_told: true,
+            positions: BTreeMap::new(),
+            first: Partition(0),
         }
     }
 
-    fn forget(&mut self, partitions: &[Partition]) {
+    /// Takes partitions in, silent until they are resumed. The next poll says nothing of them.
+    pub fn assign(&mut self, partitions: &[Partition]) {
+        self.assigned.extend(partitions);
+    }
+
+    /// Gives partitions up; they deliver nothing any more.
+    pub fn unassign(&mut self, partitions: &[Partition]) {
         for partition in partitions {
             self.positions.remove(partition);
             self.assigned.remove(partition);
@@ -175,9 +171,6 @@ impl WorkerLog for EmbeddedWorker {
         if !self.is_told {
             self.is_told = true;
             return Ok(Polled::Assigned(self.assigned.iter().copied().collect()));
-        }
-        if let Some(event) = self.log.next_injected(self.index) {
-            return Ok(self.on_rebalance(event));
         }
         let mut deliveries = self.read(limit)?;
         if deliveries.is_empty() {

@@ -1,0 +1,299 @@
+//! What a faulty log answers.
+
+use std::time::Duration;
+
+use segstream::domain::ids::Partition;
+use segstream::log::ChangelogChunk;
+use segstream::log::Committed;
+use segstream::log::Error;
+use segstream::log::PartitionFacts;
+use segstream::log::PollLimit;
+use segstream::log::Polled;
+use segstream::log::Progress;
+use segstream::log::Transaction;
+
+use super::Amid;
+use super::Bug;
+use super::Heard;
+use super::Kind;
+use super::faulty_log::Assignable;
+use super::faulty_log::FaultyLog;
+use super::faulty_log::failure;
+use super::group::State;
+use super::group::Undecided;
+use super::spoil;
+
+impl<L: Assignable> FaultyLog<L> {
+    fn read(&mut self, limit: PollLimit, state: &mut State) -> Result<Polled, Error> {
+        let is_short = state.strikes(Kind::ShortPoll, 3);
+        let records = if is_short {
+            1 + state.chance.below(3) as usize
+        } else {
+            limit.records
+        };
+        let mut polled = self.inner.poll(PollLimit {
+            records: records.min(limit.records),
+            timeout: Duration::ZERO,
+            ..limit
+        })?;
+        if let Polled::Deliveries(deliveries) = &mut polled {
+            if state.errs(Bug::LostDelivery) {
+                deliveries.pop();
+            }
+            for delivery in &*deliveries {
+                let partition = delivery.position.partition;
+                let read = self.read.entry(partition).or_default();
+                *read = (*read).max(delivery.position.offset + 1);
+                state.member(self.id).amid.insert((partition, Amid::Batch));
+            }
+            if state.strikes(Kind::DeliveredAgain, 8) {
+                deliveries.extend(deliveries.clone());
+            }
+        }
+        Ok(polled)
+    }
+
+    /// Why a commit writes nothing, if so.
+    fn refusal(&self, transaction: &Transaction, state: &mut State) -> Option<Error> {
+        if self.is_fenced(state) {
+            state.hit(Kind::Fenced);
+            return Some(Error::Fenced);
+        }
+        let undecided = state.undecided.as_ref();
+        if undecided.is_some_and(|undecided| undecided.member == self.id) {
+            return Some(Error::Aborted);
+        }
+        let is_unfenced = matches!(state.bug, Some(Bug::NotFenced | Bug::HandedOverTooEarly));
+        if !state.member(self.id).is_member && !state.errs(Bug::NotFenced) {
+            state.hit(Kind::Refused);
+            return Some(Error::Aborted);
+        }
+        for part in &transaction.partitions {
+            let owner = state.owners.get(&part.partition);
+            assert!(
+                owner == Some(&self.id) || is_unfenced,
+                "{:?} commits for partition {}, which is {owner:?}'s",
+                self.id,
+                part.partition
+            );
+        }
+        state.strikes(Kind::Aborted, 12).then_some(Error::Aborted)
+    }
+
+    fn commit_now(
+        &mut self,
+        transaction: &Transaction,
+        state: &mut State,
+        is_heard: bool,
+    ) -> Result<Vec<Committed>, Error> {
+        let applied = state.describe(self.id, transaction, is_heard);
+        let rewritten = spoil::rewritten(transaction, self.id, state);
+        let written = rewritten.as_ref().unwrap_or(transaction);
+        let committed = self.inner.commit(written)?;
+        state.applied.push(applied);
+        state.keep(written, &committed);
+        for part in &transaction.partitions {
+            state
+                .member(self.id)
+                .amid
+                .remove(&(part.partition, Amid::Batch));
+        }
+        if is_heard && state.strikes(Kind::CommitFails, 100) {
+            state.forget_last_of(self.id);
+            return Err(failure());
+        }
+        Ok(committed)
+    }
+
+    /// What keeps a commit from its answer often ends the session too.
+    fn expire_sometimes(&self, state: &mut State) {
+        let may_be_lost = !state.is_calm && state.kinds.contains(&Kind::Lost);
+        if may_be_lost && state.chance.below(5) == 0 {
+            state.expire(self.id);
+            if let Some((delay, _)) = state.member(self.id).notes.back_mut() {
+                *delay = 0;
+            }
+        }
+    }
+
+    /// What a worker hears that takes a refused commit for a good one.
+    fn pretended(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
+        let mut committed = Vec::new();
+        for part in &transaction.partitions {
+            if let Some(facts) = self.inner.facts(part.partition)? {
+                committed.push(Committed {
+                    partition: part.partition,
+                    changelog_next: facts.changelog_end,
+                });
+            }
+        }
+        Ok(committed)
+    }
+
+    pub(super) fn polled(&mut self, limit: PollLimit) -> Result<Polled, Error> {
+        let group = self.group.clone();
+        let mut state = group.lock();
+        if self.is_fenced(&mut state) {
+            // It goes on with what it has read until it commits.
+            if state.chance.below(6) == 0 {
+                state.hit(Kind::Fenced);
+                return Err(Error::Fenced);
+            }
+            return self.read(limit, &mut state);
+        }
+        Self::fail_sometimes(&mut state)?;
+        if let Some(polled) = self.rebalance(&mut state) {
+            return Ok(polled);
+        }
+        if state.strikes(Kind::SlowPoll, 5) {
+            return Ok(Polled::Idle);
+        }
+        self.read(limit, &mut state)
+    }
+
+    pub(super) fn committed(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
+        let group = self.group.clone();
+        let mut state = group.lock();
+        if let Some(error) = self.refusal(transaction, &mut state) {
+            state.refused += 1;
+            let is_aborted = matches!(error, Error::Aborted);
+            if is_aborted && state.errs(Bug::OkForAborted) {
+                return self.pretended(transaction);
+            }
+            if is_aborted {
+                state.heard(self.id, Heard::Aborted);
+                self.expire_sometimes(&mut state);
+            }
+            return Err(error);
+        }
+        if state.strikes(Kind::UnknownNotApplied, 25) {
+            state.heard(self.id, Heard::Unknown);
+            self.expire_sometimes(&mut state);
+            return Err(Error::UnknownOutcome);
+        }
+        if state.strikes(Kind::UnknownApplied, 25) {
+            state.heard(self.id, Heard::Unknown);
+            self.commit_now(transaction, &mut state, false)?;
+            if state.errs(Bug::SentAgainAfterUnknown) {
+                return self.commit_now(transaction, &mut state, true);
+            }
+            return Err(Error::UnknownOutcome);
+        }
+        if state.undecided.is_none() && state.strikes(Kind::UnknownPending, 25) {
+            let takes_effect = state.chance.below(2) == 0;
+            state.heard(self.id, Heard::Unknown);
+            state.undecided = Some(Undecided {
+                member: self.id,
+                transaction: transaction.clone(),
+                takes_effect,
+            });
+            return Err(Error::UnknownOutcome);
+        }
+        self.commit_now(transaction, &mut state, true)
+    }
+
+    pub(super) fn known_facts(
+        &mut self,
+        partition: Partition,
+    ) -> Result<Option<PartitionFacts>, Error> {
+        let group = self.group.clone();
+        let mut state = group.lock();
+        Self::fail_sometimes(&mut state)?;
+        // Where a transaction stands open, the group's offset is not known.
+        let writes = |undecided: &Undecided| {
+            let mut parts = undecided.transaction.partitions.iter();
+            parts.any(|part| part.partition == partition)
+        };
+        if state.undecided.as_ref().is_some_and(writes) || state.strikes(Kind::NoFacts, 4) {
+            return Ok(None);
+        }
+        let Some(mut facts) = self.inner.facts(partition)? else {
+            return Ok(None);
+        };
+        let old = self.old_facts.insert(partition, facts.clone());
+        if let Some(old) = old.filter(|old| *old != facts)
+            && state.errs(Bug::OldFacts)
+        {
+            facts = old;
+        }
+        self.changelog_ends.insert(partition, facts.changelog_end);
+        Ok(Some(facts))
+    }
+
+    pub(super) fn known_progress(
+        &mut self,
+        partition: Partition,
+    ) -> Result<Option<Progress>, Error> {
+        let group = self.group.clone();
+        let mut state = group.lock();
+        Self::fail_sometimes(&mut state)?;
+        if state.strikes(Kind::NoProgress, 4) {
+            return Ok(None);
+        }
+        let mut progress = self.inner.progress(partition)?;
+        if let Some(progress) = &mut progress {
+            let old = self.old_ends.insert(partition, progress.input_end);
+            if let Some(old) = old.filter(|old| *old < progress.input_end)
+                && state.errs(Bug::OldEnd)
+            {
+                progress.input_end = old;
+            }
+        }
+        if state.strikes(Kind::ClockMovesInProgress, 4) {
+            let part = state.chance.below(100);
+            state.clocks.pass(part);
+        }
+        Ok(progress)
+    }
+
+    pub(super) fn chunk(
+        &mut self,
+        partition: Partition,
+        from: u64,
+        records: usize,
+    ) -> Result<ChangelogChunk, Error> {
+        let group = self.group.clone();
+        let mut state = group.lock();
+        let end = self.changelog_ends.get(&partition).copied().unwrap_or(0);
+        let mut chunk = ChangelogChunk {
+            records: Vec::new(),
+            offset_next: from,
+            remaining: end.saturating_sub(from),
+        };
+        if chunk.remaining == 0 || state.strikes(Kind::EmptyChunk, 4) {
+            return Ok(chunk);
+        }
+        Self::fail_sometimes(&mut state)?;
+        let is_owner = state.owners.get(&partition) == Some(&self.id);
+        // A partition that was never this worker's is read for its definition.
+        let is_known = state.member(self.id).known.contains(&partition);
+        let is_lost = is_known && (!is_owner || self.is_fenced(&mut state));
+        if !state.is_compacted_late && is_lost {
+            if !state.kinds.contains(&Kind::RestoredAfterLoss) {
+                return Ok(chunk);
+            }
+            state.hit(Kind::RestoredAfterLoss);
+        }
+        let records = if state.strikes(Kind::ShortChunk, 2) {
+            1 + state.chance.below(3) as usize
+        } else {
+            records
+        };
+        if let Some(uncompacted) = state.read_uncompacted(partition, (from, end), records) {
+            state.hit(Kind::Uncompacted);
+            chunk = uncompacted;
+        } else {
+            chunk = self.inner.read_changelog(partition, from, records)?;
+            chunk.records.retain(|record| record.offset < end);
+            chunk.offset_next = chunk.offset_next.min(end);
+            chunk.remaining = end - chunk.offset_next;
+        }
+        if chunk.records.len() > 1 && state.errs(Bug::ChangelogGap) {
+            chunk.records.remove(0);
+        }
+        if chunk.remaining > 0 && state.errs(Bug::ChangelogCutShort) {
+            chunk.remaining = 0;
+        }
+        Ok(chunk)
+    }
+}

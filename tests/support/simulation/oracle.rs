@@ -1,0 +1,155 @@
+//! What the log's input amounts to: folded one delivery after the other, without batches, stores or workers.
+
+use std::collections::BTreeMap;
+
+use segstream::domain::change::SegmentChange;
+use segstream::domain::event::InvalidEvent;
+use segstream::domain::event::RejectReason;
+use segstream::domain::event::parse::parse;
+use segstream::domain::event::rules::IntakeRules;
+use segstream::domain::ids::Partition;
+use segstream::domain::ids::Position;
+use segstream::domain::time::Timestamp;
+use segstream::engine::admission::Admission;
+use segstream::engine::admission::admit;
+use segstream::engine::commands::Delivered;
+use segstream::engine::commands::decide;
+use segstream::engine::elapse::elapse;
+use segstream::engine::policy::Policy;
+use segstream::engine::policy::Rules;
+use segstream::engine::state::entry::Entry;
+use segstream::engine::state::record::CustomerRecord;
+use segstream::engine::verdict::Outcome;
+use segstream::engine::verdict::Verdict;
+use segstream::log::Delivery;
+use segstream::log::OutputRecord;
+use segstream::log::embedded::InputRecord;
+use segstream::pipeline::outputs;
+use segstream::pipeline::partition::clock::ClockMode;
+
+use super::feed;
+use super::process::model;
+use crate::support;
+use crate::support::ANY_PLACEMENT;
+use crate::support::TOPIC;
+
+/// Everything that is to be seen in the end.
+#[derive(Debug, Default)]
+pub struct Expected {
+    pub records: BTreeMap<String, CustomerRecord>,
+    /// Where each customer is.
+    pub homes: BTreeMap<String, Partition>,
+    /// The changes of each customer, in their order.
+    pub changes: BTreeMap<String, Vec<SegmentChange>>,
+    /// Of each delivery that has one; the timestamp is the wall clock's and left out.
+    pub dead_letters: BTreeMap<Position, OutputRecord>,
+    pub outcomes: BTreeMap<Position, Outcome>,
+}
+
+struct Definition {
+    intake: IntakeRules,
+    policy: Policy,
+    mode: ClockMode,
+}
+
+/// Folds the input. In the end each clock stands at `clock`, or, without one, at the greatest record time of
+/// its partition.
+pub fn fold(
+    inputs: &[(Position, InputRecord)],
+    mode: ClockMode,
+    clock: Option<Timestamp>,
+) -> Expected {
+    let definition = Definition {
+        intake: support::intake(),
+        policy: support::policy(),
+        mode,
+    };
+    let mut expected = Expected::default();
+    let mut greatest: BTreeMap<Partition, Timestamp> = BTreeMap::new();
+    for (position, input) in inputs {
+        let known = greatest.get(&position.partition).copied();
+        let stated = match mode {
+            ClockMode::Event => input.timestamp,
+            ClockMode::Wall => feed::believable(input.timestamp),
+        };
+        let verdict = match stated.or(known) {
+            Some(record_time) => {
+                let times = (record_time, known);
+                fold_one(&mut expected, (*position, input), times, &definition)
+            }
+            None => Verdict::Rejected(InvalidEvent {
+                reason: RejectReason::NoRecordTime,
+                detail: "the record has no timestamp at or before the wall clock plus time.skew, \
+                         and its partition has had none yet"
+                    .to_owned(),
+            }),
+        };
+        if verdict.reject_reason().is_none()
+            && let Some(stated) = stated
+        {
+            let latest = greatest.entry(position.partition).or_insert(stated);
+            *latest = stated.max(*latest);
+        }
+        expected.outcomes.insert(*position, verdict.outcome());
+        if let Some(cause) = verdict.dead_letter() {
+            let delivery = Delivery {
+                position: *position,
+                record_time: input.timestamp,
+                key: input.key.clone(),
+                payload: input.payload.clone(),
+            };
+            let letter = outputs::dead_letter(&delivery, cause, TOPIC, Timestamp::default());
+            expected.dead_letters.insert(*position, letter);
+        }
+    }
+    let rules = Rules {
+        policy: &definition.policy,
+        model: model(),
+    };
+    for (id, record) in &mut expected.records {
+        let latest = greatest.get(&expected.homes[id]).copied();
+        if let Some(clock) = clock.or(latest) {
+            let changes = expected.changes.entry(id.clone()).or_default();
+            elapse(record, id, clock, rules, changes);
+        }
+    }
+    expected.changes.retain(|_, changes| !changes.is_empty());
+    expected
+}
+
+fn fold_one(
+    expected: &mut Expected,
+    (position, input): (Position, &InputRecord),
+    (record_time, known): (Timestamp, Option<Timestamp>),
+    definition: &Definition,
+) -> Verdict {
+    let event = match parse(&input.payload, record_time, &definition.intake) {
+        Ok(event) => event,
+        Err(invalid) => return Verdict::Rejected(invalid),
+    };
+    let id = match admit(&event, input.key.as_deref(), ANY_PLACEMENT) {
+        Admission::Ended(verdict) => return verdict,
+        Admission::Customer { customer_id } => customer_id,
+    };
+    let entry = expected.records.get(id).cloned().map(Entry::Live);
+    let delivered = Delivered {
+        event: &event,
+        position,
+        record_time,
+        // The wall clock is never ahead of an event that counts: see the feed.
+        clock: known.filter(|_| definition.mode == ClockMode::Event),
+    };
+    let rules = Rules {
+        policy: &definition.policy,
+        model: model(),
+    };
+    let done = decide(entry, id, delivered, rules);
+    if done.verdict == Verdict::Applied {
+        let record = done.entry.and_then(Entry::into_record).unwrap();
+        expected.records.insert(id.to_owned(), record);
+        expected.homes.insert(id.to_owned(), position.partition);
+    }
+    let changes = expected.changes.entry(id.to_owned()).or_default();
+    changes.extend(done.changes);
+    done.verdict
+}
