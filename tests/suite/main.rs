@@ -39,3 +39,4 @@ mod tidy;
 mod time;
 mod time_replay;
 mod training;
+mod views;
