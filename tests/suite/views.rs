@@ -8,13 +8,13 @@ use axum::body::Body;
 use axum::body::to_bytes;
 use axum::http::Request;
 use axum::http::StatusCode;
-use segstream::cli::customer_view::export_line;
 use segstream::cli::services::CommittedState;
 use segstream::faults::Faults;
 use segstream::http::Services;
 use segstream::http::router::Limits;
 use segstream::http::router::router;
 use segstream::log::embedded::InputRecord;
+use segstream::view::export::export_line;
 use serde_json::json;
 use tower::ServiceExt;
 
