@@ -4,7 +4,6 @@ pub mod churn;
 pub mod common;
 pub mod compose;
 pub mod config_check;
-pub mod customer_view;
 pub mod demo;
 pub mod exit;
 mod learning_source;

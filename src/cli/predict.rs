@@ -4,19 +4,14 @@ use std::io::BufWriter;
 use std::io::Write;
 use std::path::PathBuf;
 
-use serde::Serialize;
-
 use crate::cli::exit::CallError;
 use crate::dataset::table;
 use crate::dataset::table::Format;
-use crate::engine::alternatives::alternatives;
-use crate::engine::assignment::Evaluation;
 use crate::learn::preparation::TrainingRow;
 use crate::model::segment_model::SegmentModel;
 use crate::model_files;
-
-/// Features whose change is told.
-const ALTERNATIVES_MAX: usize = 3;
+use crate::view::prediction::Prediction;
+use crate::view::prediction::PredictionRow;
 
 /// Predicts the segment of one customer, or of each row of a file.
 #[derive(Debug, clap::Args)]
@@ -42,17 +37,6 @@ pub struct Args {
     /// JSON instead of CSV.
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct Prediction {
-    id: String,
-    segment_id: String,
-    segment_name: String,
-    confidence: f64,
-    runner_up_id: String,
-    imputed: String,
-    verdict: &'static str,
 }
 
 /// Runs the command.
@@ -87,8 +71,8 @@ fn file(args: &Args, input: &std::path::Path, model: &SegmentModel) -> anyhow::R
         let known = |place: &Option<usize>| {
             place.and_then(|place| row.values.get(place).copied().flatten())
         };
-        let evaluation = evaluate(model, places.iter().map(known));
-        prediction(model, &evaluation, row.id.clone())
+        let evaluation = model.evaluate(places.iter().map(known), None);
+        PredictionRow::of(row.id.clone(), &evaluation, model)
     };
     let mut out = BufWriter::new(std::io::stdout().lock());
     if args.json {
@@ -105,42 +89,6 @@ fn file(args: &Args, input: &std::path::Path, model: &SegmentModel) -> anyhow::R
     }
     csv.flush()?;
     Ok(())
-}
-
-fn evaluate(model: &SegmentModel, known: impl Iterator<Item = Option<f64>>) -> Evaluation {
-    let mut raw = Vec::new();
-    let mut is_imputed = Vec::new();
-    let mut scaled = Vec::new();
-    for (feature, known) in model.features().iter().zip(known) {
-        let value = known.unwrap_or(feature.median);
-        raw.push(value);
-        is_imputed.push(known.is_none());
-        scaled.push(feature.scale(value));
-    }
-    let placement = model.assign(&scaled, None);
-    Evaluation {
-        raw,
-        is_imputed,
-        scaled,
-        placement,
-    }
-}
-
-fn prediction(model: &SegmentModel, evaluation: &Evaluation, id: String) -> Prediction {
-    let segment = model.segments().get(evaluation.placement.segment);
-    let other = evaluation
-        .placement
-        .runner_up
-        .and_then(|other| model.segments().get(other.segment));
-    Prediction {
-        id,
-        segment_id: segment.map_or_else(String::new, |segment| segment.id.to_string()),
-        segment_name: segment.map_or_else(String::new, |segment| segment.name.to_string()),
-        confidence: evaluation.placement.confidence(),
-        runner_up_id: other.map_or_else(String::new, |segment| segment.id.to_string()),
-        imputed: evaluation.imputed(model).join(" "),
-        verdict: "predicted",
-    }
 }
 
 /// One value a feature; `None` where it is not set.
@@ -177,40 +125,30 @@ fn known_values(args: &Args, model: &SegmentModel) -> anyhow::Result<Vec<Option<
 
 fn one(args: &Args, model: &SegmentModel) -> anyhow::Result<()> {
     let known = known_values(args, model)?;
-    let evaluation = evaluate(model, known.into_iter());
-    let explanation = evaluation.explanation(model);
-    let alternatives = alternatives(&evaluation, model, ALTERNATIVES_MAX);
-    let prediction = prediction(model, &evaluation, String::new());
+    let evaluation = model.evaluate(known.into_iter(), None);
+    let prediction = Prediction::of(&evaluation, model);
     let mut out = std::io::stdout().lock();
-    let description = model
-        .segments()
-        .get(evaluation.placement.segment)
-        .map_or("", |segment| &segment.description);
     if args.json {
-        let answer = serde_json::json!({
-            "segment_id": prediction.segment_id, "segment_name": prediction.segment_name,
-            "description": description, "confidence": prediction.confidence,
-            "runner_up_id": prediction.runner_up_id, "explanation": explanation,
-            "imputed": evaluation.imputed(model), "what_would_change_it": alternatives,
-        });
-        writeln!(out, "{answer}")?;
+        // Members are sorted by name.
+        writeln!(out, "{}", serde_json::to_value(prediction)?)?;
         return Ok(());
     }
-    writeln!(out, "{}: {description}", prediction.segment_name)?;
+    let (name, description) = (&prediction.segment_name, &prediction.description);
+    writeln!(out, "{name}: {description}")?;
     writeln!(
         out,
         "confidence {:.2}, next would be {}",
         prediction.confidence, prediction.runner_up_id
     )?;
-    for pull in explanation {
-        let feature = &pull.feature;
+    for contribution in &prediction.explanation {
+        let feature = &contribution.feature;
         writeln!(
             out,
             "  {feature} {:.2} (segment {:.2}) pull {:+.2}",
-            pull.value, pull.segment_mean, pull.pull
+            contribution.value, contribution.segment_mean, contribution.pull
         )?;
     }
-    for other in alternatives {
+    for other in &prediction.what_would_change_it {
         let direction = if other.step > 0.0 { "above" } else { "below" };
         writeln!(
             out,
@@ -219,7 +157,7 @@ fn one(args: &Args, model: &SegmentModel) -> anyhow::Result<()> {
         )?;
     }
     if !prediction.imputed.is_empty() {
-        writeln!(out, "filled from medians: {}", prediction.imputed)?;
+        writeln!(out, "filled from medians: {}", prediction.imputed.join(" "))?;
     }
     Ok(())
 }

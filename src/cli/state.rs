@@ -8,7 +8,6 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::cli::common::SettingsArgs;
-use crate::cli::customer_view::export_line;
 use crate::cli::exit::Failed;
 use crate::cli::records::changelog;
 use crate::cli::records::reading;
@@ -25,6 +24,7 @@ use crate::engine::state::table::SegmentNumber;
 use crate::faults::Faults;
 use crate::log::embedded::EmbeddedLog;
 use crate::model::segment_model::SegmentModel;
+use crate::view::export::export_line;
 
 /// Looks into the state of a stopped instance.
 #[derive(Debug, clap::Args)]

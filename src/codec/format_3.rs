@@ -229,9 +229,9 @@ mod tests {
         let mut records = 0;
         for line in lines {
             let line: Line = serde_json::from_str(line).unwrap();
-            let bytes: Vec<u8> = (0..line.value.len())
-                .step_by(2)
-                .map(|at| u8::from_str_radix(&line.value[at..at + 2], 16).unwrap())
+            let digits = line.value.as_bytes().chunks(2);
+            let bytes: Vec<u8> = digits
+                .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
                 .collect();
             if line.key.is_empty() {
                 let old = decode_checkpoint(&bytes).unwrap();

@@ -86,6 +86,15 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// The earlier of two instants, of which either may be missing.
+#[must_use]
+pub fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
 /// A date of the business zone, in days since 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Day(pub i32);
@@ -299,5 +308,15 @@ mod tests {
     fn an_unknown_zone_is_named() {
         let error = BusinessZone::named("Mars/Olympus").expect_err("no such zone");
         assert!(error.to_string().contains("Mars/Olympus"));
+    }
+
+    #[test]
+    fn the_earlier_of_two_instants_is_the_one_that_is_there() {
+        let (one, other) = (Some(Timestamp(1)), Some(Timestamp(2)));
+        assert_eq!(earlier(one, other), one);
+        assert_eq!(earlier(other, one), one);
+        assert_eq!(earlier(None, other), other);
+        assert_eq!(earlier(one, None), one);
+        assert_eq!(earlier(None, None), None);
     }
 }

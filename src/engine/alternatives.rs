@@ -1,13 +1,14 @@
 //! What would change a customer's segment: for each feature alone, the nearest value beyond which another
-//! segment is nearer.
+//! segment begins.
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::domain::features::FeatureSource;
-use crate::engine::assignment::Evaluation;
-use crate::model::segment_model::Feature;
+use crate::model::evaluation::Evaluation;
+use crate::model::evaluation::Step;
+use crate::model::feature::Feature;
 use crate::model::segment_model::SegmentModel;
 
 /// A value of one feature, all others as they are, beyond which the segment changes.
@@ -27,42 +28,19 @@ pub struct Alternative {
     pub step: f64,
 }
 
-/// At most so many features, the smallest steps first. With D_i the squared distance to the own centroid, a
-/// step s along feature j changes D_k - D_i by 2 s (c_ij - c_kj), so each other segment has one crossing.
-/// Values beyond a cap or below zero, where the feature has none, are out of reach.
+/// At most so many features, the smallest steps first. Values beyond a cap or below zero, where the feature has
+/// none, are out of reach.
 #[must_use]
 pub fn alternatives(
     evaluation: &Evaluation,
     model: &SegmentModel,
     features_max: usize,
 ) -> Vec<Alternative> {
-    let own = evaluation.placement.segment;
+    let steps = model.steps(evaluation);
     let mut found: Vec<Alternative> = Vec::new();
-    let coordinates = model.features().iter().zip(&evaluation.raw);
-    for (place, ((feature, raw), scaled)) in coordinates.zip(&evaluation.scaled).enumerate() {
-        let crossings = (0..model.segments().len())
-            .filter(|other| *other != own)
-            .filter_map(|other| Some((other, crossing(evaluation, model, place, other)?)));
-        let mut nearest: [Option<(usize, f64)>; 2] = [None, None];
-        for (other, step) in crossings {
-            let [down, up] = &mut nearest;
-            let side = if step > 0.0 { up } else { down };
-            if side.is_none_or(|(_, known)| step.abs() < known.abs()) {
-                *side = Some((other, step));
-            }
-        }
-        let reachable = nearest.into_iter().flatten().filter_map(|(other, step)| {
-            let to = feature.unscale(scaled + step);
-            let segment = model.segments().get(other)?;
-            is_reachable(feature, to).then(|| Alternative {
-                feature: Arc::clone(&feature.name),
-                from: *raw,
-                to,
-                segment_id: segment.id.to_string(),
-                segment_name: Arc::clone(&segment.name),
-                step,
-            })
-        });
+    for (place, (feature, raw)) in model.features().iter().zip(&evaluation.raw).enumerate() {
+        let own = steps.iter().filter(|step| step.feature == place);
+        let reachable = own.filter_map(|step| alternative(step, feature, *raw, model));
         found.extend(reachable.min_by(|left, right| left.step.abs().total_cmp(&right.step.abs())));
     }
     found.sort_by(|left, right| left.step.abs().total_cmp(&right.step.abs()));
@@ -70,23 +48,22 @@ pub fn alternatives(
     found
 }
 
-fn crossing(
-    evaluation: &Evaluation,
+fn alternative(
+    step: &Step,
+    feature: &Feature,
+    from: f64,
     model: &SegmentModel,
-    place: usize,
-    other: usize,
-) -> Option<f64> {
-    let own = model.centroid(evaluation.placement.segment);
-    let others = model.centroid(other);
-    let gap: f64 = evaluation
-        .scaled
-        .iter()
-        .zip(own.iter().zip(others))
-        .map(|(x, (own, other))| (x - other) * (x - other) - (x - own) * (x - own))
-        .sum();
-    let slope = 2.0 * (own.get(place)? - others.get(place)?);
-    let step = -gap / slope;
-    (step.is_finite() && step != 0.0).then_some(step)
+) -> Option<Alternative> {
+    let to = feature.unscale(step.scaled);
+    let segment = model.segments().get(step.segment)?;
+    is_reachable(feature, to).then(|| Alternative {
+        feature: Arc::clone(&feature.name),
+        from,
+        to,
+        segment_id: segment.id.to_string(),
+        segment_name: Arc::clone(&segment.name),
+        step: step.step,
+    })
 }
 
 fn is_reachable(feature: &Feature, to: f64) -> bool {

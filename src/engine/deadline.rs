@@ -1,18 +1,20 @@
-//! When a customer must be looked at again although nothing happens: the next crossing of the segment's
+//! When a customer must be evaluated again although nothing happens: the next crossing of the segment's
 //! borders, the next band of churn risk, a day that leaves a trailing window, or the end of the horizon.
 //! docs/TIME_AND_CHURN.md, Deadlines.
 //!
 //! Between two midnights at which a feature jumps, the features that grow do so by a day a day, so a crossing
-//! is solved for ([`crate::model::crossing`]) and then put on the first millisecond at which the rule itself
-//! says so. The rule is [`crate::model::segment_model::SegmentModel::assign`] in both places, so a deadline
-//! holds when it comes.
+//! is solved for ([`SegmentModel::next_border`]) and then put on the first millisecond at which the rule itself,
+//! [`SegmentModel::place`], gives another segment. So a deadline holds when it comes.
+//!
+//! [`SegmentModel::next_border`]: crate::model::segment_model::SegmentModel::next_border
+//! [`SegmentModel::place`]: crate::model::segment_model::SegmentModel::place
 
 use crate::domain::aggregate::CustomerAggregate;
 use crate::domain::churn::RiskBand;
 use crate::domain::features::FeatureSource;
 use crate::domain::time::DAY_MS;
 use crate::domain::time::Timestamp;
-use crate::engine::assignment::Evaluation;
+use crate::domain::time::earlier;
 use crate::engine::assignment::evaluate;
 use crate::engine::policy::Policy;
 use crate::engine::policy::Rules;
@@ -20,9 +22,8 @@ use crate::engine::risk::Beyond;
 use crate::engine::risk::RiskPath;
 use crate::engine::risk::after;
 use crate::engine::snap;
-use crate::model::artifact::Transform;
-use crate::model::crossing::Coordinate;
-use crate::model::crossing::next_crossing;
+use crate::model::evaluation::Evaluation;
+use crate::model::path::Coordinate;
 
 /// A customer as of an instant: the end of a step.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +34,7 @@ pub struct Situation<'a> {
     pub now: Timestamp,
     /// The features then, and the segment.
     pub evaluation: &'a Evaluation,
-    /// The risk through time, and its band now; `None` where nothing tells.
+    /// The risk through time, and its band now; `None` where there is none.
     pub risk: Option<(RiskPath, RiskBand)>,
 }
 
@@ -52,22 +53,18 @@ pub fn next_deadline(situation: Situation<'_>, rules: Rules<'_>) -> Option<Times
     let mut earliest = window_end.filter(|end| *end <= horizon);
     let mut looks_beyond = window_end.is_some();
     match risk.map(|(path, band)| path.leaves(band, now, until)) {
-        None | Some(Ok(None)) => {}
-        Some(Ok(Some(at))) => earliest = sooner(earliest, at),
+        None => {}
+        Some(Ok(at)) => earliest = earlier(earliest, at),
         Some(Err(Beyond)) => looks_beyond = true,
     }
     let until = earliest.map_or(until, |at| at.min(until));
     let course = Course::of(situation, rules);
     match course.leaves(until) {
-        Leaves::At(at) => earliest = sooner(earliest, at),
+        Leaves::At(at) => earliest = earlier(earliest, Some(at)),
         Leaves::NotUntilThen => looks_beyond = true,
         Leaves::Never => {}
     }
     earliest.or(looks_beyond.then_some(horizon))
-}
-
-fn sooner(earliest: Option<Timestamp>, at: Timestamp) -> Option<Timestamp> {
-    Some(earliest.map_or(at, |known| known.min(at)))
 }
 
 /// The midnight at which the first purchase day leaves a window of the model.
@@ -161,7 +158,7 @@ impl<'a> Course<'a> {
         let mut scaled = self.situation.evaluation.scaled.clone();
         loop {
             let end = self
-                .piece_end(start, policy)
+                .chunk_end(start, policy)
                 .map_or(until, |end| end.min(until));
             if let Some(at) = self.crossing(start, end, &scaled).filter(|at| *at <= end) {
                 return Leaves::At(at);
@@ -183,7 +180,7 @@ impl<'a> Course<'a> {
         }
     }
 
-    fn piece_end(&self, start: Timestamp, policy: &Policy) -> Option<Timestamp> {
+    fn chunk_end(&self, start: Timestamp, policy: &Policy) -> Option<Timestamp> {
         let new_year = if self.has_birthdays {
             policy.zone.next_year_after(start)
         } else {
@@ -204,15 +201,12 @@ impl<'a> Course<'a> {
         let model = self.rules.model;
         let own = self.situation.evaluation.placement.segment;
         let path = self.path(start, scaled);
-        let moves = path
-            .iter()
-            .any(|each| each.growth_per_day > 0.0 && each.raw < each.cap);
-        if !moves {
+        if !path.iter().any(Coordinate::is_moving) {
             return None;
         }
         #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
-        let piece_days = (end.as_milliseconds() - start.as_milliseconds()) as f64 / DAY_MS as f64;
-        let crossing = next_crossing(&path, model.borders(own), piece_days)?;
+        let chunk_days = (end.as_milliseconds() - start.as_milliseconds()) as f64 / DAY_MS as f64;
+        let crossing = model.next_border(&path, own, chunk_days)?;
         let near = after(start, crossing.days);
         let mut moving = scaled.to_vec();
         let holds = |at: Timestamp| {
@@ -222,40 +216,22 @@ impl<'a> Course<'a> {
                     *value = feature.scale(at.days_since(growing.since));
                 }
             }
-            model.assign(&moving, Some(own)).segment != own
+            model.place(&moving, Some(own)).segment != own
         };
         Some(snap::first_after(near, (start, end), holds))
     }
 
     /// What the solver needs: features that stand still by their scaled value, the others as they grow.
     fn path(&self, start: Timestamp, scaled: &[f64]) -> Vec<Coordinate> {
-        let mut path: Vec<Coordinate> = scaled.iter().copied().map(still).collect();
+        let mut path: Vec<Coordinate> = scaled.iter().copied().map(Coordinate::still).collect();
         for growing in &self.growing {
             let feature = self.rules.model.features().get(growing.place);
             if let (Some(feature), Some(coordinate)) = (feature, path.get_mut(growing.place)) {
                 let has_begun = growing.since <= start;
-                *coordinate = Coordinate {
-                    raw: start.days_since(growing.since),
-                    growth_per_day: if has_begun { 1.0 } else { 0.0 },
-                    cap: feature.cap(),
-                    transform: feature.transform(),
-                    mean: feature.mean(),
-                    standard_deviation: feature.standard_deviation(),
-                };
+                let growth_per_day = if has_begun { 1.0 } else { 0.0 };
+                *coordinate = feature.coordinate(start.days_since(growing.since), growth_per_day);
             }
         }
         path
-    }
-}
-
-/// A coordinate that stays where it is.
-fn still(scaled: f64) -> Coordinate {
-    Coordinate {
-        raw: scaled,
-        growth_per_day: 0.0,
-        cap: f64::INFINITY,
-        transform: Transform::Identity,
-        mean: 0.0,
-        standard_deviation: 1.0,
     }
 }

@@ -9,7 +9,7 @@ use crate::engine::risk::after;
 use crate::engine::state::record::CustomerRecord;
 use crate::engine::transition::reassign;
 
-/// Takes the record through all its deadlines up to `due_by`; the number of times it was looked at. It does
+/// Evaluates the record as of each of its deadlines up to `due_by`, and returns how many there were. It does
 /// not matter how late that is: the same changes come out, stamped with the same instants.
 pub fn elapse(
     record: &mut CustomerRecord,
@@ -38,8 +38,8 @@ pub struct Foreseen {
     pub change: SegmentChange,
 }
 
-/// The next change of segment by time alone within the horizon after `evaluated_at`, looking at the record at
-/// most so often.
+/// The next change of segment by time alone within the horizon after `evaluated_at`, by at most so many
+/// evaluations.
 #[must_use]
 pub fn foresee(
     record: &CustomerRecord,

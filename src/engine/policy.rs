@@ -20,9 +20,9 @@ pub struct Policy {
     pub remembered_ids: usize,
     /// Assign a customer of whom only a profile is known.
     pub assign_prospects: bool,
-    /// How far ahead a crossing is searched; its end is looked at again.
+    /// How far ahead a crossing is searched; the customer is evaluated again at its end.
     pub horizon_days: u32,
-    /// How churn risk is told.
+    /// How churn risk is scored.
     pub churn: ChurnPolicy,
 }
 

@@ -4,6 +4,7 @@
 use crate::domain::aggregate::CustomerAggregate;
 use crate::domain::churn::ChurnDefinition;
 use crate::domain::churn::ChurnPolicy;
+use crate::domain::churn::ChurnRisk;
 use crate::domain::churn::RiskBand;
 use crate::domain::churn::RiskMethod;
 use crate::domain::time::DAY_MS;
@@ -44,7 +45,7 @@ enum ModelScore {
 }
 
 impl RiskPath {
-    /// `None` for a customer without a purchase, or where nothing tells.
+    /// `None` for a customer without a purchase, where churn is off, and where the model has no churn formulas.
     #[must_use]
     pub fn of(
         aggregate: &CustomerAggregate,
@@ -121,6 +122,18 @@ impl RiskPath {
                 };
                 1.0 - stays
             }
+        }
+    }
+
+    /// The risk as of an instant, with the band before.
+    #[must_use]
+    pub fn risk(&self, as_of: Timestamp, previous_band: Option<RiskBand>) -> ChurnRisk {
+        let score = self.score(as_of);
+        ChurnRisk {
+            score,
+            band: self.band_of(score),
+            previous_band,
+            method: self.method(),
         }
     }
 

@@ -10,49 +10,22 @@ pub mod router;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::Value;
+
+use crate::view::customer::CustomerView;
+use crate::view::segments::SegmentsView;
 
 /// What is known of a customer.
 #[derive(Clone, Debug)]
 pub enum Lookup {
-    /// The customer as a JSON object.
-    Found(Box<Value>),
+    /// The customer.
+    Found(Box<CustomerView>),
     /// No such customer.
     Unknown,
     /// The partition is not ours, or not restored yet.
     Restoring,
-}
-
-/// A model's segments and their customers now.
-#[derive(Clone, Debug, Serialize)]
-pub struct SegmentsView {
-    /// Version of the model.
-    pub model_version: String,
-    /// When it was trained.
-    pub trained_at: String,
-    /// The segments, by ascending value.
-    pub segments: Vec<SegmentView>,
-}
-
-/// One segment.
-#[derive(Clone, Debug, Serialize)]
-pub struct SegmentView {
-    /// Stable id.
-    pub id: String,
-    /// Name for people.
-    pub name: String,
-    /// What to think of.
-    pub description: String,
-    /// Share of the training rows.
-    pub share: f64,
-    /// The centroid in the features' units.
-    pub profile: BTreeMap<String, f64>,
-    /// Customers of the owned partitions.
-    pub customers: u64,
 }
 
 /// Committed state, metrics and health.

@@ -22,12 +22,14 @@ use crate::http::Lookup;
 use crate::http::Queries;
 use crate::http::Receipt;
 use crate::http::RefusedLine;
-use crate::http::SegmentView;
-use crate::http::SegmentsView;
 use crate::http::Services;
 use crate::http::router::Limits;
 use crate::http::router::router;
 use crate::http::router::router_with;
+use crate::view::customer::CustomerView;
+use crate::view::export::ExportLine;
+use crate::view::segments::SegmentView;
+use crate::view::segments::SegmentsView;
 
 const TOKEN: &str = "open-sesame";
 const BODY_BYTES_MAX: usize = 4096;
@@ -42,7 +44,13 @@ struct Shelf {
 impl Queries for Shelf {
     fn customer(&self, customer_id: &str) -> Result<Lookup, String> {
         match customer_id {
-            "c-1" | "a/b ü" => Ok(Lookup::Found(Box::new(json!({"customer_id": customer_id})))),
+            "c-1" | "a/b ü" => Ok(Lookup::Found(Box::new(CustomerView {
+                line: ExportLine {
+                    customer_id: customer_id.to_owned(),
+                    ..ExportLine::default()
+                },
+                ..CustomerView::default()
+            }))),
             "c-moving" => Ok(Lookup::Restoring),
             "c-broken" => Err("the disk is gone".to_owned()),
             _ => Ok(Lookup::Unknown),

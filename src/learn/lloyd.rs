@@ -4,7 +4,7 @@ use crate::learn::blocks::Blocks;
 use crate::learn::blocks::Member;
 use crate::learn::blocks::Rows;
 use crate::learn::scaler::count;
-use crate::model::segment_model::squared_distance;
+use crate::model::kmeans::squared_distance;
 
 const STEPS_MAX: usize = 300;
 

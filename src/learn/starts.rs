@@ -15,7 +15,7 @@ use crate::learn::blocks::Rows;
 use crate::learn::blocks::squared_distances;
 use crate::learn::lloyd::Settled;
 use crate::learn::lloyd::settle;
-use crate::model::segment_model::squared_distance;
+use crate::model::kmeans::squared_distance;
 
 /// A start has settled, for the competition, when a step moves its centroids by no more: the sum of their
 /// squared moves, in standard deviations. As scikit-learn's default.

@@ -1,11 +1,15 @@
-//! A model that serves: the immutable artifact, the segment of a customer, when time alone moves
-//! a customer, and the churn formulas.
+//! A model that serves: the immutable artifact, the port through which the others ask it
+//! ([`segment_model::SegmentModel`]), its kinds, and the churn formulas.
 //!
 //! Pure: values come in, values go out. Files are read and written by `model_files`; `learn` makes
 //! the artifacts.
 
 pub mod artifact;
 pub mod churn;
-pub mod crossing;
+pub mod evaluation;
+pub mod feature;
+pub mod kmeans;
+pub mod path;
+pub mod placement;
 pub mod segment_model;
 pub mod validation;

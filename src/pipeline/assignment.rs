@@ -50,6 +50,17 @@ impl<L: WorkerLog> Worker<L> {
         self.all(leaving, PhaseEvent::HandedOver)
     }
 
+    /// Takes back what another worker of the process has taken over and given up since.
+    pub(super) fn take_back_freed(&mut self) -> Result<(), Error> {
+        let displaced: Vec<Partition> = self.partitions.in_phase(Phase::Displaced).collect();
+        for partition in displaced {
+            if self.shared.partitions.is_free(partition) {
+                self.change(partition, PhaseEvent::Freed)?;
+            }
+        }
+        Ok(())
+    }
+
     /// One chunk of one partition, so that running partitions go on meanwhile.
     pub(super) fn restore_a_chunk(&mut self) -> Result<(), Error> {
         let is_ready = |held: &Held| matches!(held, Held::Restoring(one) if !one.is_waiting());
@@ -122,7 +133,7 @@ impl<L: WorkerLog> Worker<L> {
                 (Action::Take, _) => owner = Some(partitions.take(partition)),
                 (Action::TakeBack, Some(had)) => match partitions.take_back(had) {
                     Some(taken) => owner = Some(taken),
-                    None => after = before,
+                    None => after = Some(Phase::Displaced),
                 },
                 (Action::Pause, _) => self.log.pause(partition),
                 (Action::Flush, Some(owner)) => {
@@ -141,10 +152,11 @@ impl<L: WorkerLog> Worker<L> {
         let held = match (after, owner) {
             (Some(Phase::Waiting), Some(owner)) => Some(Held::Waiting(owner)),
             (Some(Phase::Unconfirmed), Some(owner)) => Some(Held::Unconfirmed(owner)),
+            (Some(Phase::Displaced), Some(owner)) => Some(Held::Displaced(owner)),
             (Some(Phase::Leaving), _) => Some(Held::Leaving),
             // The caller puts in what it has made.
             (Some(Phase::Restoring | Phase::Running), _) => return Ok(()),
-            (None | Some(Phase::Waiting | Phase::Unconfirmed), _) => None,
+            (None | Some(Phase::Waiting | Phase::Unconfirmed | Phase::Displaced), _) => None,
         };
         match held {
             Some(held) => self.partitions.0.insert(partition, held),

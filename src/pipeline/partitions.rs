@@ -81,6 +81,8 @@ pub struct Partitions {
 #[derive(Debug, Default)]
 struct Slot {
     epoch: OwnerEpoch,
+    /// A worker has taken it and not given it up.
+    is_held: bool,
     /// Stays open when the partition goes from one worker to another, because sled's lock outlives a handle.
     store: Option<Arc<PartitionStore>>,
     /// What the owner added to the gauges, and what is subtracted when it goes.
@@ -123,15 +125,17 @@ impl Partitions {
         self.take_slot(partition, &mut slot)
     }
 
-    /// The same, unless another worker has become the owner since.
+    /// The same, unless another worker is the owner now.
     pub fn take_back(&self, owner: Owner) -> Option<Owner> {
         let slot = self.slot(owner.partition);
         let mut slot = lock(&slot);
-        (slot.epoch == owner.epoch).then(|| self.take_slot(owner.partition, &mut slot))
+        let is_free = slot.epoch == owner.epoch || !slot.is_held;
+        is_free.then(|| self.take_slot(owner.partition, &mut slot))
     }
 
     fn take_slot(&self, partition: Partition, slot: &mut Slot) -> Owner {
         slot.epoch = slot.epoch.next();
+        slot.is_held = true;
         if let Some(store) = &slot.store {
             store.take(slot.epoch);
         }
@@ -215,6 +219,7 @@ impl Partitions {
         let slot = self.slot(owner.partition);
         let mut slot = lock(&slot);
         if slot.epoch == owner.epoch {
+            slot.is_held = false;
             self.count_nothing(&mut slot);
             self.set_finished(owner.partition, false);
             observe::let_go(&self.metrics, owner.partition.0);
@@ -233,6 +238,14 @@ impl Partitions {
             self.directory.unmark_owned(owner.partition)?;
         }
         Ok(())
+    }
+
+    /// Whether no worker is its owner.
+    #[must_use]
+    pub fn is_free(&self, partition: Partition) -> bool {
+        let slot = self.slot(partition);
+        let slot = lock(&slot);
+        !slot.is_held
     }
 
     /// Whether no other worker has become the owner since.

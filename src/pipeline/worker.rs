@@ -91,6 +91,7 @@ impl<L: WorkerLog> Worker<L> {
     /// # Errors
     /// If the world is broken.
     pub fn turn(&mut self) -> Result<(), Error> {
+        self.take_back_freed()?;
         self.restore_a_chunk()?;
         let leaving: Vec<Partition> = self.partitions.in_phase(Phase::Leaving).collect();
         let polled = self.log.poll(self.poll_limit())?;

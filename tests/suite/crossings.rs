@@ -10,10 +10,10 @@ use rand::Rng;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256Plus;
 use segstream::model::artifact::Transform;
-use segstream::model::crossing::Borders;
-use segstream::model::crossing::Coordinate;
-use segstream::model::crossing::Crossing;
-use segstream::model::crossing::next_crossing;
+use segstream::model::kmeans::crossing::Borders;
+use segstream::model::kmeans::crossing::next_crossing;
+use segstream::model::path::Coordinate;
+use segstream::model::path::Crossing;
 use serde::Deserialize;
 
 const MILLISECOND_DAYS: f64 = 1.0 / 86_400_000.0;

@@ -40,3 +40,4 @@ mod tidy;
 mod time;
 mod time_replay;
 mod training;
+mod views;

@@ -54,7 +54,7 @@ pub struct SegmentChange {
     pub runner_up: Option<RunnerUp>,
     /// max(0, 1 - distance / runner-up's distance).
     pub confidence: f64,
-    /// How likely the customer is lost; `None` where nothing tells.
+    /// How likely the customer is lost; `None` where there is no score.
     pub churn_risk: Option<ChurnRisk>,
     /// The features that pull most, at most three.
     pub explanation: Vec<Contribution>,

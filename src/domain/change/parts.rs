@@ -62,7 +62,7 @@ pub struct Contribution {
 }
 
 /// An instant that is written as RFC 3339.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamped(pub Timestamp);
 
 impl Serialize for Timestamped {

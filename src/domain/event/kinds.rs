@@ -69,7 +69,7 @@ pub enum Channel {
     Marketplace,
     /// By telephone.
     Phone,
-    /// Not told.
+    /// Not stated.
     Unknown,
 }
 

@@ -169,7 +169,7 @@ impl Definition {
         known.unwrap_or_default()
     }
 
-    /// A number that tells one definition from another.
+    /// A number that differs where two definitions do.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         let parts: Vec<&str> = self
@@ -259,9 +259,9 @@ mod tests {
         let settings = of(&[("a", "1"), ("b", "2"), ("c", "3")]);
         let state = of(&[("a", "1"), ("b", "5"), ("c", "6")]);
         let differences = settings.continued(&state).unwrap_err();
-        let told: Vec<String> = differences.iter().map(Difference::to_string).collect();
+        let sentences: Vec<String> = differences.iter().map(Difference::to_string).collect();
         assert_eq!(
-            told,
+            sentences,
             [
                 "b is 5 in the state and 2 in the settings",
                 "c is 6 in the state and 3 in the settings"

@@ -10,6 +10,10 @@ use crate::engine::state::record::CustomerRecord;
 
 /// What a customer's key holds.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every entry is live, and a box would cost an allocation an event"
+)]
 pub enum Entry {
     /// A customer with a state of its own.
     Live(CustomerRecord),

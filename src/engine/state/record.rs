@@ -29,7 +29,7 @@ pub struct CustomerRecord {
     pub sequence: u64,
     /// The segment; `None` before the first assignment.
     pub assignment: Option<Assigned>,
-    /// The band of churn risk; `None` where nothing tells.
+    /// The band of churn risk; `None` where there is no score.
     pub band: Option<RiskBand>,
     /// The next instant at which time alone can change a result; after `evaluated_at`.
     pub deadline: Option<Timestamp>,

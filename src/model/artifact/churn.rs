@@ -33,7 +33,7 @@ pub struct ArtifactChurn {
     pub prior: String,
     /// Log-likelihood of the customers, without the prior.
     pub log_likelihood: f64,
-    /// How well it tells who buys again after `until`; absent where that was not looked at.
+    /// How well it predicts who buys again after `until`; absent where that was not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holdout: Option<ArtifactHoldout>,
 }

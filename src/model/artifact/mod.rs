@@ -41,7 +41,7 @@ pub struct Artifact {
     pub segments: Vec<ArtifactSegment>,
     /// Where the model comes from.
     pub training: TrainingFacts,
-    /// How likely customers are lost; absent: this model does not tell.
+    /// How likely customers are lost; absent: this model has no churn formulas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub churn: Option<ArtifactChurn>,
     /// SHA-256 of everything else, in hexadecimal.

@@ -10,12 +10,13 @@ use crate::model::artifact::ArtifactFeature;
 use crate::model::artifact::ArtifactSegment;
 use crate::model::churn::ChurnModel;
 use crate::model::churn::Parameters;
+use crate::model::feature::Feature;
+use crate::model::kmeans::KMeans;
 use crate::model::segment_model::ChurnFacts;
+use crate::model::segment_model::Kind;
 use crate::model::segment_model::Misfit;
 use crate::model::segment_model::Segment;
 use crate::model::segment_model::SegmentModel;
-use crate::model::segment_model::feature::Feature;
-use crate::model::segment_model::placement::squared_distance;
 use crate::model::validation;
 
 impl SegmentModel {
@@ -45,20 +46,6 @@ impl SegmentModel {
             .iter()
             .map(|entry| segment(entry, artifact))
             .collect();
-        let rows = artifact.segments.iter();
-        let centroids: Vec<f64> = rows
-            .flat_map(|entry| entry.centroid.iter().copied())
-            .collect();
-        let dimensions = artifact.features.len();
-        let margins = centroids
-            .chunks_exact(dimensions)
-            .flat_map(|own| {
-                centroids.chunks_exact(dimensions).map(|other| {
-                    let apart = squared_distance(own, other).sqrt();
-                    artifact.margin.squared + 2.0 * artifact.margin.distance * apart
-                })
-            })
-            .collect();
         let mut windows_days: Vec<u32> = artifact
             .features
             .iter()
@@ -74,8 +61,7 @@ impl SegmentModel {
             },
             features,
             segments,
-            centroids,
-            margins,
+            kind: Kind::KMeans(KMeans::of(artifact)),
             training: artifact.training.clone(),
             windows_days,
             churn: churn(artifact),

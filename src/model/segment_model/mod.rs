@@ -1,24 +1,33 @@
-//! A validated model: scales raw features and finds the segment of a customer.
+//! The port of a model that serves: what the engine, the views and the command line may ask of any kind of model.
+//!
+//! What all kinds share stands here: features, segments, facts, churn. What differs is the kind's, an enum with one
+//! variant a kind, so that placing a customer costs no more than a call of that kind. K-means is the only kind yet;
+//! a grid of quantile cells (recency, frequency, spend) would be a second: scaling is monotone, so its cuts can be
+//! kept as scaled values, and everything below can be answered from the cells.
+//!
+//! Vectors have one entry a feature, in the order of [`SegmentModel::features`]; segments are indices into
+//! [`SegmentModel::segments`], at most [`crate::model::artifact::SEGMENTS_MAX`].
 
 mod build;
-mod feature;
-mod placement;
-
-pub use crate::model::segment_model::feature::Feature;
-pub use crate::model::segment_model::placement::NearestOther;
-pub use crate::model::segment_model::placement::Placement;
-pub use crate::model::segment_model::placement::squared_distance;
 
 use std::sync::Arc;
 
+use crate::domain::change::Contribution;
 use crate::domain::change::ModelFacts;
 use crate::domain::ids::SegmentId;
 use crate::model::artifact::ChurnBasis;
-use crate::model::artifact::SEGMENTS_MAX;
 use crate::model::artifact::TrainingFacts;
 use crate::model::churn::ChurnModel;
-use crate::model::crossing::Borders;
-use crate::model::segment_model::placement::nearest;
+use crate::model::evaluation::Evaluation;
+use crate::model::evaluation::Step;
+use crate::model::feature::Feature;
+use crate::model::kmeans::KMeans;
+use crate::model::path::Coordinate;
+use crate::model::path::Crossing;
+use crate::model::placement::Placement;
+
+/// Features that an explanation names.
+const EXPLANATION_FEATURES_MAX: usize = 3;
 
 /// A model that fits together: every vector has one coordinate a feature, every number is finite,
 /// every id is unique, and the fingerprint is that of the content.
@@ -27,15 +36,19 @@ pub struct SegmentModel {
     facts: ModelFacts,
     features: Vec<Feature>,
     segments: Vec<Segment>,
-    /// k x d, row by row.
-    centroids: Vec<f64>,
-    /// k x k: what the squared distance to the column must gain over that to the row.
-    margins: Vec<f64>,
+    kind: Kind,
     training: TrainingFacts,
     /// Days of the features' windows, each once.
     windows_days: Vec<u32>,
     churn: Option<ChurnFacts>,
     fingerprint: String,
+}
+
+/// How customers are placed.
+#[derive(Clone, Debug)]
+enum Kind {
+    /// By the nearest centroid.
+    KMeans(KMeans),
 }
 
 /// The churn model of a validated model; its time is in days.
@@ -58,7 +71,7 @@ pub struct Segment {
     pub description: String,
     /// Share of the training rows, 0 to 1.
     pub share: f64,
-    /// The centroid in the features' units, in the order of the features.
+    /// The values that stand for the segment, in the features' units and order: the centroid.
     pub profile: Vec<f64>,
 }
 
@@ -101,19 +114,10 @@ impl SegmentModel {
         &self.fingerprint
     }
 
-    /// The index of a segment in this version.
+    /// The index of a segment; `None` for a segment of another version.
     #[must_use]
     pub fn segment_index(&self, id: &SegmentId) -> Option<usize> {
         self.segments.iter().position(|segment| segment.id == *id)
-    }
-
-    /// The scaled centroid of a segment, one coordinate a feature.
-    #[must_use]
-    pub fn centroid(&self, segment: usize) -> &[f64] {
-        self.centroids
-            .chunks_exact(self.features.len())
-            .nth(segment)
-            .unwrap_or(&[])
     }
 
     /// Longest window of any feature, in days; 0 without windows.
@@ -128,71 +132,93 @@ impl SegmentModel {
         &self.windows_days
     }
 
-    /// The churn model, if there is one.
+    /// The churn model; `None` where the artifact has none.
     #[must_use]
     pub fn churn(&self) -> Option<&ChurnFacts> {
         self.churn.as_ref()
     }
 
-    /// What a customer of a segment must cross to leave it.
+    /// Takes one value a feature, in its unit and before the cap, `None` where it is unknown, and places the
+    /// customer, given the index of the current segment. An unknown value is taken as the feature's median.
     #[must_use]
-    pub fn borders(&self, own: usize) -> Borders<'_> {
-        let margins = self.margins.chunks_exact(self.segments.len()).nth(own);
-        Borders {
-            centroids: &self.centroids,
-            margins: margins.unwrap_or(&[]),
-            own,
+    pub fn evaluate(
+        &self,
+        known: impl Iterator<Item = Option<f64>>,
+        current: Option<usize>,
+    ) -> Evaluation {
+        let mut raw = Vec::with_capacity(self.features.len());
+        let mut is_imputed = Vec::with_capacity(self.features.len());
+        let mut scaled = Vec::with_capacity(self.features.len());
+        for (feature, known) in self.features.iter().zip(known) {
+            let value = known.unwrap_or(feature.median);
+            raw.push(value);
+            is_imputed.push(known.is_none());
+            scaled.push(feature.scale(value));
+        }
+        let placement = self.place(&scaled, current);
+        Evaluation {
+            raw,
+            is_imputed,
+            scaled,
+            placement,
         }
     }
 
-    /// Finds the segment of a scaled point (one coordinate a feature). Without a current segment
-    /// the nearest centroid wins, the lower index among equals; a customer of segment i moves to
-    /// the k that minimises D_k + m_ik, if that is below D_i: docs/TIME_AND_CHURN.md, The segment of a
-    /// customer.
+    /// The segment of a customer by scaled values: the rule itself; borders and steps are computed to agree with it. Total
+    /// and deterministic; the current segment is kept wherever the kind's margin says so, and one that this version
+    /// does not have is taken as none.
     #[must_use]
-    pub fn assign(&self, scaled: &[f64], current: Option<usize>) -> Placement {
-        let rows = self.centroids.chunks_exact(self.features.len());
-        let mut distances = [f64::INFINITY; SEGMENTS_MAX];
-        for (distance, centroid) in distances.iter_mut().zip(rows) {
-            *distance = squared_distance(scaled, centroid);
+    pub fn place(&self, scaled: &[f64], current: Option<usize>) -> Placement {
+        match &self.kind {
+            Kind::KMeans(kmeans) => kmeans.place(scaled, current),
         }
-        let distances = distances.get(..self.segments.len()).unwrap_or(&distances);
-        let segment =
-            match current.and_then(|own| Some((own, *distances.get(own)?))) {
-                None => nearest(distances.iter().copied()).map_or(0, |best| best.segment),
-                Some((own, own_distance)) => {
-                    let margins = self
-                        .margins
-                        .chunks_exact(distances.len())
-                        .nth(own)
-                        .unwrap_or(&[]);
-                    let with_margin = distances.iter().zip(margins).enumerate().map(
-                        |(other, (distance, margin))| {
-                            if other == own {
-                                f64::INFINITY
-                            } else {
-                                distance + margin
-                            }
-                        },
-                    );
-                    let best =
-                        nearest(with_margin).filter(|best| best.distance_squared < own_distance);
-                    best.map_or(own, |best| best.segment)
-                }
-            };
-        let others = distances.iter().enumerate().map(|(other, distance)| {
-            if other == segment {
-                f64::INFINITY
-            } else {
-                *distance
-            }
-        });
-        let runner_up = nearest(others).filter(|_| distances.len() > 1);
-        let distance_squared = distances.get(segment).copied().unwrap_or(f64::INFINITY);
-        Placement {
-            segment,
-            distance_squared,
-            runner_up,
+    }
+
+    /// Where a customer of the segment `own` leaves it, if the features move along a path and nothing else happens:
+    /// the first instant within `until_days` (inclusive, may be infinite), in days from the start of the path;
+    /// `None` if there is none. It is as exact as floating point is: the caller finds the millisecond by
+    /// [`Self::place`]. Only growth of a day a day or none is asked for, so for a grid it is the next cut of
+    /// recency or tenure.
+    #[must_use]
+    pub fn next_border(
+        &self,
+        path: &[Coordinate],
+        own: usize,
+        until_days: f64,
+    ) -> Option<Crossing> {
+        match &self.kind {
+            Kind::KMeans(kmeans) => kmeans.next_border(path, own, until_days),
         }
+    }
+
+    /// The features that speak most for or against the own segment as compared with the runner-up, at most three,
+    /// strongest first; empty where there is nothing to compare. A grid would name the features whose cells differ.
+    #[must_use]
+    pub fn explanation(&self, evaluation: &Evaluation) -> Vec<Contribution> {
+        let mut contributions = match &self.kind {
+            Kind::KMeans(kmeans) => kmeans.contributions(evaluation, &self.features),
+        };
+        contributions.sort_by(|left, right| right.pull.abs().total_cmp(&left.pull.abs()));
+        contributions.truncate(EXPLANATION_FEATURES_MAX);
+        contributions
+    }
+
+    /// For each feature the nearest border on either side of the customer's value, all other features as they are;
+    /// none where no segment begins there. Borders that no value reaches (beyond a cap, say) may be among them.
+    #[must_use]
+    pub fn steps(&self, evaluation: &Evaluation) -> Vec<Step> {
+        match &self.kind {
+            Kind::KMeans(kmeans) => kmeans.steps(evaluation),
+        }
+    }
+
+    /// Names of the features that were filled from the medians.
+    #[must_use]
+    pub fn imputed(&self, evaluation: &Evaluation) -> Vec<Arc<str>> {
+        let features = self.features.iter().zip(&evaluation.is_imputed);
+        features
+            .filter(|(_, imputed)| **imputed)
+            .map(|(feature, _)| Arc::clone(&feature.name))
+            .collect()
     }
 }

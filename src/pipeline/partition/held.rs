@@ -24,6 +24,8 @@ pub enum Held {
     Leaving,
     /// See [`Phase::Unconfirmed`]; the ownership that it had.
     Unconfirmed(Owner),
+    /// See [`Phase::Displaced`]; the ownership that it had.
+    Displaced(Owner),
 }
 
 impl Held {
@@ -36,6 +38,7 @@ impl Held {
             Self::Running(_) => Phase::Running,
             Self::Leaving => Phase::Leaving,
             Self::Unconfirmed(_) => Phase::Unconfirmed,
+            Self::Displaced(_) => Phase::Displaced,
         }
     }
 
@@ -43,20 +46,57 @@ impl Held {
     #[must_use]
     pub fn owner(&self) -> Option<Owner> {
         match self {
-            Self::Waiting(owner) | Self::Unconfirmed(owner) => Some(*owner),
+            Self::Waiting(owner) | Self::Unconfirmed(owner) | Self::Displaced(owner) => {
+                Some(*owner)
+            }
             Self::Restoring(restore) => Some(restore.owner()),
             Self::Running(running) => Some(running.owner()),
             Self::Leaving => None,
         }
     }
 
+    /// What takes deliveries, if it does.
+    #[must_use]
+    pub fn running(&self) -> Option<&RunningPartition> {
+        match self {
+            Self::Running(running) => Some(running),
+            Self::Waiting(_)
+            | Self::Restoring(_)
+            | Self::Leaving
+            | Self::Unconfirmed(_)
+            | Self::Displaced(_) => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn running_mut(&mut self) -> Option<&mut RunningPartition> {
+        match self {
+            Self::Running(running) => Some(running),
+            Self::Waiting(_)
+            | Self::Restoring(_)
+            | Self::Leaving
+            | Self::Unconfirmed(_)
+            | Self::Displaced(_) => None,
+        }
+    }
+
+    /// What is being restored, if it is.
+    #[must_use]
+    pub fn restore(&self) -> Option<&Restore> {
+        match self {
+            Self::Restoring(restore) => Some(restore),
+            Self::Waiting(_)
+            | Self::Running(_)
+            | Self::Leaving
+            | Self::Unconfirmed(_)
+            | Self::Displaced(_) => None,
+        }
+    }
+
     /// The store of a running partition.
     #[must_use]
     pub fn store(&self) -> Option<Arc<PartitionStore>> {
-        match self {
-            Self::Running(running) => Some(Arc::clone(running.store())),
-            Self::Waiting(_) | Self::Restoring(_) | Self::Leaving | Self::Unconfirmed(_) => None,
-        }
+        self.running().map(|running| Arc::clone(running.store()))
     }
 }
 
@@ -67,39 +107,25 @@ pub struct HeldPartitions(pub BTreeMap<Partition, Held>);
 impl HeldPartitions {
     /// Those that take deliveries.
     pub fn running(&self) -> impl Iterator<Item = (Partition, &RunningPartition)> {
-        self.0.iter().filter_map(|(partition, held)| match held {
-            Held::Running(running) => Some((*partition, &**running)),
-            Held::Waiting(_) | Held::Restoring(_) | Held::Leaving | Held::Unconfirmed(_) => None,
-        })
+        let all = self.0.iter();
+        all.filter_map(|(partition, held)| Some((*partition, held.running()?)))
     }
 
     /// The same, to be changed.
     pub fn running_mut(&mut self) -> impl Iterator<Item = (Partition, &mut RunningPartition)> {
-        self.0
-            .iter_mut()
-            .filter_map(|(partition, held)| match held {
-                Held::Running(running) => Some((*partition, &mut **running)),
-                Held::Waiting(_) | Held::Restoring(_) | Held::Leaving | Held::Unconfirmed(_) => {
-                    None
-                }
-            })
+        let all = self.0.iter_mut();
+        all.filter_map(|(partition, held)| Some((*partition, held.running_mut()?)))
     }
 
     /// One that takes deliveries.
     #[must_use]
     pub fn get(&self, partition: Partition) -> Option<&RunningPartition> {
-        match self.0.get(&partition)? {
-            Held::Running(running) => Some(running),
-            Held::Waiting(_) | Held::Restoring(_) | Held::Leaving | Held::Unconfirmed(_) => None,
-        }
+        self.0.get(&partition)?.running()
     }
 
     /// The same, to be changed.
     pub fn get_mut(&mut self, partition: Partition) -> Option<&mut RunningPartition> {
-        match self.0.get_mut(&partition)? {
-            Held::Running(running) => Some(running),
-            Held::Waiting(_) | Held::Restoring(_) | Held::Leaving | Held::Unconfirmed(_) => None,
-        }
+        self.0.get_mut(&partition)?.running_mut()
     }
 
     /// The partitions in a phase, ascending.
@@ -122,26 +148,23 @@ impl HeldPartitions {
     /// Something can be done now for some that do not take deliveries yet.
     #[must_use]
     pub fn has_restore_work(&self) -> bool {
-        self.0.values().any(|held| match held {
-            Held::Waiting(_) => true,
-            Held::Restoring(restore) => !restore.is_waiting(),
-            Held::Running(_) | Held::Leaving | Held::Unconfirmed(_) => false,
+        let mut all = self.0.values();
+        all.any(|held| {
+            held.phase() == Phase::Waiting || held.restore().is_some_and(|one| !one.is_waiting())
         })
     }
 
     /// The partition to restore next: one that waits for the definition of partition 0 lets the others go first.
     #[must_use]
     pub fn next_to_restore(&self) -> Option<Partition> {
-        let restoring = || {
-            self.0.iter().filter_map(|(partition, held)| match held {
-                Held::Restoring(restore) => Some((*partition, restore.is_waiting())),
-                Held::Waiting(_) | Held::Running(_) | Held::Leaving | Held::Unconfirmed(_) => None,
-            })
-        };
-        let ready = restoring().find(|(_, is_waiting)| !is_waiting);
+        let all = self.0.iter();
+        let restoring: Vec<(Partition, bool)> = all
+            .filter_map(|(partition, held)| Some((*partition, held.restore()?.is_waiting())))
+            .collect();
+        let ready = restoring.iter().find(|(_, is_waiting)| !is_waiting);
         ready
-            .or_else(|| restoring().next())
-            .map(|(partition, _)| partition)
+            .or_else(|| restoring.first())
+            .map(|(partition, _)| *partition)
     }
 
     /// Some of them do not take deliveries yet.
@@ -154,6 +177,7 @@ impl HeldPartitions {
     /// The log has not said yet whether some of them are still this worker's.
     #[must_use]
     pub fn is_unconfirmed(&self) -> bool {
-        self.in_phase(Phase::Unconfirmed).next().is_some()
+        let mut all = self.0.values();
+        all.any(|held| matches!(held.phase(), Phase::Unconfirmed | Phase::Displaced))
     }
 }

@@ -14,9 +14,11 @@ pub enum Phase {
     Running,
     /// Handed over; the log takes it away at the next poll.
     Leaving,
-    /// Dropped after an abort, or taken over by another worker of this process. The log has not said yet whether it
-    /// is still assigned here.
+    /// Dropped after an abort. The log has not said yet whether it is still assigned here.
     Unconfirmed,
+    /// Another worker of this process has taken it over. One of the two has not heard yet that the group took it from
+    /// it. If that is the other one, this worker goes on once it is free.
+    Displaced,
 }
 
 /// What happens to a partition.
@@ -38,6 +40,8 @@ pub enum PhaseEvent {
     Aborted,
     /// Another worker of this process has taken it over.
     Displaced,
+    /// The other worker has given it up.
+    Freed,
 }
 
 /// What the worker does, in this order.
@@ -45,7 +49,7 @@ pub enum PhaseEvent {
 pub enum Action {
     /// Takes the ownership within the process, whoever has it.
     Take,
-    /// Takes the ownership if no other worker has taken it since.
+    /// Takes the ownership if no other worker has it; else the phase is [`Phase::Displaced`].
     TakeBack,
     /// Stops the deliveries.
     Pause,
@@ -87,6 +91,7 @@ pub fn next(
     use Action::Take;
     use Action::TakeBack;
     use Action::Unmark;
+    use Phase::Displaced;
     use Phase::Leaving;
     use Phase::Restoring;
     use Phase::Running;
@@ -96,11 +101,12 @@ pub fn next(
         (None, PhaseEvent::Assigned) => (Some(Waiting), &[Take]),
         // The log may say it again: after a restart, or when a rebalance was noted meanwhile.
         (Some(Waiting | Restoring | Running | Leaving), PhaseEvent::Assigned) => (phase, &[]),
-        (Some(Unconfirmed), PhaseEvent::Assigned) => (Some(Waiting), &[TakeBack]),
+        (Some(Unconfirmed | Displaced), PhaseEvent::Assigned)
+        | (Some(Displaced), PhaseEvent::Freed) => (Some(Waiting), &[TakeBack]),
         (Some(Waiting), PhaseEvent::RestoreBegan) => (Some(Restoring), &[]),
         (Some(Restoring), PhaseEvent::RestoreEnded) => (Some(Running), &[]),
         (Some(Running), PhaseEvent::Revoked) => (Some(Leaving), &[Pause, Flush, Release, Unmark]),
-        (Some(Waiting | Restoring | Unconfirmed), PhaseEvent::Revoked) => {
+        (Some(Waiting | Restoring | Unconfirmed | Displaced), PhaseEvent::Revoked) => {
             (Some(Leaving), &[Pause, Release, Unmark])
         }
         (Some(_), PhaseEvent::Lost) => (None, &[Pause, Release, Unmark]),
@@ -108,9 +114,8 @@ pub fn next(
         (Some(Waiting | Restoring | Running | Unconfirmed), PhaseEvent::Aborted) => {
             (Some(Unconfirmed), &[Pause, Release])
         }
-        (Some(Waiting | Restoring | Running), PhaseEvent::Displaced) => {
-            (Some(Unconfirmed), &[Pause])
-        }
+        (Some(Displaced), PhaseEvent::Aborted) => (phase, &[]),
+        (Some(Waiting | Restoring | Running), PhaseEvent::Displaced) => (Some(Displaced), &[Pause]),
         // What this worker has nothing to do with may be another worker's.
         (None, PhaseEvent::Revoked | PhaseEvent::Lost | PhaseEvent::Aborted)
         | (Some(Leaving), PhaseEvent::Revoked) => (phase, &[]),
@@ -128,6 +133,7 @@ mod tests {
         use PhaseEvent::Aborted;
         use PhaseEvent::Assigned;
         use PhaseEvent::Displaced;
+        use PhaseEvent::Freed;
         use PhaseEvent::HandedOver;
         use PhaseEvent::Lost;
         use PhaseEvent::RestoreBegan;
@@ -142,15 +148,17 @@ mod tests {
             HandedOver,
             Aborted,
             Displaced,
+            Freed,
         ];
-        // W, R, N, L, U: the phases; -: no phase; x: impossible.
+        // W, R, N, L, U, D: the phases; -: no phase; x: impossible.
         let table = [
-            (None, "Wxx--x-x"),
-            (Some(Phase::Waiting), "WRxL-xUU"),
-            (Some(Phase::Restoring), "RxNL-xUU"),
-            (Some(Phase::Running), "NxxL-xUU"),
-            (Some(Phase::Leaving), "LxxL---x"),
-            (Some(Phase::Unconfirmed), "WxxL-xUx"),
+            (None, "Wxx--x-xx"),
+            (Some(Phase::Waiting), "WRxL-xUDx"),
+            (Some(Phase::Restoring), "RxNL-xUDx"),
+            (Some(Phase::Running), "NxxL-xUDx"),
+            (Some(Phase::Leaving), "LxxL---xx"),
+            (Some(Phase::Unconfirmed), "WxxL-xUxx"),
+            (Some(Phase::Displaced), "WxxL-xDxW"),
         ];
         let letter = |phase: Option<Phase>| match phase {
             None => '-',
@@ -159,6 +167,7 @@ mod tests {
             Some(Phase::Running) => 'N',
             Some(Phase::Leaving) => 'L',
             Some(Phase::Unconfirmed) => 'U',
+            Some(Phase::Displaced) => 'D',
         };
         for (phase, expected) in table {
             let found: String = events

@@ -204,23 +204,23 @@ impl Restore {
         let Some(definition) = self.definition(log, shared)? else {
             return Ok(Step::NotYet);
         };
-        let checkpoint = self.checkpoint(shared, &definition)?;
-        let offset = checkpoint.offsets.next(Source::Events);
-        if !(self.facts.input_start..=self.facts.input_end).contains(&offset) {
+        let checkpoint = match self.checkpoint(shared, &definition) {
+            Ok(checkpoint) => checkpoint,
             // The facts are from before the restore. Only what the log says now is a reason to refuse.
-            let Some(facts) = log.facts(partition)? else {
-                return Ok(Step::NotYet);
-            };
-            let (input_start, input_end) = (facts.input_start, facts.input_end);
-            if !(input_start..=input_end).contains(&offset) {
-                return Err(Error::InputOutOfRange {
-                    partition,
-                    offset,
-                    input_start,
-                    input_end,
-                });
+            Err(_) => {
+                let Some(facts) = log.facts(partition)? else {
+                    return Ok(Step::NotYet);
+                };
+                let before = std::mem::replace(&mut self.facts, facts);
+                let is_same_state = before.changelog_end == self.facts.changelog_end
+                    && before.group_offset == self.facts.group_offset;
+                if !is_same_state {
+                    return Ok(Step::NotYet);
+                }
+                self.checkpoint(shared, &definition)?
             }
-        }
+        };
+        let offset = checkpoint.offsets.next(Source::Events);
         let mut table = self.table.clone();
         table.definition = definition;
         table.add(&shared.model)?;
@@ -269,26 +269,40 @@ impl Restore {
         Ok(Some(definition))
     }
 
-    /// The checkpoint to go on from.
+    /// The checkpoint to go on from, if the input still holds the events after it.
     fn checkpoint(&self, shared: &Shared, definition: &Definition) -> Result<Checkpoint, Error> {
         let partition = self.owner.partition();
-        match (self.store.checkpoint(), self.facts.group_offset) {
+        let facts = &self.facts;
+        let checkpoint = match (self.store.checkpoint(), facts.group_offset) {
             (Some(checkpoint), group_offset) => {
                 let offset = checkpoint.offsets.next(Source::Events);
                 if group_offset.is_some_and(|group_offset| group_offset != offset) {
                     observe::offset_mismatch(&shared.metrics, partition.0);
                 }
-                Ok(checkpoint)
+                checkpoint
             }
-            (None, Some(group_offset)) => Err(Error::OffsetWithoutCheckpoint {
-                partition,
-                group_offset,
-            }),
-            (None, None) => Ok(Checkpoint {
-                offsets: AppliedOffsets::default().with(Source::Events, self.facts.input_start),
+            (None, Some(group_offset)) => {
+                return Err(Error::OffsetWithoutCheckpoint {
+                    partition,
+                    group_offset,
+                });
+            }
+            (None, None) => Checkpoint {
+                offsets: AppliedOffsets::default().with(Source::Events, facts.input_start),
                 definition: definition.fingerprint(),
                 ..Checkpoint::default()
-            }),
+            },
+        };
+        let offset = checkpoint.offsets.next(Source::Events);
+        let (input_start, input_end) = (facts.input_start, facts.input_end);
+        if !(input_start..=input_end).contains(&offset) {
+            return Err(Error::InputOutOfRange {
+                partition,
+                offset,
+                input_start,
+                input_end,
+            });
         }
+        Ok(checkpoint)
     }
 }

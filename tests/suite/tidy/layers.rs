@@ -9,7 +9,7 @@ use super::sources::production_lines;
 use super::sources::without_comments_and_literals;
 
 /// Folder, and the folders it uses besides itself: each of them, and no other.
-pub(super) const LAYERS: [(&str, &[&str]); 19] = [
+pub(super) const LAYERS: [(&str, &[&str]); 20] = [
     ("domain", &[]),
     ("model", &["domain"]),
     ("learn", &["domain", "model"]),
@@ -35,7 +35,8 @@ pub(super) const LAYERS: [(&str, &[&str]); 19] = [
             "log",
         ],
     ),
-    ("http", &[]),
+    ("view", &["domain", "model", "engine"]),
+    ("http", &["view"]),
     ("dataset", &["domain", "learn"]),
     ("model_files", &["model"]),
     (
@@ -53,6 +54,7 @@ pub(super) const LAYERS: [(&str, &[&str]); 19] = [
             "store",
             "log",
             "pipeline",
+            "view",
             "http",
             "dataset",
             "model_files",
@@ -62,8 +64,8 @@ pub(super) const LAYERS: [(&str, &[&str]); 19] = [
     ("main", &["cli"]),
     ("lib", &[]),
 ];
-const PURE: [&str; 7] = [
-    "domain", "model", "learn", "engine", "codec", "simulate", "report",
+const PURE: [&str; 8] = [
+    "domain", "model", "learn", "engine", "codec", "view", "simulate", "report",
 ];
 const IMPURE: [&str; 14] = [
     "std::fs",
@@ -81,6 +83,9 @@ const IMPURE: [&str; 14] = [
     "anyhow",
     "thread_rng",
 ];
+/// Who may name a kind of model; the others ask the port.
+const KINDS: [&str; 1] = ["model::kmeans"];
+const KINDS_ALLOWED: [&str; 3] = ["model", "learn", "model_files"];
 /// Pure all the same: the fits are the same on any number of threads.
 const IMPURE_ALLOWED: [(&str, &str); 1] = [("learn", "rayon")];
 
@@ -102,6 +107,13 @@ pub(super) fn broken_layers(path: &str, folder: &str, allowed: &[&str], line: &s
                 "no {hidden}: a path says its file, one item a line"
             ));
         }
+    }
+    if !KINDS_ALLOWED.contains(&folder) {
+        let found = KINDS.iter().filter(|kind| has_word(line, kind));
+        broken.extend(found.map(|kind| {
+            let may = KINDS_ALLOWED.join(", ");
+            format!("{folder} may not name {kind}, only {may} may: ask the port")
+        }));
     }
     if PURE.contains(&folder) {
         let found = IMPURE.iter().filter(|word| has_word(line, word));

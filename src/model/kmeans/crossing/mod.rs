@@ -5,24 +5,24 @@
 //! begins to grow or reaches its cap; `motion` knows how it moves in one, `leaving` where a gap falls below zero:
 //! in closed form where it is linear, by branch and bound (`roots`) where logarithms grow.
 
+mod borders;
 mod chunk;
 mod gap;
 mod leaving;
 mod logarithm;
 mod motion;
-mod path;
 mod roots;
 mod rounded;
 
-pub use crate::model::crossing::path::Borders;
-pub use crate::model::crossing::path::Coordinate;
-pub use crate::model::crossing::path::Crossing;
+pub use crate::model::kmeans::crossing::borders::Borders;
 
 use crate::model::artifact::FEATURES_MAX;
-use crate::model::crossing::chunk::Chunk;
-use crate::model::crossing::logarithm::Logarithm;
-use crate::model::crossing::motion::Mover;
-use crate::model::crossing::motion::Position;
+use crate::model::kmeans::crossing::chunk::Chunk;
+use crate::model::kmeans::crossing::logarithm::Logarithm;
+use crate::model::kmeans::crossing::motion::Mover;
+use crate::model::kmeans::crossing::motion::Position;
+use crate::model::path::Coordinate;
+use crate::model::path::Crossing;
 
 /// Coordinates up to which a search makes do with a kilobyte. Beyond `FEATURES_MAX`, which no model is, it
 /// allocates.

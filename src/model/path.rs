@@ -1,4 +1,4 @@
-//! A path of growing coordinates, the segments as it sees them, and where it leaves one.
+//! A path through time: coordinates that stand still or grow, and where the path leaves a segment.
 
 use crate::model::artifact::Transform;
 
@@ -19,6 +19,27 @@ pub struct Coordinate {
     pub standard_deviation: f64,
 }
 
+impl Coordinate {
+    /// A coordinate that stays at a scaled value.
+    #[must_use]
+    pub fn still(scaled: f64) -> Self {
+        Self {
+            raw: scaled,
+            growth_per_day: 0.0,
+            cap: f64::INFINITY,
+            transform: Transform::Identity,
+            mean: 0.0,
+            standard_deviation: 1.0,
+        }
+    }
+
+    /// Whether its scaled value changes at some time.
+    #[must_use]
+    pub fn is_moving(&self) -> bool {
+        self.growth_per_day > 0.0 && self.raw < self.cap
+    }
+}
+
 /// Where a path leaves a segment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Crossing {
@@ -26,15 +47,4 @@ pub struct Crossing {
     pub days: f64,
     /// Index of the segment entered.
     pub segment: usize,
-}
-
-/// The segments as a path sees them.
-#[derive(Clone, Copy, Debug)]
-pub struct Borders<'a> {
-    /// The scaled centroids, k x d, row by row.
-    pub centroids: &'a [f64],
-    /// What the squared distance to each segment must gain over that to the own; k.
-    pub margins: &'a [f64],
-    /// Index of the assigned segment.
-    pub own: usize,
 }

@@ -1,11 +1,12 @@
-//! Where a point lies among the centroids.
+//! Where a customer lies in a model: what every kind of model answers.
 
-/// Where a point lies among the centroids.
+/// Where a point lies among the segments. How far a segment is away is the kind's to say: k-means measures to
+/// the centroid; a grid of cells would measure to the nearest point of the segment's cells, 0 inside them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Placement {
     /// Index of the assigned segment.
     pub segment: usize,
-    /// Squared distance to its centroid.
+    /// Squared distance to it, in standard deviations, 0 or more.
     pub distance_squared: f64,
     /// The nearest other segment; `None` in a model of one.
     pub runner_up: Option<NearestOther>,
@@ -16,11 +17,17 @@ pub struct Placement {
 pub struct NearestOther {
     /// Its index.
     pub segment: usize,
-    /// Squared distance to its centroid.
+    /// Squared distance to it, in standard deviations, 0 or more.
     pub distance_squared: f64,
 }
 
 impl Placement {
+    /// Distance to the assigned segment, in standard deviations.
+    #[must_use]
+    pub fn distance(&self) -> f64 {
+        self.distance_squared.sqrt()
+    }
+
     /// max(0, 1 - distance / runner-up's distance); 1 in a model of one segment, 0 where both
     /// distances are zero.
     #[must_use]
@@ -33,24 +40,10 @@ impl Placement {
     }
 }
 
-/// The squared Euclidean distance of two vectors of equal length.
-#[must_use]
-pub fn squared_distance(left: &[f64], right: &[f64]) -> f64 {
-    left.iter()
-        .zip(right)
-        .map(|(left, right)| (left - right) * (left - right))
-        .sum()
-}
-
-pub(super) fn nearest(distances: impl Iterator<Item = f64>) -> Option<NearestOther> {
-    let mut best: Option<NearestOther> = None;
-    for (segment, distance_squared) in distances.enumerate() {
-        if best.is_none_or(|best| distance_squared < best.distance_squared) {
-            best = Some(NearestOther {
-                segment,
-                distance_squared,
-            });
-        }
+impl NearestOther {
+    /// Distance to it, in standard deviations.
+    #[must_use]
+    pub fn distance(&self) -> f64 {
+        self.distance_squared.sqrt()
     }
-    best
 }

@@ -1,7 +1,7 @@
 //! How a coordinate of a path moves: it waits for 0 under `Log1p`, grows, and stays at its cap.
 
 use crate::model::artifact::Transform;
-use crate::model::crossing::path::Coordinate;
+use crate::model::path::Coordinate;
 
 /// A scaled coordinate and the size of what it was computed from, at least one standard deviation: a
 /// customer stopped on a border may stand at a 0 that is a difference of greater numbers.

@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
-use crate::model::crossing::gap::Gap;
-use crate::model::crossing::rounded::ROUNDING;
-use crate::model::crossing::rounded::Rounded;
+use crate::model::kmeans::crossing::gap::Gap;
+use crate::model::kmeans::crossing::rounded::ROUNDING;
+use crate::model::kmeans::crossing::rounded::Rounded;
 
 /// Two instants that rounding leaves closer than this, in days, are one: a tenth of a millisecond.
 const INSTANT_DAYS_MAX: f64 = 1e-9;

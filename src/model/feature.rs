@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::domain::features::FeatureSource;
 use crate::model::artifact::ArtifactFeature;
 use crate::model::artifact::Transform;
+use crate::model::path::Coordinate;
 
 /// A feature of a validated model.
 #[derive(Clone, Debug)]
@@ -43,22 +44,17 @@ impl Feature {
         (self.transform.apply(raw.min(self.cap)) - self.mean) / self.standard_deviation
     }
 
-    /// The transform after the cap.
+    /// A coordinate of a path that starts at a raw value and grows by so much a day.
     #[must_use]
-    pub fn transform(&self) -> Transform {
-        self.transform
-    }
-
-    /// Mean of the transformed training values.
-    #[must_use]
-    pub fn mean(&self) -> f64 {
-        self.mean
-    }
-
-    /// Standard deviation of the transformed training values.
-    #[must_use]
-    pub fn standard_deviation(&self) -> f64 {
-        self.standard_deviation
+    pub fn coordinate(&self, raw: f64, growth_per_day: f64) -> Coordinate {
+        Coordinate {
+            raw,
+            growth_per_day,
+            cap: self.cap,
+            transform: self.transform,
+            mean: self.mean,
+            standard_deviation: self.standard_deviation,
+        }
     }
 
     /// Greatest raw value that counts, in the feature's unit; infinite where there is none.

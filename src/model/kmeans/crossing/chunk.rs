@@ -2,13 +2,13 @@
 
 use std::slice::ChunksExact;
 
-use crate::model::crossing::gap::Gap;
-use crate::model::crossing::leaving::Leaving;
-use crate::model::crossing::leaving::Reach;
-use crate::model::crossing::logarithm::Logarithm;
-use crate::model::crossing::motion::Mover;
-use crate::model::crossing::motion::Position;
-use crate::model::crossing::path::Borders;
+use crate::model::kmeans::crossing::borders::Borders;
+use crate::model::kmeans::crossing::gap::Gap;
+use crate::model::kmeans::crossing::leaving::Leaving;
+use crate::model::kmeans::crossing::leaving::Reach;
+use crate::model::kmeans::crossing::logarithm::Logarithm;
+use crate::model::kmeans::crossing::motion::Mover;
+use crate::model::kmeans::crossing::motion::Position;
 
 /// Where a search for roots with logarithms ends, in days: later than any timestamp.
 const LOGARITHMS_DAYS_MAX: f64 = 4e6;

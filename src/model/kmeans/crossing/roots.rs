@@ -1,7 +1,7 @@
 //! The first root of a gap: by branch and bound, leftmost first. docs/TIME_AND_CHURN.md, Crossings.
 
-use crate::model::crossing::gap::Bounds;
-use crate::model::crossing::gap::Gap;
+use crate::model::kmeans::crossing::gap::Bounds;
+use crate::model::kmeans::crossing::gap::Gap;
 
 /// A step of Newton's so small, as a share of the time, is the last: the error is about its square.
 const STEP_ENOUGH: f64 = 1e-10;

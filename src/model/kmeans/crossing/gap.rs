@@ -1,8 +1,8 @@
 //! The gap to another segment in a chunk, its growth and the bounds of that.
 
-use crate::model::crossing::logarithm::Logarithm;
-use crate::model::crossing::rounded::ROUNDING;
-use crate::model::crossing::rounded::Rounded;
+use crate::model::kmeans::crossing::logarithm::Logarithm;
+use crate::model::kmeans::crossing::rounded::ROUNDING;
+use crate::model::kmeans::crossing::rounded::Rounded;
 
 /// Share of the time scale below which an interval is not split: a gap that falls below zero and returns
 /// within it does so by less than its rounding.

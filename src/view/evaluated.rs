@@ -1,0 +1,56 @@
+//! A customer's record, evaluated once for all that a view shows of it.
+
+use serde::Serialize;
+
+use crate::domain::change::Timestamped;
+use crate::domain::churn::ChurnRisk;
+use crate::engine::assignment::evaluate_record;
+use crate::engine::elapse::Foreseen;
+use crate::engine::elapse::foresee;
+use crate::engine::policy::Rules;
+use crate::engine::risk::RiskPath;
+use crate::engine::state::record::CustomerRecord;
+use crate::model::artifact::ChurnBasis;
+use crate::model::evaluation::Evaluation;
+
+/// Deadlines that are evaluated in search of the next change: one for each purchase day that leaves a window
+/// before.
+const FORESIGHT_MAX: usize = 1000;
+
+/// How likely the customer is lost, and what that rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ChurnRiskView {
+    /// Score, band and method.
+    #[serde(flatten)]
+    pub risk: ChurnRisk,
+    /// What the parameters of the method rest on; absent in exports, and where the method has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basis: Option<ChurnBasis>,
+}
+
+/// A record evaluated as of its own `evaluated_at`: what every view of it is made from.
+pub(super) struct Evaluated {
+    pub(super) evaluation: Evaluation,
+    pub(super) next_change: Option<Foreseen>,
+    pub(super) churn_risk: Option<ChurnRiskView>,
+}
+
+impl Evaluated {
+    pub(super) fn of(customer_id: &str, record: &CustomerRecord, rules: Rules<'_>) -> Self {
+        let path = RiskPath::of(&record.aggregate, rules.model, rules.policy);
+        let churn_risk = path.map(|path| ChurnRiskView {
+            risk: path.risk(record.evaluated_at, None),
+            basis: None,
+        });
+        Self {
+            evaluation: evaluate_record(record, rules),
+            next_change: foresee(record, customer_id, rules, FORESIGHT_MAX),
+            churn_risk,
+        }
+    }
+
+    pub(super) fn next_change_at(&self) -> Option<Timestamped> {
+        let next_change = self.next_change.as_ref();
+        next_change.map(|foreseen| Timestamped(foreseen.at))
+    }
+}

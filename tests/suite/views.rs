@@ -1,0 +1,117 @@
+//! What HTTP and the command line answer of a customer and of the segments, to the byte.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::body::to_bytes;
+use axum::http::Request;
+use axum::http::StatusCode;
+use segstream::cli::services::CommittedState;
+use segstream::faults::Faults;
+use segstream::http::Services;
+use segstream::http::router::Limits;
+use segstream::http::router::router;
+use segstream::log::embedded::InputRecord;
+use segstream::view::export::export_line;
+use serde_json::json;
+use tower::ServiceExt;
+
+use crate::support;
+use crate::support::Life;
+use crate::support::Sizing;
+
+const SIZING: Sizing = Sizing {
+    commit_records: 50,
+    flush_records: 100,
+    flush_bytes: 1 << 30,
+    page_bytes: 2048,
+    cache_bytes: 1 << 20,
+};
+
+fn events() -> Vec<serde_json::Value> {
+    vec![
+        json!({
+            "event_id": "p-1", "type": "customer.updated", "occurred_at": "2026-02-01T08:00:00Z", "customer_id": "c-1",
+            "profile": {"birth_year": 1979, "income": "58138", "joined_at": "2024-02-27T00:00:00Z"},
+        }),
+        json!({
+            "event_id": "e-1", "type": "order.completed", "occurred_at": "2026-03-01T09:30:00Z", "customer_id": "c-1",
+            "order_id": "o-1", "currency": "USD", "revenue": "829.50", "coupon": "SUMMER", "channel": "store",
+            "products": [{"category": "wine", "quantity": 3, "price": "140.00"}, {"category": "meat", "price": 200}],
+        }),
+        json!({
+            "event_id": "e-2", "type": "order.completed", "occurred_at": "2026-05-20T09:30:00Z", "customer_id": "c-1",
+            "order_id": "o-2", "currency": "USD", "revenue": "264", "channel": "web",
+        }),
+        json!({
+            "event_id": "p-2", "type": "customer.updated", "occurred_at": "2026-02-01T08:00:00Z", "customer_id": "c-2",
+            "profile": {"income": "31000"},
+        }),
+    ]
+}
+
+/// Two customers, one of whom has not bought anything yet.
+fn ran(root: &Path) -> Life {
+    let mut life = Life::begin(root, 1, SIZING, &Faults::none());
+    let records = events().into_iter().map(|event| InputRecord {
+        timestamp: Some(support::at("2026-06-01T00:00:00Z")),
+        key: Some(event["customer_id"].as_str().unwrap().as_bytes().to_vec()),
+        payload: event.to_string().into_bytes(),
+    });
+    life.log.append(records.collect(), None).unwrap();
+    life.run_to_end().unwrap();
+    life
+}
+
+fn fixture(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/answers");
+    std::fs::read_to_string(path.join(name)).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn what_http_answers_of_a_customer_and_the_segments_is_the_same_to_the_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let life = ran(folder.path());
+    let services = Services {
+        queries: Arc::new(CommittedState {
+            shared: Arc::clone(&life.shared),
+            partitions: 1,
+            owns_all: true,
+        }),
+        intake: None,
+        token: None,
+    };
+    let limits = Limits {
+        body_bytes_max: 4096,
+        timeout: Duration::from_secs(10),
+    };
+    let router = router(services, limits);
+    for (path, name) in [
+        ("/v1/customers/c-1", "customer.json"),
+        ("/v1/customers/c-2", "prospect.json"),
+        ("/v1/segments", "segments.json"),
+    ] {
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        let answer = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert_eq!(body, fixture(name).trim_end(), "{path}");
+    }
+}
+
+#[test]
+fn a_line_of_an_export_is_the_same_to_the_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let life = ran(folder.path());
+    let (model, policy) = (&life.shared.model, &life.shared.policy);
+    let records = life.records();
+    let lines = records.iter().map(|(id, record)| {
+        let line = export_line(id, record, model, policy);
+        serde_json::to_string(&line).unwrap()
+    });
+    let lines: Vec<String> = lines.collect();
+    assert_eq!(lines.join("\n"), fixture("export.jsonl").trim_end());
+}
