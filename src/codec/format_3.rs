@@ -189,6 +189,21 @@ pub fn decode_store(bytes: &[u8]) -> Result<StoreCheckpoint, CodecError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::churn::ChurnDefinition;
+    use crate::domain::churn::ChurnPolicy;
+    use crate::domain::event::parse::parse;
+    use crate::domain::event::rules::IntakeRules;
+    use crate::domain::ids::Partition;
+    use crate::domain::ids::Position;
+    use crate::domain::money::Currency;
+    use crate::domain::money::Exchange;
+    use crate::domain::money::Money;
+    use crate::domain::time::BusinessZone;
+    use crate::engine::commands::Delivered;
+    use crate::engine::commands::decide;
+    use crate::engine::policy::Policy;
+    use crate::engine::policy::Rules;
+    use crate::engine::state::entry::Entry;
 
     /// The encoder of format 3.
     pub(crate) fn encode_record(record: &CustomerRecord) -> Vec<u8> {
@@ -245,5 +260,96 @@ mod tests {
         }
         // The customers of export_before.jsonl.
         assert_eq!(records, 16);
+    }
+
+    /// A customer of so many orders, one a day, in eight categories, with a profile.
+    fn customer(orders: u32) -> CustomerRecord {
+        let model = crate::model_files::shipped_model().unwrap();
+        let policy = policy();
+        let rules = Rules {
+            policy: &policy,
+            model: &model,
+        };
+        let intake = IntakeRules {
+            exchange: Exchange {
+                base: policy.base_currency,
+                rates: Vec::new(),
+                amount_max: Money(100_000_000_000),
+            },
+            earliest: Timestamp::parse_rfc3339("1990-01-01T00:00:00Z").unwrap(),
+            customer_ids_ignored: Vec::new(),
+        };
+        let start = Timestamp::parse_rfc3339("2025-01-01T12:00:00Z").unwrap();
+        let profile = format!(
+            r#"{{"event_id":"p","type":"customer.updated","occurred_at":"{start}","customer_id":"c-1",
+            "profile":{{"birth_year":1980,"income":"50000"}}}}"#
+        );
+        let purchases = (0..orders).map(|number| {
+            let at = start.plus_milliseconds(i64::from(number) * 86_400_000);
+            let category = number % 8;
+            let payload = format!(
+                r#"{{"event_id":"e-{number}","type":"order.completed","occurred_at":"{at}","customer_id":"c-1",
+                "order_id":"o-{number}","currency":"USD","revenue":"19.90","channel":"web",
+                "products":[{{"category":"category-{category}","quantity":1,"price":"19.90"}}]}}"#
+            );
+            (payload, at)
+        });
+        let deliveries = std::iter::once((profile, start)).chain(purchases);
+        let entry = (0..)
+            .zip(deliveries)
+            .fold(None, |entry, (offset, (payload, at))| {
+                let event = parse(payload.as_bytes(), at, &intake).unwrap();
+                let position = Position {
+                    source: Source::Events,
+                    partition: Partition(0),
+                    offset,
+                };
+                let delivered = Delivered {
+                    event: &event,
+                    position,
+                    record_time: at,
+                    clock: None,
+                };
+                decide(entry, "c-1", delivered, rules).entry
+            });
+        entry.and_then(Entry::into_record).unwrap()
+    }
+
+    fn policy() -> Policy {
+        Policy {
+            zone: BusinessZone::UTC,
+            base_currency: Currency::parse("USD").unwrap(),
+            ledger_days: 800,
+            refund_days: 60,
+            remembered_ids: 512,
+            assign_prospects: false,
+            horizon_days: 730,
+            churn: ChurnPolicy {
+                definition: ChurnDefinition::NoPurchaseWithin {
+                    horizon_days: 273.0,
+                },
+                medium: 0.6,
+                high: 0.8,
+                publishes_bands: false,
+            },
+        }
+    }
+
+    /// The figures of ARCHITECTURE.md, State: format 3 by the encoder above.
+    #[test]
+    fn an_entry_is_about_as_large_as_the_record_of_format_3() {
+        let sizes: Vec<(u32, usize, usize)> = [1, 10, 500]
+            .into_iter()
+            .map(|orders| {
+                let record = customer(orders);
+                let before = encode_record(&record).len();
+                let after = crate::codec::entry::encode(&Entry::Live(record)).unwrap();
+                (orders, before, after.bytes.len())
+            })
+            .collect();
+        assert_eq!(
+            sizes,
+            [(1, 210, 224), (10, 703, 716), (500, 23_246, 23_258)]
+        );
     }
 }

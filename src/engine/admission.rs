@@ -94,3 +94,71 @@ fn wrong_partition(customer_id: &str, placement: Placement) -> InvalidEvent {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::parse::parse;
+    use crate::domain::event::rules::IntakeRules;
+    use crate::domain::money::Currency;
+    use crate::domain::money::Exchange;
+    use crate::domain::money::Money;
+    use crate::domain::time::Timestamp;
+
+    fn verdict(customer: &str, key: &[u8], partitioner: Partitioner, partition: u32) -> Verdict {
+        let at = Timestamp::parse_rfc3339("2026-01-01T00:00:00Z").unwrap();
+        let rules = IntakeRules {
+            exchange: Exchange {
+                base: Currency::parse("USD").unwrap(),
+                rates: Vec::new(),
+                amount_max: Money(1_000_000),
+            },
+            earliest: at,
+            customer_ids_ignored: vec!["0".to_owned()],
+        };
+        let payload = format!(
+            r#"{{"event_id":"e","type":"order.completed","occurred_at":"2026-01-01T00:00:00Z","order_id":"o",
+            "customer_id":"{customer}","currency":"USD","revenue":"1.00","channel":"web"}}"#
+        );
+        let event = parse(payload.as_bytes(), at, &rules).unwrap();
+        let placement = Placement {
+            partitioner,
+            partition: Partition(partition),
+            partitions: 12,
+        };
+        match admit(&event, Some(key), placement) {
+            Admission::Ended(verdict) => verdict,
+            Admission::Customer { .. } => Verdict::Applied,
+        }
+    }
+
+    /// Where the key belongs is what the tests of the partitioner prove.
+    #[test]
+    fn a_delivery_on_another_partition_than_its_keys_is_rejected() {
+        let own = |partitioner: Partitioner| partitioner.partition_of(b"c-1", 12).0;
+        for partitioner in [Partitioner::Murmur2Random, Partitioner::Crc32] {
+            for partition in 0..12 {
+                let verdict = verdict("c-1", b"c-1", partitioner, partition);
+                let reason = verdict.reject_reason();
+                let expected =
+                    (partition != own(partitioner)).then_some(RejectReason::WrongPartition);
+                assert_eq!(reason, expected, "{partitioner:?} {partition}");
+            }
+        }
+        for partition in 0..12 {
+            let found = verdict("c-1", b"c-1", Partitioner::Unchecked, partition);
+            assert_eq!(found, Verdict::Applied);
+        }
+    }
+
+    #[test]
+    fn guests_and_keys_are_judged_before_the_partition() {
+        let wrong = 1 + Partitioner::Murmur2Random.partition_of(b"c-1", 11).0;
+        assert_eq!(
+            verdict("0", b"c-1", Partitioner::Murmur2Random, wrong),
+            Verdict::Guest
+        );
+        let mismatch = verdict("c-1", b"c-2", Partitioner::Murmur2Random, 0);
+        assert_eq!(mismatch.reject_reason(), Some(RejectReason::KeyMismatch));
+    }
+}

@@ -29,6 +29,7 @@ mod churn;
 mod contracts;
 mod crash_schedules;
 mod crossings;
+mod definition;
 mod embedded_log;
 mod engine;
 mod formats;

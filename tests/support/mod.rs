@@ -172,8 +172,32 @@ impl Life {
         (model, policy): (Arc<SegmentModel>, Policy),
     ) -> Self {
         let log = EmbeddedLog::open(&root.join("log"), partitions, faults.clone()).unwrap();
-        let directory =
-            StoreDirectory::open(&root.join("store"), "test", Duration::from_secs(5)).unwrap();
+        Self::on(log, &root.join("store"), sizing, faults, (model, policy))
+    }
+
+    /// Another process on the same log, with a store directory of its own.
+    pub fn beside(&self, store: &Path, policy: Policy) -> Self {
+        let limits = &self.shared.limits;
+        let sizing = Sizing {
+            commit_records: limits.commit_records,
+            flush_records: limits.flush_records,
+            flush_bytes: limits.flush_bytes,
+            page_bytes: 2048,
+            cache_bytes: 1 << 20,
+        };
+        let log = self.log.clone();
+        Self::on(log, store, sizing, &Faults::none(), (model(), policy))
+    }
+
+    fn on(
+        log: EmbeddedLog,
+        store: &Path,
+        sizing: Sizing,
+        faults: &Faults,
+        (model, policy): (Arc<SegmentModel>, Policy),
+    ) -> Self {
+        let partitions = log.partitions();
+        let directory = StoreDirectory::open(store, "test", Duration::from_secs(5)).unwrap();
         let ids: Vec<&str> = model
             .segments()
             .iter()
