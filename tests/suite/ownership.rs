@@ -9,7 +9,6 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use segstream::domain::ids::Partition;
-use segstream::faults::Faults;
 use segstream::log::ChangelogChunk;
 use segstream::log::Committed;
 use segstream::log::Error;
@@ -124,7 +123,7 @@ struct Pair {
 
 impl Pair {
     fn begin(root: &Path, customers: u32) -> Self {
-        let life = Life::begin(root, PARTITIONS, SIZING, &Faults::none());
+        let life = Life::begin_ticking(root, PARTITIONS, SIZING);
         life.log.append(feed(customers), None).unwrap();
         let member = |partition: Partition| {
             let assigned = Polled::Assigned(vec![partition]);

@@ -22,7 +22,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::time::Instant;
 
 use segstream::domain::change::SegmentChange;
 use segstream::domain::churn::ChurnDefinition;
@@ -172,7 +175,31 @@ impl Life {
         (model, policy): (Arc<SegmentModel>, Policy),
     ) -> Self {
         let log = EmbeddedLog::open(&root.join("log"), partitions, faults.clone()).unwrap();
-        Self::on(log, &root.join("store"), sizing, faults, (model, policy))
+        let clock = MonotonicClock::system();
+        Self::on(
+            log,
+            &root.join("store"),
+            (sizing, clock),
+            faults,
+            (model, policy),
+        )
+    }
+
+    /// A life whose monotonic clock moves on by a millisecond whenever it is read.
+    pub fn begin_ticking(root: &Path, partitions: u32, sizing: Sizing) -> Self {
+        let log = EmbeddedLog::open(&root.join("log"), partitions, Faults::none()).unwrap();
+        let (begun, ticks) = (Instant::now(), AtomicU32::new(0));
+        let clock = MonotonicClock::manual(move || {
+            begun + Duration::from_millis(1) * ticks.fetch_add(1, Ordering::Relaxed)
+        });
+        let under = (model(), policy());
+        Self::on(
+            log,
+            &root.join("store"),
+            (sizing, clock),
+            &Faults::none(),
+            under,
+        )
     }
 
     /// Another process on the same log, with a store directory of its own.
@@ -186,13 +213,20 @@ impl Life {
             cache_bytes: 1 << 20,
         };
         let log = self.log.clone();
-        Self::on(log, store, sizing, &Faults::none(), (model(), policy))
+        let clock = MonotonicClock::system();
+        Self::on(
+            log,
+            store,
+            (sizing, clock),
+            &Faults::none(),
+            (model(), policy),
+        )
     }
 
     fn on(
         log: EmbeddedLog,
         store: &Path,
-        sizing: Sizing,
+        (sizing, monotonic): (Sizing, MonotonicClock),
         faults: &Faults,
         (model, policy): (Arc<SegmentModel>, Policy),
     ) -> Self {
@@ -228,7 +262,7 @@ impl Life {
                 grace: second * 10,
             },
             wall: WallClock::manual(|| at("2026-11-24T00:00:00Z")),
-            monotonic: MonotonicClock::system(),
+            monotonic,
             policy: policy.clone(),
             intake: intake(),
             metrics: Arc::clone(&metrics),
