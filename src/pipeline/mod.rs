@@ -101,7 +101,7 @@ pub struct Shared {
 pub enum Error {
     /// The log failed.
     #[error("the log failed")]
-    WorkerLog(#[from] log::Error),
+    Log(#[from] log::Error),
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] store::Error),
@@ -130,8 +130,8 @@ pub enum Error {
     Encode(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The state was made under another definition.
     #[error(
-        "the state of partition {partition} was made under other settings: {}; set them as they were, or begin with an \
-         empty log and store",
+        "the state of partition {partition} was made under other settings: {}; set them as they were. To begin anew \
+         beside it, name a new store.directory, and a new embedded.directory or a new topics.state and kafka.group_id",
         list(differences)
     )]
     OtherDefinition {

@@ -16,6 +16,7 @@ use arc_swap::ArcSwap;
 
 use crate::codec::stored::Group;
 use crate::domain::ids::Partition;
+use crate::domain::partitioner::Partitioner;
 use crate::engine::state::definition::Definition;
 use crate::engine::state::table::DefinitionTable;
 use crate::faults::Faults;
@@ -267,7 +268,13 @@ impl Partitions {
 
     /// A committed checkpoint has this definition: partitions without one begin under it.
     pub fn agree(&self, definition: &Definition) {
-        lock(&self.agreed).get_or_insert_with(|| definition.clone());
+        let mut agreed = lock(&self.agreed);
+        if agreed.is_none() {
+            if definition.partitioner() == Partitioner::Unchecked {
+                observe::partitions_unchecked();
+            }
+            *agreed = Some(definition.clone());
+        }
     }
 
     /// The definition under which partitions without a checkpoint begin; `None` while none is known.

@@ -119,6 +119,13 @@ pub fn last_event(metrics: &Metrics, partition: u32, wall_seconds: f64) {
         .set(wall_seconds);
 }
 
+/// The state was made without comparing the partitions of events with those of their keys.
+pub fn partitions_unchecked() {
+    tracing::warn!(
+        "input.partitioner is unchecked: events of one customer on two partitions would become two histories"
+    );
+}
+
 /// Partitions were assigned to a worker.
 pub fn assigned(metrics: &Metrics, partitions: usize) {
     metrics.partitions.rebalances.inc();

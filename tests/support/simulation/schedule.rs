@@ -290,7 +290,7 @@ impl Schedule {
         self.all_ended(None);
         match done {
             Ok(()) => {}
-            Err(Error::WorkerLog(log::Error::Fenced)) => drop(self.fenced.remove(place)),
+            Err(Error::Log(log::Error::Fenced)) => drop(self.fenced.remove(place)),
             Err(error) if fault_of(&error).is_some() || is_simulated(&error) || is_full(&error) => {
                 drop(self.fenced.remove(place));
             }
@@ -370,7 +370,7 @@ impl Schedule {
 
 /// The log failed because the schedule had it fail.
 fn is_simulated(error: &Error) -> bool {
-    matches!(error, Error::WorkerLog(log::Error::Io { path, .. }) if path == SIMULATED)
+    matches!(error, Error::Log(log::Error::Io { path, .. }) if path == SIMULATED)
 }
 
 /// No space was left on the disk.
@@ -385,7 +385,7 @@ fn is_full(error: &Error) -> bool {
 fn fault_of(error: &Error) -> Option<Fault> {
     match error {
         Error::Fault(fault)
-        | Error::WorkerLog(log::Error::Fault(fault))
+        | Error::Log(log::Error::Fault(fault))
         | Error::Store(store::Error::Fault(fault)) => Some(*fault),
         _ => None,
     }
