@@ -238,6 +238,7 @@ fn recount(settings: &Settings) -> anyhow::Result<()> {
         kept.deadlines += store.deadlines();
         for entry in store.records() {
             let record = entry?.1.into_record();
+            // Aliases and suppressions are in no segment and have no deadline.
             let Some(record) = record else { continue };
             counted.deadlines += u64::from(record.deadline.is_some());
             if let Some(segment) = record.segment_id() {

@@ -1,5 +1,5 @@
-//! Keys of the state changelog. The first byte is a kind from 0xF8 on; no UTF-8 text begins so, so that the keys of
-//! format 3, which were the bare customer ids and the empty key for the checkpoint, are told apart.
+//! Keys of the state changelog. The first byte is a kind from 0xF8 on; no UTF-8 text begins so. Format 3 had
+//! the bare customer ids as keys, and the empty key for the checkpoint: no such key begins so either.
 
 use crate::codec::frame::CodecError;
 use crate::domain::ids::CustomerId;

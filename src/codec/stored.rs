@@ -33,7 +33,7 @@ impl Group {
 }
 
 /// What a store knows of itself; written in the same batch as its entries.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StoreCheckpoint {
     /// The partition's checkpoint as of the batch; `None` before the first transaction.
     pub checkpoint: Option<Checkpoint>,
@@ -52,7 +52,7 @@ pub struct StoreCheckpoint {
     pub lineage: String,
     /// Number of entries.
     pub records: u64,
-    /// Sum of the pages' digests, wrapping: tells a lost or stale page from a whole store.
+    /// Sum of the pages' digests, wrapping. A lost or stale page changes it.
     pub digest: u64,
     /// Assigned customers by segment and band.
     pub customers: BTreeMap<Group, u64>,

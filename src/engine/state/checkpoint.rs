@@ -1,10 +1,13 @@
 //! The end of a transaction for one partition.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::domain::time::Timestamp;
 use crate::engine::state::applied::AppliedOffsets;
 
 /// Where a partition goes on after a restart. Every transaction writes one for each partition that it moved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// Where each source is read on.
     pub offsets: AppliedOffsets,
