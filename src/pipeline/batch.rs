@@ -93,6 +93,12 @@ impl Batch {
         });
     }
 
+    /// Nothing was taken since the last commit.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.due_at.is_none()
+    }
+
     /// Until it must be committed; `None` where nothing waits.
     #[must_use]
     pub fn due_in(&self, now: Instant) -> Option<Duration> {

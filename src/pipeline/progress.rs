@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::domain::ids::Partition;
 use crate::log::WorkerLog;
 use crate::pipeline::Error;
-use crate::pipeline::partition::phase::PhaseEvent;
 use crate::pipeline::worker::Worker;
 use crate::telemetry::observe;
 
@@ -46,7 +45,7 @@ impl<L: WorkerLog> Worker<L> {
             return Ok(true);
         };
         if !self.shared.partitions.is_current(running.owner()) {
-            self.change(partition, PhaseEvent::Displaced)?;
+            self.displaced(partition)?;
             return Ok(true);
         }
         // The wall time is taken before the question: nothing older can still come.

@@ -6,7 +6,10 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::time::Instant;
 
 use segstream::domain::ids::Partition;
 use segstream::log::ChangelogChunk;
@@ -20,6 +23,7 @@ use segstream::log::Transaction;
 use segstream::log::WorkerLog;
 use segstream::log::embedded::EmbeddedWorker;
 use segstream::log::embedded::InputRecord;
+use segstream::pipeline::partition::clock::MonotonicClock;
 use segstream::pipeline::partitions::Phase;
 use segstream::pipeline::worker::Worker;
 use segstream::simulate::Shop;
@@ -125,6 +129,10 @@ impl Pair {
     fn begin(root: &Path, customers: u32) -> Self {
         let life = Life::begin_ticking(root, PARTITIONS, SIZING);
         life.log.append(feed(customers), None).unwrap();
+        Self::of(life)
+    }
+
+    fn of(life: Life) -> Self {
         let member = |partition: Partition| {
             let assigned = Polled::Assigned(vec![partition]);
             let news = Arc::new(Mutex::new(VecDeque::from([assigned])));
@@ -249,5 +257,45 @@ fn a_partition_that_is_assigned_twice_is_taken_in_once() {
     }
     tell(&pair.news_of_x, Polled::Assigned(vec![MOVING]));
     pair.settle();
+    pair.assert_whole();
+}
+
+#[test]
+fn outputs_of_a_partition_that_another_worker_took_over_are_not_committed_with_the_others() {
+    let root = tempfile::tempdir().unwrap();
+    let (begun, passed_ms) = (Instant::now(), Arc::new(AtomicU64::new(0)));
+    let clock = {
+        let passed_ms = Arc::clone(&passed_ms);
+        MonotonicClock::manual(move || {
+            begun + Duration::from_millis(passed_ms.load(Ordering::Relaxed))
+        })
+    };
+    let sizing = Sizing {
+        commit_records: 1_000_000,
+        ..SIZING
+    };
+    let mut pair = Pair::of(Life::begin_on(clock, root.path(), PARTITIONS, sizing));
+    pair.news_of_y.lock().unwrap().clear();
+    tell(&pair.news_of_x, Polled::Assigned(vec![Partition(1)]));
+    for _ in 0..10 {
+        pair.x.turn().unwrap();
+    }
+    // Y hears of an assignment that the group has withdrawn since, and takes the partition over for a while.
+    tell(&pair.news_of_y, Polled::Assigned(vec![Partition(1)]));
+    pair.y.turn().unwrap();
+    // X takes deliveries of both partitions, and finds out in the same turn: it asks for progress once a second.
+    pair.life.log.append(feed(40), None).unwrap();
+    passed_ms.fetch_add(1000, Ordering::Relaxed);
+    pair.x.turn().unwrap();
+    for _ in 0..10 {
+        passed_ms.fetch_add(10, Ordering::Relaxed);
+        pair.x.turn().unwrap();
+    }
+    tell(&pair.news_of_y, Polled::Lost(vec![Partition(1)]));
+    pair.y.turn().unwrap();
+    for _ in 0..200 {
+        passed_ms.fetch_add(10, Ordering::Relaxed);
+        pair.x.turn().unwrap();
+    }
     pair.assert_whole();
 }

@@ -187,11 +187,16 @@ impl Life {
 
     /// A life whose monotonic clock moves on by a millisecond whenever it is read.
     pub fn begin_ticking(root: &Path, partitions: u32, sizing: Sizing) -> Self {
-        let log = EmbeddedLog::open(&root.join("log"), partitions, Faults::none()).unwrap();
         let (begun, ticks) = (Instant::now(), AtomicU32::new(0));
         let clock = MonotonicClock::manual(move || {
             begun + Duration::from_millis(1) * ticks.fetch_add(1, Ordering::Relaxed)
         });
+        Self::begin_on(clock, root, partitions, sizing)
+    }
+
+    /// Like [`Self::begin`], on a clock of the test's own.
+    pub fn begin_on(clock: MonotonicClock, root: &Path, partitions: u32, sizing: Sizing) -> Self {
+        let log = EmbeddedLog::open(&root.join("log"), partitions, Faults::none()).unwrap();
         let under = (model(), policy());
         Self::on(
             log,

@@ -204,24 +204,18 @@ impl Restore {
         let Some(definition) = self.definition(log, shared)? else {
             return Ok(Step::NotYet);
         };
-        let checkpoint = match self.checkpoint(shared, &definition) {
-            Ok(checkpoint) => checkpoint,
-            // The facts are from before the restore. Only what the log says now is a reason to refuse.
-            Err(_) => {
-                let Some(facts) = log.facts(partition)? else {
-                    return Ok(Step::NotYet);
-                };
-                let before = std::mem::replace(&mut self.facts, facts);
-                let is_same_state = before.changelog_end == self.facts.changelog_end
-                    && before.group_offset == self.facts.group_offset;
-                if !is_same_state {
-                    // Read on to the new end.
-                    self.search = None;
-                    return Ok(Step::NotYet);
-                }
-                self.checkpoint(shared, &definition)?
-            }
+        // Where the changelog has moved since, another worker writes it, and what was read may lack what it replaced.
+        let Some(facts) = log.facts(partition)? else {
+            return Ok(Step::NotYet);
         };
+        let before = std::mem::replace(&mut self.facts, facts);
+        let has_stood_still = before.changelog_end == self.facts.changelog_end
+            && before.group_offset == self.facts.group_offset;
+        if !has_stood_still {
+            self.search = None;
+            return Ok(Step::NotYet);
+        }
+        let checkpoint = self.checkpoint(shared, &definition)?;
         let offset = checkpoint.offsets.next(Source::Events);
         let mut table = self.table.clone();
         table.definition = definition;
