@@ -200,22 +200,13 @@ impl Restore {
         log: &mut dyn WorkerLog,
         shared: &Shared,
     ) -> Result<Step<RunningPartition>, Error> {
-        let partition = self.owner.partition();
-        let Some(definition) = self.definition(log, shared)? else {
-            return Ok(Step::NotYet);
+        let (checkpoint, definition) = match self.start(log, shared) {
+            Ok(Some(start)) => start,
+            Ok(None) => return Ok(Step::NotYet),
+            // Another worker of the process writes the store by now: what was compared is not of one time.
+            Err(_) if !shared.partitions.is_current(self.owner) => return Ok(Step::Displaced),
+            Err(error) => return Err(error),
         };
-        // Where the changelog has moved since, another worker writes it, and what was read may lack what it replaced.
-        let Some(facts) = log.facts(partition)? else {
-            return Ok(Step::NotYet);
-        };
-        let before = std::mem::replace(&mut self.facts, facts);
-        let has_stood_still = before.changelog_end == self.facts.changelog_end
-            && before.group_offset == self.facts.group_offset;
-        if !has_stood_still {
-            self.search = None;
-            return Ok(Step::NotYet);
-        }
-        let checkpoint = self.checkpoint(shared, &definition)?;
         let offset = checkpoint.offsets.next(Source::Events);
         let mut table = self.table.clone();
         table.definition = definition;
@@ -223,12 +214,37 @@ impl Restore {
         if !shared.partitions.show_running(self.owner, &self.store)? {
             return Ok(Step::Displaced);
         }
+        let partition = self.owner.partition();
         log.resume_at(partition, offset)?;
         let seconds = self.started.elapsed().as_secs_f64();
         observe::restore_finished(&shared.metrics, partition.0, self.records, seconds);
         let store = Arc::clone(&self.store);
         let running = RunningPartition::new(self.owner, store, checkpoint, table, shared);
         Ok(Step::Done(running))
+    }
+
+    /// The checkpoint to go on from and the definition to run under; `None` where the log must be asked again first.
+    fn start(
+        &mut self,
+        log: &mut dyn WorkerLog,
+        shared: &Shared,
+    ) -> Result<Option<(Checkpoint, Definition)>, Error> {
+        let Some(definition) = self.definition(log, shared)? else {
+            return Ok(None);
+        };
+        // Where the changelog has moved since, another worker writes it, and what was read may lack what it replaced.
+        let Some(facts) = log.facts(self.owner.partition())? else {
+            return Ok(None);
+        };
+        let before = std::mem::replace(&mut self.facts, facts);
+        let has_stood_still = before.changelog_end == self.facts.changelog_end
+            && before.group_offset == self.facts.group_offset;
+        if !has_stood_still {
+            self.search = None;
+            return Ok(None);
+        }
+        let checkpoint = self.checkpoint(shared, &definition)?;
+        Ok(Some((checkpoint, definition)))
     }
 
     /// The definition to run under; `None` while it is not known.
