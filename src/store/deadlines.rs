@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
+use crate::domain::time::earlier;
 
 /// A page's key.
 pub(super) type PageKey = Arc<[u8]>;
@@ -78,10 +79,7 @@ impl Deadlines {
     pub(super) fn earliest(&self) -> Option<Timestamp> {
         let dirty = self.dirty.first().map(|(at, _)| *at);
         let written = self.pages.first().map(|(at, _)| *at);
-        match (dirty, written) {
-            (Some(dirty), Some(written)) => Some(dirty.min(written)),
-            (dirty, written) => dirty.or(written),
-        }
+        earlier(dirty, written)
     }
 }
 

@@ -8,13 +8,16 @@
 
 mod deadlines;
 pub mod directory;
+mod due;
 mod flush;
 pub mod memory;
+mod opening;
 pub mod owner;
 pub mod pages;
 pub mod partition;
 pub mod records;
 pub mod verification;
+mod writing;
 
 use std::path::PathBuf;
 

@@ -15,6 +15,7 @@ use crate::codec::CodecError;
 use crate::codec::format_3;
 use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
+use crate::domain::time::earlier;
 
 /// What the key of a page of customers begins with.
 pub(super) const CUSTOMER_PREFIX: u8 = b'c';
@@ -62,10 +63,7 @@ impl<'a> Page<'a> {
         for entry in self {
             let (_, record) = entry?;
             let deadline = codec::entry::deadline_of(record)?;
-            earliest = match (earliest, deadline) {
-                (Some(known), Some(deadline)) => Some(known.min(deadline)),
-                (known, deadline) => known.or(deadline),
-            };
+            earliest = earlier(earliest, deadline);
         }
         Ok(earliest)
     }

@@ -141,7 +141,11 @@ fn a_replay_exports_and_publishes_what_the_version_before_did() {
     let published = output(segstream(root.path(), &["state", "changes"]));
     let lines: Vec<String> = published.lines().map(without_emission).collect();
     assert_eq!(lines.len(), 81_496);
-    assert_eq!(digest(lines, true), "8553f3739d8cb8b549d18c93150f4752a431d511081433d0fdf9f7c03fef7693", "the changes");
+    assert_eq!(
+        digest(lines, true),
+        "8553f3739d8cb8b549d18c93150f4752a431d511081433d0fdf9f7c03fef7693",
+        "the changes"
+    );
 }
 
 /// What happens to the store after each kill.
