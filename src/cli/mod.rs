@@ -1,5 +1,6 @@
 //! The command line: one file a command, and the composition of the parts.
 
+pub mod changes;
 pub mod churn;
 pub mod common;
 pub mod compose;

@@ -14,13 +14,16 @@ use tokio::sync::watch;
 use crate::cli::compose::AnyLog;
 use crate::cli::compose::Parts;
 use crate::cli::services::CommittedState;
+use crate::cli::services::LogChanges;
 use crate::cli::services::LogIntake;
 use crate::config::secret::Secret;
 use crate::config::settings::Settings;
 use crate::http::EventIntake;
+use crate::http::PublishedChanges;
 use crate::http::Services;
 use crate::http::router::Limits;
 use crate::http::router::router;
+use crate::store::directory::StoreDirectory;
 
 const RUNTIME_THREADS: usize = 2;
 /// Requests under way get this long when the process leaves.
@@ -32,6 +35,7 @@ pub struct Server {
     runtime: Runtime,
     address: Option<SocketAddr>,
     stop: watch::Sender<bool>,
+    directory: StoreDirectory,
 }
 
 impl Server {
@@ -59,10 +63,16 @@ impl Server {
             let router = router(services(settings, parts), limits);
             runtime.spawn(serve(listener, router, stopped));
         }
+        parts
+            .shared
+            .partitions
+            .directory()
+            .set_http_address(address)?;
         Ok(Self {
             runtime,
             address,
             stop,
+            directory: parts.shared.partitions.directory().clone(),
         })
     }
 
@@ -74,6 +84,9 @@ impl Server {
 
     /// Ends the server; requests under way get a moment.
     pub fn stop(self) {
+        if let Err(error) = self.directory.set_http_address(None) {
+            tracing::warn!(%error, "the address of HTTP stays noted in store.directory");
+        }
         self.stop.send_replace(true);
         self.runtime.shutdown_timeout(LAST_REQUESTS);
     }
@@ -106,15 +119,19 @@ async fn serve(listener: TcpListener, router: axum::Router, mut stopped: watch::
 
 fn services(settings: &Settings, parts: &Parts) -> Services {
     let shared = Arc::clone(&parts.shared);
-    let intake = match &parts.log {
+    let (intake, changes) = match &parts.log {
         AnyLog::Embedded(log) => {
             let intake = LogIntake {
                 log: log.clone(),
                 shared: Arc::clone(&shared),
             };
-            Some(Arc::new(intake) as Arc<dyn EventIntake>)
+            let changes = LogChanges(log.clone());
+            (
+                Some(Arc::new(intake) as Arc<dyn EventIntake>),
+                Some(Arc::new(changes) as Arc<dyn PublishedChanges>),
+            )
         }
-        AnyLog::Kafka(_) => None,
+        AnyLog::Kafka(_) => (None, None),
     };
     Services {
         queries: Arc::new(CommittedState {
@@ -123,6 +140,7 @@ fn services(settings: &Settings, parts: &Parts) -> Services {
             owns_all: intake.is_some(),
         }),
         intake,
+        changes,
         token: settings
             .http
             .token

@@ -8,17 +8,22 @@ use crate::domain::event::parse::parse;
 use crate::domain::ids::Partition;
 use crate::domain::partitioner::Partitioner;
 use crate::engine::state::record::CustomerRecord;
+use crate::http::ChangesLookup;
 use crate::http::EventIntake;
 use crate::http::Lookup;
+use crate::http::PublishedChanges;
 use crate::http::Queries;
 use crate::http::Receipt;
 use crate::http::RefusedLine;
+use crate::log::changes::ChangesReader;
 use crate::log::embedded::EmbeddedLog;
 use crate::log::embedded::InputRecord;
 use crate::pipeline::Shared;
 use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::partitions::Phase;
 use crate::store::partition::PartitionStore;
+use crate::view::changes::ChangeAt;
+use crate::view::changes::ChangesView;
 use crate::view::customer::as_of_clock;
 use crate::view::customer::customer_view;
 use crate::view::segments::SegmentsView;
@@ -107,6 +112,36 @@ impl Queries for CommittedState {
             })
             .map(|number| format!("partition {number}"))
             .collect()
+    }
+}
+
+/// Reads the changes of the embedded log.
+#[derive(Debug)]
+pub struct LogChanges(pub EmbeddedLog);
+
+impl PublishedChanges for LogChanges {
+    fn changes(&self, partition: u32, from: u64, limit: usize) -> Result<ChangesLookup, String> {
+        let mut log = self.0.clone();
+        let partitions = ChangesReader::partitions(&log);
+        if partition >= partitions {
+            return Ok(ChangesLookup::NoPartition { partitions });
+        }
+        let chunk = log.read_changes(Partition(partition), from, limit);
+        let chunk = chunk.map_err(|error| error.to_string())?;
+        let changes = chunk.changes.iter().map(|change| {
+            let published = serde_json::from_slice(&change.record.value);
+            Ok(ChangeAt {
+                offset: change.offset,
+                change: published.map_err(|error| format!("a change is no JSON: {error}"))?,
+            })
+        });
+        Ok(ChangesLookup::Found(ChangesView {
+            partition,
+            partitions,
+            offset_next: chunk.offset_next,
+            end: chunk.end,
+            changes: changes.collect::<Result<_, String>>()?,
+        }))
     }
 }
 

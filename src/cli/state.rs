@@ -7,6 +7,7 @@ use std::io::BufWriter;
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::cli::changes;
 use crate::cli::common::SettingsArgs;
 use crate::cli::exit::Failed;
 use crate::cli::records::changelog;
@@ -21,8 +22,6 @@ use crate::engine::state::definition::Definition;
 use crate::engine::state::record::CustomerRecord;
 use crate::engine::state::table::DefinitionTable;
 use crate::engine::state::table::SegmentNumber;
-use crate::faults::Faults;
-use crate::log::embedded::EmbeddedLog;
 use crate::model::segment_model::SegmentModel;
 use crate::view::export::export_line;
 
@@ -54,7 +53,7 @@ enum Command {
     },
     /// Counts customers by segment again and compares with the counts kept along.
     Recount,
-    /// The change records of the embedded log, JSON Lines by partition and offset.
+    /// The change records, JSON Lines by partition and offset; also beside a running instance.
     Changes,
 }
 
@@ -95,7 +94,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Command::Get { id } => get(&settings, id),
         Command::Export { changelog } => export(args, &settings, *changelog),
         Command::Recount => recount(&settings),
-        Command::Changes => changes(&settings),
+        Command::Changes => changes::run(&settings),
     }
 }
 
@@ -263,20 +262,4 @@ fn recount(settings: &Settings) -> anyhow::Result<()> {
     } else {
         Err(Failed("the counts kept along differ from the recount".to_owned()).into())
     }
-}
-
-fn changes(settings: &Settings) -> anyhow::Result<()> {
-    let log = EmbeddedLog::open(
-        &settings.embedded.directory,
-        settings.embedded.partitions,
-        Faults::none(),
-    )?;
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    for entry in log.changes() {
-        let (_, _, record) = entry?;
-        out.write_all(&record.value)?;
-        writeln!(out)?;
-    }
-    out.flush()?;
-    Ok(())
 }

@@ -2,6 +2,7 @@
 //! worker, and states what it needs of the rest as the small traits below. docs/HTTP.md.
 
 mod auth;
+mod changes;
 mod events;
 mod limits;
 pub mod problem;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::view::changes::ChangesView;
 use crate::view::customer::CustomerView;
 use crate::view::segments::SegmentsView;
 
@@ -75,6 +77,27 @@ pub trait EventIntake: Send + Sync + 'static {
     fn accept(&self, lines: Vec<Vec<u8>>) -> Result<Receipt, String>;
 }
 
+/// What was found of the changes asked for.
+#[derive(Debug)]
+pub enum ChangesLookup {
+    /// A part of a partition.
+    Found(ChangesView),
+    /// There is no such partition.
+    NoPartition {
+        /// How many there are.
+        partitions: u32,
+    },
+}
+
+/// The published changes.
+pub trait PublishedChanges: Send + Sync + 'static {
+    /// At most `limit` changes of a partition, from an offset on.
+    ///
+    /// # Errors
+    /// If the log fails.
+    fn changes(&self, partition: u32, from: u64, limit: usize) -> Result<ChangesLookup, String>;
+}
+
 /// What the server answers from.
 #[derive(Clone)]
 pub struct Services {
@@ -82,6 +105,8 @@ pub struct Services {
     pub queries: Arc<dyn Queries>,
     /// The way in; `None` where events come in another way.
     pub intake: Option<Arc<dyn EventIntake>>,
+    /// The changes; `None` where they are read in another way.
+    pub changes: Option<Arc<dyn PublishedChanges>>,
     /// Bearer token of everything that shows or changes a customer.
     pub token: Option<Arc<str>>,
 }

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::http::Services;
 use crate::http::auth::require_permission;
+use crate::http::changes;
 use crate::http::events;
 use crate::http::limits::admit;
 use crate::http::limits::within_time;
@@ -37,6 +38,7 @@ pub fn router(services: Services, limits: Limits) -> Router {
 pub(super) fn router_with(services: Services, limits: Limits, concurrency_max: usize) -> Router {
     let of_customers = Router::new()
         .route("/v1/customers/{id}", get(resources::customer))
+        .route("/v1/changes", get(changes::changes))
         .route("/v1/events", post(events::accept))
         .route_layer(from_fn_with_state(services.clone(), require_permission));
     let slots = Arc::new(Semaphore::new(concurrency_max));

@@ -3,6 +3,7 @@
 //!
 //! Every implementation passes `tests/support/contract.rs`. ARCHITECTURE.md, The log and the store.
 
+pub mod changes;
 pub mod embedded;
 pub mod kafka;
 

@@ -2,6 +2,7 @@
 //! command line. A customer is evaluated once a view.
 
 pub mod change;
+pub mod changes;
 pub mod customer;
 pub mod evaluated;
 pub mod export;

@@ -596,6 +596,7 @@ async fn every_route_is_on_the_page_and_every_route_of_the_page_answers() {
     let services = Services {
         queries: Arc::new(Nothing),
         intake: Some(Arc::new(Nothing)),
+        changes: None,
         token: Some(Arc::from("secret")),
     };
     let limits = Limits {

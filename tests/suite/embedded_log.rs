@@ -48,6 +48,7 @@ struct Embedded {
 
 impl Subject for Embedded {
     type Worker = EmbeddedWorker;
+    type Reader = EmbeddedLog;
 
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -68,6 +69,10 @@ impl Subject for Embedded {
 
     fn input_ends(&self) -> Vec<u64> {
         self.log.input_ends()
+    }
+
+    fn reader(&self) -> EmbeddedLog {
+        self.log.clone()
     }
 
     fn changes(&self) -> Vec<OutputRecord> {

@@ -25,6 +25,7 @@ mod support;
 mod time_oracle;
 
 mod cdnow;
+mod changes;
 mod churn;
 mod contracts;
 mod crash_schedules;

@@ -81,6 +81,7 @@ async fn what_http_answers_of_a_customer_and_the_segments_is_the_same_to_the_byt
             owns_all: true,
         }),
         intake: None,
+        changes: None,
         token: None,
     };
     let limits = Limits {

@@ -21,6 +21,7 @@ use segstream::domain::time::Timestamp;
 use segstream::log::OutputRecord;
 use segstream::log::embedded::InputRecord;
 use segstream::log::kafka::Connection;
+use segstream::log::kafka::KafkaChanges;
 use segstream::log::kafka::KafkaLog;
 use segstream::log::kafka::KafkaWorker;
 use segstream::log::kafka::Plan;
@@ -95,6 +96,7 @@ fn output_record(message: &impl Message) -> OutputRecord {
 
 impl Subject for Cluster {
     type Worker = KafkaWorker;
+    type Reader = KafkaChanges;
 
     fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -148,6 +150,10 @@ impl Subject for Cluster {
 
     fn input_ends(&self) -> Vec<u64> {
         self.log.input_ends().unwrap()
+    }
+
+    fn reader(&self) -> KafkaChanges {
+        KafkaChanges::open(self.connection.clone()).unwrap()
     }
 
     fn changes(&self) -> Vec<OutputRecord> {

@@ -21,6 +21,8 @@ use segstream::log::Polled;
 use segstream::log::StateRecord;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
+use segstream::log::changes::ChangesReader;
+use segstream::log::changes::PublishedChange;
 use segstream::log::embedded::InputRecord;
 
 use crate::support::Chance;
@@ -35,6 +37,7 @@ const WAIT: Duration = Duration::from_millis(20);
 /// cannot.
 pub trait Subject: Sized {
     type Worker: WorkerLog;
+    type Reader: ChangesReader;
 
     /// A log of its own, empty.
     fn new() -> Self;
@@ -43,6 +46,8 @@ pub trait Subject: Sized {
     fn worker(&self, index: usize, workers: usize) -> Self::Worker;
     fn input_ends(&self) -> Vec<u64>;
     fn changes(&self) -> Vec<OutputRecord>;
+    /// A reader of the changes beside the workers.
+    fn reader(&self) -> Self::Reader;
     fn dead_letters(&self) -> Vec<OutputRecord>;
     /// The same log after everything that holds it was dropped.
     fn reopened(self) -> Self;
@@ -54,6 +59,10 @@ pub fn contract<S: Subject>() -> Vec<(&'static str, fn())> {
         (
             "partitions_are_assigned_before_anything_is_delivered",
             partitions_are_assigned_before_anything_is_delivered::<S>,
+        ),
+        (
+            "changes_are_read_on_from_any_offset_in_chunks_of_any_size",
+            changes_are_read_on_from_any_offset_in_chunks_of_any_size::<S>,
         ),
         (
             "two_workers_share_the_partitions_without_overlap",
@@ -499,4 +508,69 @@ fn progress_tells_the_next_offset_and_the_end<S: Subject>() {
     worker.resume_at(Partition(1), 0).unwrap();
     let read = drain(&mut worker, 3, limit(3, 1 << 20)).len() as u64;
     assert_eq!(progress(&mut worker), (Some(read), end));
+}
+
+/// The changes of all partitions from the first on, at most `limit` at a time.
+fn read_changes(reader: &mut impl ChangesReader, limit: usize) -> Vec<PublishedChange> {
+    let mut all = Vec::new();
+    for partition in (0..reader.partitions()).map(Partition) {
+        let begun = Instant::now();
+        let mut from = 0;
+        loop {
+            let chunk = reader.read_changes(partition, from, limit).unwrap();
+            assert!(chunk.changes.len() <= limit);
+            all.extend(chunk.changes);
+            from = chunk.offset_next;
+            if from >= chunk.end {
+                break;
+            }
+            assert!(begun.elapsed() < PATIENCE, "no end of {partition}");
+        }
+    }
+    all
+}
+
+fn changes_are_read_on_from_any_offset_in_chunks_of_any_size<S: Subject>() {
+    let subject: S = with_inputs(10);
+    let mut worker = reading(&subject);
+    let mut reader = subject.reader();
+    assert_eq!(reader.partitions(), PARTITIONS);
+    assert_eq!(read_changes(&mut reader, 5), []);
+    for round in 0..3 {
+        worker
+            .commit(&Transaction {
+                partitions: vec![part(Partition(0), 0, Vec::new())],
+                changes: (0..7)
+                    .map(|number| output("change", 10 * round + number).into())
+                    .collect(),
+                ..Transaction::default()
+            })
+            .unwrap();
+    }
+    let published = subject.changes();
+    assert_eq!(published.len(), 21);
+    for limit in [1, 2, 5, 100] {
+        let all = read_changes(&mut reader, limit);
+        let records: Vec<&OutputRecord> = all.iter().map(|change| &change.record).collect();
+        assert_eq!(records, published.iter().collect::<Vec<_>>(), "{limit}");
+    }
+    // From the second on, and from behind the last.
+    let mut offsets = Vec::new();
+    while offsets.len() < 2 {
+        let chunk = reader.read_changes(Partition(0), 0, 100).unwrap();
+        offsets = chunk.changes.iter().map(|change| change.offset).collect();
+    }
+    let begun = Instant::now();
+    let from_second = loop {
+        let chunk = reader.read_changes(Partition(0), offsets[1], 1).unwrap();
+        if let Some(first) = chunk.changes.first() {
+            break first.offset;
+        }
+        assert!(begun.elapsed() < PATIENCE);
+    };
+    assert_eq!(from_second, offsets[1]);
+    let end = reader.read_changes(Partition(0), 0, 1).unwrap().end;
+    let behind = reader.read_changes(Partition(0), end, 5).unwrap();
+    assert_eq!((behind.changes, behind.offset_next), (Vec::new(), end));
+    assert!(reader.read_changes(Partition(PARTITIONS), 0, 1).is_err());
 }

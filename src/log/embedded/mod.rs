@@ -7,6 +7,7 @@
 //! offset up to the ends is there, every value matches its checksum, and no acknowledged batch is
 //! missing (a watermark outside the database counts them).
 
+mod changes;
 mod check;
 mod layout;
 mod watermark;
@@ -248,6 +249,17 @@ impl EmbeddedLog {
             let stored = stored.ok_or_else(|| log.damaged("a latest change"))?;
             Ok(stored.into())
         })
+    }
+
+    /// The end of a partition's changes, all of them on disk; `None` where there is no such partition.
+    fn changes_end(&self, partition: Partition) -> Option<u64> {
+        let written = self.lock();
+        let number = usize::try_from(partition.0).ok()?;
+        written.tail.ends.get(number).map(|ends| ends.changes)
+    }
+
+    fn database(&self) -> &sled::Db {
+        &self.0.database
     }
 
     fn outputs(

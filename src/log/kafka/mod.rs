@@ -3,6 +3,7 @@
 //! why each step is as it is; `errors` is the table of what an error means.
 
 mod admin;
+mod changes;
 mod client;
 mod errors;
 mod event_producer;
@@ -20,6 +21,7 @@ use rdkafka::consumer::Consumer;
 pub use crate::log::kafka::admin::Plan;
 pub use crate::log::kafka::admin::create_topics;
 pub use crate::log::kafka::admin::topic_problems;
+pub use crate::log::kafka::changes::KafkaChanges;
 pub use crate::log::kafka::client::Connection;
 pub use crate::log::kafka::client::Topics;
 pub use crate::log::kafka::event_producer::EventProducer;
@@ -27,7 +29,7 @@ pub use crate::log::kafka::worker::KafkaWorker;
 
 use crate::domain::ids::Partition;
 use crate::log::Error;
-use crate::log::kafka::reader::ChangelogReader;
+use crate::log::kafka::reader::TopicReader;
 use crate::log::kafka::reader::number;
 
 /// How long a cluster may take to answer when a command starts.
@@ -132,7 +134,8 @@ impl KafkaLog {
         let failed = |error| self.connection.unusable(format!("no changelog: {error}"));
         let metadata_client: BaseConsumer =
             self.connection.metadata_client().create().map_err(failed)?;
-        let mut reader = ChangelogReader::new(&self.connection).map_err(failed)?;
+        let mut reader =
+            TopicReader::new(&self.connection, &self.connection.topics.state).map_err(failed)?;
         for partition in (0..self.partitions).map(Partition) {
             let topic = &self.connection.topics.state;
             let (low, high) = metadata_client
@@ -142,7 +145,7 @@ impl KafkaLog {
             let mut from = u64::try_from(low).unwrap_or(0);
             loop {
                 let place = (partition, from);
-                let chunk = reader.read(&self.connection, place, CHUNK_RECORDS, end)?;
+                let chunk = reader.read_changelog(&self.connection, place, CHUNK_RECORDS, end)?;
                 for record in &chunk.records {
                     take(&record.key, record.value.as_deref());
                 }

@@ -34,7 +34,7 @@ use crate::log::Transaction;
 use crate::log::WorkerLog;
 use crate::log::kafka::Identity;
 use crate::log::kafka::client::Connection;
-use crate::log::kafka::reader::ChangelogReader;
+use crate::log::kafka::reader::TopicReader;
 use crate::log::kafka::reader::is_passing;
 use crate::log::kafka::reader::number;
 use crate::log::kafka::reader::position_in;
@@ -61,7 +61,7 @@ pub struct KafkaWorker {
     consumer: Arc<BaseConsumer<GroupContext>>,
     closer: Closer,
     metadata_client: BaseConsumer,
-    reader: ChangelogReader,
+    reader: TopicReader,
     assigned: BTreeSet<Partition>,
     /// Told to the worker, to be given up at the next poll.
     leaving: Vec<Partition>,
@@ -91,7 +91,7 @@ impl KafkaWorker {
         let (consumer, closer) = join(&connection, index)?;
         Ok(Self {
             metadata_client: connection.metadata_client().create().map_err(failed)?,
-            reader: ChangelogReader::new(&connection).map_err(failed)?,
+            reader: TopicReader::new(&connection, &connection.topics.state).map_err(failed)?,
             producer: None,
             consumer,
             closer,
@@ -402,7 +402,8 @@ impl WorkerLog for KafkaWorker {
     ) -> Result<ChangelogChunk, Error> {
         let end = self.changelog_ends.get(&partition).copied().unwrap_or(0);
         let place = (partition, from);
-        self.reader.read(&self.connection, place, records, end)
+        self.reader
+            .read_changelog(&self.connection, place, records, end)
     }
 
     fn restart(&mut self) {
