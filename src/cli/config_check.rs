@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::cli::common::SettingsArgs;
 use crate::cli::compose;
 
-/// Works with the settings.
+/// Checks the settings.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  segstream config check segstream.toml")]
 pub struct Args {
