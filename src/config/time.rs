@@ -15,13 +15,13 @@ pub struct Time {
     pub is_event_clock: bool,
     /// Zone of purchase days.
     pub business_zone: BusinessZone,
-    /// A record time this far ahead is not believed.
+    /// A record time this far ahead of the wall clock does not move a clock.
     pub skew: Duration,
-    /// Disorder of record times.
+    /// How far record times may be out of order.
     pub disorder: Duration,
-    /// What may still be on its way.
+    /// How long an event may take to arrive.
     pub grace: Duration,
-    /// A clock that only moved is written this often.
+    /// How often a clock that moved without events is written.
     pub checkpoint_interval: Duration,
     /// How far ahead a crossing is searched.
     pub horizon_days: u32,
