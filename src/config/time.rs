@@ -15,11 +15,11 @@ pub struct Time {
     pub is_event_clock: bool,
     /// Zone of purchase days.
     pub business_zone: BusinessZone,
-    /// A record time this far ahead of the wall clock does not move a clock.
+    /// A record time further ahead of the wall clock than this is not used.
     pub skew: Duration,
-    /// How far record times may be out of order.
+    /// How far the clock stays behind the record times while input is unread, as these may be out of order.
     pub disorder: Duration,
-    /// How long an event may take to arrive.
+    /// How far the clock stays behind the wall clock once the input is read, for records on their way.
     pub grace: Duration,
     /// How often a clock that moved without events is written.
     pub checkpoint_interval: Duration,
