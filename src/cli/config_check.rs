@@ -16,7 +16,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Checks a settings file together with the environment.
+    /// Check a settings file together with the environment.
     Check {
         /// The file; without it only defaults and environment are checked.
         file: Option<PathBuf>,

@@ -17,7 +17,7 @@ use crate::log::kafka::topic_problems;
 pub struct Args {
     #[command(subcommand)]
     command: Command,
-    /// Print JSON.
+    /// Print the answer as JSON.
     #[arg(long, global = true)]
     json: bool,
     #[command(flatten)]

@@ -17,7 +17,7 @@ const DAYS_PER_WEEK: f64 = 7.0;
 pub(super) struct FitArgs {
     #[command(flatten)]
     pub(super) data: DataArgs,
-    /// Last day to learn from, inclusive; if absent, the last day anything is known of, less --holdout-days.
+    /// Last day to learn from, inclusive; if absent, the last day that the data covers, less --holdout-days.
     #[arg(long, value_parser = parse_day)]
     pub(super) until: Option<Day>,
     /// Days after --until in which customers may buy again: prints how well the fit predicted who did.
@@ -47,7 +47,7 @@ pub(super) struct FitArgs {
     /// Time of the fit, RFC 3339; now if absent. Makes the file reproducible.
     #[arg(long, value_parser = parse_instant)]
     pub(super) fitted_at: Option<Timestamp>,
-    /// Print as JSON.
+    /// Print the answer as JSON.
     #[arg(long)]
     pub(super) json: bool,
 }

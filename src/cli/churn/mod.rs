@@ -32,7 +32,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Fits the MBG/NBD and BG/NBD models to the purchase days of customers.
+    /// Fit the MBG/NBD and BG/NBD models to the purchase days of customers.
     Fit(Box<FitArgs>),
 }
 
