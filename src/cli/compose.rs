@@ -79,10 +79,10 @@ pub struct Parts {
     pub workers: usize,
 }
 
-/// What a command decides for itself.
+/// What a command sets itself, whatever the settings are.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
-    /// The event clock, whatever the settings say.
+    /// Uses the event clock, whatever `time.clock` is.
     pub clock: Option<ClockMode>,
 }
 
@@ -103,7 +103,7 @@ impl Parts {
         Self::assemble(settings, overrides, directory, log)
     }
 
-    /// The same on the embedded log, whatever `bus` says.
+    /// The same on the embedded log, whatever `bus` is.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -184,7 +184,7 @@ impl Parts {
         })
     }
 
-    /// One view of the log for each worker.
+    /// A view of the log for each worker.
     ///
     /// # Errors
     /// If a client cannot be made.
@@ -200,7 +200,7 @@ impl Parts {
     }
 }
 
-/// What churn risk rests on, in a word.
+/// The basis of churn risk, in one word.
 fn churn_basis(policy: &Policy, model: &SegmentModel) -> &'static str {
     match policy.churn.definition {
         ChurnDefinition::Off => "none",
@@ -278,7 +278,7 @@ pub fn load_model(settings: &Settings) -> anyhow::Result<SegmentModel> {
     }
 }
 
-/// The engine's choices of the settings.
+/// The engine's policy, from the settings.
 #[must_use]
 pub fn policy(settings: &Settings) -> Policy {
     Policy {
@@ -293,7 +293,7 @@ pub fn policy(settings: &Settings) -> Policy {
     }
 }
 
-/// What decides the state, by the settings.
+/// The definition of the state, from the settings.
 fn definition(
     settings: &Settings,
     policy: &Policy,

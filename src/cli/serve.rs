@@ -26,7 +26,7 @@ use crate::http::router::router;
 use crate::store::directory::StoreDirectory;
 
 const RUNTIME_THREADS: usize = 2;
-/// Requests under way get this long when the process leaves.
+/// Requests in progress get this long when the process ends.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
 
 /// The running server.
@@ -39,8 +39,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens for signals, and for HTTP where there is an address. With `may_move` a port that is
-    /// taken is replaced by a free one.
+    /// Listens for signals, and for HTTP where there is an address. With `may_move`, it listens on a free port
+    /// where the port of the address is taken.
     ///
     /// # Errors
     /// If the address cannot be listened on.
@@ -82,7 +82,7 @@ impl Server {
         self.address
     }
 
-    /// Ends the server; requests under way get a moment.
+    /// Ends the server; requests in progress get a moment to finish.
     pub fn stop(self) {
         if let Err(error) = self.directory.set_http_address(None) {
             tracing::warn!(%error, "the address of HTTP stays noted in store.directory");
@@ -106,7 +106,7 @@ async fn bind(wanted: SocketAddr, may_move: bool) -> anyhow::Result<TcpListener>
 
 async fn serve(listener: TcpListener, router: axum::Router, mut stopped: watch::Receiver<bool>) {
     let until_stopped = async move {
-        // A sender that is gone means the same.
+        // A sender that was dropped means the same.
         drop(stopped.wait_for(|is_stopped| *is_stopped).await);
     };
     let served = axum::serve(listener, router)
@@ -150,7 +150,7 @@ fn services(settings: &Settings, parts: &Parts) -> Services {
     }
 }
 
-/// The first signal asks for a clean stop, the second leaves at once.
+/// The first signal requests a clean stop, the second ends the process at once.
 fn listen_for_signals(runtime: &Runtime, parts: &Parts) -> anyhow::Result<()> {
     let guard = runtime.enter();
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;

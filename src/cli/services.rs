@@ -1,4 +1,4 @@
-//! What HTTP asks for, answered by the engine's parts.
+//! The services that HTTP needs, on the engine's parts.
 
 use std::sync::Arc;
 
@@ -35,11 +35,11 @@ pub struct CommittedState {
     pub shared: Arc<Shared>,
     /// Number of partitions.
     pub partitions: u32,
-    /// All of them are this process's; else other instances have the rest.
+    /// Whether this process has all of them; otherwise other instances have the rest.
     pub owns_all: bool,
 }
 
-/// Where a customer's record was sought.
+/// The result of reading a customer's record.
 enum Sought {
     Found(Arc<PartitionStore>, Box<CustomerRecord>),
     Unknown,
@@ -48,7 +48,7 @@ enum Sought {
 }
 
 impl CommittedState {
-    /// In the partition of the customer's key; in all of them where nothing says which that is.
+    /// Reads the partition of the customer's key; all of them where the partitioner is not known.
     fn find(&self, customer_id: &str) -> Result<Sought, String> {
         let agreed = self.shared.partitions.agreed();
         let partitioner = agreed.map_or_else(Partitioner::default, |one| one.partitioner());
@@ -166,7 +166,7 @@ impl EventIntake for LogIntake {
                         EventCustomer::Known(customer_id) => Some(customer_id.as_bytes().to_vec()),
                         EventCustomer::Guest => None,
                     };
-                    // With the event clock the log's time is the shop's, not ours.
+                    // With the event clock the time of the log is the shop's, not the wall clock's.
                     let timestamp = match self.shared.clock_rules.mode {
                         ClockMode::Wall => wall,
                         ClockMode::Event => event.occurred_at,

@@ -19,7 +19,7 @@ macro_rules! text_id {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Takes the text as it is; whoever parses outside input checks it first.
+            /// Takes the text as it is; a parser of outside input checks it first.
             pub fn new(text: impl Into<Arc<str>>) -> Self {
                 Self(text.into())
             }

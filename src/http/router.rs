@@ -1,4 +1,4 @@
-//! Which path answers what, and the limits of every request.
+//! The routes, and the limits of every request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::http::limits::admit;
 use crate::http::limits::within_time;
 use crate::http::resources;
 
-/// Requests for data worked on at a time; more are turned away.
+/// The most requests for data that are processed at a time; further ones are refused.
 const CONCURRENCY_MAX: usize = 256;
 
 /// Limits of a request.

@@ -1,8 +1,8 @@
-//! The deadline index of a partition, ordered by instant: which committed records are due.
+//! The deadline index of a partition: the committed records by deadline, the earliest first.
 //!
-//! Records that are not on disk have an entry each. Those on disk share one a page, its earliest deadline, so
-//! that a million customers cost no more than some ten thousand entries; whoever looks at a page that is due
-//! reads it, which the record's own evaluation needs anyway. Everything here follows from the records.
+//! A record that is not on disk has an entry of its own. Records on disk share one entry for each page, its
+//! earliest deadline, so that a million customers cost about ten thousand entries. A page that is due is read,
+//! which the evaluation of its records needs anyway. Everything here can be computed from the records.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;

@@ -1,5 +1,5 @@
-//! `store.directory`: held by one process at a time, with the instance's id, one directory a
-//! partition, and the marks that say which partitions are owned.
+//! `store.directory`: held by one process at a time, with the instance's id, one directory a partition, and
+//! the marks of owned partitions.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::domain::ids::Partition;
 use crate::store::Error;
 
-/// Wipes of one process within an hour that are still taken for bad luck.
+/// The most wipes of a process within an hour before the disk is taken to be damaged.
 const WIPES_AN_HOUR_MAX: usize = 24;
 const LOCK_RETRY: Duration = Duration::from_millis(50);
 
@@ -167,7 +167,7 @@ impl StoreDirectory {
             .map_err(|source| io_error(&path, source))
     }
 
-    /// Takes a partition's mark away: it was revoked or lost.
+    /// Removes a partition's mark: it was revoked or lost.
     ///
     /// # Errors
     /// If the mark cannot be removed.

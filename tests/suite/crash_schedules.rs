@@ -74,7 +74,7 @@ fn feed(seed: u64) -> Vec<InputRecord> {
         .collect()
 }
 
-/// Appends what the log does not have yet, as a producer that was told of nothing would.
+/// Appends what the log does not have yet, as a producer without any acknowledgement would.
 fn append_rest(
     life: &Life,
     feed: &[InputRecord],

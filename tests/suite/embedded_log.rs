@@ -165,8 +165,8 @@ fn records_of_any_shape_arrive_as_they_were() {
 fn a_position_that_is_not_there_is_refused() {
     let subject = Embedded::with_inputs(20);
     let mut worker = subject.log.worker(0, 2);
-    let told = worker.poll(all()).unwrap();
-    assert_eq!(told, Polled::Assigned(vec![Partition(0), Partition(2)]));
+    let polled = worker.poll(all()).unwrap();
+    assert_eq!(polled, Polled::Assigned(vec![Partition(0), Partition(2)]));
     let end = subject.log.input_ends()[0];
     assert!(worker.resume_at(Partition(0), end).is_ok());
     assert!(worker.resume_at(Partition(0), end + 1).is_err());

@@ -214,7 +214,7 @@ impl Pair {
     }
 }
 
-fn tell(news: &News, what: Polled) {
+fn report(news: &News, what: Polled) {
     news.lock().unwrap().push_back(what);
 }
 
@@ -224,11 +224,11 @@ fn a_loss_that_is_heard_late_leaves_the_new_owner_alone() {
     let mut pair = Pair::begin(root.path(), 40);
     pair.settle();
     // The group has given the partition to Y. X hears of it only after Y has begun to run it.
-    tell(&pair.news_of_y, Polled::Assigned(vec![MOVING]));
+    report(&pair.news_of_y, Polled::Assigned(vec![MOVING]));
     for _ in 0..25 {
         pair.y.turn().unwrap();
     }
-    tell(&pair.news_of_x, Polled::Lost(vec![MOVING]));
+    report(&pair.news_of_x, Polled::Lost(vec![MOVING]));
     pair.settle();
     pair.assert_whole();
 }
@@ -238,11 +238,11 @@ fn a_revocation_that_is_heard_late_leaves_the_new_owner_alone() {
     let root = tempfile::tempdir().unwrap();
     let mut pair = Pair::begin(root.path(), 40);
     pair.settle();
-    tell(&pair.news_of_y, Polled::Assigned(vec![MOVING]));
+    report(&pair.news_of_y, Polled::Assigned(vec![MOVING]));
     for _ in 0..25 {
         pair.y.turn().unwrap();
     }
-    tell(&pair.news_of_x, Polled::Revoked(vec![MOVING]));
+    report(&pair.news_of_x, Polled::Revoked(vec![MOVING]));
     pair.settle();
     pair.assert_whole();
 }
@@ -255,7 +255,7 @@ fn a_partition_that_is_assigned_twice_is_taken_in_once() {
         pair.x.turn().unwrap();
         pair.y.turn().unwrap();
     }
-    tell(&pair.news_of_x, Polled::Assigned(vec![MOVING]));
+    report(&pair.news_of_x, Polled::Assigned(vec![MOVING]));
     pair.settle();
     pair.assert_whole();
 }

@@ -30,7 +30,7 @@ use crate::support::at;
 
 pub const PARTITIONS: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(60);
-/// A poll without anything to bring takes this long.
+/// A poll without deliveries takes this long.
 const WAIT: Duration = Duration::from_millis(20);
 
 /// A log of [`PARTITIONS`] partitions to hold to the contract, and how a test reaches what a worker

@@ -63,7 +63,7 @@ pub fn parse<'a>(
     })
 }
 
-/// The id of an event that brings none: its type, order and refund.
+/// The id of an event without one: its type, order and refund.
 fn derived_id(raw: &RawEvent<'_>, event_type: Option<EventType>) -> Result<String, InvalidEvent> {
     let field = |name, value| Field::new(name, value, RejectReason::EventId);
     let order_id = field("order_id", raw.order_id)

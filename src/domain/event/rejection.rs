@@ -22,7 +22,7 @@ pub enum RejectReason {
     EventId,
     /// `type` missing or none of docs/EVENTS.md.
     Type,
-    /// `occurred_at` missing or no instant.
+    /// `occurred_at` missing or not an instant.
     OccurredAt,
     /// Before `events.earliest`.
     TooOld,
@@ -36,7 +36,7 @@ pub enum RejectReason {
     Currency,
     /// A currency without a configured rate.
     UnknownCurrency,
-    /// `revenue` and its fallbacks missing, no decimal, negative or over the cap.
+    /// `revenue` and its fallbacks missing, not a decimal, negative or over the cap.
     Revenue,
     /// `discount` or `coupon` of a wrong type.
     Discount,

@@ -18,7 +18,7 @@ mod layers;
 mod sizes;
 mod sources;
 
-/// Nobody else's machine has these.
+/// Paths that no other machine has.
 const PLACES: [&str; 3] = ["/root", "/work", "/home"];
 const UNFINISHED: [&str; 3] = ["TODO", "FIXME", "XXX"];
 /// Files that may break a rule until they are rewritten, and how what is said of it begins. One that is not
