@@ -276,12 +276,12 @@ fn outputs_of_a_partition_that_another_worker_took_over_are_not_committed_with_t
     };
     let mut pair = Pair::of(Life::begin_on(clock, root.path(), PARTITIONS, sizing));
     pair.news_of_y.lock().unwrap().clear();
-    tell(&pair.news_of_x, Polled::Assigned(vec![Partition(1)]));
+    report(&pair.news_of_x, Polled::Assigned(vec![Partition(1)]));
     for _ in 0..10 {
         pair.x.turn().unwrap();
     }
     // Y hears of an assignment that the group has withdrawn since, and takes the partition over for a while.
-    tell(&pair.news_of_y, Polled::Assigned(vec![Partition(1)]));
+    report(&pair.news_of_y, Polled::Assigned(vec![Partition(1)]));
     pair.y.turn().unwrap();
     // X takes deliveries of both partitions, and finds out in the same turn: it asks for progress once a second.
     pair.life.log.append(feed(40), None).unwrap();
@@ -291,7 +291,7 @@ fn outputs_of_a_partition_that_another_worker_took_over_are_not_committed_with_t
         passed_ms.fetch_add(10, Ordering::Relaxed);
         pair.x.turn().unwrap();
     }
-    tell(&pair.news_of_y, Polled::Lost(vec![Partition(1)]));
+    report(&pair.news_of_y, Polled::Lost(vec![Partition(1)]));
     pair.y.turn().unwrap();
     for _ in 0..200 {
         passed_ms.fetch_add(10, Ordering::Relaxed);
