@@ -136,11 +136,7 @@ impl EventIntake for LogIntake {
                         ClockMode::Wall => wall,
                         ClockMode::Event => event.occurred_at,
                     };
-                    records.push(InputRecord {
-                        timestamp: Some(timestamp),
-                        key,
-                        payload,
-                    });
+                    records.push(InputRecord::new(Some(timestamp), key, payload));
                 }
                 Err(invalid) => receipt.refused.push(RefusedLine {
                     line: number,

@@ -274,7 +274,7 @@ fn changes(settings: &Settings) -> anyhow::Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     for entry in log.changes() {
         let (_, _, record) = entry?;
-        out.write_all(&record.value)?;
+        out.write_all(&record.value.unwrap_or_default())?;
         writeln!(out)?;
     }
     out.flush()?;

@@ -71,7 +71,7 @@ impl<L: WorkerLog> Worker<L> {
         let mut transaction = Transaction::default();
         let mut current: BTreeMap<&str, Arc<OutputRecord>> = BTreeMap::new();
         for change in &batch.changes {
-            let record = outputs::change_record(change, &self.shared.topic_events, emitted_at)
+            let record = outputs::change_record(change, &self.shared.topics.events, emitted_at)
                 .map_err(|source| Error::Encode(Box::new(source)))?;
             let record = Arc::new(record);
             current.insert(change.customer_id.as_str(), Arc::clone(&record));

@@ -41,4 +41,5 @@ mod tidy;
 mod time;
 mod time_replay;
 mod training;
+mod transfers;
 mod views;

@@ -60,7 +60,7 @@ pub enum Cause {
     Event {
         /// Its id.
         event_id: String,
-        /// Where it was delivered.
+        /// Its place in the input.
         position: Position,
     },
     /// An instant that was foreseen.

@@ -1,6 +1,5 @@
 //! All the state of a partition: what a key holds, and what the partition knows of itself.
 
-pub mod applied;
 pub mod checkpoint;
 pub mod definition;
 pub mod entry;

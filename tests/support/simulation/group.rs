@@ -10,6 +10,7 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use segstream::domain::ids::Partition;
+use segstream::domain::ids::Source;
 use segstream::log::ChangelogRecord;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
@@ -286,9 +287,8 @@ impl State {
     pub fn describe(&mut self, id: MemberId, transaction: &Transaction, is_heard: bool) -> Applied {
         let parts = transaction.partitions.iter();
         let ranges = parts.map(|part| {
-            let facts = self.log.facts(part.partition).unwrap().unwrap();
-            let first = facts.group_offset.unwrap_or(facts.input_start);
-            (part.partition, first, part.offset_next)
+            let (_, first) = self.place(part.partition);
+            (part.partition, first, part.offsets.next(Source::Events))
         });
         Applied {
             member: id,
@@ -309,9 +309,7 @@ impl State {
     /// End of the input and the committed offset.
     pub fn place(&mut self, partition: Partition) -> (u64, u64) {
         let facts = self.log.facts(partition).unwrap().unwrap();
-        (
-            facts.input_end,
-            facts.group_offset.unwrap_or(facts.input_start),
-        )
+        let events = facts.sources[&Source::Events];
+        (events.end, events.group_offset.unwrap_or(events.start))
     }
 }
