@@ -880,7 +880,7 @@ fn wrong_surroundings() {
     let run = || deployment.command("a", &["run"]);
     ends_with(
         run().args(["--set", "kafka.brokers=127.0.0.1:1"]),
-        "nobody answers",
+        "the cluster does not answer",
     );
     ends_with(
         run().args(["--set", "topics.events=not-there"]),
@@ -919,6 +919,10 @@ fn wrong_surroundings() {
     ends_with(
         run().args(["--set", &format!("topics.dead_letters={small}")]),
         "a dead letter of",
+    );
+    ends_with(
+        run().args(["--set", &format!("topics.transfers={small}")]),
+        "(topics.transfers) has 1: make it anew with as many",
     );
     // The transactional ids begin with the group.
     let denied = deployment.topic("denied");

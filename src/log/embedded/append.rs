@@ -7,8 +7,8 @@ use crate::log::Error;
 use crate::log::embedded::handle::EmbeddedLog;
 use crate::log::embedded::layout;
 use crate::log::embedded::layout::Encoding;
-use crate::log::embedded::layout::InputRecord;
-use crate::log::embedded::layout::StoredInput;
+use crate::log::embedded::records::InputRecord;
+use crate::log::embedded::records::StoredInput;
 
 impl EmbeddedLog {
     /// Appends to the input, all or nothing. When it returns, the records survive power loss. With

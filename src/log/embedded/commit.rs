@@ -12,8 +12,8 @@ use crate::log::embedded::layout;
 use crate::log::embedded::layout::Encoding;
 use crate::log::embedded::layout::Ends;
 use crate::log::embedded::layout::Kind;
-use crate::log::embedded::layout::StoredOutput;
 use crate::log::embedded::layout::StoredState;
+use crate::log::embedded::records::StoredOutput;
 
 impl EmbeddedLog {
     /// Writes a transaction as one batch.

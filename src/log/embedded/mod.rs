@@ -12,10 +12,11 @@ mod check;
 mod commit;
 mod handle;
 mod layout;
+mod records;
 mod scan;
 mod watermark;
 mod worker;
 
 pub use crate::log::embedded::handle::EmbeddedLog;
-pub use crate::log::embedded::layout::InputRecord;
+pub use crate::log::embedded::records::InputRecord;
 pub use crate::log::embedded::worker::EmbeddedWorker;

@@ -7,8 +7,9 @@ use crate::log::Error;
 use crate::log::OutputRecord;
 use crate::log::embedded::handle::EmbeddedLog;
 use crate::log::embedded::layout;
-use crate::log::embedded::layout::InputRecord;
 use crate::log::embedded::layout::Kind;
+use crate::log::embedded::records;
+use crate::log::embedded::records::InputRecord;
 
 impl EmbeddedLog {
     /// The input, by partition and offset.
@@ -25,7 +26,7 @@ impl EmbeddedLog {
         &self,
         source: Source,
     ) -> impl Iterator<Item = Result<(Position, InputRecord), Error>> + use<> {
-        let records = self.scan(layout::kind_of(source), layout::decode_input);
+        let records = self.scan(layout::kind_of(source), records::decode_input);
         records.map(move |found| {
             let (partition, offset, record) = found?;
             let position = Position {
@@ -39,14 +40,14 @@ impl EmbeddedLog {
 
     /// The changes, by partition and offset.
     pub fn changes(&self) -> impl Iterator<Item = Result<(Partition, u64, OutputRecord), Error>> {
-        self.scan(Kind::Change, layout::decode_output)
+        self.scan(Kind::Change, records::decode_output)
     }
 
     /// The dead letters, by partition and offset.
     pub fn dead_letters(
         &self,
     ) -> impl Iterator<Item = Result<(Partition, u64, OutputRecord), Error>> {
-        self.scan(Kind::DeadLetter, layout::decode_output)
+        self.scan(Kind::DeadLetter, records::decode_output)
     }
 
     /// The latest change of each customer, by partition and key.
@@ -55,7 +56,7 @@ impl EmbeddedLog {
         let entries = self.0.database.scan_prefix([Kind::Current as u8]);
         entries.map(move |entry| {
             let (_, bytes) = entry?;
-            layout::decode_output(&bytes).ok_or_else(|| log.damaged("a latest change"))
+            records::decode_output(&bytes).ok_or_else(|| log.damaged("a latest change"))
         })
     }
 

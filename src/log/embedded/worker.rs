@@ -27,6 +27,7 @@ use crate::log::embedded::layout::Encoding;
 use crate::log::embedded::layout::Ends;
 use crate::log::embedded::layout::Kind;
 use crate::log::embedded::layout::StoredState;
+use crate::log::embedded::records;
 
 /// A source of a partition.
 type Place = (Partition, Source);
@@ -129,7 +130,7 @@ impl EmbeddedWorker {
         let until = layout::offset_key(kind, partition, end);
         for entry in self.log.0.database.range(from..until).take(room) {
             let (_, bytes) = entry?;
-            let record = layout::decode_input(&bytes)
+            let record = records::decode_input(&bytes)
                 .ok_or_else(|| self.log.damaged(&format!("record {position} of a source")))?;
             let delivery = Delivery {
                 position: Position {
