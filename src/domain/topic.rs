@@ -61,6 +61,8 @@ pub struct Row {
     pub has_input_partitions: bool,
     /// A deployment may do without it.
     pub is_optional: bool,
+    /// A transaction writes outputs to it.
+    pub is_output: bool,
     /// The key of its records.
     pub key: Key,
 }
@@ -84,6 +86,7 @@ impl Topic {
             cleanup: Some(Cleanup::Delete),
             has_input_partitions: false,
             is_optional: false,
+            is_output: true,
             key: Key::Customer,
         };
         match self {
@@ -91,18 +94,21 @@ impl Topic {
                 setting: "topics.events",
                 cleanup: None,
                 has_input_partitions: true,
+                is_output: false,
                 ..OUTPUT
             },
             Self::Transfers => Row {
                 setting: "topics.transfers",
                 has_input_partitions: true,
                 is_optional: true,
+                is_output: false,
                 ..OUTPUT
             },
             Self::State => Row {
                 setting: "topics.state",
                 cleanup: Some(Cleanup::Compact),
                 has_input_partitions: true,
+                is_output: false,
                 key: Key::State,
                 ..OUTPUT
             },

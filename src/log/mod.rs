@@ -16,6 +16,7 @@ use crate::domain::ids::Position;
 use crate::domain::ids::Source;
 use crate::domain::offsets::AppliedOffsets;
 use crate::domain::time::Timestamp;
+use crate::domain::topic::Topic;
 use crate::faults::Fault;
 
 /// Name and value of a header; the value may be null. A record may have several of one name, of which the
@@ -82,6 +83,15 @@ pub struct OutputRecord {
     pub timestamp: Timestamp,
 }
 
+/// An output and its topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// One to which a transaction writes; another one is a bug.
+    pub topic: Topic,
+    /// The record; one may be in several topics.
+    pub record: Arc<OutputRecord>,
+}
+
 /// An update of the state changelog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateRecord {
@@ -108,12 +118,8 @@ pub struct PartitionCommit {
 pub struct Transaction {
     /// One entry a partition written for; a transaction without is a bug.
     pub partitions: Vec<PartitionCommit>,
-    /// Changes, partitioned by key.
-    pub changes: Vec<Arc<OutputRecord>>,
-    /// Latest change by customer, compacted.
-    pub current: Vec<Arc<OutputRecord>>,
-    /// Dead letters.
-    pub dead_letters: Vec<Arc<OutputRecord>>,
+    /// Records of output topics, in their order; the key decides the partition.
+    pub outputs: Vec<Output>,
 }
 
 /// Where a partition's changelog ends after a commit.

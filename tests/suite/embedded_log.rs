@@ -1,4 +1,4 @@
-//! The embedded log keeps the contract of every bus, and what it promises besides: it is the only copy
+//! The embedded log keeps the contract of every log, and what it promises besides: it is the only copy
 //! of what it holds, so damage is a refusal, never a silently shorter log.
 
 use crate::support;
@@ -22,11 +22,13 @@ use crate::support::contract::part;
 use crate::support::contract::reading;
 use crate::support::contract::seen;
 use crate::support::contract::state;
+use crate::support::contract::to;
 use crate::support::events_at;
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Position;
 use segstream::domain::ids::Source;
 use segstream::domain::offsets::AppliedOffsets;
+use segstream::domain::topic::Topic;
 use segstream::faults::Decision;
 use segstream::faults::FaultPoint;
 use segstream::faults::Faults;
@@ -164,8 +166,8 @@ fn records_of_any_shape_arrive_as_they_were() {
 fn a_position_that_is_not_there_is_refused() {
     let subject = Embedded::with_inputs(20);
     let mut worker = subject.log.worker(0, 2);
-    let told = worker.poll(all()).unwrap();
-    assert_eq!(told, Polled::Assigned(vec![Partition(0), Partition(2)]));
+    let polled = worker.poll(all()).unwrap();
+    assert_eq!(polled, Polled::Assigned(vec![Partition(0), Partition(2)]));
     let end = subject.input_ends()[0];
     assert!(worker.resume_at(Partition(0), events_at(end)).is_ok());
     assert!(worker.resume_at(Partition(0), events_at(end + 1)).is_err());
@@ -215,7 +217,7 @@ fn an_offset_that_goes_back_or_past_the_end_is_refused_and_writes_nothing() {
                 part(Partition(1), 0, vec![state("c", Some("half"))]),
                 part(Partition(partition), offset, Vec::new()),
             ],
-            changes: vec![output("change", 1).into()],
+            outputs: vec![to(Topic::Changes, output("change", 1))],
             ..Transaction::default()
         };
         assert!(worker.commit(&transaction).is_err(), "{partition}/{offset}");
@@ -274,9 +276,11 @@ fn a_commit_cut_anywhere_is_there_wholly_or_not_at_all() {
             log.append((0..20).map(input).collect(), None).unwrap();
             let transaction = Transaction {
                 partitions: vec![part(Partition(0), 1, vec![state("c", Some("v"))])],
-                changes: vec![output("change", 1).into()],
-                current: vec![output("current", 1).into()],
-                dead_letters: vec![output("dead", 1).into()],
+                outputs: vec![
+                    to(Topic::Changes, output("change", 1)),
+                    to(Topic::Current, output("current", 1)),
+                    to(Topic::DeadLetters, output("dead", 1)),
+                ],
             };
             let error = log.worker(0, 1).commit(&transaction).unwrap_err();
             assert_eq!(
@@ -346,9 +350,11 @@ fn closed_log() -> (TempDir, PathBuf, Whole) {
                     state(&format!("c-{round}"), Some("v")),
                 ],
             )],
-            changes: vec![output("change", round).into()],
-            current: vec![output("current", round).into()],
-            dead_letters: vec![output("dead", round).into()],
+            outputs: vec![
+                to(Topic::Changes, output("change", round)),
+                to(Topic::Current, output("current", round)),
+                to(Topic::DeadLetters, output("dead", round)),
+            ],
         };
         worker.commit(&transaction).unwrap();
     }

@@ -1,4 +1,4 @@
-//! Topics of a test's own on the shared Kafka, held to the contract of every bus.
+//! Topics of a test's own on the shared Kafka, held to the contract of every log.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU32;

@@ -1,8 +1,9 @@
-//! What every bus promises a worker: order, atomic commits, a changelog that replays, refusals that
+//! What every log promises a worker: order, atomic commits, a changelog that replays, refusals that
 //! write nothing. Each suite runs all of [`contract`] on its own [`Subject`].
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -12,9 +13,11 @@ use segstream::domain::ids::Source;
 use segstream::domain::offsets::AppliedOffsets;
 use segstream::domain::partitioner::partition_of;
 use segstream::domain::time::Timestamp;
+use segstream::domain::topic::Topic;
 use segstream::log::Delivery;
 use segstream::log::Error;
 use segstream::log::Header;
+use segstream::log::Output;
 use segstream::log::OutputRecord;
 use segstream::log::PartitionCommit;
 use segstream::log::PartitionFacts;
@@ -31,7 +34,7 @@ use crate::support::events_at;
 
 pub const PARTITIONS: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(60);
-/// A poll without anything to bring takes this long.
+/// A poll without a record to deliver takes this long.
 const WAIT: Duration = Duration::from_millis(20);
 
 /// A log of [`PARTITIONS`] partitions to hold to the contract, and how a test reaches what a worker
@@ -84,8 +87,8 @@ pub fn contract<S: Subject>() -> Vec<(&'static str, fn())> {
             the_changelog_replays_to_the_latest_of_each_key_in_pieces_of_any_size::<S>,
         ),
         (
-            "i11_a_transaction_without_offsets_is_refused_and_writes_nothing",
-            i11_a_transaction_without_offsets_is_refused_and_writes_nothing::<S>,
+            "i11_an_unfenced_or_misdirected_transaction_is_refused_and_writes_nothing",
+            i11_an_unfenced_or_misdirected_transaction_is_refused_and_writes_nothing::<S>,
         ),
         (
             "after_a_restart_everything_is_assigned_anew_and_silent",
@@ -123,6 +126,13 @@ pub fn output(name: &str, number: u64) -> OutputRecord {
     }
 }
 
+pub fn to(topic: Topic, record: OutputRecord) -> Output {
+    Output {
+        topic,
+        record: Arc::new(record),
+    }
+}
+
 pub fn state(key: &str, value: Option<&str>) -> StateRecord {
     StateRecord {
         key: key.as_bytes().to_vec(),
@@ -151,12 +161,12 @@ pub fn all() -> PollLimit {
 }
 
 /// Polls until every partition is assigned.
-pub fn assigned(bus: &mut impl WorkerLog) -> BTreeSet<Partition> {
+pub fn assigned(log: &mut impl WorkerLog) -> BTreeSet<Partition> {
     let deadline = Instant::now() + PATIENCE;
     let mut mine = BTreeSet::new();
     while mine.len() < PARTITIONS as usize {
         assert!(Instant::now() < deadline, "only {mine:?} were assigned");
-        match bus.poll(all()).unwrap() {
+        match log.poll(all()).unwrap() {
             Polled::Assigned(partitions) => mine.extend(partitions),
             Polled::Idle => {}
             other => panic!("before the assignment came {other:?}"),
@@ -177,11 +187,11 @@ pub fn reading<S: Subject>(subject: &S) -> S::Worker {
 }
 
 /// Polls until `count` deliveries came.
-pub fn drain(bus: &mut impl WorkerLog, count: usize, limit: PollLimit) -> Vec<Delivery> {
+pub fn drain(log: &mut impl WorkerLog, count: usize, limit: PollLimit) -> Vec<Delivery> {
     let deadline = Instant::now() + PATIENCE;
     let mut found = Vec::new();
     while found.len() < count {
-        match bus.poll(limit).unwrap() {
+        match log.poll(limit).unwrap() {
             Polled::Deliveries(deliveries) => found.extend(deliveries),
             Polled::Idle => assert!(Instant::now() < deadline, "{} of {count}", found.len()),
             Polled::Assigned(none) if none.is_empty() => {}
@@ -192,9 +202,9 @@ pub fn drain(bus: &mut impl WorkerLog, count: usize, limit: PollLimit) -> Vec<De
 }
 
 /// Nothing comes for a while.
-fn assert_silent(bus: &mut impl WorkerLog) {
+fn assert_silent(log: &mut impl WorkerLog) {
     for _ in 0..10 {
-        match bus.poll(all()).unwrap() {
+        match log.poll(all()).unwrap() {
             Polled::Idle => {}
             Polled::Assigned(none) if none.is_empty() => {}
             other => panic!("in the silence came {other:?}"),
@@ -202,10 +212,10 @@ fn assert_silent(bus: &mut impl WorkerLog) {
     }
 }
 
-pub fn facts(bus: &mut impl WorkerLog, partition: Partition) -> PartitionFacts {
+pub fn facts(log: &mut impl WorkerLog, partition: Partition) -> PartitionFacts {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if let Some(facts) = bus.facts(partition).unwrap() {
+        if let Some(facts) = log.facts(partition).unwrap() {
             return facts;
         }
         assert!(Instant::now() < deadline, "the log does not say");
@@ -216,12 +226,12 @@ pub fn facts(bus: &mut impl WorkerLog, partition: Partition) -> PartitionFacts {
 pub type Replayed = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// The latest value of each key after replaying the changelog in chunks.
-pub fn replayed(bus: &mut impl WorkerLog, partition: Partition, chunk_records: usize) -> Replayed {
+pub fn replayed(log: &mut impl WorkerLog, partition: Partition, chunk_records: usize) -> Replayed {
     let mut latest = Replayed::new();
-    let mut from = facts(bus, partition).changelog_start;
+    let mut from = facts(log, partition).changelog_start;
     let mut before = None;
     loop {
-        let chunk = bus.read_changelog(partition, from, chunk_records).unwrap();
+        let chunk = log.read_changelog(partition, from, chunk_records).unwrap();
         assert!(chunk.records.len() <= chunk_records);
         for record in chunk.records {
             assert!(before < Some(record.offset), "in offset order");
@@ -400,9 +410,12 @@ fn a_commit_shows_all_it_wrote_and_survives_reopening<S: Subject>() {
                 ),
                 part(Partition(2), 0, vec![state("", Some("only a clock"))]),
             ],
-            changes: vec![output("change", 1).into(), output("change", 2).into()],
-            current: vec![output("current", 1).into()],
-            dead_letters: vec![output("dead", 5).into()],
+            outputs: vec![
+                to(Topic::Changes, output("change", 1)),
+                to(Topic::Current, output("current", 1)),
+                to(Topic::DeadLetters, output("dead", 5)),
+                to(Topic::Changes, output("change", 2)),
+            ],
         })
         .unwrap();
     let ends: Vec<(Partition, u64)> = committed
@@ -471,18 +484,23 @@ fn the_changelog_replays_to_the_latest_of_each_key_in_pieces_of_any_size<S: Subj
     assert!(replayed(&mut worker, Partition(0), 10).is_empty());
 }
 
-fn i11_a_transaction_without_offsets_is_refused_and_writes_nothing<S: Subject>() {
+fn i11_an_unfenced_or_misdirected_transaction_is_refused_and_writes_nothing<S: Subject>() {
     let subject: S = with_inputs(20);
     let mut worker = reading(&subject);
     let before = seen(&subject, &mut worker);
     let unfenced = Transaction {
-        changes: vec![output("change", 1).into()],
+        outputs: vec![to(Topic::Changes, output("change", 1))],
         ..Transaction::default()
     };
-    assert!(matches!(
-        worker.commit(&unfenced),
-        Err(Error::Unusable { .. })
-    ));
+    // Sources and state are no outputs.
+    let misdirected = [Topic::Input, Topic::Transfers, Topic::State].map(|topic| Transaction {
+        partitions: vec![part(Partition(0), 1, vec![state("c", Some("half"))])],
+        outputs: vec![to(topic, output("change", 1))],
+    });
+    for transaction in std::iter::once(unfenced).chain(misdirected) {
+        let refused = worker.commit(&transaction);
+        assert!(matches!(refused, Err(Error::Unusable { .. })));
+    }
     assert_eq!(seen(&subject, &mut worker), before);
 }
 
@@ -642,7 +660,7 @@ fn events_and_transfers_are_committed_aborted_and_resumed_together<S: Subject>()
                 ..commit(Partition(2), vec![state("c", Some("lost"))])
             },
         ],
-        changes: vec![output("change", 1).into()],
+        outputs: vec![to(Topic::Changes, output("change", 1))],
         ..Transaction::default()
     };
     worker.commit(&doomed).unwrap_err();

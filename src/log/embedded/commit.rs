@@ -4,7 +4,7 @@ use crate::domain::ids::Source;
 use crate::faults::FaultPoint;
 use crate::log::Committed;
 use crate::log::Error;
-use crate::log::OutputRecord;
+use crate::log::Output;
 use crate::log::PartitionCommit;
 use crate::log::Transaction;
 use crate::log::embedded::handle::EmbeddedLog;
@@ -29,14 +29,8 @@ impl EmbeddedLog {
         for part in &transaction.partitions {
             committed.push(self.stage_state(&mut batch, &mut next, part)?);
         }
-        for record in &transaction.changes {
-            self.stage_output(&mut batch, &mut next, Kind::Change, record)?;
-        }
-        for record in &transaction.current {
-            self.stage_output(&mut batch, &mut next, Kind::Current, record)?;
-        }
-        for record in &transaction.dead_letters {
-            self.stage_output(&mut batch, &mut next, Kind::DeadLetter, record)?;
+        for output in &transaction.outputs {
+            self.stage_output(&mut batch, &mut next, output)?;
         }
         self.apply(&mut written, batch, next)?;
         inner.faults.cross(FaultPoint::CommitBeforeFlush)?;
@@ -49,9 +43,13 @@ impl EmbeddedLog {
         &self,
         batch: &mut sled::Batch,
         next: &mut [Ends],
-        kind: Kind,
-        record: &OutputRecord,
+        output: &Output,
     ) -> Result<(), Error> {
+        let (topic, record) = (output.topic, &*output.record);
+        let kind = layout::kind_of_output(topic).ok_or_else(|| {
+            let setting = topic.row().setting;
+            self.unusable(&format!("a transaction has an output for {setting}"))
+        })?;
         let partition = self.partition_of(record.key.as_deref(), record.value.as_deref());
         let ends = self.ends_of(next, partition)?;
         let place = match ends.output_mut(kind) {

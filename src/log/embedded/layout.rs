@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::domain::ids::Partition;
 use crate::domain::ids::Source;
 use crate::domain::offsets::AppliedOffsets;
+use crate::domain::topic::Topic;
 
 /// Format of the whole log. In format 1 records had no null values, and those of sources no headers; there were
 /// no transfers. A log of format 1 is read as it is, and is of this one from the next batch on.
@@ -46,6 +47,16 @@ pub(super) fn kind_of(source: Source) -> Kind {
     match source {
         Source::Events => Kind::Input,
         Source::Transfers => Kind::Transfer,
+    }
+}
+
+/// Where the records of an output are; `None` for a topic that is none.
+pub(super) fn kind_of_output(topic: Topic) -> Option<Kind> {
+    match topic {
+        Topic::Changes => Some(Kind::Change),
+        Topic::Current => Some(Kind::Current),
+        Topic::DeadLetters => Some(Kind::DeadLetter),
+        Topic::Input | Topic::Transfers | Topic::State => None,
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Plan {
 }
 
 /// Names and partition counts of the topics of the service that exist.
-pub(super) fn look(
+pub(super) fn existing_topics(
     connection: &Connection,
     client: &BaseConsumer,
     wait: Duration,
@@ -91,7 +91,7 @@ pub fn topic_problems(connection: &Connection) -> Result<Vec<String>, Error> {
         .metadata_client()
         .create()
         .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
-    let found = look(connection, &metadata_client, START_WAIT)?;
+    let found = existing_topics(connection, &metadata_client, START_WAIT)?;
     let mut problems = missing(connection, &found);
     problems.extend(other_partitions(connection, &found));
     let existing: Vec<&str> = found.keys().map(String::as_str).collect();
@@ -274,7 +274,7 @@ impl Creator<'_> {
     /// Makes those of the topics that are missing, each with its settings, and waits until they show.
     fn create(&self, wanted: &[(Topic, &str)], input_bytes: u64) -> Result<Vec<String>, Error> {
         let connection = self.connection;
-        let found = look(connection, self.metadata_client, START_WAIT)?;
+        let found = existing_topics(connection, self.metadata_client, START_WAIT)?;
         let input_partitions = found.get(&connection.topics.events).copied();
         let missing = wanted.iter().filter(|(_, name)| !found.contains_key(*name));
         let missing: Vec<_> = missing
@@ -313,7 +313,7 @@ impl Creator<'_> {
         // Brokers learn of new topics a moment later.
         let deadline = Instant::now() + START_WAIT;
         loop {
-            let found = look(connection, self.metadata_client, START_WAIT)?;
+            let found = existing_topics(connection, self.metadata_client, START_WAIT)?;
             if wanted.iter().all(|(_, name)| found.contains_key(*name)) {
                 return Ok(created);
             }

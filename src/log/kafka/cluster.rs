@@ -39,7 +39,7 @@ impl KafkaLog {
             .metadata_client()
             .create()
             .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
-        let found = admin::look(&connection, &client, START_WAIT)?;
+        let found = admin::existing_topics(&connection, &client, START_WAIT)?;
         let problems = topic_problems(&connection)?;
         if !problems.is_empty() {
             let all = problems.join("; ");

@@ -190,19 +190,13 @@ impl TransactionalProducer {
 
     fn send_all(&self, transaction: &Transaction, deadline: Instant) -> KafkaResult<()> {
         let topics = &self.connection.topics;
-        let outputs = [
-            (&topics.changes, &transaction.changes),
-            (&topics.current, &transaction.current),
-            (&topics.dead_letters, &transaction.dead_letters),
-        ];
-        for (topic, records) in outputs {
-            for record in records {
-                self.send(output(topic, record), deadline)?;
-            }
+        for output in &transaction.outputs {
+            let name = topics.name(output.topic).unwrap_or_default();
+            self.send(to_send(name, &output.record), deadline)?;
         }
         for part in &transaction.partitions {
             for record in &part.state {
-                let to_send = BaseRecord {
+                let update = BaseRecord {
                     topic: &topics.state,
                     partition: i32::try_from(part.partition.0).ok(),
                     payload: record.value.as_deref(),
@@ -211,7 +205,7 @@ impl TransactionalProducer {
                     headers: None,
                     delivery_opaque: (),
                 };
-                self.send(to_send, deadline)?;
+                self.send(update, deadline)?;
             }
         }
         Ok(())
@@ -318,7 +312,7 @@ impl TransactionalProducer {
     }
 }
 
-fn output<'a>(topic: &'a str, record: &'a OutputRecord) -> BaseRecord<'a, [u8], [u8], ()> {
+fn to_send<'a>(topic: &'a str, record: &'a OutputRecord) -> BaseRecord<'a, [u8], [u8], ()> {
     let room = OwnedHeaders::new_with_capacity(record.headers.len());
     let headers = record.headers.iter().fold(room, |headers, (key, value)| {
         headers.insert(Header {

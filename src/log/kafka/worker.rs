@@ -158,6 +158,11 @@ impl WorkerLog for KafkaWorker {
             let problem = "a transaction without offsets would not be fenced";
             return Err(self.connection.unusable(problem));
         }
+        let mut topics = transaction.outputs.iter().map(|output| output.topic.row());
+        if let Some(row) = topics.find(|row| !row.is_output) {
+            let problem = format!("a transaction has an output for {}", row.setting);
+            return Err(self.connection.unusable(problem));
+        }
         let Some(group) = self.member.group_metadata() else {
             return Err(self.connection.unusable("the consumer has no group"));
         };

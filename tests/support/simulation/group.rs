@@ -11,6 +11,7 @@ use std::sync::PoisonError;
 
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Source;
+use segstream::domain::topic::Topic;
 use segstream::log::ChangelogRecord;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
@@ -290,11 +291,13 @@ impl State {
             let (_, first) = self.place(part.partition);
             (part.partition, first, part.offsets.next(Source::Events))
         });
+        let outputs = transaction.outputs.iter();
+        let changes = outputs.filter(|output| output.topic == Topic::Changes);
         Applied {
             member: id,
             is_heard,
             ranges: ranges.collect(),
-            changes: transaction.changes.len(),
+            changes: changes.count(),
         }
     }
 
