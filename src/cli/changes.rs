@@ -71,7 +71,7 @@ fn write_log(log: &mut impl ChangesReader, out: &mut impl Write) -> anyhow::Resu
         loop {
             let chunk = log.read_changes(partition, from, CHUNK_CHANGES)?;
             for change in &chunk.changes {
-                out.write_all(&change.record.value)?;
+                out.write_all(change.record.value.as_deref().unwrap_or_default())?;
                 writeln!(out)?;
             }
             from = chunk.offset_next;

@@ -8,6 +8,7 @@ use anyhow::Context;
 use crate::config::bus::BusKind;
 use crate::config::settings::Settings;
 use crate::domain::churn::ChurnDefinition;
+use crate::domain::offsets::AppliedOffsets;
 use crate::engine::policy::Policy;
 use crate::engine::state::definition::Definition;
 use crate::engine::state::definition::Parts as DefinitionParts;
@@ -16,7 +17,6 @@ use crate::log::WorkerLog;
 use crate::log::embedded::EmbeddedLog;
 use crate::log::kafka::Connection;
 use crate::log::kafka::KafkaLog;
-use crate::log::kafka::Topics;
 use crate::model::segment_model::SegmentModel;
 use crate::model_files;
 use crate::pipeline::Limits;
@@ -56,14 +56,14 @@ impl AnyLog {
         }
     }
 
-    /// End of the input of each partition.
+    /// The ends of the sources of each partition.
     ///
     /// # Errors
     /// If the log does not answer.
-    pub fn input_ends(&self) -> anyhow::Result<Vec<u64>> {
+    pub fn ends(&self) -> anyhow::Result<Vec<AppliedOffsets>> {
         match self {
-            Self::Embedded(log) => Ok(log.input_ends()),
-            Self::Kafka(log) => Ok(log.input_ends()?),
+            Self::Embedded(log) => Ok(log.ends()),
+            Self::Kafka(log) => Ok(log.ends()?),
         }
     }
 }
@@ -163,7 +163,7 @@ impl Parts {
             definition,
             partition_count: partitions,
             model,
-            topic_events: settings.topics.events.clone(),
+            topics: settings.topics.names.clone(),
             partitions: Partitions::new(directory, sizes, Faults::none(), Arc::clone(&metrics)),
             metrics,
             tally: Tally::default(),
@@ -246,7 +246,6 @@ pub fn sizes(settings: &Settings, partitions: u32) -> Sizes {
 /// How this instance reaches its cluster.
 #[must_use]
 pub fn connection(settings: &Settings, instance_id: &str) -> Connection {
-    let topics = &settings.topics;
     let security = settings.kafka.security.reveal();
     Connection {
         brokers: settings.kafka.brokers.clone(),
@@ -254,13 +253,7 @@ pub fn connection(settings: &Settings, instance_id: &str) -> Connection {
         instance_id: instance_id.to_owned(),
         session_timeout: settings.kafka.session_timeout,
         transaction_timeout: settings.kafka.transaction_timeout,
-        topics: Topics {
-            events: topics.events.clone(),
-            changes: topics.changes.clone(),
-            current: topics.current.clone(),
-            state: topics.state.clone(),
-            dead_letters: topics.dead_letters.clone(),
-        },
+        topics: settings.topics.names.clone(),
         security: security
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect(),

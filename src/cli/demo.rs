@@ -103,7 +103,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let fed = feed(args, &log, &parts.shared, &mut service);
     if fed.is_ok() && !parts.shared.control.is_stopping() {
         // Everything the shop has sent is processed before the summary.
-        parts.shared.control.stop_at(log.input_ends());
+        parts.shared.control.stop_at(log.ends());
         if !service.wait(settings.shutdown_deadline)? {
             service.stop(settings.shutdown_deadline)?;
         }
@@ -159,11 +159,7 @@ fn feed(
 }
 
 fn input(event: ShopEvent) -> InputRecord {
-    InputRecord {
-        timestamp: Some(event.record_time),
-        key: event.key,
-        payload: event.payload,
-    }
+    InputRecord::new(Some(event.record_time), event.key, event.payload)
 }
 
 /// Draws the counts over the previous ones on a terminal; prints one plain line otherwise.

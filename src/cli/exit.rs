@@ -94,7 +94,7 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
         Some(
             pipeline::Error::OtherDefinition { .. }
             | pipeline::Error::OffsetWithoutCheckpoint { .. }
-            | pipeline::Error::InputOutOfRange { .. },
+            | pipeline::Error::SourceOutOfRange { .. },
         ) => Some(ExitCode::Environment),
         Some(_) | None => None,
     }

@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         parts.shared.control.advance_to(instant);
     }
     if args.until_caught_up {
-        parts.shared.control.stop_at(parts.log.input_ends()?);
+        parts.shared.control.stop_at(parts.log.ends()?);
     }
     let mut service = Service::start(parts.worker_logs()?, &parts.shared)?;
     while !service.wait(STOP_CHECK_INTERVAL)? {

@@ -129,7 +129,8 @@ impl PublishedChanges for LogChanges {
         let chunk = log.read_changes(Partition(partition), from, limit);
         let chunk = chunk.map_err(|error| error.to_string())?;
         let changes = chunk.changes.iter().map(|change| {
-            let published = serde_json::from_slice(&change.record.value);
+            let published =
+                serde_json::from_slice(change.record.value.as_deref().unwrap_or_default());
             Ok(ChangeAt {
                 offset: change.offset,
                 change: published.map_err(|error| format!("a change is no JSON: {error}"))?,
@@ -171,11 +172,7 @@ impl EventIntake for LogIntake {
                         ClockMode::Wall => wall,
                         ClockMode::Event => event.occurred_at,
                     };
-                    records.push(InputRecord {
-                        timestamp: Some(timestamp),
-                        key,
-                        payload,
-                    });
+                    records.push(InputRecord::new(Some(timestamp), key, payload));
                 }
                 Err(invalid) => receipt.refused.push(RefusedLine {
                     line: number,

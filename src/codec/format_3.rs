@@ -15,8 +15,8 @@ use crate::domain::churn::RiskBand;
 use crate::domain::ids::ModelVersion;
 use crate::domain::ids::SegmentId;
 use crate::domain::ids::Source;
+use crate::domain::offsets::AppliedOffsets;
 use crate::domain::time::Timestamp;
-use crate::engine::state::applied::AppliedOffsets;
 use crate::engine::state::checkpoint::Checkpoint;
 use crate::engine::state::definition::Definition;
 use crate::engine::state::record::Assigned;
@@ -307,6 +307,7 @@ mod tests {
                 let delivered = Delivered {
                     event: &event,
                     position,
+                    origin: position,
                     record_time: at,
                     clock: None,
                 };

@@ -86,6 +86,15 @@ pub enum Source {
 impl Source {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::Events, Self::Transfers];
+
+    /// Its name in messages.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Transfers => "transfers",
+        }
+    }
 }
 
 /// A place in a source: partition and offset.

@@ -78,7 +78,7 @@ impl Batch {
 
     /// Adds a dead letter.
     pub fn push_dead_letter(&mut self, letter: OutputRecord) {
-        self.bytes += letter.value.len();
+        self.bytes += letter.value.as_ref().map_or(0, Vec::len);
         self.dead_letters.push(Arc::new(letter));
     }
 

@@ -66,11 +66,7 @@ fn feed(seed: u64) -> Vec<InputRecord> {
     });
     let events = shop.take(EVENTS_MAX);
     events
-        .map(|event| InputRecord {
-            timestamp: Some(event.record_time),
-            key: event.key,
-            payload: event.payload,
-        })
+        .map(|event| InputRecord::new(Some(event.record_time), event.key, event.payload))
         .collect()
 }
 

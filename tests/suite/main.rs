@@ -42,4 +42,5 @@ mod tidy;
 mod time;
 mod time_replay;
 mod training;
+mod transfers;
 mod views;

@@ -12,6 +12,8 @@ use std::time::Duration;
 use std::time::Instant;
 
 use segstream::domain::ids::Partition;
+use segstream::domain::ids::Source;
+use segstream::domain::offsets::AppliedOffsets;
 use segstream::log::ChangelogChunk;
 use segstream::log::Committed;
 use segstream::log::Error;
@@ -51,12 +53,8 @@ fn feed(customers: u32) -> Vec<InputRecord> {
         days: Some(120),
         dirt: 0.0,
     });
-    shop.map(|event| InputRecord {
-        timestamp: Some(event.record_time),
-        key: event.key,
-        payload: event.payload,
-    })
-    .collect()
+    shop.map(|event| InputRecord::new(Some(event.record_time), event.key, event.payload))
+        .collect()
 }
 
 /// What the group says to a worker, in the order in which the worker hears it.
@@ -82,8 +80,8 @@ impl WorkerLog for Member {
         heard.map_or_else(|| self.inner.poll(PollLimit { timeout, ..limit }), Ok)
     }
 
-    fn resume_at(&mut self, partition: Partition, offset: u64) -> Result<(), Error> {
-        self.inner.resume_at(partition, offset)
+    fn resume_at(&mut self, partition: Partition, offsets: AppliedOffsets) -> Result<(), Error> {
+        self.inner.resume_at(partition, offsets)
     }
 
     fn pause(&mut self, partition: Partition) {
@@ -168,11 +166,12 @@ impl Pair {
     }
 
     fn is_committed(&self) -> bool {
-        let ends = self.life.log.input_ends();
+        let ends = self.life.log.ends();
         let mut log = self.life.log.member();
         (0..).map(Partition).zip(ends).all(|(partition, end)| {
             let facts = log.facts(partition).unwrap().unwrap();
-            facts.group_offset == Some(end)
+            let events = facts.sources[&Source::Events];
+            events.group_offset == Some(end.next(Source::Events))
         })
     }
 

@@ -1206,11 +1206,11 @@ fn life_with(root: &Path, policy: Policy, artifact: &Value) -> Life {
 
 fn input_of(delivery: &Delivery) -> InputRecord {
     let customer = delivery.body["customer_id"].as_str().unwrap();
-    InputRecord {
-        timestamp: Timestamp::from_milliseconds(delivery.record_time_ms),
-        key: Some(customer.as_bytes().to_vec()),
-        payload: delivery.body.to_string().into_bytes(),
-    }
+    InputRecord::new(
+        Timestamp::from_milliseconds(delivery.record_time_ms),
+        Some(customer.as_bytes().to_vec()),
+        delivery.body.to_string().into_bytes(),
+    )
 }
 
 fn shops_equal_the_oracle(zone: &str) {

@@ -55,10 +55,12 @@ fn events() -> Vec<serde_json::Value> {
 /// Two customers, one of whom has not bought anything yet.
 fn ran(root: &Path) -> Life {
     let mut life = Life::begin(root, 1, SIZING, &Faults::none());
-    let records = events().into_iter().map(|event| InputRecord {
-        timestamp: Some(support::at("2026-06-01T00:00:00Z")),
-        key: Some(event["customer_id"].as_str().unwrap().as_bytes().to_vec()),
-        payload: event.to_string().into_bytes(),
+    let records = events().into_iter().map(|event| {
+        InputRecord::new(
+            Some(support::at("2026-06-01T00:00:00Z")),
+            Some(event["customer_id"].as_str().unwrap().as_bytes().to_vec()),
+            event.to_string().into_bytes(),
+        )
     });
     life.log.append(records.collect(), None).unwrap();
     life.run_to_end().unwrap();

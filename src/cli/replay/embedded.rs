@@ -42,7 +42,7 @@ pub(super) fn replay_embedded(
         warn_of_future(instant);
         parts.shared.control.advance_to(instant);
     }
-    parts.shared.control.stop_at(log.input_ends());
+    parts.shared.control.stop_at(log.ends());
     while !service.wait(Duration::from_secs(3600))? {}
     Summary::of(&parts.shared).print(args.json)
 }
@@ -84,10 +84,12 @@ fn feed(
             .iter()
             .skip(sent)
             .take(until - sent)
-            .map(|event| InputRecord {
-                timestamp: Some(event.record_time),
-                key: event.key.clone(),
-                payload: event.payload.clone(),
+            .map(|event| {
+                InputRecord::new(
+                    Some(event.record_time),
+                    event.key.clone(),
+                    event.payload.clone(),
+                )
             })
             .collect();
         sent = until;

@@ -60,7 +60,7 @@ pub enum Cause {
     Event {
         /// Its id.
         event_id: String,
-        /// Where it was delivered.
+        /// Its place in the input.
         position: Position,
     },
     /// The deadline, which is the instant of the change.

@@ -23,6 +23,22 @@ use crate::domain::ids::CUSTOMER_ID_CHARACTERS_MAX;
 use crate::domain::ids::EVENT_ID_CHARACTERS_MAX;
 use crate::domain::time::Timestamp;
 
+/// Reads the value of a record, which may be null.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_value<'a>(
+    value: Option<&'a [u8]>,
+    record_time: Timestamp,
+    rules: &IntakeRules,
+) -> Result<CustomerEvent<'a>, InvalidEvent> {
+    let payload = value.ok_or_else(|| InvalidEvent {
+        reason: RejectReason::Unreadable,
+        detail: "the value is not one JSON object in UTF-8: it is null".to_owned(),
+    })?;
+    parse(payload, record_time, rules)
+}
+
 /// Reads one event of the native shape.
 ///
 /// # Errors

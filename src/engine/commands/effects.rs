@@ -14,7 +14,9 @@ pub struct Delivered<'a> {
     pub event: &'a CustomerEvent<'a>,
     /// Where it was delivered.
     pub position: Position,
-    /// The record time of the delivery.
+    /// Its place in the input: the same, unless it was delivered as a transfer.
+    pub origin: Position,
+    /// The record time that it counts with.
     pub record_time: Timestamp,
     /// The partition clock before the delivery: deadlines up to it are evaluated first.
     pub clock: Option<Timestamp>,

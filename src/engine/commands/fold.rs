@@ -62,7 +62,7 @@ pub(super) fn fold(
     record.evaluated_at = record.evaluated_at.max(delivered.record_time);
     let cause = || Cause::Event {
         event_id: event.event_id.as_ref().to_owned(),
-        position: delivered.position,
+        position: delivered.origin,
     };
     let reason = command.reason;
     changes.extend(reassign(&mut record, customer_id, reason, rules, cause));

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::domain::offsets::AppliedOffsets;
 use crate::domain::time::Timestamp;
-use crate::engine::state::applied::AppliedOffsets;
 
 /// Where a partition continues after a restart. Every transaction writes one for each partition that it moved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,8 +9,8 @@ use crate::domain::aggregate::CustomerAggregate;
 use crate::domain::churn::RiskBand;
 use crate::domain::ids::ModelVersion;
 use crate::domain::ids::SegmentId;
+use crate::domain::offsets::AppliedOffsets;
 use crate::domain::time::Timestamp;
-use crate::engine::state::applied::AppliedOffsets;
 use crate::engine::state::table::SegmentNumber;
 
 /// The record of one customer. Everything in it follows from the deliveries below its offsets

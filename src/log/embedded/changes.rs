@@ -5,10 +5,19 @@ use crate::log::Error;
 use crate::log::changes::ChangesChunk;
 use crate::log::changes::ChangesReader;
 use crate::log::changes::PublishedChange;
-use crate::log::embedded::EmbeddedLog;
+use crate::log::embedded::handle::EmbeddedLog;
 use crate::log::embedded::layout;
 use crate::log::embedded::layout::Kind;
-use crate::log::embedded::layout::StoredOutput;
+use crate::log::embedded::records;
+
+impl EmbeddedLog {
+    /// The end of a partition's changes, all of them on disk; `None` where there is no such partition.
+    fn changes_end(&self, partition: Partition) -> Option<u64> {
+        let written = self.lock();
+        let number = usize::try_from(partition.0).ok()?;
+        written.tail.ends.get(number).map(|ends| ends.main.changes)
+    }
+}
 
 impl ChangesReader for EmbeddedLog {
     fn partitions(&self) -> u32 {
@@ -31,18 +40,15 @@ impl ChangesReader for EmbeddedLog {
         };
         let keys = [from.min(end), end];
         let [first, last] = keys.map(|offset| layout::offset_key(Kind::Change, partition, offset));
-        for entry in self.database().range(first..last).take(limit) {
+        for entry in self.0.database.range(first..last).take(limit) {
             let (key, bytes) = entry?;
             let offset = layout::offset_of(&key);
-            let stored: Option<StoredOutput> = layout::decode(&bytes);
-            let (Some(offset), Some(stored)) = (offset, stored) else {
+            let record = records::decode_output(&bytes);
+            let (Some(offset), Some(record)) = (offset, record) else {
                 return Err(self.damaged("a change"));
             };
             chunk.offset_next = offset + 1;
-            chunk.changes.push(PublishedChange {
-                offset,
-                record: stored.into(),
-            });
+            chunk.changes.push(PublishedChange { offset, record });
         }
         Ok(chunk)
     }

@@ -1,12 +1,9 @@
 //! The topic of the changes, as a reader without a group sees it.
 
-use std::borrow::Cow;
-
 use rdkafka::Message;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
 use rdkafka::message::BorrowedMessage;
-use rdkafka::message::Headers;
 
 use crate::domain::ids::Partition;
 use crate::domain::time::Timestamp;
@@ -15,10 +12,11 @@ use crate::log::OutputRecord;
 use crate::log::changes::ChangesChunk;
 use crate::log::changes::ChangesReader;
 use crate::log::changes::PublishedChange;
-use crate::log::kafka::START_WAIT;
 use crate::log::kafka::client::Connection;
+use crate::log::kafka::client::START_WAIT;
+use crate::log::kafka::delivery::headers;
+use crate::log::kafka::places::number;
 use crate::log::kafka::reader::TopicReader;
-use crate::log::kafka::reader::number;
 
 /// Reads the committed records of the topic of the changes.
 pub struct KafkaChanges {
@@ -97,18 +95,13 @@ impl ChangesReader for KafkaChanges {
 }
 
 fn change(offset: u64, message: &BorrowedMessage<'_>) -> PublishedChange {
-    let headers = message.headers().into_iter().flat_map(Headers::iter);
-    let headers = headers.map(|header| {
-        let value = header.value.unwrap_or_default().to_vec();
-        (Cow::Owned(header.key.to_owned()), value)
-    });
     let timestamp = message.timestamp().to_millis();
     PublishedChange {
         offset,
         record: OutputRecord {
             key: message.key().map(<[u8]>::to_vec),
-            value: message.payload().unwrap_or_default().to_vec(),
-            headers: headers.collect(),
+            value: message.payload().map(<[u8]>::to_vec),
+            headers: message.headers().map(headers).unwrap_or_default(),
             timestamp: timestamp
                 .and_then(Timestamp::from_milliseconds)
                 .unwrap_or_default(),

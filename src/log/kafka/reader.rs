@@ -1,26 +1,28 @@
-//! Reads the committed records of one partition of a topic after the other, with a client of its own and without
-//! the group.
+//! Reads the committed records of one partition of a topic after the other, with a client of its own and without the
+//! group.
 
 use std::time::Duration;
 use std::time::Instant;
 
 use rdkafka::Message;
-use rdkafka::Offset;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::error::KafkaResult;
 use rdkafka::message::BorrowedMessage;
-use rdkafka::types::RDKafkaErrorCode;
 
 use crate::domain::ids::Partition;
 use crate::log::ChangelogChunk;
 use crate::log::ChangelogRecord;
 use crate::log::Error;
 use crate::log::kafka::client::Connection;
+use crate::log::kafka::places::is_passing;
+use crate::log::kafka::places::number;
+use crate::log::kafka::places::offset;
+use crate::log::kafka::places::position_in;
 
-/// A chunk ends when nothing came for so long; running partitions wait meanwhile.
+/// A chunk ends when no record came for so long; running partitions wait meanwhile.
 const CHUNK_WAIT: Duration = Duration::from_millis(20);
 
 /// Records of one partition.
@@ -135,8 +137,7 @@ impl TopicReader {
 
     fn place_at(&mut self, partition: Partition, from: u64) -> KafkaResult<()> {
         let mut list = TopicPartitionList::with_capacity(1);
-        let offset = Offset::Offset(i64::try_from(from).unwrap_or(i64::MAX));
-        list.add_partition_offset(&self.topic, number(partition), offset)?;
+        list.add_partition_offset(&self.topic, number(partition), offset(from))?;
         self.consumer.assign(&list)
     }
 
@@ -144,54 +145,4 @@ impl TopicReader {
         let positions = self.consumer.position()?;
         Ok(position_in(&positions, &self.topic, partition))
     }
-}
-
-/// The partition as the client counts it.
-pub(super) fn number(partition: Partition) -> i32 {
-    i32::try_from(partition.0).unwrap_or(i32::MAX)
-}
-
-/// A known position of a partition.
-pub(super) fn position_in(
-    positions: &TopicPartitionList,
-    topic: &str,
-    partition: Partition,
-) -> Option<u64> {
-    match positions.find_partition(topic, number(partition))?.offset() {
-        Offset::Offset(offset) => u64::try_from(offset).ok(),
-        Offset::Beginning
-        | Offset::End
-        | Offset::Stored
-        | Offset::Invalid
-        | Offset::OffsetTail(_) => None,
-    }
-}
-
-/// An error that the client mends by itself: the cluster is away or changes its leaders.
-pub(super) fn is_passing(error: &KafkaError) -> bool {
-    const PASSING: [RDKafkaErrorCode; 20] = [
-        RDKafkaErrorCode::OffsetNotAvailable,
-        RDKafkaErrorCode::ReplicaNotAvailable,
-        RDKafkaErrorCode::KafkaStorageError,
-        RDKafkaErrorCode::BrokerTransportFailure,
-        RDKafkaErrorCode::AllBrokersDown,
-        RDKafkaErrorCode::Resolve,
-        RDKafkaErrorCode::OperationTimedOut,
-        RDKafkaErrorCode::TimedOutQueue,
-        RDKafkaErrorCode::RequestTimedOut,
-        RDKafkaErrorCode::NetworkException,
-        RDKafkaErrorCode::FencedLeaderEpoch,
-        RDKafkaErrorCode::UnknownLeaderEpoch,
-        RDKafkaErrorCode::WaitingForCoordinator,
-        RDKafkaErrorCode::NotLeaderForPartition,
-        RDKafkaErrorCode::LeaderNotAvailable,
-        RDKafkaErrorCode::CoordinatorNotAvailable,
-        RDKafkaErrorCode::CoordinatorLoadInProgress,
-        RDKafkaErrorCode::NotCoordinator,
-        RDKafkaErrorCode::PollExceeded,
-        RDKafkaErrorCode::UnstableOffsetCommit,
-    ];
-    error
-        .rdkafka_error_code()
-        .is_some_and(|code| PASSING.contains(&code))
 }

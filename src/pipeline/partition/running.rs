@@ -8,11 +8,13 @@ use crate::codec::key::StateKey;
 use crate::domain::change::SegmentChange;
 use crate::domain::event::InvalidEvent;
 use crate::domain::event::RejectReason;
-use crate::domain::event::parse::parse;
+use crate::domain::event::parse::parse_value;
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::Source;
+use crate::domain::offsets::AppliedOffsets;
 use crate::domain::partitioner::Partitioner;
 use crate::domain::time::Timestamp;
+use crate::domain::transfer::Origin;
 use crate::engine::admission::Admission;
 use crate::engine::admission::Placement;
 use crate::engine::admission::admit;
@@ -20,7 +22,6 @@ use crate::engine::commands::Delivered;
 use crate::engine::commands::decide;
 use crate::engine::elapse::elapse;
 use crate::engine::policy::Rules;
-use crate::engine::state::applied::AppliedOffsets;
 use crate::engine::state::checkpoint::Checkpoint;
 use crate::engine::state::entry::Entry;
 use crate::engine::state::table::DefinitionTable;
@@ -133,16 +134,16 @@ impl RunningPartition {
         &self.store
     }
 
-    /// The input offset up to which everything is committed.
+    /// The next offset of every source as committed.
     #[must_use]
-    pub fn committed_offset(&self) -> u64 {
-        self.committed.offsets.next(Source::Events)
+    pub fn committed_offsets(&self) -> AppliedOffsets {
+        self.committed.offsets
     }
 
-    /// The input offset up to which everything is folded.
+    /// The next offset of every source as folded.
     #[must_use]
-    pub fn offset_next(&self) -> u64 {
-        self.offsets.next(Source::Events)
+    pub fn offsets(&self) -> AppliedOffsets {
+        self.offsets
     }
 
     /// Deliveries were taken, or deadlines came due, since the last commit, or there was none yet.
@@ -229,24 +230,43 @@ impl RunningPartition {
         wall: Timestamp,
         shared: &Shared,
     ) -> Result<Judged, Error> {
-        let judged = match self.clock.effective_record_time(delivery.record_time, wall) {
-            Some(record_time) => self.judge(delivery, (record_time, wall), shared)?,
-            None => rejected(TYPE_UNKNOWN, no_record_time()),
+        let judged = match self.origin(delivery, wall) {
+            Ok(origin) => self.judge(delivery, (origin, wall), shared)?,
+            Err(invalid) => rejected(TYPE_UNKNOWN, invalid),
         };
-        if judged.verdict.reject_reason().is_none() {
+        // The record time of a transfer moved the clock of the partition that its event came from.
+        let is_event = delivery.position.source == Source::Events;
+        if is_event && judged.verdict.reject_reason().is_none() {
             self.clock.observe(delivery.record_time, wall);
         }
         self.offsets = self.offsets.after(delivery.position);
         Ok(judged)
     }
 
+    /// Where the event of a delivery was delivered first, and the record time that it counts with.
+    fn origin(&self, delivery: &Delivery, wall: Timestamp) -> Result<Origin, InvalidEvent> {
+        match delivery.position.source {
+            Source::Events => {
+                let stated = delivery.record_time;
+                let record_time = self.clock.effective_record_time(stated, wall);
+                Ok(Origin {
+                    position: delivery.position,
+                    record_time: record_time.ok_or_else(no_record_time)?,
+                })
+            }
+            Source::Transfers => Origin::read(|name| delivery.header(name)),
+        }
+    }
+
     fn judge(
         &mut self,
         delivery: &Delivery,
-        (record_time, wall): (Timestamp, Timestamp),
+        (origin, wall): (Origin, Timestamp),
         shared: &Shared,
     ) -> Result<Judged, Error> {
-        let event = match parse(&delivery.payload, record_time, &shared.intake) {
+        let record_time = origin.record_time;
+        let payload = delivery.payload.as_deref();
+        let event = match parse_value(payload, record_time, &shared.intake) {
             Ok(event) => event,
             Err(invalid) => return Ok(rejected(TYPE_UNKNOWN, invalid)),
         };
@@ -274,6 +294,7 @@ impl RunningPartition {
         let delivered = Delivered {
             event: &event,
             position: delivery.position,
+            origin: origin.position,
             record_time,
             clock: self.clock.now(),
         };
@@ -358,7 +379,7 @@ impl RunningPartition {
         }
         let commit = PartitionCommit {
             partition: self.owner.partition(),
-            offset_next: self.offset_next(),
+            offsets: self.offsets,
             state,
         };
         let pending = Pending {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use segstream::domain::ids::Partition;
+use segstream::domain::ids::Source;
 use segstream::log::ChangelogChunk;
 use segstream::log::Committed;
 use segstream::log::Error;
@@ -231,12 +232,15 @@ impl<L: Assignable> FaultyLog<L> {
             return Ok(None);
         }
         let mut progress = self.inner.progress(partition)?;
-        if let Some(progress) = &mut progress {
-            let old = self.old_ends.insert(partition, progress.input_end);
-            if let Some(old) = old.filter(|old| *old < progress.input_end)
+        if let Some(events) = progress
+            .as_mut()
+            .and_then(|progress| progress.get_mut(&Source::Events))
+        {
+            let old = self.old_ends.insert(partition, events.end);
+            if let Some(old) = old.filter(|old| *old < events.end)
                 && state.errs(Bug::OldEnd)
             {
-                progress.input_end = old;
+                events.end = old;
             }
         }
         if state.strikes(Kind::ClockMovesInProgress, 4) {

@@ -10,6 +10,8 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use segstream::domain::ids::Partition;
+use segstream::domain::ids::Source;
+use segstream::domain::topic::Topic;
 use segstream::log::ChangelogRecord;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
@@ -286,15 +288,16 @@ impl State {
     pub fn describe(&mut self, id: MemberId, transaction: &Transaction, is_heard: bool) -> Applied {
         let parts = transaction.partitions.iter();
         let ranges = parts.map(|part| {
-            let facts = self.log.facts(part.partition).unwrap().unwrap();
-            let first = facts.group_offset.unwrap_or(facts.input_start);
-            (part.partition, first, part.offset_next)
+            let (_, first) = self.place(part.partition);
+            (part.partition, first, part.offsets.next(Source::Events))
         });
+        let outputs = transaction.outputs.iter();
+        let changes = outputs.filter(|output| output.topic == Topic::Changes);
         Applied {
             member: id,
             is_heard,
             ranges: ranges.collect(),
-            changes: transaction.changes.len(),
+            changes: changes.count(),
         }
     }
 
@@ -309,9 +312,7 @@ impl State {
     /// End of the input and the committed offset.
     pub fn place(&mut self, partition: Partition) -> (u64, u64) {
         let facts = self.log.facts(partition).unwrap().unwrap();
-        (
-            facts.input_end,
-            facts.group_offset.unwrap_or(facts.input_start),
-        )
+        let events = facts.sources[&Source::Events];
+        (events.end, events.group_offset.unwrap_or(events.start))
     }
 }
