@@ -29,6 +29,7 @@ mod support;
 #[path = "../support/prometheus.rs"]
 mod scraper;
 
+mod chaos;
 mod commits;
 mod deployment;
 mod expected;
@@ -58,7 +59,11 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 15] = [
+    let tests: [(&str, fn()); 16] = [
+        (
+            "three_instances_under_random_blows_end_with_what_the_input_amounts_to",
+            chaos::random_blows,
+        ),
         (
             "a_worker_that_alone_loses_its_session_comes_back_and_nothing_is_lost_or_twice",
             losses::lost_sessions,
@@ -145,9 +150,14 @@ fn cdnow() -> Option<PathBuf> {
     support::data_file("cdnow_master.txt")
 }
 
-fn seed() -> u64 {
+/// The seed of a run, with the command that repeats it.
+fn seed_of(filter: &str) -> u64 {
     let given = std::env::var("SEGSTREAM_TEST_SEED").ok();
     let seed = given.and_then(|text| text.parse().ok()).unwrap_or(11);
-    println!("replay: SEGSTREAM_TEST_SEED={seed} cargo test --test kafka");
+    println!("replay: SEGSTREAM_TEST_SEED={seed} cargo test --test kafka {filter}");
     seed
+}
+
+fn seed() -> u64 {
+    seed_of("")
 }

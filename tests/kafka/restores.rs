@@ -19,11 +19,23 @@ const INSTANCE: &str = "restores";
 /// At this speed the changelog of the test takes longer than a rebalance and a session.
 const SLOW_BYTES_PER_SECOND: usize = 60_000;
 
-/// Partitions whose restore has begun and not ended, by what an instance has said so far.
-fn restoring(running: &Running) -> usize {
+/// Partitions that an instance has been given and has not restored yet, by what it has said up to its first
+/// revocation.
+fn unrestored(running: &Running) -> usize {
     let seen = running.seen.lock().unwrap();
-    let count = |text: &str| seen.iter().filter(|line| line.contains(text)).count();
-    count("partition restore started") - count("partition restored")
+    let until = seen
+        .iter()
+        .take_while(|line| !line.contains("partitions revoked"));
+    let mut unrestored = 0;
+    for line in until {
+        if let Some((_, given)) = line.split_once("partitions assigned partitions=") {
+            unrestored += given.parse::<usize>().unwrap();
+        }
+        if line.contains("partition restored") {
+            unrestored -= 1;
+        }
+    }
+    unrestored
 }
 
 pub fn rebalanced_while_it_restores() {
@@ -69,7 +81,7 @@ pub fn rebalanced_while_it_restores() {
         let feed = Feed::start(&deployment, shop, 50.0);
         proxy.slow_down(INSTANCE, Some(SLOW_BYTES_PER_SECOND));
         let first = start("a", &of_first);
-        first.wait_for("partition restore started");
+        first.wait_for("partitions assigned");
         if is_stopped {
             // Past its session; the second instance gets everything.
             first.signal("STOP");
@@ -80,9 +92,9 @@ pub fn rebalanced_while_it_restores() {
             first.signal("CONT");
         }
         first.wait_for("partitions revoked");
-        let unfinished = restoring(&first);
-        println!("stopped: {is_stopped}, {unfinished} restores were under way");
-        assert!(unfinished > 0, "it was restoring");
+        let unrestored = unrestored(&first);
+        println!("stopped: {is_stopped}, {unrestored} partitions were not restored");
+        assert!(unrestored > 0, "it was restoring");
         proxy.slow_down(INSTANCE, None);
         wait_owned(&deployment.store("b"), 3, Duration::from_secs(1));
         shop = feed.finish();

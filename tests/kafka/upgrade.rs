@@ -16,11 +16,16 @@ use rdkafka::producer::BaseRecord;
 use rdkafka::producer::Producer;
 use segstream::codec::format_3;
 use segstream::codec::key::StateKey;
+use segstream::dataset::replay;
 use segstream::domain::ids::Source;
+use segstream::domain::money::Currency;
+use segstream::domain::partitioner::partition_of;
+use segstream::domain::time::BusinessZone;
 use serde_json::Value;
 
 use crate::PATIENCE;
 use crate::deployment::Deployment;
+use crate::support;
 use crate::support::cdnow::comparable_changes;
 use crate::support::cluster::committed_on;
 use crate::support::cluster::events_on;
@@ -49,25 +54,40 @@ fn unhex(text: &str) -> Vec<u8> {
     bytes.collect()
 }
 
-/// Sends the events of a file to where the embedded log had them: the same partitions and offsets.
+/// Sends the events of a file to the partitions where the embedded log had them, which places an event without a key
+/// by its bytes.
 fn send_events(deployment: &Deployment, name: &str) {
-    let target = format!("kafka://{}", deployment.topic("events"));
-    let file = fixture(name);
-    let arguments = ["replay", "--input", file.to_str().unwrap()];
-    let arguments = [
-        arguments.as_slice(),
-        &["--format", "jsonl", "--to", &target],
-    ]
-    .concat();
-    deployment.text("producer", &arguments);
+    let context = replay::Context {
+        base: Currency::parse("USD").unwrap(),
+        zone: BusinessZone::UTC,
+        as_of: support::at("2014-06-30T00:00:00Z"),
+    };
+    let events = replay::read(&fixture(name), replay::Format::Jsonl, &context).unwrap();
+    let producer = producer(deployment);
+    let topic = deployment.topic("events");
+    for event in &events {
+        let placed_by = event.key.as_ref().unwrap_or(&event.payload);
+        let mut record = BaseRecord::<[u8], [u8]>::to(&topic)
+            .partition(i32::try_from(partition_of(placed_by, PARTITIONS).0).unwrap())
+            .payload(&event.payload)
+            .timestamp(event.record_time.as_milliseconds());
+        record.key = event.key.as_deref();
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(PATIENCE).unwrap();
+}
+
+fn producer(deployment: &Deployment) -> BaseProducer {
+    ClientConfig::new()
+        .set("bootstrap.servers", &deployment.brokers)
+        .set("enable.idempotence", "true")
+        .create()
+        .unwrap()
 }
 
 /// Writes the changelog of the earlier version; what its checkpoints say of the input.
 fn send_changelog(deployment: &Deployment) -> BTreeMap<i32, u64> {
-    let producer: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", &deployment.brokers)
-        .create()
-        .unwrap();
+    let producer = producer(deployment);
     let topic = deployment.topic("state");
     let mut offsets = BTreeMap::new();
     for line in text("changelog.jsonl").lines() {

@@ -3,11 +3,13 @@
 use std::time::Duration;
 use std::time::Instant;
 
+use rdkafka::ClientContext;
 use rdkafka::Message;
 use rdkafka::Offset;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 use rdkafka::error::KafkaResult;
 use rdkafka::types::RDKafkaErrorCode;
@@ -21,8 +23,21 @@ use crate::log::kafka::client::Connection;
 /// A chunk ends when nothing came for so long; running partitions wait meanwhile.
 const CHUNK_WAIT: Duration = Duration::from_millis(20);
 
+/// The context of a reader: that it has come to the end of a partition is no error.
+struct ReaderContext;
+
+impl ClientContext for ReaderContext {
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
+            tracing::warn!(%error, reason, "Kafka reader");
+        }
+    }
+}
+
+impl ConsumerContext for ReaderContext {}
+
 pub(super) struct ChangelogReader {
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<ReaderContext>,
     topic: String,
     /// The partition being read, and the offset that comes next.
     place: Option<(Partition, u64)>,
@@ -40,7 +55,7 @@ impl std::fmt::Debug for ChangelogReader {
 impl ChangelogReader {
     pub(super) fn new(connection: &Connection) -> KafkaResult<Self> {
         Ok(Self {
-            consumer: connection.reader().create()?,
+            consumer: connection.reader().create_with_context(ReaderContext)?,
             topic: connection.topics.state.clone(),
             place: None,
         })
