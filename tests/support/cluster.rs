@@ -1,6 +1,7 @@
 //! Topics of a test's own on the shared Kafka, held to the contract of every log.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,12 +14,15 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
+use rdkafka::message::BorrowedMessage;
 use rdkafka::message::Header;
 use rdkafka::message::Headers;
 use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::BaseProducer;
 use rdkafka::producer::BaseRecord;
 use rdkafka::producer::Producer;
+use segstream::domain::ids::Partition;
+use segstream::domain::ids::Position;
 use segstream::domain::ids::Source;
 use segstream::domain::time::Timestamp;
 use segstream::domain::topic::TopicNames;
@@ -51,8 +55,48 @@ pub fn committed(topic: &str, partitions: u32) -> Vec<OutputRecord> {
 
 /// The same, each with its partition.
 pub fn committed_by_partition(topic: &str, partitions: u32) -> Vec<(usize, OutputRecord)> {
+    committed_on(kafka::brokers(), topic, partitions)
+}
+
+/// The same of another cluster.
+pub fn committed_on(brokers: &str, topic: &str, partitions: u32) -> Vec<(usize, OutputRecord)> {
+    let take = |message: &BorrowedMessage<'_>| {
+        let partition = usize::try_from(message.partition()).unwrap();
+        (partition, output_record(message))
+    };
+    read_committed(brokers, topic, partitions, take)
+}
+
+/// The events of a topic, each with its place.
+pub fn events_on(brokers: &str, topic: &str, partitions: u32) -> Vec<(Position, InputRecord)> {
+    read_committed(brokers, topic, partitions, |message| {
+        let position = Position {
+            source: Source::Events,
+            partition: Partition(u32::try_from(message.partition()).unwrap()),
+            offset: u64::try_from(message.offset()).unwrap(),
+        };
+        let record = InputRecord {
+            timestamp: message
+                .timestamp()
+                .to_millis()
+                .and_then(Timestamp::from_milliseconds),
+            key: message.key().map(<[u8]>::to_vec),
+            payload: message.payload().map(<[u8]>::to_vec),
+            headers: headers(message),
+        };
+        (position, record)
+    })
+}
+
+/// What is taken of each committed record of a topic, in offset order within each partition.
+fn read_committed<T>(
+    brokers: &str,
+    topic: &str,
+    partitions: u32,
+    take: impl Fn(&BorrowedMessage<'_>) -> T,
+) -> Vec<T> {
     let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", kafka::brokers())
+        .set("bootstrap.servers", brokers)
         .set("group.id", "reader-of-tests")
         .set("isolation.level", "read_committed")
         .set("enable.partition.eof", "true")
@@ -64,26 +108,27 @@ pub fn committed_by_partition(topic: &str, partitions: u32) -> Vec<(usize, Outpu
             .unwrap();
     }
     consumer.assign(&list).unwrap();
-    let mut ended = 0;
-    let mut records = Vec::new();
+    // A partition may reach its end again after an error that the client mends.
+    let mut ended = BTreeSet::new();
+    let mut taken = Vec::new();
     let deadline = Instant::now() + PATIENCE;
-    while ended < partitions {
+    while ended.len() < list.count() {
         assert!(Instant::now() < deadline, "{topic} has no end");
         match consumer.poll(Duration::from_millis(100)) {
-            Some(Ok(message)) => {
-                let partition = usize::try_from(message.partition()).unwrap();
-                records.push((partition, output_record(&message)));
+            Some(Ok(message)) => taken.push(take(&message)),
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                ended.insert(partition);
             }
-            Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
             Some(Err(error)) => panic!("{error}"),
             None => {}
         }
     }
-    records
+    taken
 }
 
-fn output_record(message: &impl Message) -> OutputRecord {
-    let headers = message.headers().into_iter().flat_map(|headers| {
+/// Name and value of each header of a message.
+fn headers(message: &impl Message) -> Vec<segstream::log::Header> {
+    let all = message.headers().into_iter().flat_map(|headers| {
         headers.iter().map(|header| {
             (
                 header.key.to_owned().into(),
@@ -91,11 +136,15 @@ fn output_record(message: &impl Message) -> OutputRecord {
             )
         })
     });
+    all.collect()
+}
+
+fn output_record(message: &impl Message) -> OutputRecord {
     let timestamp = message.timestamp().to_millis().unwrap();
     OutputRecord {
         key: message.key().map(<[u8]>::to_vec),
         value: message.payload().map(<[u8]>::to_vec),
-        headers: headers.collect(),
+        headers: headers(message),
         timestamp: Timestamp::from_milliseconds(timestamp).unwrap(),
     }
 }

@@ -25,6 +25,8 @@ const LOOK: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Node {
     pub brokers: String,
+    /// Where the proxy reaches it, if there is one.
+    pub port_behind: Option<u16>,
     pub process_id: u32,
     wrapper: Child,
     /// The node lives until this pipe closes.
@@ -72,23 +74,39 @@ pub fn brokers() -> &'static str {
 impl Node {
     /// Starts a node of its own for a test that stops or stalls it.
     pub fn start() -> Self {
+        Self::start_listening(None)
+    }
+
+    /// Starts a node with a second listener, whose clients it sends to a proxy at a port.
+    pub fn start_behind(proxy_port: u16) -> Self {
+        Self::start_listening(Some(proxy_port))
+    }
+
+    fn start_listening(proxy_port: Option<u16>) -> Self {
         let libs = jars();
         for attempt in 0..3 {
-            if let Some(node) = Self::try_start(&libs, attempt) {
+            if let Some(node) = Self::try_start(&libs, attempt, proxy_port) {
                 return node;
             }
         }
         panic!("Kafka did not start three times in a row");
     }
 
-    fn try_start(libs: &Path, attempt: u32) -> Option<Self> {
+    fn try_start(libs: &Path, attempt: u32, proxy_port: Option<u16>) -> Option<Self> {
         let (port, controller) = (free_port(), free_port());
+        let port_behind = proxy_port.map(|_| free_port());
         let name = format!("node-{}-{port}-{attempt}", std::process::id());
         let data = folder().join(name);
         let mut wrapper = Command::new(repository().join("tests/kafka/node"))
             .arg(libs)
             .arg(&data)
             .args([port.to_string(), controller.to_string()])
+            .args(
+                port_behind
+                    .into_iter()
+                    .chain(proxy_port)
+                    .map(|port| port.to_string()),
+            )
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -100,6 +118,7 @@ impl Node {
             .unwrap();
         let node = Self {
             brokers: format!("127.0.0.1:{port}"),
+            port_behind,
             process_id: line.trim().parse().unwrap_or(0),
             wrapper,
             held,

@@ -4,13 +4,16 @@
 use std::time::Duration;
 use std::time::Instant;
 
+use rdkafka::ClientContext;
 use rdkafka::Message;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 use rdkafka::error::KafkaResult;
 use rdkafka::message::BorrowedMessage;
+use rdkafka::types::RDKafkaErrorCode;
 
 use crate::domain::ids::Partition;
 use crate::log::ChangelogChunk;
@@ -25,6 +28,19 @@ use crate::log::kafka::places::position_in;
 /// A chunk ends when no record came for so long; running partitions wait meanwhile.
 const CHUNK_WAIT: Duration = Duration::from_millis(20);
 
+/// The context of a reader: that it has come to the end of a partition is no error.
+struct ReaderContext;
+
+impl ClientContext for ReaderContext {
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
+            tracing::warn!(%error, reason, "Kafka reader");
+        }
+    }
+}
+
+impl ConsumerContext for ReaderContext {}
+
 /// Records of one partition.
 pub(super) struct Chunk<T> {
     /// In offset order.
@@ -36,7 +52,7 @@ pub(super) struct Chunk<T> {
 }
 
 pub(super) struct TopicReader {
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<ReaderContext>,
     topic: String,
     /// The partition being read, and the offset that comes next.
     place: Option<(Partition, u64)>,
@@ -55,7 +71,7 @@ impl std::fmt::Debug for TopicReader {
 impl TopicReader {
     pub(super) fn new(connection: &Connection, topic: &str) -> KafkaResult<Self> {
         Ok(Self {
-            consumer: connection.reader().create()?,
+            consumer: connection.reader().create_with_context(ReaderContext)?,
             topic: topic.to_owned(),
             place: None,
         })

@@ -41,6 +41,9 @@ const DRAIN_LOOK: Duration = Duration::from_micros(300);
 /// A new producer waits for the coordinator this long at a time.
 const INIT_WAIT: Duration = Duration::from_secs(2);
 
+/// A call at the deadline itself still gets a moment.
+const CALL_WAIT_MIN: Duration = Duration::from_millis(100);
+
 /// What the deliveries of a transaction said.
 #[derive(Debug, Default)]
 struct Delivered {
@@ -159,14 +162,13 @@ impl TransactionalProducer {
             .offsets(transaction)
             .map_err(|error| self.failed(Call::Offsets, &error))?;
         self.retry(Call::Offsets, deadline, || {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let wait = Timeout::After(left.max(Duration::from_millis(100)));
             self.producer
-                .send_offsets_to_transaction(&offsets, group, wait)
+                .send_offsets_to_transaction(&offsets, group, until(deadline))
         })?;
-        // Only the time that the transaction itself has left is safe for a commit.
+        // Only the time that the transaction itself has left is safe for a commit. Without a limit the client waits
+        // for the broker's answer as long as it takes.
         self.retry(Call::Commit, deadline, || {
-            self.producer.commit_transaction(Timeout::Never)
+            self.producer.commit_transaction(until(deadline))
         })?;
         Ok(self.committed(transaction))
     }
@@ -295,7 +297,7 @@ impl TransactionalProducer {
     fn abort(&self) -> bool {
         let deadline = Instant::now() + self.connection.transaction_timeout;
         loop {
-            let Err(error) = self.producer.abort_transaction(Timeout::Never) else {
+            let Err(error) = self.producer.abort_transaction(until(deadline)) else {
                 return true;
             };
             let is_late = Instant::now() >= deadline;
@@ -310,6 +312,12 @@ impl TransactionalProducer {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The time that is left for a call.
+fn until(deadline: Instant) -> Timeout {
+    let left = deadline.saturating_duration_since(Instant::now());
+    Timeout::After(left.max(CALL_WAIT_MIN))
 }
 
 fn to_send<'a>(topic: &'a str, record: &'a OutputRecord) -> BaseRecord<'a, [u8], [u8], ()> {

@@ -1,0 +1,167 @@
+//! The program on real Apache Kafka: killed, restarted, joined, stalled and misconfigured.
+//!
+//! The short form runs by default; `SEGSTREAM_TEST_LONG=1` runs the full counts. Where there is no
+//! Kafka the tests show as ignored with the reason, unless `SEGSTREAM_REQUIRE_KAFKA` is 1.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::too_many_lines,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    clippy::float_cmp,
+    unreachable_pub,
+    dead_code,
+    clippy::wildcard_enum_match_arm,
+    missing_docs,
+    reason = "a test may panic, and says what it saw"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+// Not `prometheus`: that is the crate.
+#[path = "../support/prometheus.rs"]
+mod scraper;
+
+mod chaos;
+mod commits;
+mod deployment;
+mod expected;
+mod feed;
+mod group;
+mod instances;
+mod losses;
+mod proxy;
+mod restores;
+mod running;
+mod surroundings;
+mod upgrade;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use libtest_mimic::Arguments;
+use libtest_mimic::Failed;
+use libtest_mimic::Trial;
+use support::cluster::Cluster;
+use support::contract::contract;
+use support::kafka;
+
+/// Partitions of the topics of a deployment, unless its settings say another number.
+const PARTITIONS: u32 = 12;
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let tests: [(&str, fn()); 16] = [
+        (
+            "three_instances_under_random_blows_end_with_what_the_input_amounts_to",
+            chaos::random_blows,
+        ),
+        (
+            "a_worker_that_alone_loses_its_session_comes_back_and_nothing_is_lost_or_twice",
+            losses::lost_sessions,
+        ),
+        (
+            "partitions_revoked_while_their_transaction_commits_go_on_behind_it",
+            commits::revoked_while_it_commits,
+        ),
+        (
+            "partitions_lost_while_their_transaction_commits_are_restored_behind_it",
+            commits::lost_while_it_commits,
+        ),
+        (
+            "a_commit_whose_outcome_is_unknown_counts_once_applied_or_not",
+            commits::unknown_outcomes,
+        ),
+        (
+            "a_rebalance_in_the_middle_of_a_restore_changes_nothing",
+            restores::rebalanced_while_it_restores,
+        ),
+        (
+            "a_changelog_of_format_3_exports_the_same_and_goes_on_without_a_repeat",
+            upgrade::format_3_goes_on,
+        ),
+        (
+            "killed_at_any_moment_the_result_is_that_of_a_run_without_kills",
+            instances::killed_at_any_moment,
+        ),
+        (
+            "an_instance_that_joins_dies_returns_and_leaves_changes_nothing",
+            instances::joins_dies_returns_and_leaves,
+        ),
+        (
+            "an_instance_that_was_stopped_past_its_session_writes_nothing",
+            instances::stopped_past_its_session,
+        ),
+        (
+            "wrong_surroundings_end_with_one_sentence_that_says_what_to_do",
+            surroundings::wrong_surroundings,
+        ),
+        (
+            "record_times_and_tails_that_mislead_a_clock_do_not",
+            surroundings::misleading_tails,
+        ),
+        (
+            "a_broker_that_stalls_costs_time_only",
+            instances::stalling_broker,
+        ),
+        (
+            "a_lagging_instance_calls_nobody_silent_whose_purchase_waits",
+            instances::lagging_instance,
+        ),
+        (
+            "a_changelog_that_is_empty_compacted_or_ends_in_no_state_is_restored",
+            surroundings::changelog_tails,
+        ),
+        (
+            "a_record_of_ten_megabytes_is_one_dead_letter_with_its_bytes",
+            surroundings::ten_megabytes,
+        ),
+    ];
+    let reason = kafka::why_not();
+    let is_required = std::env::var("SEGSTREAM_REQUIRE_KAFKA").is_ok_and(|value| value == "1");
+    if let Some(reason) = &reason {
+        eprintln!("no Kafka: {reason}");
+    }
+    let is_ignored = reason.is_some() && !is_required;
+    let contract = contract::<Cluster>().into_iter();
+    let contract = contract.map(|(name, test)| (format!("contract::{name}"), test));
+    let tests = tests
+        .into_iter()
+        .map(|(name, test)| (name.to_owned(), test));
+    let trials = contract.chain(tests).map(|(name, test)| {
+        let run = move || -> Result<(), Failed> {
+            test();
+            Ok(())
+        };
+        Trial::test(name, run).with_ignored_flag(is_ignored)
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit();
+}
+
+fn is_long() -> bool {
+    std::env::var("SEGSTREAM_TEST_LONG").is_ok_and(|value| value == "1")
+}
+
+fn cdnow() -> Option<PathBuf> {
+    support::data_file("cdnow_master.txt")
+}
+
+/// The seed of a run, with the command that repeats it.
+fn seed_of(filter: &str) -> u64 {
+    let given = std::env::var("SEGSTREAM_TEST_SEED").ok();
+    let seed = given.and_then(|text| text.parse().ok()).unwrap_or(11);
+    println!("replay: SEGSTREAM_TEST_SEED={seed} cargo test --test kafka {filter}");
+    seed
+}
+
+fn seed() -> u64 {
+    seed_of("")
+}
