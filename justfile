@@ -15,6 +15,14 @@ test-long:
     SEGSTREAM_TEST_SEED=$(date +%j) cargo test --release --test suite cdnow
     SEGSTREAM_TEST_LONG=1 SEGSTREAM_TEST_SEED=$(date +%j) cargo test --test kafka
 
+# A worker of an instance loses its session ten times while the other one goes on: about 15 minutes.
+test-losses:
+    SEGSTREAM_TEST_LOSSES=10 SEGSTREAM_TEST_SEED=$(date +%j) cargo test --test kafka loses_its_session
+
+# Three instances on Kafka under random kills, stalls, stops and restarts for ten minutes.
+test-chaos:
+    SEGSTREAM_TEST_CHAOS_SECONDS=600 SEGSTREAM_TEST_SEED=$(date +%j) cargo test --test kafka three_instances
+
 # One Kafka node on 127.0.0.1:9092 until ctrl-c, for trying things by hand.
 kafka:
     tests/kafka/by-hand

@@ -94,12 +94,11 @@ impl Expected {
         wait_until("the gauges equal a recount", || {
             gauges(members) == self.gauges
         });
-        for (id, record) in &self.fold.records {
-            let line: Value = self.line_of(id);
+        for id in self.fold.records.keys() {
+            let line = self.line_of(id);
             wait_until(&format!("{id} is shown by an instance"), || {
                 is_shown(members, id, &line)
             });
-            assert_eq!(line["sequence"], record.sequence);
         }
         self.assert_outputs(deployment);
     }

@@ -23,7 +23,7 @@ use crate::proxy::Proxy;
 use crate::proxy::proxy;
 use crate::running::Running;
 use crate::scraper::free_address;
-use crate::seed;
+use crate::seed_of;
 use crate::support;
 use crate::support::Chance;
 
@@ -39,7 +39,7 @@ const FALSE: [&str; 8] = [
     "taken over",
     "cannot happen",
     "group offset differs",
-    "ERROR",
+    "ERROR segstream",
 ];
 
 /// How the connection is lost.
@@ -72,7 +72,7 @@ pub fn share_all(deployment: &Deployment, names: &[&str]) -> bool {
 pub fn lost_sessions() {
     let proxy = proxy();
     let deployment = Deployment::on(&proxy.node.brokers, "losses");
-    let mut chance = Chance(seed());
+    let mut chance = Chance(seed_of("loses_its_session"));
     let address = free_address();
     let given = [
         format!("kafka.brokers={}", proxy.brokers),

@@ -1,7 +1,8 @@
-//! The program on real Apache Kafka: killed, restarted, joined, stalled and misconfigured.
+//! The program on real Apache Kafka: killed, restarted, joined, stalled, cut off, upgraded and misconfigured.
 //!
-//! The short form runs by default; `SEGSTREAM_TEST_LONG=1` runs the full counts. Where there is no
-//! Kafka the tests show as ignored with the reason, unless `SEGSTREAM_REQUIRE_KAFKA` is 1.
+//! The short form runs by default; `SEGSTREAM_TEST_LONG=1` runs the full counts, and [`losses`] and [`chaos`] have
+//! lengths of their own. Where there is no Kafka the tests show as ignored with the reason, unless
+//! `SEGSTREAM_REQUIRE_KAFKA` is 1.
 
 #![allow(
     clippy::unwrap_used,
@@ -117,7 +118,7 @@ fn main() {
             instances::lagging_instance,
         ),
         (
-            "a_changelog_that_is_empty_compacted_or_ends_in_no_state_is_restored",
+            "a_compacted_changelog_restores_the_same_state_as_does_one_that_ends_in_no_state",
             surroundings::changelog_tails,
         ),
         (

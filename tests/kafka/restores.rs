@@ -17,7 +17,7 @@ use crate::scraper::free_address;
 
 const INSTANCE: &str = "restores";
 /// At this speed the changelog of the test takes longer than a rebalance and a session.
-const SLOW_BYTES_PER_SECOND: usize = 60_000;
+const SLOW_BYTES_PER_SECOND: usize = 40_000;
 
 /// Partitions that an instance has been given and has not restored yet, by what it has said up to its first
 /// revocation.
@@ -69,8 +69,8 @@ pub fn rebalanced_while_it_restores() {
         .map(|(instance, address)| Member { instance, address });
     // A changelog of which nothing is left on the instance's disk.
     let first = start("a", &of_first);
-    let feed = Feed::start(&deployment, shop(300, 5), 4000.0);
-    feed.wait_sent(8000);
+    let feed = Feed::start(&deployment, shop(200, 5), 4000.0);
+    feed.wait_sent(5000);
     let mut shop = feed.finish();
     wait_until("all of the input is committed", || {
         group::is_caught_up(&deployment)
