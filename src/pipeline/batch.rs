@@ -25,7 +25,7 @@ pub struct Poll {
     pub wall: Timestamp,
     /// By the monotonic one.
     pub at: Instant,
-    /// How long the oldest of them had waited in the log; `None` where nobody can say, or where the log is
+    /// How long the oldest of them had waited in the log; `None` where it is not known, or where the log is
     /// read behind its end.
     pub waited: Option<Duration>,
 }
@@ -63,7 +63,7 @@ impl Batch {
         }
     }
 
-    /// Customers were looked at because of time alone.
+    /// Counts evaluations that time alone caused.
     pub fn count_evaluations(&mut self, evaluations: usize) {
         self.counts.time_evaluations += u64::try_from(evaluations).unwrap_or(u64::MAX);
     }

@@ -1,5 +1,5 @@
-//! What the outside tells the workers, and what they tell the outside: stop, an end to reach, and
-//! counts of what was committed.
+//! Signals between the workers and the rest of the process: stop, an end to reach, and the counts of what was
+//! committed.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -100,9 +100,9 @@ pub struct Counts {
     pub changes: u64,
     /// Transactions.
     pub transactions: u64,
-    /// How often time alone had a customer looked at.
+    /// Evaluations of customers that time alone caused.
     pub time_evaluations: u64,
-    /// Changes that time alone brought.
+    /// Changes that time alone caused.
     pub time_changes: u64,
     /// Deliveries by verdict.
     pub verdicts: BTreeMap<Outcome, u64>,

@@ -142,7 +142,7 @@ pub enum Error {
         /// Every field in which they differ.
         differences: Vec<Difference>,
     },
-    /// The model has names that cannot be told apart in the state.
+    /// The model has two names whose numbers in the state are the same.
     #[error("the model cannot be used")]
     SameNumber(#[from] SameNumber),
     /// A transaction lacks an entry that it should have.

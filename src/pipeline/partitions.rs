@@ -119,7 +119,7 @@ impl Partitions {
         &self.directory
     }
 
-    /// Makes the caller the owner, whoever was. Readers wait from now on.
+    /// Makes the caller the owner in place of any other worker. Readers wait from now on.
     pub fn take(&self, partition: Partition) -> Owner {
         let slot = self.slot(partition);
         let mut slot = lock(&slot);
@@ -215,7 +215,7 @@ impl Partitions {
         }
     }
 
-    /// The partition is not the owner's any more, and nobody's until it is taken: readers see nothing of it.
+    /// The owner gives the partition up. Until a worker takes it, it has no owner and readers see nothing of it.
     pub fn release(&self, owner: Owner) {
         let slot = self.slot(owner.partition);
         let mut slot = lock(&slot);

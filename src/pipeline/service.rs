@@ -42,7 +42,7 @@ impl Service {
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{index}"))
                 .spawn(move || {
-                    // The guard tells of a panic too, so that no half-dead service stays.
+                    // The guard reports a panic too, so that the service does not go on with fewer workers.
                     let end = EndGuard {
                         sender,
                         end: Some(Err(Error::Panicked)),

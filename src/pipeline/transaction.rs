@@ -25,7 +25,7 @@ use crate::telemetry::observe;
 
 impl<L: WorkerLog> Worker<L> {
     /// Commits what is in hand. Only when the commit is known to have succeeded does anything
-    /// become visible; when nobody knows, everything in hand is dropped.
+    /// become visible. When the outcome is unknown, the worker drops everything in hand.
     pub(super) fn commit(&mut self) -> Result<(), Error> {
         let moved: Vec<Partition> = self
             .partitions

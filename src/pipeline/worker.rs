@@ -87,7 +87,7 @@ impl<L: WorkerLog> Worker<L> {
         self.flushes.write_all(&self.partitions, &self.shared)
     }
 
-    /// One turn: poll, step, stage, commit, apply; then whatever is due behind the commit.
+    /// One turn: poll, step, stage, commit, apply; then the flushes that are due.
     ///
     /// # Errors
     /// If the world is broken.
@@ -191,8 +191,8 @@ impl<L: WorkerLog> Worker<L> {
         Duration::try_from_secs_f64(wall.seconds_since(times.min()?)).ok()
     }
 
-    /// Takes customers through what is due by the partitions' clocks, within what one transaction may hold;
-    /// the rest comes in the next turn, after the deliveries that have arrived meanwhile.
+    /// Evaluates the customers whose deadlines have come by the partitions' clocks, as many as one transaction may
+    /// hold. The rest follow in the next turn, after the deliveries that have arrived meanwhile.
     fn fire_due(&mut self) -> Result<(), Error> {
         let mut left = poll_records(&self.shared.limits);
         let mut is_cut = false;

@@ -21,7 +21,7 @@ use crate::pipeline::Shared;
 use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::partition::running::RunningPartition;
 
-/// The label of events that could not be read far enough to tell their type.
+/// The label of events whose type could not be read.
 const TYPE_UNKNOWN: &str = "unknown";
 
 /// How a delivery ended.
@@ -33,7 +33,7 @@ pub struct Judged {
     pub verdict: Verdict,
     /// The moves of the customer, in their order: those of time first.
     pub changes: Vec<SegmentChange>,
-    /// How often time alone had the customer looked at before.
+    /// Evaluations that time alone caused before the event.
     pub time_evaluations: usize,
     /// When it arrived, if it was applied: its record time, or, on the event clock, when it was polled.
     pub arrived_at: Option<Timestamp>,

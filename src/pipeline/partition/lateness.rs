@@ -1,4 +1,4 @@
-//! How long a deadline has been due without being looked at.
+//! How long a deadline has been due without being evaluated.
 
 use std::collections::VecDeque;
 use std::time::Duration;

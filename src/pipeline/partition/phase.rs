@@ -47,7 +47,7 @@ pub enum PhaseEvent {
 /// What the worker does, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Takes the ownership within the process, whoever has it.
+    /// Takes the ownership within the process from any other worker.
     Take,
     /// Takes the ownership if no other worker has it; else the phase is [`Phase::Displaced`].
     TakeBack,

@@ -37,7 +37,7 @@ pub struct RunningPartition {
     pub(super) is_new: bool,
     pub(super) table: DefinitionTable,
     pub(super) partitioner: Partitioner,
-    /// What is due as of the last commit has been looked at.
+    /// What is due as of the last commit is staged.
     pub(super) has_fired: bool,
     pub(super) lateness: Lateness,
 }
@@ -47,7 +47,7 @@ pub struct RunningPartition {
 pub struct Fired {
     /// The moves, each customer's in their order.
     pub changes: Vec<SegmentChange>,
-    /// How often a customer was looked at.
+    /// Evaluations of customers.
     pub evaluations: usize,
     /// There may be more that is due already.
     pub is_cut: bool,
@@ -130,7 +130,7 @@ impl RunningPartition {
         self.clock.advance(to);
     }
 
-    /// How late the earliest deadline is that has not been looked at, in seconds; asked about once a second.
+    /// How late the earliest deadline is that was not evaluated yet, in seconds; asked about once a second.
     pub fn deadline_lag_seconds(&mut self, mode: ClockMode, now: Instant) -> f64 {
         let (clock, earliest) = (self.clock.now(), self.store.earliest_deadline());
         self.lateness.look(mode, now, clock, earliest).as_secs_f64()
@@ -143,8 +143,8 @@ impl RunningPartition {
         matches!((clock, earliest), (Some(clock), Some(earliest)) if earliest <= clock)
     }
 
-    /// Takes customers through the deadlines that are due by the clock, about `limit` of them, and stages
-    /// their records. Once a transaction: what is due is told by what is committed.
+    /// Evaluates the customers whose deadlines have come by the clock, about `limit` of them, and stages their
+    /// records. Once a transaction, as due customers are read from committed state.
     ///
     /// # Errors
     /// If a record cannot be read.
