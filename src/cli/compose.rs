@@ -28,11 +28,13 @@ use crate::pipeline::partition::clock::ClockRules;
 use crate::pipeline::partition::clock::MonotonicClock;
 use crate::pipeline::partition::clock::WallClock;
 use crate::pipeline::partitions::Partitions;
+use crate::store;
 use crate::store::directory::StoreDirectory;
 use crate::store::pages::PAGE_BYTES;
 use crate::store::partition::Sizes;
 use crate::telemetry::metrics::DescribedModel;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::observe;
 
 /// How long a command waits for the process that still holds the store.
 const DIRECTORY_PATIENCE: Duration = Duration::from_secs(20);
@@ -217,11 +219,14 @@ fn churn_basis(policy: &Policy, model: &SegmentModel) -> &'static str {
 /// If it cannot be made, or is held by another process.
 pub fn store_directory(settings: &Settings) -> anyhow::Result<StoreDirectory> {
     let root = &settings.store.directory;
-    Ok(StoreDirectory::open(
-        root,
-        &settings.instance_id,
-        DIRECTORY_PATIENCE,
-    )?)
+    let open = |patience| StoreDirectory::open(root, &settings.instance_id, patience);
+    match open(Duration::ZERO) {
+        Err(store::Error::Held { path }) => {
+            observe::waiting_for_directory(&path, DIRECTORY_PATIENCE);
+            Ok(open(DIRECTORY_PATIENCE)?)
+        }
+        opened => Ok(opened?),
+    }
 }
 
 fn embedded_log(settings: &Settings) -> anyhow::Result<EmbeddedLog> {

@@ -1,8 +1,17 @@
 //! One function per event: its log line and its metrics together. Events are counted by the
 //! transaction, not one by one.
 
+use std::path::Path;
+use std::time::Duration;
+
 use crate::domain::churn::RiskBand;
 use crate::telemetry::metrics::Metrics;
+
+/// Another process holds the directory of the stores.
+pub fn waiting_for_directory(path: &Path, patience: Duration) {
+    let seconds = patience.as_secs();
+    tracing::warn!(path = %path.display(), seconds, "waiting for the process that holds the directory");
+}
 
 /// Deliveries of a committed transaction ended in a verdict.
 pub fn verdicts(metrics: &Metrics, event_type: &str, outcome: &str, deliveries: u64) {
