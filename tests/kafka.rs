@@ -104,8 +104,10 @@ fn main() {
         eprintln!("no Kafka: {reason}");
     }
     let is_ignored = reason.is_some() && !is_required;
-    let trials = contract::<Cluster>().into_iter().chain(tests);
-    let trials = trials.map(|(name, test)| {
+    let contract = contract::<Cluster>().into_iter();
+    let contract = contract.map(|(name, test)| (format!("contract::{name}"), test));
+    let tests = tests.map(|(name, test)| (name.to_owned(), test));
+    let trials = contract.chain(tests).map(|(name, test)| {
         let run = move || -> Result<(), Failed> {
             test();
             Ok(())

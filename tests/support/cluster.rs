@@ -1,6 +1,7 @@
 //! Topics of a test's own on the shared Kafka, held to the contract of every log.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -63,17 +64,20 @@ pub fn committed_by_partition(topic: &str, partitions: u32) -> Vec<(usize, Outpu
             .unwrap();
     }
     consumer.assign(&list).unwrap();
-    let mut ended = 0;
+    // The client may say of one partition more than once that it has ended.
+    let mut ended = BTreeSet::new();
     let mut records = Vec::new();
     let deadline = Instant::now() + PATIENCE;
-    while ended < partitions {
+    while ended.len() < partitions as usize {
         assert!(Instant::now() < deadline, "{topic} has no end");
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
                 let partition = usize::try_from(message.partition()).unwrap();
                 records.push((partition, output_record(&message)));
             }
-            Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                ended.insert(partition);
+            }
             Some(Err(error)) => panic!("{error}"),
             None => {}
         }
