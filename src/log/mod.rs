@@ -1,5 +1,5 @@
 //! What a worker needs of a log: deliveries, an atomic commit, and the replay of a partition's
-//! state. Bytes only: nothing is decided here.
+//! state. A log moves bytes; it decides nothing about customers.
 //!
 //! Every implementation passes `tests/support/contract.rs`. ARCHITECTURE.md, The log and the store.
 
@@ -96,7 +96,7 @@ pub struct Output {
 /// An update of the state changelog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateRecord {
-    /// The customer's id, or empty for the partition's checkpoint.
+    /// A key of the state.
     pub key: Vec<u8>,
     /// The record's bytes; `None` is a tombstone.
     pub value: Option<Vec<u8>>,
@@ -107,7 +107,7 @@ pub struct StateRecord {
 pub struct PartitionCommit {
     /// The partition.
     pub partition: Partition,
-    /// The next offset of every source; those of a source that the log does not have are not committed. They
+    /// The next offset of every source; that of a source which the log does not have is not committed. Offsets
     /// fence the transaction even where it consumed no record.
     pub offsets: AppliedOffsets,
     /// To the changelog partition of the same number, the checkpoint among them.
@@ -117,7 +117,7 @@ pub struct PartitionCommit {
 /// Everything that becomes visible at once, or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transaction {
-    /// One entry a partition written for; a transaction without is a bug.
+    /// The partitions it writes for, each once. A transaction without one is a bug.
     pub partitions: Vec<PartitionCommit>,
     /// Records of output topics, in their order; the key decides the partition.
     pub outputs: Vec<Output>,
@@ -126,7 +126,7 @@ pub struct Transaction {
 /// Where a partition's changelog ends after a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// The input partition.
+    /// The partition.
     pub partition: Partition,
     /// The next offset of its changelog.
     pub changelog_next: u64,
@@ -137,7 +137,7 @@ pub struct Committed {
 pub struct ChangelogRecord {
     /// Its offset in the changelog.
     pub offset: u64,
-    /// The customer's id, or empty for the partition's checkpoint.
+    /// A key of the state.
     pub key: Vec<u8>,
     /// The record's bytes; `None` is a tombstone.
     pub value: Option<Vec<u8>>,
@@ -168,7 +168,7 @@ pub struct SourceFacts {
 /// What the log says of a partition before it is restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionFacts {
-    /// Identity of the log; a store made from another is worthless.
+    /// Identity of the log. A store that was made from another one cannot be used.
     pub lineage: String,
     /// First offset of the changelog that is still there.
     pub changelog_start: u64,

@@ -223,7 +223,6 @@ fn an_offset_that_goes_back_or_past_the_end_is_refused_and_writes_nothing() {
                 part(Partition(partition), offset, Vec::new()),
             ],
             outputs: vec![to(Topic::Changes, output("change", 1))],
-            ..Transaction::default()
         };
         assert!(worker.commit(&transaction).is_err(), "{partition}/{offset}");
         assert_eq!(subject.seen(), before, "{partition}/{offset}");

@@ -313,6 +313,46 @@ fn a_run_to_the_end_ends_only_after_the_transfers() {
     assert_eq!(checkpoint(&life.shared).offsets, life.log.ends()[0]);
 }
 
+#[test]
+fn a_restart_goes_on_with_both_sources_where_the_checkpoint_says() {
+    let root = tempfile::tempdir().unwrap();
+    for (round, keeps_store) in [(1, true), (2, true), (3, false)] {
+        if !keeps_store {
+            std::fs::remove_dir_all(root.path().join("store")).unwrap();
+        }
+        let mut life = Life::begin(root.path(), 1, SIZING, &Faults::none());
+        life.log.append(vec![event("a", 10 * round)], None).unwrap();
+        let transfers = vec![
+            transfer("a", 10 * round + 1, "1"),
+            transfer("b", 10 * round + 2, "2"),
+        ];
+        life.log.append_transfers(transfers).unwrap();
+        life.run_to_end().unwrap();
+        let counts = life.shared.tally.counts();
+        assert_eq!(counts.verdicts[&Outcome::Applied], 3, "round {round}");
+        assert_eq!(counts.events, 3, "round {round}");
+        let totals = life.records()["a"].aggregate.ledger.totals_since(None);
+        assert_eq!(totals.orders.total(), u64::from(2 * round));
+    }
+}
+
+#[test]
+fn state_from_before_there_were_transfers_reads_them_from_the_earliest() {
+    let root = tempfile::tempdir().unwrap();
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/format3");
+    support::copy_directory(&fixtures.join("log"), &root.path().join("log"));
+    let mut life = Life::begin(root.path(), 3, SIZING, &Faults::none());
+    let transfers = vec![transfer("new-1", 1, "1"), transfer("new-2", 2, "2")];
+    life.log.append_transfers(transfers).unwrap();
+    life.run_to_end().unwrap();
+    let records = life.records();
+    assert!(records.len() > 2);
+    for id in ["new-1", "new-2"] {
+        assert_eq!(records[id].applied.next(Source::Events), 0);
+        assert!(records[id].applied.next(Source::Transfers) > 0);
+    }
+}
+
 /// The clock of a partition whose events are read, and whose transfers are withheld or not.
 fn clock_on_the_wall(withheld: u32) -> Timestamp {
     let (_root, life) = life();

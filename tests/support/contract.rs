@@ -735,7 +735,6 @@ fn events_and_transfers_are_committed_aborted_and_resumed_together<S: Subject>()
             },
         ],
         outputs: vec![to(Topic::Changes, output("change", 1))],
-        ..Transaction::default()
     };
     worker.commit(&doomed).unwrap_err();
     assert_eq!(group_offsets(&mut worker, Partition(1)), [None, None]);

@@ -21,7 +21,7 @@ use crate::log::embedded::layout::Tail;
 
 /// sled's page cache for the log; reads are mostly of what was just written.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
-/// A database dropped by this process lets its lock go a moment later; another process keeps it.
+/// A database that this process dropped releases its lock a moment later; another process keeps it.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 const LOCK_RETRY: Duration = Duration::from_millis(50);
 

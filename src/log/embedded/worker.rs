@@ -73,7 +73,7 @@ impl EmbeddedWorker {
         }
     }
 
-    /// Takes partitions in, silent until they are resumed. The next poll says nothing of them.
+    /// Assigns partitions, silent until they are resumed. The next poll does not announce them.
     pub fn assign(&mut self, partitions: &[Partition]) {
         self.assigned.extend(partitions);
     }

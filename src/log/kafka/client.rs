@@ -21,7 +21,7 @@ pub(super) struct Identity {
     pub(super) tombstones_kept: Duration,
 }
 
-/// How the cluster is reached and what is done there.
+/// How to reach the cluster, and under which names to work there.
 #[derive(Clone)]
 pub struct Connection {
     /// Addresses, as `host:port,host:port`.
@@ -32,7 +32,7 @@ pub struct Connection {
     pub instance_id: String,
     /// A member that is silent for so long loses its partitions.
     pub session_timeout: Duration,
-    /// A transaction that is open for so long is aborted by the broker.
+    /// The broker aborts a transaction that is open for so long.
     pub transaction_timeout: Duration,
     /// Names of the topics.
     pub topics: TopicNames,
@@ -91,7 +91,7 @@ impl Connection {
             .set("enable.partition.eof", "false")
             // A commit may take as long as its transaction, and an abort after it again.
             .set("max.poll.interval.ms", poll_interval_ms.to_string())
-            // Larger fetches cost less; what they wait for is less than a commit interval.
+            // Larger fetches cost less, and they wait for less than a commit interval.
             .set("fetch.min.bytes", "100000")
             .set("fetch.wait.max.ms", "40");
         config
@@ -106,7 +106,7 @@ impl Connection {
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("enable.partition.eof", "true")
-            // The default skips to the end in silence.
+            // The default skips to the end without a message.
             .set("auto.offset.reset", "error")
             // The default of a second leaves a fast reader idle most of the time.
             .set("fetch.queue.backoff.ms", "5")
@@ -152,7 +152,7 @@ impl Connection {
             .set("enable.idempotence", "true")
             // Java's, so that every client agrees on a key's partition.
             .set("partitioner", "murmur2_random")
-            // A commit sends all it has at once and waits for it.
+            // A commit sends all its records at once and waits for them.
             .set("linger.ms", "1")
             // The topics decide what is too large.
             .set("message.max.bytes", "67108864")

@@ -20,7 +20,7 @@ use crate::log::kafka::worker::KafkaWorker;
 /// Records of the changelog taken at a time.
 const CHUNK_RECORDS: usize = 4096;
 
-/// A cluster that was found to hold what the service needs.
+/// A cluster whose topics are as the service needs them.
 #[derive(Clone, Debug)]
 pub struct KafkaLog {
     connection: Arc<Connection>,

@@ -52,7 +52,7 @@ const HOPELESS: [RDKafkaErrorCode; 8] = [
     RDKafkaErrorCode::UnknownPartition,
 ];
 
-/// Codes of a member that the group has moved on without: its partitions are another member's.
+/// Codes of a member that is no longer in the group: its partitions are another member's.
 /// A static member also gets the last one where its session ended while the process did not run. Where the
 /// id is really used twice, the consumer gets an error of its own.
 const LEFT_BEHIND: [RDKafkaErrorCode; 4] = [

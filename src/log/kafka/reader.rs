@@ -99,8 +99,8 @@ impl TopicReader {
     }
 
     /// Reads on from an offset, at most `records`, towards `end`: the high watermark with open
-    /// transactions, behind which nothing of the partition's last owner can be. Until the broker has
-    /// decided them the chunk may be empty with something remaining.
+    /// transactions, which no record of the partition's last owner can follow. Until the broker has
+    /// decided those transactions, the chunk may be empty with offsets remaining.
     pub(super) fn read<T>(
         &mut self,
         connection: &Connection,

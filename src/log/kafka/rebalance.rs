@@ -23,9 +23,9 @@ use crate::domain::ids::Partition;
 /// What happened to the assignment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum RebalanceEvent {
-    /// These are ours, silent until they are resumed.
+    /// The member has these now, silent until they are resumed.
     Assigned(Vec<Partition>),
-    /// These are asked back; the group waits for them.
+    /// The group asks for these back, and waits for them.
     Revoked(Vec<Partition>),
     /// These may already be another member's.
     Lost(Vec<Partition>),
@@ -41,7 +41,7 @@ pub(super) struct GroupContext {
 }
 
 impl GroupContext {
-    /// The oldest thing that happened and was not acted on.
+    /// The oldest event that the worker has not acted on.
     pub(super) fn next(&self) -> Option<RebalanceEvent> {
         self.lock().pop_front()
     }

@@ -36,7 +36,7 @@ use crate::log::kafka::errors::remedy;
 use crate::log::kafka::places::number;
 use crate::log::kafka::places::offset;
 
-/// Between two checks of what is still on its way.
+/// Between two checks whether all records are acknowledged.
 const DRAIN_LOOK: Duration = Duration::from_micros(300);
 /// A new producer waits for the coordinator this long at a time.
 const INIT_WAIT: Duration = Duration::from_secs(2);
@@ -44,7 +44,7 @@ const INIT_WAIT: Duration = Duration::from_secs(2);
 /// A call at the deadline itself still gets a moment.
 const CALL_WAIT_MIN: Duration = Duration::from_millis(100);
 
-/// What the deliveries of a transaction said.
+/// What the broker answered to the records of a transaction.
 #[derive(Debug, Default)]
 struct Delivered {
     error: Option<KafkaError>,
