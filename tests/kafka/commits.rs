@@ -38,9 +38,10 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(id: &'static str, extra: &[&str]) -> Self {
+    /// The group's name does not begin with the instance's id, so that a request names a member by that id alone.
+    fn new(name: &str, id: &'static str, extra: &[&str]) -> Self {
         let proxy = proxy();
-        let deployment = Deployment::on(&proxy.node.brokers, id);
+        let deployment = Deployment::on(&proxy.node.brokers, name);
         let address = free_address();
         let mut settings = vec![
             format!("kafka.brokers={}", proxy.brokers),
@@ -101,7 +102,10 @@ impl Scene {
 
 pub fn revoked_while_it_commits() {
     // The transaction may be open for as long as the group takes.
-    let scene = Scene::new("revoked", &["workers=1", "kafka.transaction_timeout=60s"]);
+    let scene = Scene::new(
+        "revoked-instance",
+        &["workers=1", "kafka.transaction_timeout=60s"],
+    );
     let deployment = &scene.deployment;
     let running = scene.start();
     let feed = Feed::start(deployment, shop(150, 2), 100.0);
@@ -147,7 +151,10 @@ pub fn revoked_while_it_commits() {
 }
 
 pub fn lost_while_it_commits() {
-    let scene = Scene::new("lost", &["workers=2", "kafka.transaction_timeout=60s"]);
+    let scene = Scene::new(
+        "lost-instance",
+        &["workers=2", "kafka.transaction_timeout=60s"],
+    );
     let deployment = &scene.deployment;
     let running = scene.start();
     let names = [0, 1].map(|worker| format!("{}-{worker}", scene.id));
@@ -201,6 +208,7 @@ pub fn lost_while_it_commits() {
 pub fn unknown_outcomes() {
     let scene = Scene::new(
         "unknown",
+        "one-unknown",
         &["workers=1", "log.filter=info,segstream::telemetry=trace"],
     );
     let running = scene.start();

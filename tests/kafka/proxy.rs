@@ -301,8 +301,9 @@ impl MemberConnections {
     /// Whether a request is on a connection of a member.
     pub fn have(&self, request: &Request, member: &str) -> bool {
         let mut known = self.0.lock().unwrap();
-        let is_of_group = [JOIN_GROUP, HEARTBEAT, SYNC_GROUP].contains(&request.api);
-        if is_of_group && request.names(member) {
+        // Not SyncGroup: in it the leader names all members.
+        let is_own = [JOIN_GROUP, HEARTBEAT].contains(&request.api);
+        if is_own && request.names(member) {
             known.insert(request.connection);
         }
         known.contains(&request.connection)
