@@ -63,7 +63,7 @@ pub fn commit_failed(metrics: &Metrics, is_aborted: bool) {
         .inc();
     tracing::warn!(
         outcome,
-        "the commit failed; every partition goes back to its checkpoint"
+        "a commit failed; every partition goes back to its checkpoint"
     );
 }
 
@@ -201,11 +201,7 @@ pub fn cache_wiped(metrics: &Metrics, partition: u32, reason: &str) {
         .state_cache_wipes
         .with_label_values(&[reason])
         .inc();
-    tracing::warn!(
-        partition,
-        reason,
-        "store removed, restoring it from the log"
-    );
+    tracing::warn!(partition, reason, "store wiped, restoring it from the log");
 }
 
 /// The group's offset differs from the checkpoint's; the checkpoint counts.
@@ -213,7 +209,7 @@ pub fn offset_mismatch(metrics: &Metrics, partition: u32) {
     metrics.partitions.offset_state_mismatch.inc();
     tracing::warn!(
         partition,
-        "the group's offset differs from the checkpoint's; the checkpoint counts"
+        "group offset differs from the checkpoint; the checkpoint counts"
     );
 }
 
