@@ -217,9 +217,17 @@ impl Schedule {
         };
         process.shared.control.stop();
         for worker in 0..self.slots[number].workers {
+            // Where a worker failed, another process may have taken the place; that one is not asked to stop.
+            let process = self.slots[number].process.as_ref();
+            if process.is_none_or(|process| !process.shared.control.is_stopping()) {
+                return;
+            }
             self.work(number, worker, Worker::run);
         }
-        self.kill(number);
+        let process = self.slots[number].process.as_ref();
+        if process.is_some_and(|process| process.shared.control.is_stopping()) {
+            self.kill(number);
+        }
     }
 
     fn turn_of_any(&mut self) {
