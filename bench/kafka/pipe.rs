@@ -18,8 +18,8 @@ use rdkafka::producer::BaseRecord;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::producer::Producer;
 use rdkafka::producer::ThreadedProducer;
+use segstream::domain::topic::TopicNames;
 use segstream::log::kafka::Connection;
-use segstream::log::kafka::Topics;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -121,8 +121,9 @@ fn work(plan: &Plan, worker: usize, taken_by_all: &AtomicU64) {
         instance_id: "pipe".to_owned(),
         session_timeout: Duration::from_secs(45),
         transaction_timeout: Duration::from_secs(15),
-        topics: Topics {
+        topics: TopicNames {
             events: plan.input.clone(),
+            transfers: None,
             changes: topic(),
             current: topic(),
             state: plan.state.clone(),
