@@ -15,6 +15,10 @@ test-long:
     SEGSTREAM_TEST_SEED=$(date +%j) cargo test --release --test suite cdnow
     SEGSTREAM_TEST_LONG=1 SEGSTREAM_TEST_SEED=$(date +%j) cargo test --test kafka
 
+# The simulation must find mistakes that are planted inside the program, one at a time.
+test-planted *names:
+    cargo test --test planted -- {{names}}
+
 # One Kafka node on 127.0.0.1:9092 until ctrl-c, for trying things by hand.
 kafka:
     tests/kafka/by-hand

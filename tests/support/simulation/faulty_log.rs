@@ -58,6 +58,8 @@ pub struct FaultyLog<L> {
     pub(super) is_restarted: bool,
     /// Ends of changelogs as of the last facts.
     pub(super) changelog_ends: BTreeMap<Partition, u64>,
+    /// When a restore asked for the facts first.
+    pub(super) asked_ms: BTreeMap<Partition, i64>,
     /// For the bugs that answer with what was.
     pub(super) old_facts: BTreeMap<Partition, PartitionFacts>,
     pub(super) old_ends: BTreeMap<Partition, u64>,
@@ -75,6 +77,7 @@ impl<L: Assignable> FaultyLog<L> {
             incarnation,
             is_restarted: false,
             changelog_ends: BTreeMap::new(),
+            asked_ms: BTreeMap::new(),
             old_facts: BTreeMap::new(),
             old_ends: BTreeMap::new(),
             read: BTreeMap::new(),
@@ -140,6 +143,8 @@ impl<L: Assignable> FaultyLog<L> {
     pub(super) fn rebalance(&mut self, state: &mut State) -> Option<Polled> {
         let leaving = state.hand_over(self.id);
         self.inner.unassign(&leaving);
+        self.asked_ms
+            .retain(|partition, _| !leaving.contains(partition));
         state.decide_undecided_of(self.id);
         if let Some(note) = self.next_note(state) {
             if self.is_restarted && matches!(note, Note::Assigned(_)) {
@@ -199,10 +204,13 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
         if read > offset && state.errs(Bug::ResumedWhereItHadRead) {
             return self.inner.resume_at(partition, read);
         }
-        state
-            .member(self.id)
-            .amid
-            .remove(&(partition, Amid::Restore));
+        self.asked_ms.remove(&partition);
+        if !self.is_fenced(&mut state) {
+            state.deletions.drop_in(self.id, partition);
+            let member = state.member(self.id);
+            member.amid.remove(&(partition, Amid::Restore));
+            member.read.insert(partition, offset);
+        }
         self.inner.resume_at(partition, offset)
     }
 
@@ -225,6 +233,7 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
 
     fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
         let progress = self.known_progress(partition);
+        self.group.let_time_pass();
         self.group.let_others_work(self.id);
         progress
     }
@@ -242,10 +251,13 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
 
     fn restart(&mut self) {
         self.is_restarted = true;
-        let mut state = self.group.lock();
-        state
-            .member(self.id)
-            .amid
-            .retain(|(_, amid)| *amid != Amid::Batch);
+        self.asked_ms.clear();
+        let group = self.group.clone();
+        let mut state = group.lock();
+        if !self.is_fenced(&mut state) {
+            state.deletions.drop_of(self.id);
+        }
+        let member = state.member(self.id);
+        member.amid.retain(|(_, amid)| *amid != Amid::Batch);
     }
 }

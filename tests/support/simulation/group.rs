@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use segstream::domain::ids::Partition;
-use segstream::log::ChangelogRecord;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
 
@@ -19,6 +19,9 @@ use super::Bug;
 use super::Heard;
 use super::Hits;
 use super::Kind;
+use super::changelog::Kept;
+use super::deletions::Deletion;
+use super::deletions::Deletions;
 use super::feed::Clocks;
 use super::interleaving::Others;
 use crate::support::Chance;
@@ -54,9 +57,9 @@ pub struct Member {
     pub is_leaving_lost: bool,
     /// Read and not committed, or known and not resumed.
     pub amid: BTreeSet<(Partition, Amid)>,
+    /// The next delivery of each partition that was resumed.
+    pub read: BTreeMap<Partition, u64>,
     last_heard: Option<Heard>,
-    /// It is of the older version.
-    pub is_older: bool,
 }
 
 impl Member {
@@ -104,6 +107,7 @@ pub struct Applied {
 pub struct Undecided {
     pub member: MemberId,
     pub transaction: Transaction,
+    pub deletions: Vec<Deletion>,
     pub takes_effect: bool,
 }
 
@@ -129,9 +133,14 @@ pub struct State {
     /// The log behind all views.
     log: Box<dyn WorkerLog>,
     /// Every record that the changelogs ever had.
-    pub changelogs: BTreeMap<Partition, Vec<ChangelogRecord>>,
+    pub changelogs: BTreeMap<Partition, Vec<Kept>>,
     /// A restore reads all of them.
     pub is_compacted_late: bool,
+    /// How long the changelogs keep tombstones; `None`: for ever.
+    pub tombstones_kept: Option<Duration>,
+    /// All processes are of the older version.
+    pub is_older: bool,
+    pub deletions: Deletions,
     pub others: Others,
 }
 
@@ -165,6 +174,9 @@ impl Group {
             log,
             changelogs: BTreeMap::new(),
             is_compacted_late: false,
+            tombstones_kept: None,
+            is_older: false,
+            deletions: Deletions::default(),
             others: Others::default(),
         })))
     }
@@ -223,6 +235,7 @@ impl State {
     /// A worker starts; one of the same id before it is fenced. It gets what the group has kept for it.
     pub fn join(&mut self, id: MemberId) -> u64 {
         self.decide_undecided_of(id);
+        self.deletions.drop_of(id);
         let kept: Vec<Partition> = self.owned_by(id);
         let member = self.member(id);
         let incarnation = member.incarnation + 1;
@@ -246,6 +259,7 @@ impl State {
             }
         }
         self.others.workers.retain(|(other, _)| *other != id);
+        self.deletions.drop_of(id);
         let member = self.member(id);
         *member = Member {
             incarnation: member.incarnation,
@@ -279,6 +293,7 @@ impl State {
             let committed = self.log.commit(&undecided.transaction).unwrap();
             self.applied.push(applied);
             self.keep(&undecided.transaction, &committed);
+            self.deletions.take_effect(undecided.deletions);
         }
     }
 
