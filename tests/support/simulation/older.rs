@@ -175,7 +175,7 @@ fn state_record(record: StateRecord) -> Option<StateRecord> {
 pub fn put_back_stores(root: &Path, partitions: u32) {
     for partition in 0..partitions {
         let store = root.join(format!("partition-{partition:05}"));
-        if store.exists() && !put_back_store(&store) {
+        if store.is_dir() && !put_back_store(&store) {
             std::fs::remove_dir_all(&store).unwrap();
         }
     }
