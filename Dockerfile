@@ -15,7 +15,7 @@ RUN groupadd --gid 10001 segstream \
     && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin segstream \
     && install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/segstream
 
-# A token of each container's own, as a default one would be known to everybody.
+# Each container makes its own token, because a default token would be public.
 RUN printf '%s\n' \
         '#!/bin/sh' \
         'set -eu' \

@@ -89,6 +89,7 @@ fn benchmarks(criterion: &mut Criterion) {
             Delivered {
                 event: &event,
                 position,
+                origin: position,
                 record_time: at,
                 clock: None,
             },
@@ -107,6 +108,7 @@ fn benchmarks(criterion: &mut Criterion) {
     let delivered = Delivered {
         event: &event,
         position,
+        origin: position,
         record_time: at,
         clock: None,
     };
@@ -128,6 +130,7 @@ fn benchmarks(criterion: &mut Criterion) {
                 let delivered = Delivered {
                     event: &event,
                     position,
+                    origin: position,
                     record_time: at,
                     clock: None,
                 };

@@ -1,8 +1,8 @@
-//! Named crash points at every step boundary of the shell, so that tests can cut there.
+//! Named crash points at every step boundary of the shell, so that tests can stop the process there.
 //!
-//! In production the plan is empty and a crossing costs one comparison. A test's plan answers each
-//! crossing: go on, crash (everything in memory is lost), or, at a commit, report an outcome that
-//! nobody knows.
+//! In production the plan is empty and a crossing costs one comparison. A test's plan decides each
+//! crossing: continue, crash (everything in memory is lost), or, at a commit, report an unknown
+//! outcome.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub enum FaultPoint {
     CommitBefore,
     /// It is written but not flushed.
     CommitBeforeFlush,
-    /// It is durable but the worker has not heard of it.
+    /// It is durable but the worker does not know that.
     CommitAfterFlush,
     /// The worker knows of the commit and has not applied it to the store.
     Committed,
@@ -65,9 +65,9 @@ impl FaultPoint {
 pub enum Decision {
     /// Nothing.
     Continue,
-    /// The process is gone.
+    /// The process ends.
     Crash,
-    /// The call fails without saying whether it took effect; only commits may fail so.
+    /// The call fails and leaves open whether it took effect; only commits may fail so.
     Unknown,
 }
 
@@ -103,7 +103,7 @@ impl Faults {
     /// Crosses a point.
     ///
     /// # Errors
-    /// If the plan says so.
+    /// If the plan has a fault at this point.
     pub fn cross(&self, point: FaultPoint) -> Result<(), Fault> {
         let decision = self
             .0

@@ -1,11 +1,9 @@
 //! segstream keeps every customer of a retailer in the right segment, all the time.
 //!
-//! The way of an event: [`bus`] delivers bytes, [`domain::event::parse`] makes an event or a
-//! rejection of them, [`engine`] decides its one verdict, the next record and at most one change,
-//! [`pipeline`] commits all of it as one transaction, and only then [`store`] shows it to readers.
-//!
-//! `domain <- model <- engine <- { store, bus } <- pipeline <- cli <- main`; `domain`, `model`,
-//! `engine` and `simulate` are pure. `tests/tidy.rs` holds the folders to it.
+//! The way of an event: [`log`] delivers bytes, [`domain::event::parse`] makes an event or a rejection of
+//! them, [`engine`] decides its verdict, the next entry and the changes, [`pipeline`] commits all of it as one
+//! transaction, and only then [`store`] makes it visible to readers. ARCHITECTURE.md has the layers;
+//! `tests/suite/tidy` enforces them.
 
 pub mod cli;
 pub mod codec;

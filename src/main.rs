@@ -1,4 +1,4 @@
-//! The program: parse the call, run the command, print what went wrong, leave with its code.
+//! The program: parses the call, runs the command, prints its error and ends with its exit code.
 
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     let call = cli::Cli::parse();
     match cli::run(&call) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the output, such as `head`, has had enough of it.
+        // The reader of the output, such as `head`, has closed it: that is not an error.
         Err(error) if cli::exit::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "the last word of the program")]

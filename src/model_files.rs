@@ -1,4 +1,4 @@
-//! Model artifacts as files, and the one shipped in the binary.
+//! Model files, and the model shipped in the binary.
 
 use std::fs;
 use std::path::Path;
@@ -18,15 +18,15 @@ pub enum Error {
     /// The file cannot be read or written.
     #[error("cannot access {path}")]
     Io {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
         /// The cause.
         source: std::io::Error,
     },
-    /// The file is no artifact.
-    #[error("{path} is no model artifact")]
+    /// The file is not a model.
+    #[error("{path} is not a model file")]
     Json {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
         /// The cause.
         source: serde_json::Error,
@@ -34,9 +34,9 @@ pub enum Error {
     /// Its parts do not fit together.
     #[error("{path} cannot be used")]
     Misfit {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// Everything that does not fit.
+        /// The problems.
         source: Misfit,
     },
 }
@@ -50,7 +50,7 @@ pub fn shipped_model() -> Result<SegmentModel, Error> {
     check(name, &parse(name, SHIPPED)?)
 }
 
-/// Reads a model, checks it, and hands it over as it is in the file.
+/// Reads a model and checks it; returns the artifact as it is in the file.
 ///
 /// # Errors
 /// If it cannot be read or does not fit.
@@ -83,7 +83,7 @@ fn parse(path: &Path, text: &str) -> Result<Artifact, Error> {
     })
 }
 
-/// Checks an artifact that is to be at `path`.
+/// Checks an artifact that will be written to `path`.
 ///
 /// # Errors
 /// If it does not fit.
@@ -94,7 +94,7 @@ pub fn check(path: &Path, artifact: &Artifact) -> Result<SegmentModel, Error> {
     })
 }
 
-/// Writes an artifact, readable for people.
+/// Writes an artifact as indented JSON.
 ///
 /// # Errors
 /// If the file cannot be written.

@@ -507,7 +507,7 @@ impl Deployment {
         }
     }
 
-    /// Sends the events of a simulated shop and tells their number.
+    /// Sends the events of a simulated shop and returns their number.
     fn feed(&self, days: &str, seed: &str) -> u64 {
         let target = format!("kafka://{}", self.topic("events"));
         let arguments = [
@@ -559,7 +559,7 @@ fn committed(instances: [&Instance; 2]) -> u64 {
     events.iter().flatten().sum()
 }
 
-/// Waits until both own partitions and have committed everything, which is so many events if told.
+/// Waits until both own partitions and have committed everything, and that many events if a number is given.
 fn wait_caught_up(instances: [&Instance; 2], events: Option<u64>) {
     wait(|| {
         let committed = committed(instances);
@@ -636,7 +636,7 @@ fn two_instances() {
     assert_eq!(lags.len(), PARTITIONS, "each partition has one owner");
     assert!(lags.iter().all(|lag| *lag as u64 == 0), "{lags:?}");
     let late = prometheus.numbers("segstream_deadline_lag_seconds");
-    assert_eq!(late.len(), 2, "each instance tells how late it is");
+    assert_eq!(late.len(), 2, "each instance has its lag");
     assert!(late.iter().all(|lag| *lag <= 0.0), "{late:?}");
     let by_time = r#"sum(segstream_segment_transitions_total{reason="time_passed"})"#;
     let by_time = prometheus.numbers(by_time);
@@ -683,7 +683,7 @@ fn two_instances() {
         [counted_deadlines],
         "Prometheus and the recounts"
     );
-    // The export fails if a customer is in both, so the recounts have counted nobody twice. What is set
+    // The export fails if a customer is in both, so no customer is counted twice. What is set
     // counts more than --dir.
     let mut export = deployment.command_without_store(&["state", "export"]);
     for instance in ["a", "b"] {
@@ -705,7 +705,7 @@ fn two_instances() {
     assert_eq!(shown_risks, exported_risks, "Prometheus and the export");
 }
 
-/// Customers by segment as Prometheus has them, without the segments that nobody is in.
+/// Customers by segment as Prometheus has them, without empty segments.
 fn customers(prometheus: &Prometheus) -> BTreeMap<String, u64> {
     let series = prometheus.query("sum by (segment) (segstream_customers)");
     let customers = series.iter().map(|one| {
@@ -715,7 +715,7 @@ fn customers(prometheus: &Prometheus) -> BTreeMap<String, u64> {
     customers.filter(|(_, customers)| *customers > 0).collect()
 }
 
-/// Customers by segment and band of churn risk as Prometheus has them, without those that nobody is in.
+/// Customers by segment and band of churn risk as Prometheus has them, without empty ones.
 fn risks(prometheus: &Prometheus) -> Risks {
     let series = prometheus.query("sum by (segment, band) (segstream_churn_risk_customers)");
     let risks = series.iter().map(|one| {

@@ -59,7 +59,7 @@ pub fn burst(args: &Args, brokers: &str) {
     assert!(run.try_wait().unwrap().is_none(), "it still runs");
     kafka::send_signal(run.id(), "TERM");
     run.wait().unwrap();
-    tell(&latencies.moments(), at_ms, customers);
+    print_latencies(&latencies.moments(), at_ms, customers);
     side.forget();
 }
 
@@ -67,7 +67,7 @@ fn send(mut load: Load, brokers: &str, topic: &str, events: u64, rate: Option<u6
     load.send(brokers, topic, events, rate);
 }
 
-fn tell(moments: &[(i64, i64)], at_ms: i64, customers: u64) {
+fn print_latencies(moments: &[(i64, i64)], at_ms: i64, customers: u64) {
     let of_burst = moments.iter().filter(|(on_rebalance, seen)| {
         // What is live and happened in that very millisecond is seen before the clock gets there.
         *on_rebalance == at_ms && *seen >= at_ms + GRACE_MS

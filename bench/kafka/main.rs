@@ -267,7 +267,7 @@ fn fast(args: &Args, brokers: &str) {
         let pipe = to_end(side.pipe(&written, Some(args.events)), args.events);
         let by_pipe = side.written(args.events);
         side.forget();
-        tell(round, &run, &pipe, &written, &by_pipe);
+        print_round(round, &run, &pipe, &written, &by_pipe);
         rounds.push((run, pipe));
     }
     summary(&rounds);
@@ -348,7 +348,7 @@ fn paced(args: &Args, brokers: &str) {
         let (pipe, _) = at_pace(side.pipe(&written, None), args, &topic);
         let by_pipe = side.written(all);
         side.forget();
-        tell(round, &run, &pipe, &written, &by_pipe);
+        print_round(round, &run, &pipe, &written, &by_pipe);
         println!(
             "  purchase to visible change: p50 {} ms, p99 {} ms, greatest {} ms of {} changes",
             latencies.at(0.5),
@@ -384,7 +384,7 @@ fn at_pace(mut command: Command, args: &Args, topic: &str) -> (Figures, i64) {
     (measured, since_ms)
 }
 
-fn tell(round: usize, run: &Figures, pipe: &Figures, by_run: &Written, by_pipe: &Written) {
+fn print_round(round: usize, run: &Figures, pipe: &Figures, by_run: &Written, by_pipe: &Written) {
     println!("round {}", round + 1);
     for (name, side, written) in [("run ", run, by_run), ("pipe", pipe, by_pipe)] {
         println!(

@@ -1,4 +1,4 @@
-//! What a process used, as the kernel tells it.
+//! What a process used, by the kernel's figures.
 
 use std::process::Child;
 use std::time::Duration;

@@ -21,7 +21,7 @@ impl Others {
         }
     }
 
-    /// Cores they kept busy since then; `None` where the kernel does not tell.
+    /// Cores they kept busy since then; `None` where the kernel has no figure.
     pub fn cores(&self) -> Option<f64> {
         let ticks = ticks_of_others(self.child)? - self.before?;
         Some(ticks / TICKS_PER_SECOND / self.started.elapsed().as_secs_f64())

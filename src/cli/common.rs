@@ -32,7 +32,7 @@ impl SettingsArgs {
         self.load_with(&[])
     }
 
-    /// The same with what flags of the command say: over file and environment, below `--set`.
+    /// The same with the values of the command's own options, which override file and environment, not `--set`.
     ///
     /// # Errors
     /// Lists every problem at once.
@@ -73,11 +73,11 @@ impl SettingsArgs {
 /// Names the text and what is allowed.
 pub fn parse_instant(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse_rfc3339(text).ok_or_else(|| {
-        format!("{text:?} is no RFC 3339 instant with an offset, such as 2026-01-01T00:00:00Z")
+        format!("{text:?} is not an RFC 3339 instant with an offset, such as 2026-01-01T00:00:00Z")
     })
 }
 
-/// Says what it means to move the clocks of a state beyond the wall clock.
+/// Warns of moving the clocks of a state beyond the wall clock.
 pub fn warn_of_future(instant: Timestamp) {
     if instant > WallClock::system().now() {
         tracing::warn!(

@@ -8,6 +8,7 @@ use anyhow::Context;
 use crate::config::bus::BusKind;
 use crate::config::settings::Settings;
 use crate::domain::churn::ChurnDefinition;
+use crate::domain::offsets::AppliedOffsets;
 use crate::engine::policy::Policy;
 use crate::engine::state::definition::Definition;
 use crate::engine::state::definition::Parts as DefinitionParts;
@@ -16,7 +17,6 @@ use crate::log::WorkerLog;
 use crate::log::embedded::EmbeddedLog;
 use crate::log::kafka::Connection;
 use crate::log::kafka::KafkaLog;
-use crate::log::kafka::Topics;
 use crate::model::segment_model::SegmentModel;
 use crate::model_files;
 use crate::pipeline::Limits;
@@ -56,14 +56,14 @@ impl AnyLog {
         }
     }
 
-    /// End of the input of each partition.
+    /// The ends of the sources of each partition.
     ///
     /// # Errors
     /// If the log does not answer.
-    pub fn input_ends(&self) -> anyhow::Result<Vec<u64>> {
+    pub fn ends(&self) -> anyhow::Result<Vec<AppliedOffsets>> {
         match self {
-            Self::Embedded(log) => Ok(log.input_ends()),
-            Self::Kafka(log) => Ok(log.input_ends()?),
+            Self::Embedded(log) => Ok(log.ends()),
+            Self::Kafka(log) => Ok(log.ends()?),
         }
     }
 }
@@ -79,10 +79,10 @@ pub struct Parts {
     pub workers: usize,
 }
 
-/// What a command decides for itself.
+/// What a command sets itself, whatever the settings are.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
-    /// The event clock, whatever the settings say.
+    /// Uses the event clock, whatever `time.clock` is.
     pub clock: Option<ClockMode>,
 }
 
@@ -103,7 +103,7 @@ impl Parts {
         Self::assemble(settings, overrides, directory, log)
     }
 
-    /// The same on the embedded log, whatever `bus` says.
+    /// The same on the embedded log, whatever `bus` is.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -163,7 +163,7 @@ impl Parts {
             definition,
             partition_count: partitions,
             model,
-            topic_events: settings.topics.events.clone(),
+            topics: settings.topics.names.clone(),
             partitions: Partitions::new(directory, sizes, Faults::none(), Arc::clone(&metrics)),
             metrics,
             tally: Tally::default(),
@@ -184,7 +184,7 @@ impl Parts {
         })
     }
 
-    /// One view of the log for each worker.
+    /// A view of the log for each worker.
     ///
     /// # Errors
     /// If a client cannot be made.
@@ -200,7 +200,7 @@ impl Parts {
     }
 }
 
-/// What churn risk rests on, in a word.
+/// The basis of churn risk, in one word.
 fn churn_basis(policy: &Policy, model: &SegmentModel) -> &'static str {
     match policy.churn.definition {
         ChurnDefinition::Off => "none",
@@ -246,7 +246,6 @@ pub fn sizes(settings: &Settings, partitions: u32) -> Sizes {
 /// How this instance reaches its cluster.
 #[must_use]
 pub fn connection(settings: &Settings, instance_id: &str) -> Connection {
-    let topics = &settings.topics;
     let security = settings.kafka.security.reveal();
     Connection {
         brokers: settings.kafka.brokers.clone(),
@@ -254,13 +253,7 @@ pub fn connection(settings: &Settings, instance_id: &str) -> Connection {
         instance_id: instance_id.to_owned(),
         session_timeout: settings.kafka.session_timeout,
         transaction_timeout: settings.kafka.transaction_timeout,
-        topics: Topics {
-            events: topics.events.clone(),
-            changes: topics.changes.clone(),
-            current: topics.current.clone(),
-            state: topics.state.clone(),
-            dead_letters: topics.dead_letters.clone(),
-        },
+        topics: settings.topics.names.clone(),
         security: security
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect(),
@@ -278,7 +271,7 @@ pub fn load_model(settings: &Settings) -> anyhow::Result<SegmentModel> {
     }
 }
 
-/// The engine's choices of the settings.
+/// The engine's policy, from the settings.
 #[must_use]
 pub fn policy(settings: &Settings) -> Policy {
     Policy {
@@ -293,7 +286,7 @@ pub fn policy(settings: &Settings) -> Policy {
     }
 }
 
-/// What decides the state, by the settings.
+/// The definition of the state, from the settings.
 fn definition(
     settings: &Settings,
     policy: &Policy,

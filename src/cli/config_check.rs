@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::cli::common::SettingsArgs;
 use crate::cli::compose;
 
-/// Works with the settings.
+/// Checks the settings.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  segstream config check segstream.toml")]
 pub struct Args {
@@ -16,7 +16,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Checks a settings file together with the environment.
+    /// Check a settings file together with the environment.
     Check {
         /// The file; without it only defaults and environment are checked.
         file: Option<PathBuf>,

@@ -41,19 +41,19 @@ pub struct Args {
     /// Customers of the shop.
     #[arg(long, default_value_t = 5000)]
     customers: u32,
-    /// Shop time a second of wall time, such as 1d/s or 12h/s.
+    /// The shop's time that passes in a second, such as 1d/s or 12h/s.
     #[arg(long, default_value = "2d/s", value_parser = parse_speed)]
     pub(super) speed: Duration,
-    /// Seed of all chance.
+    /// Random seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Wall time until it ends; until ctrl-c if absent.
     #[arg(long, value_parser = parse_duration)]
     pub(super) duration: Option<Duration>,
-    /// Listen address.
+    /// Listen address; http.address or a free port if absent.
     #[arg(long)]
     http: Option<SocketAddr>,
-    /// Keep log and store here; a temporary directory, removed at the end, if absent.
+    /// Where log and store are kept; if absent, a temporary directory that is removed at the end.
     #[arg(long)]
     dir: Option<PathBuf>,
     /// Print the summary as JSON.
@@ -65,7 +65,7 @@ pub struct Args {
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
     crate::config::units::duration(text)
-        .ok_or_else(|| format!("{text:?} is no duration such as 30s or 5m"))
+        .ok_or_else(|| format!("{text:?} is not a duration such as 30s or 5m"))
 }
 
 /// Runs the command.
@@ -75,11 +75,11 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let temporary = TemporaryDirectory::unless_given(args.dir.as_ref())?;
     let directory = args.dir.as_ref().unwrap_or(&temporary.path);
-    // Both, so that a demo never writes into the log that the environment names.
+    // Both are set, so that a demo never writes into the log that the environment names.
     let mut preset = vec![
         format!("store.directory={}", directory.join("store").display()),
         format!("embedded.directory={}", directory.join("log").display()),
-        // So that what time alone changes shows within days of the shop.
+        // So that changes by time alone appear within days of the shop.
         "churn.band_changes=true".to_owned(),
     ];
     preset.extend(args.http.map(|address| format!("http.address={address}")));
@@ -103,7 +103,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let fed = feed(args, &log, &parts.shared, &mut service);
     if fed.is_ok() && !parts.shared.control.is_stopping() {
         // Everything the shop has sent is processed before the summary.
-        parts.shared.control.stop_at(log.input_ends());
+        parts.shared.control.stop_at(log.ends());
         if !service.wait(settings.shutdown_deadline)? {
             service.stop(settings.shutdown_deadline)?;
         }
@@ -122,7 +122,7 @@ fn feed(
     service: &mut Service,
 ) -> anyhow::Result<()> {
     let starts_at = Timestamp::parse_rfc3339(SHOP_STARTS_AT)
-        .ok_or_else(|| CallError("the shop's first day is no date".to_owned()))?;
+        .ok_or_else(|| CallError("the shop's first day is not a date".to_owned()))?;
     let mut shop = Shop::new(ShopOptions {
         customers: args.customers,
         seed: args.seed,
@@ -159,14 +159,10 @@ fn feed(
 }
 
 fn input(event: ShopEvent) -> InputRecord {
-    InputRecord {
-        timestamp: Some(event.record_time),
-        key: event.key,
-        payload: event.payload,
-    }
+    InputRecord::new(Some(event.record_time), event.key, event.payload)
 }
 
-/// Draws the counts over the last ones on a terminal; one plain line otherwise.
+/// Draws the counts over the previous ones on a terminal; prints one plain line otherwise.
 fn report(shared: &Shared, now: Timestamp, lines_drawn: usize) -> anyhow::Result<usize> {
     let mut out = std::io::stderr().lock();
     let counts = shared.tally.counts();

@@ -1,4 +1,4 @@
-//! Exit codes, and which error means which.
+//! Exit codes, and the errors that each stands for.
 
 use std::io;
 
@@ -22,7 +22,7 @@ pub enum ExitCode {
     Call = 2,
     /// The data is wrong.
     Data = 3,
-    /// The surroundings are wrong.
+    /// The environment is wrong: the broker, the topics, rights, or the log and the store.
     Environment = 4,
     /// Another process has taken over this instance's id.
     Fenced = 5,
@@ -33,7 +33,7 @@ pub enum ExitCode {
 #[error("{0}")]
 pub struct CallError(pub String);
 
-/// The work failed, for a reason that needs no cause.
+/// The work failed; the text is the whole reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Failed(pub String);
@@ -43,7 +43,7 @@ pub struct Failed(pub String);
 #[error("the topics are wrong:\n  {}", .0.join("\n  "))]
 pub struct WrongTopics(pub Vec<String>);
 
-/// The code of an error: the first of its causes that decides.
+/// The exit code of an error: that of its first cause that has one.
 #[must_use]
 pub fn code_of(error: &anyhow::Error) -> ExitCode {
     error
@@ -52,7 +52,7 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
         .unwrap_or(ExitCode::Failed)
 }
 
-/// Whether the work ended because nobody reads its output any more.
+/// Whether the work ended because the reader of its output closed it.
 #[must_use]
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
@@ -94,7 +94,7 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
         Some(
             pipeline::Error::OtherDefinition { .. }
             | pipeline::Error::OffsetWithoutCheckpoint { .. }
-            | pipeline::Error::InputOutOfRange { .. },
+            | pipeline::Error::SourceOutOfRange { .. },
         ) => Some(ExitCode::Environment),
         Some(_) | None => None,
     }

@@ -12,10 +12,10 @@ use crate::domain::ids::CustomerId;
 use crate::engine::policy::Policy;
 use crate::engine::state::record::CustomerRecord;
 
-/// Which state.
+/// The state to learn from.
 #[derive(Debug, clap::Args)]
 pub(super) struct StateArgs {
-    /// For `state`: the store directory; the same as --set store.directory=DIR.
+    /// For `state`: the store directory of a stopped instance; the same as --set store.directory=DIR.
     #[arg(long)]
     dir: Option<PathBuf>,
     /// For `state`: read the compacted changelog of a running deployment on Kafka instead.
@@ -26,7 +26,7 @@ pub(super) struct StateArgs {
 }
 
 impl StateArgs {
-    /// The settings with `--dir`; starts logging.
+    /// Reads the settings, with `--dir` over them, and starts logging.
     pub(super) fn load(&self) -> anyhow::Result<Settings> {
         let directory = self.dir.iter();
         let preset: Vec<String> = directory

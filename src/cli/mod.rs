@@ -1,5 +1,6 @@
 //! The command line: one file a command, and the composition of the parts.
 
+pub mod changes;
 pub mod churn;
 pub mod common;
 pub mod compose;
@@ -34,23 +35,23 @@ pub struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// A simulated shop through the whole engine, with no set-up.
+    /// Run a simulated shop through the whole engine, with no set-up.
     Demo(demo::Args),
-    /// The service.
+    /// Run the service.
     Run(run::Args),
-    /// Learn segments from a table of customers.
+    /// Learn segments of customers, and write a model file.
     Train(train::Args),
-    /// Learn how likely customers are lost.
+    /// Fit the churn model to purchase days.
     Churn(churn::Args),
-    /// The segment of one customer, or of each row of a file.
+    /// Predict the segment of one customer, or of each row of a file.
     Predict(predict::Args),
-    /// A simulated shop's events as JSON Lines.
+    /// Write a simulated shop's events as JSON Lines, or send them to a topic.
     Simulate(simulate::Args),
-    /// Historical purchases as events.
+    /// Replay historical purchases as events.
     Replay(replay::Args),
-    /// Look into the state of a stopped instance.
+    /// Read the state of a stopped instance.
     State(state::Args),
-    /// Verify or make the topics on Kafka.
+    /// Check or make the topics on Kafka.
     Topics(topics::Args),
     /// Check the settings.
     Config(config_check::Args),
@@ -59,7 +60,7 @@ enum Command {
 /// Runs the command that was called.
 ///
 /// # Errors
-/// Whatever stopped it; [`exit::code_of`] tells the exit code.
+/// The error that stopped the command; [`exit::code_of`] gives its exit code.
 pub fn run(cli: &Cli) -> anyhow::Result<()> {
     match &cli.command {
         Command::Demo(args) => demo::run(args),

@@ -19,22 +19,22 @@ use crate::view::prediction::PredictionRow;
     after_help = "Examples:\n  segstream predict --set age=45 --set income=52000 --set total_spending=900\n  segstream predict --input marketing_campaign.csv"
 )]
 pub struct Args {
-    /// The model artifact; the shipped one if absent.
+    /// The model file; the shipped model if absent.
     #[arg(long)]
     model: Option<PathBuf>,
-    /// One feature of one customer; what is not set is the model's median.
+    /// One feature of one customer, a number; a feature that is not set is the model's median.
     #[arg(long = "set", value_name = "FEATURE=VALUE", conflicts_with = "input")]
     set: Vec<String>,
-    /// A file of customers.
+    /// A file of customers, instead of --set.
     #[arg(long, required_unless_present = "set")]
     input: Option<PathBuf>,
-    /// What is in it.
+    /// Format of the file.
     #[arg(long, value_enum, default_value = "marketing")]
     format: Format,
     /// The column of ids, for `features`.
     #[arg(long)]
     id: Option<String>,
-    /// JSON instead of CSV.
+    /// Print JSON instead of text, and JSON Lines instead of CSV.
     #[arg(long)]
     json: bool,
 }

@@ -58,8 +58,8 @@ fn restored(
     Ok(Arc::clone(restore.store()))
 }
 
-/// The stores of the directory, all of their records in sled. On the embedded bus the log's tail is
-/// folded in first; on Kafka they are as the instance left them, the owned ones only.
+/// The stores of the directory, all of their records in sled. On the embedded log, the end of the log is
+/// restored into them first. On Kafka they are as the instance left them, and only those that it owned.
 ///
 /// # Errors
 /// If there is no log, or a store is held or cannot be trusted.
@@ -87,19 +87,19 @@ pub fn stores(settings: &Settings) -> anyhow::Result<Vec<Arc<PartitionStore>>> {
     }
 }
 
-/// What a deployment's state says.
+/// The state of a deployment.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     /// Every live customer, ascending by id: equal states give equal rows.
     pub records: Vec<(CustomerId, CustomerRecord)>,
-    /// What it was made under; empty where there is no state yet.
+    /// The definition that it was made under; empty where there is no state yet.
     pub definition: Definition,
 }
 
 /// The model and the policy that the state was made under. Zone, currency and lengths are the state's own.
 ///
 /// # Errors
-/// If the settings have another model: what a record says in terms of a model is only true of the model that made it.
+/// If the settings have another model: a record's segment means something only in the model that assigned it.
 pub fn reading(
     settings: &Settings,
     definition: &Definition,
@@ -108,8 +108,8 @@ pub fn reading(
     let given = (model.facts().version.as_str(), model.fingerprint());
     if let Some(made_by) = definition.model().filter(|made_by| *made_by != given) {
         return Err(CallError(format!(
-            "the state was made by model {}, and this call has {}, or another content of that name: say which with \
-             --set model.path=FILE",
+            "the state was made by model {}, but the settings have {}, or another file of that name: give the model \
+             of the state with --set model.path=FILE",
             made_by.0, given.0
         ))
         .into());
@@ -131,7 +131,7 @@ pub fn changelog(settings: &Settings) -> anyhow::Result<Snapshot> {
     }
     let log = KafkaLog::open(connection(settings, "state-export"))?;
     let mut entries: BTreeMap<CustomerId, Encoded> = BTreeMap::new();
-    // Numbers follow from names, so one table does for all partitions.
+    // A number is a hash of its name, so one table serves all partitions.
     let mut table = DefinitionTable::default();
     let mut problem = None;
     log.read_state(|key, value| {

@@ -11,17 +11,18 @@ use crate::cli::serve::Server;
 use crate::domain::time::Timestamp;
 use crate::pipeline::service::Service;
 
-/// How often the main thread looks whether a stop was asked for.
-const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// How often the main thread checks whether a stop was requested.
+const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Runs the service until it is told to stop.
+/// Runs the service until SIGTERM or ctrl-c.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  segstream run --set store.directory=/var/lib/segstream")]
 pub struct Args {
-    /// End once everything that is in the input now is committed.
+    /// End once every partition is committed up to the end that it has at the start.
     #[arg(long)]
     until_caught_up: bool,
-    /// Then move every partition's clock to this instant, RFC 3339, and do what time alone brings until then.
+    /// With --until-caught-up: then move every partition's clock to this instant, RFC 3339, and evaluate the
+    /// customers who are due by then.
     #[arg(long, requires = "until_caught_up", value_parser = parse_instant)]
     advance_to: Option<Timestamp>,
     #[command(flatten)]
@@ -31,12 +32,12 @@ pub struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// If the world is broken, or a stop takes longer than its deadline.
+/// If the settings, the log or the store cannot be used, or a stop takes longer than `shutdown.deadline`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let settings = args.settings.load()?;
     args.settings.init_logging(&settings)?;
     let parts = Parts::open(&settings, &Overrides::default())?;
-    // What is owned shows once its restore has ended.
+    // A partition is marked as owned again when its restore has ended.
     let directory = parts.shared.partitions.directory();
     for partition in directory.owned()? {
         directory.unmark_owned(partition)?;
@@ -50,10 +51,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         parts.shared.control.advance_to(instant);
     }
     if args.until_caught_up {
-        parts.shared.control.stop_at(parts.log.input_ends()?);
+        parts.shared.control.stop_at(parts.log.ends()?);
     }
     let mut service = Service::start(parts.worker_logs()?, &parts.shared)?;
-    while !service.wait(LOOK_INTERVAL)? {
+    while !service.wait(STOP_CHECK_INTERVAL)? {
         if parts.shared.control.is_stopping() {
             service.stop(settings.shutdown_deadline)?;
             break;

@@ -14,16 +14,19 @@ use tokio::sync::watch;
 use crate::cli::compose::AnyLog;
 use crate::cli::compose::Parts;
 use crate::cli::services::CommittedState;
+use crate::cli::services::LogChanges;
 use crate::cli::services::LogIntake;
 use crate::config::secret::Secret;
 use crate::config::settings::Settings;
 use crate::http::EventIntake;
+use crate::http::PublishedChanges;
 use crate::http::Services;
 use crate::http::router::Limits;
 use crate::http::router::router;
+use crate::store::directory::StoreDirectory;
 
 const RUNTIME_THREADS: usize = 2;
-/// Requests under way get this long when the process leaves.
+/// Requests in progress get this long when the process ends.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
 
 /// The running server.
@@ -32,11 +35,12 @@ pub struct Server {
     runtime: Runtime,
     address: Option<SocketAddr>,
     stop: watch::Sender<bool>,
+    directory: StoreDirectory,
 }
 
 impl Server {
-    /// Listens for signals, and for HTTP where there is an address. With `may_move` a port that is
-    /// taken is replaced by a free one.
+    /// Listens for signals, and for HTTP where there is an address. With `may_move`, it listens on a free port
+    /// where the port of the address is taken.
     ///
     /// # Errors
     /// If the address cannot be listened on.
@@ -59,10 +63,16 @@ impl Server {
             let router = router(services(settings, parts), limits);
             runtime.spawn(serve(listener, router, stopped));
         }
+        parts
+            .shared
+            .partitions
+            .directory()
+            .set_http_address(address)?;
         Ok(Self {
             runtime,
             address,
             stop,
+            directory: parts.shared.partitions.directory().clone(),
         })
     }
 
@@ -72,8 +82,11 @@ impl Server {
         self.address
     }
 
-    /// Ends the server; requests under way get a moment.
+    /// Ends the server; requests in progress get a moment to finish.
     pub fn stop(self) {
+        if let Err(error) = self.directory.set_http_address(None) {
+            tracing::warn!(%error, "the address of HTTP stays noted in store.directory");
+        }
         self.stop.send_replace(true);
         self.runtime.shutdown_timeout(LAST_REQUESTS);
     }
@@ -93,7 +106,7 @@ async fn bind(wanted: SocketAddr, may_move: bool) -> anyhow::Result<TcpListener>
 
 async fn serve(listener: TcpListener, router: axum::Router, mut stopped: watch::Receiver<bool>) {
     let until_stopped = async move {
-        // A sender that is gone means the same.
+        // A sender that was dropped means the same.
         drop(stopped.wait_for(|is_stopped| *is_stopped).await);
     };
     let served = axum::serve(listener, router)
@@ -106,15 +119,19 @@ async fn serve(listener: TcpListener, router: axum::Router, mut stopped: watch::
 
 fn services(settings: &Settings, parts: &Parts) -> Services {
     let shared = Arc::clone(&parts.shared);
-    let intake = match &parts.log {
+    let (intake, changes) = match &parts.log {
         AnyLog::Embedded(log) => {
             let intake = LogIntake {
                 log: log.clone(),
                 shared: Arc::clone(&shared),
             };
-            Some(Arc::new(intake) as Arc<dyn EventIntake>)
+            let changes = LogChanges(log.clone());
+            (
+                Some(Arc::new(intake) as Arc<dyn EventIntake>),
+                Some(Arc::new(changes) as Arc<dyn PublishedChanges>),
+            )
         }
-        AnyLog::Kafka(_) => None,
+        AnyLog::Kafka(_) => (None, None),
     };
     Services {
         queries: Arc::new(CommittedState {
@@ -123,6 +140,7 @@ fn services(settings: &Settings, parts: &Parts) -> Services {
             owns_all: intake.is_some(),
         }),
         intake,
+        changes,
         token: settings
             .http
             .token
@@ -132,7 +150,7 @@ fn services(settings: &Settings, parts: &Parts) -> Services {
     }
 }
 
-/// The first signal asks for a clean stop, the second leaves at once.
+/// The first signal requests a clean stop, the second ends the process at once.
 fn listen_for_signals(runtime: &Runtime, parts: &Parts) -> anyhow::Result<()> {
     let guard = runtime.enter();
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;

@@ -1,4 +1,4 @@
-//! What HTTP asks for, answered by the engine's parts.
+//! The services that HTTP needs, on the engine's parts.
 
 use std::sync::Arc;
 
@@ -8,17 +8,22 @@ use crate::domain::event::parse::parse;
 use crate::domain::ids::Partition;
 use crate::domain::partitioner::Partitioner;
 use crate::engine::state::record::CustomerRecord;
+use crate::http::ChangesLookup;
 use crate::http::EventIntake;
 use crate::http::Lookup;
+use crate::http::PublishedChanges;
 use crate::http::Queries;
 use crate::http::Receipt;
 use crate::http::RefusedLine;
+use crate::log::changes::ChangesReader;
 use crate::log::embedded::EmbeddedLog;
 use crate::log::embedded::InputRecord;
 use crate::pipeline::Shared;
 use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::partitions::Phase;
 use crate::store::partition::PartitionStore;
+use crate::view::changes::ChangeAt;
+use crate::view::changes::ChangesView;
 use crate::view::customer::as_of_clock;
 use crate::view::customer::customer_view;
 use crate::view::segments::SegmentsView;
@@ -30,11 +35,11 @@ pub struct CommittedState {
     pub shared: Arc<Shared>,
     /// Number of partitions.
     pub partitions: u32,
-    /// All of them are this process's; else other instances have the rest.
+    /// Whether this process has all of them; otherwise other instances have the rest.
     pub owns_all: bool,
 }
 
-/// Where a customer's record was sought.
+/// The result of reading a customer's record.
 enum Sought {
     Found(Arc<PartitionStore>, Box<CustomerRecord>),
     Unknown,
@@ -43,7 +48,7 @@ enum Sought {
 }
 
 impl CommittedState {
-    /// In the partition of the customer's key; in all of them where nothing says which that is.
+    /// Reads the partition of the customer's key; all of them where the partitioner is not known.
     fn find(&self, customer_id: &str) -> Result<Sought, String> {
         let agreed = self.shared.partitions.agreed();
         let partitioner = agreed.map_or_else(Partitioner::default, |one| one.partitioner());
@@ -110,6 +115,37 @@ impl Queries for CommittedState {
     }
 }
 
+/// Reads the changes of the embedded log.
+#[derive(Debug)]
+pub struct LogChanges(pub EmbeddedLog);
+
+impl PublishedChanges for LogChanges {
+    fn changes(&self, partition: u32, from: u64, limit: usize) -> Result<ChangesLookup, String> {
+        let mut log = self.0.clone();
+        let partitions = ChangesReader::partitions(&log);
+        if partition >= partitions {
+            return Ok(ChangesLookup::NoPartition { partitions });
+        }
+        let chunk = log.read_changes(Partition(partition), from, limit);
+        let chunk = chunk.map_err(|error| error.to_string())?;
+        let changes = chunk.changes.iter().map(|change| {
+            let published =
+                serde_json::from_slice(change.record.value.as_deref().unwrap_or_default());
+            Ok(ChangeAt {
+                offset: change.offset,
+                change: published.map_err(|error| format!("a change is no JSON: {error}"))?,
+            })
+        });
+        Ok(ChangesLookup::Found(ChangesView {
+            partition,
+            partitions,
+            offset_next: chunk.offset_next,
+            end: chunk.end,
+            changes: changes.collect::<Result<_, String>>()?,
+        }))
+    }
+}
+
 /// Takes events into the embedded log.
 #[derive(Debug)]
 pub struct LogIntake {
@@ -131,16 +167,12 @@ impl EventIntake for LogIntake {
                         EventCustomer::Known(customer_id) => Some(customer_id.as_bytes().to_vec()),
                         EventCustomer::Guest => None,
                     };
-                    // With the event clock the log's time is the shop's, not ours.
+                    // With the event clock the time of the log is the shop's, not the wall clock's.
                     let timestamp = match self.shared.clock_rules.mode {
                         ClockMode::Wall => wall,
                         ClockMode::Event => event.occurred_at,
                     };
-                    records.push(InputRecord {
-                        timestamp: Some(timestamp),
-                        key,
-                        payload,
-                    });
+                    records.push(InputRecord::new(Some(timestamp), key, payload));
                 }
                 Err(invalid) => receipt.refused.push(RefusedLine {
                     line: number,

@@ -1,4 +1,4 @@
-//! `segstream simulate`: a shop's events as JSON Lines or to a topic, at once or as time passes.
+//! `segstream simulate`: writes a shop's events as JSON Lines or sends them to a topic, at once or as time passes.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -33,23 +33,23 @@ const CHUNK_DURATION: Duration = Duration::from_millis(50);
                   kafka.brokers=127.0.0.1:9092"
 )]
 pub struct Args {
-    /// Number of customers.
+    /// Customers of the shop.
     #[arg(long, default_value_t = 1000)]
     customers: u32,
-    /// Days the shop is open; with --speed, days since it was opened.
+    /// Days that the shop is open; with --speed, days since it opened.
     #[arg(long, default_value_t = 90)]
     days: u32,
-    /// Seed of all chance.
+    /// Random seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Without the dirt of a real feed.
+    /// Without duplicates, late, test and malformed events and guests.
     #[arg(long)]
     clean: bool,
     /// Where the events go: a file, `-` for standard output, or kafka://TOPIC.
     #[arg(long, default_value = "-", value_parser = parse_target)]
     out: Target<Place>,
-    /// The shop stays open: its first day is --days before today, its time runs at this speed, such as
-    /// 6h/s, until it has caught up with the clock, and then as the clock does. Until ctrl-c.
+    /// The shop stays open until ctrl-c: its first day is --days before today, its time runs at this speed,
+    /// such as 6h/s, until it has caught up with the clock, and then with the clock.
     #[arg(long, value_parser = parse_speed)]
     speed: Option<Duration>,
     #[command(flatten)]
@@ -117,7 +117,7 @@ fn send(args: &Args, topic: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Hands over the shop's events in order, and `None` whenever there is nothing more for now.
+/// Calls the function with the shop's events in order, and with `None` where there are no more for now.
 fn pour(
     args: &Args,
     take: &mut dyn FnMut(Option<ShopEvent>) -> anyhow::Result<()>,

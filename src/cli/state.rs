@@ -1,5 +1,5 @@
-//! `segstream state`: looks into the state of a stopped instance. On the embedded bus the log's
-//! tail is folded in first, so a store that lags or was lost shows the same.
+//! `segstream state`: reads the state of a stopped instance. On the embedded log, the end of the log is restored
+//! into the store first, so a store that lags or was lost gives the same answers.
 
 use std::collections::BTreeMap;
 use std::collections::BinaryHeap;
@@ -7,6 +7,7 @@ use std::io::BufWriter;
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::cli::changes;
 use crate::cli::common::SettingsArgs;
 use crate::cli::exit::Failed;
 use crate::cli::records::changelog;
@@ -21,12 +22,10 @@ use crate::engine::state::definition::Definition;
 use crate::engine::state::record::CustomerRecord;
 use crate::engine::state::table::DefinitionTable;
 use crate::engine::state::table::SegmentNumber;
-use crate::faults::Faults;
-use crate::log::embedded::EmbeddedLog;
 use crate::model::segment_model::SegmentModel;
 use crate::view::export::export_line;
 
-/// Looks into the state of a stopped instance.
+/// Reads the state of a stopped instance.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  segstream state export > customers.jsonl")]
 pub struct Args {
@@ -41,20 +40,20 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// One customer as a JSON object.
+    /// Print one customer as a JSON object.
     Get {
         /// The customer's id.
         id: String,
     },
-    /// Every customer, JSON Lines sorted by the bytes of the id.
+    /// Print every customer as JSON Lines, sorted by the bytes of the id.
     Export {
-        /// Read the compacted changelog of a running deployment instead.
+        /// Read the compacted changelog of a running deployment on Kafka instead.
         #[arg(long)]
         changelog: bool,
     },
-    /// Counts customers by segment again and compares with the counts kept along.
+    /// Count customers by segment again, and compare with the counts that the stores keep.
     Recount,
-    /// The change records of the embedded log, JSON Lines by partition and offset.
+    /// Print the change records as JSON Lines, by partition and offset; also beside a running instance.
     Changes,
 }
 
@@ -64,7 +63,7 @@ fn preset(directory: Option<&PathBuf>) -> Vec<String> {
 }
 
 impl Args {
-    /// The settings once for each `--dir`; once where there is none.
+    /// The settings for each `--dir`; the settings alone where there is none.
     fn settings_by_directory(&self) -> anyhow::Result<Vec<Settings>> {
         if self.dir.is_empty() {
             return Ok(vec![self.settings.load()?]);
@@ -95,7 +94,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Command::Get { id } => get(&settings, id),
         Command::Export { changelog } => export(args, &settings, *changelog),
         Command::Recount => recount(&settings),
-        Command::Changes => changes(&settings),
+        Command::Changes => changes::run(&settings),
     }
 }
 
@@ -190,7 +189,7 @@ fn write_sorted(
     }
     while let Some(head) = heads.pop() {
         if heads.peek().is_some_and(|other| *other == head) {
-            let problem = "a customer is in two of the directories: was one of them a copy?";
+            let problem = "a customer is in two of the directories: is one of them a copy?";
             return Err(Failed(problem.to_owned()).into());
         }
         let id = head.customer_id.as_str();
@@ -261,22 +260,6 @@ fn recount(settings: &Settings) -> anyhow::Result<()> {
     if is_equal {
         Ok(())
     } else {
-        Err(Failed("the counts kept along differ from the recount".to_owned()).into())
+        Err(Failed("the counts that the stores keep differ from the recount".to_owned()).into())
     }
-}
-
-fn changes(settings: &Settings) -> anyhow::Result<()> {
-    let log = EmbeddedLog::open(
-        &settings.embedded.directory,
-        settings.embedded.partitions,
-        Faults::none(),
-    )?;
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    for entry in log.changes() {
-        let (_, _, record) = entry?;
-        out.write_all(&record.value)?;
-        writeln!(out)?;
-    }
-    out.flush()?;
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a run did: events, changes, verdicts and customers by segment.
+//! The summary of a run: events, changes, verdicts and customers by segment.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -8,16 +8,16 @@ use serde::Serialize;
 use crate::pipeline::Shared;
 use crate::pipeline::partitions::Phase;
 
-/// The end of a run.
+/// The summary of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
     /// Deliveries committed.
     pub events: u64,
     /// Changes published.
     pub changes: u64,
-    /// How often time alone had a customer looked at.
+    /// Evaluations of customers because of time alone.
     pub time_evaluations: u64,
-    /// Changes that time alone brought.
+    /// Changes by time alone.
     pub time_changes: u64,
     /// Deliveries by verdict.
     pub verdicts: BTreeMap<String, u64>,
@@ -44,7 +44,7 @@ impl Summary {
         }
     }
 
-    /// Prints it: one JSON object, or lines for people.
+    /// Prints it: one JSON object, or plain lines.
     ///
     /// # Errors
     /// If standard output cannot be written.
@@ -83,7 +83,7 @@ pub fn customers_by_segment(shared: &Shared) -> BTreeMap<String, u64> {
         };
         let table = store.table();
         for (group, customers) in store.customers() {
-            // An entry is only written with a table that has its names.
+            // An entry is never written without the table that has its names.
             if let Some(segment) = table.segment(group.segment) {
                 *counts.entry(segment.to_string()).or_default() += customers;
             }

@@ -1,4 +1,4 @@
-//! Where `replay` and `simulate` send events: a topic, or a place that only one of them knows.
+//! Where `replay` and `simulate` send events: a topic, or a place of the command's own.
 
 use crate::cli::compose::connection;
 use crate::cli::exit::CallError;
@@ -15,7 +15,7 @@ pub(super) enum Target<P> {
 }
 
 impl<P> Target<P> {
-    /// `kafka://TOPIC`, or what `place` makes of the text.
+    /// Reads `kafka://TOPIC`; `place` reads any other text.
     pub(super) fn parse(
         text: &str,
         place: impl FnOnce(&str) -> Result<P, String>,

@@ -1,4 +1,4 @@
-//! `segstream topics`: verifies or makes what the service needs on Kafka.
+//! `segstream topics`: checks or makes the topics that the service needs on Kafka.
 
 use std::io::Write;
 
@@ -11,13 +11,13 @@ use crate::log::kafka::Plan;
 use crate::log::kafka::create_topics;
 use crate::log::kafka::topic_problems;
 
-/// Verifies or makes the topics.
+/// Checks or makes the topics on Kafka.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  segstream topics create --set kafka.brokers=localhost:9092")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
-    /// Print JSON.
+    /// Print the answer as JSON.
     #[arg(long, global = true)]
     json: bool,
     #[command(flatten)]
@@ -26,9 +26,9 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Tell everything that is wrong with the topics.
+    /// List every problem with the topics.
     Check,
-    /// Make those that are missing.
+    /// Make the topics that are missing, then check all of them.
     Create,
 }
 
@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let settings = args.settings.load()?;
     args.settings.init_logging(&settings)?;
     if settings.bus != BusKind::Kafka {
-        let problem = "the embedded bus has no topics: set kafka.brokers".to_owned();
+        let problem = "the embedded log has no topics on Kafka: set kafka.brokers".to_owned();
         return Err(CallError(problem).into());
     }
     let connection = connection(&settings, "topics");

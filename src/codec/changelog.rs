@@ -1,4 +1,4 @@
-//! What a record of the state changelog says, whatever format it is of. The restore of a partition and the commands
+//! Decodes records of the state changelog, of any format that is read. The restore of a partition and the commands
 //! that read a changelog share it.
 
 use crate::codec::CodecError;
@@ -11,16 +11,16 @@ use crate::domain::ids::CustomerId;
 use crate::engine::state::checkpoint::Checkpoint;
 use crate::engine::state::table::DefinitionTable;
 
-/// What a record says.
+/// The content of a record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Said {
-    /// Where the partition goes on.
+    /// The partition's checkpoint.
     Checkpoint(Checkpoint),
     /// The same, under the key of an older format.
     OldCheckpoint(Checkpoint),
-    /// There is no checkpoint under the key of an older format any more.
+    /// The checkpoint under the key of an older format was deleted.
     NoOldCheckpoint,
-    /// Names and definition, which have been taken over.
+    /// Names and definition, which were added to the table.
     Table,
     /// What a customer's key holds.
     Customer(CustomerId, Put),
@@ -33,14 +33,15 @@ pub enum Put {
     Entry(Encoded),
     /// Nothing: the customer is unknown.
     Nothing,
-    /// Nothing, if it held an entry of an older format; else what it held. A tombstone of the old key says so.
+    /// A tombstone of a key of the older format: the key holds nothing if it held an entry of that format; any other
+    /// entry stays.
     NothingOld,
 }
 
-/// Reads a record. Names and definitions are taken over into `table`.
+/// Decodes a record. Names and definitions are added to `table`.
 ///
 /// # Errors
-/// If it is no record of the state, damaged, or of a newer format.
+/// If it is not a record of the state, is damaged, or is of a newer format.
 pub fn read(
     key: &[u8],
     value: Option<Vec<u8>>,

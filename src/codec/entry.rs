@@ -15,8 +15,8 @@
 //! | 47 to 54 | since when it is in the segment, milliseconds |
 //! | 55 | band of churn risk: 0 none, 1 low, 2 medium, 3 high |
 //!
-//! All numbers are little-endian. The deadline stands where format 3 has it, so that a page is searched for what is
-//! due without decoding it.
+//! All numbers are little-endian. The deadline is at the same place as in format 3, so that a page is searched for
+//! due entries without decoding them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -30,8 +30,8 @@ use crate::codec::sections;
 use crate::codec::sections::Section;
 use crate::domain::churn::RiskBand;
 use crate::domain::ids::Source;
+use crate::domain::offsets::AppliedOffsets;
 use crate::domain::time::Timestamp;
-use crate::engine::state::applied::AppliedOffsets;
 use crate::engine::state::entry::Entry;
 use crate::engine::state::record::Assigned;
 use crate::engine::state::record::CustomerRecord;
@@ -186,7 +186,7 @@ fn deadline_of_milliseconds(milliseconds: i64) -> Result<Option<Timestamp>, Code
 pub struct Encoded {
     /// Its bytes, in the changelog and in the store.
     pub bytes: Vec<u8>,
-    /// What is counted of it.
+    /// Its part in the counts, and its deadline.
     pub summary: RecordSummary,
 }
 
@@ -238,7 +238,7 @@ fn encode_record(record: &CustomerRecord, flags: u8) -> Result<Encoded, CodecErr
     })
 }
 
-/// What has no header of its own: one value behind an empty one.
+/// Encodes an entry without a header of its own: one value behind an empty header.
 fn encode_other<T: serde::Serialize>(tag: Tag, value: &T) -> Result<Encoded, CodecError> {
     let header = Header {
         tag,
@@ -252,7 +252,7 @@ fn encode_other<T: serde::Serialize>(tag: Tag, value: &T) -> Result<Encoded, Cod
     })
 }
 
-/// Decodes an entry of format 4 or 3, with what its numbers mean, and what is counted of it.
+/// Decodes an entry of format 4 or 3 with the table of its numbers; the entry and its summary.
 ///
 /// # Errors
 /// If the bytes are of another format or damaged, or a number is not in the table.
@@ -327,8 +327,8 @@ fn assigned(header: Header, table: &DefinitionTable) -> Result<Option<Assigned>,
     }))
 }
 
-/// Writes a record of format 3 again as format 4, with a note that the changelog holds it under its old key. The names
-/// that it used are added to the table.
+/// Encodes a record of format 3 as format 4, with a flag that the changelog holds it under its old key. The names
+/// that it uses are added to the table.
 ///
 /// # Errors
 /// If the bytes are of another format or damaged, or a name's number is taken.
@@ -343,7 +343,7 @@ pub fn upgrade(bytes: &[u8], table: &mut DefinitionTable) -> Result<Encoded, Cod
     encode_with(&Entry::Live(record), OLD_KEY)
 }
 
-/// What is counted of an entry, of format 4 or 3, whose checksum is compared.
+/// The summary of an entry of format 4 or 3. Its checksum is compared.
 ///
 /// # Errors
 /// If the bytes are of another format or damaged.

@@ -1,5 +1,5 @@
-//! Format 3, the first one that is read: the bare customer id was a record's key, the empty key the checkpoint's, and
-//! segments and model versions were texts in every record. Its encoder is kept for tests alone.
+//! Format 3, the oldest one that is read. Its keys are bare customer ids, and the empty key for the checkpoint;
+//! segments and model versions are texts in every record. Its encoder is kept for tests alone.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +15,8 @@ use crate::domain::churn::RiskBand;
 use crate::domain::ids::ModelVersion;
 use crate::domain::ids::SegmentId;
 use crate::domain::ids::Source;
+use crate::domain::offsets::AppliedOffsets;
 use crate::domain::time::Timestamp;
-use crate::engine::state::applied::AppliedOffsets;
 use crate::engine::state::checkpoint::Checkpoint;
 use crate::engine::state::definition::Definition;
 use crate::engine::state::record::Assigned;
@@ -31,12 +31,12 @@ const DEADLINE_BYTES: usize = 8;
 /// Stands for no deadline.
 const NO_DEADLINE_MS: i64 = i64::MAX;
 
-/// What format 3 says of a partition: where it goes on, and the model of its records.
+/// The state of a partition in format 3: its checkpoint, and the model of its records.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OldCheckpoint {
     /// The checkpoint, without a definition.
     pub checkpoint: Checkpoint,
-    /// What the state says of how it was made.
+    /// The definition, as far as this format holds it.
     pub definition: Definition,
     /// The version of the model of all records.
     pub model_version: ModelVersion,
@@ -146,7 +146,7 @@ fn checkpoint_of(checkpoint: &CheckpointBytes) -> OldCheckpoint {
     }
 }
 
-/// Decodes a store's checkpoint: a store of this format is not continued, but it can be read.
+/// Decodes a store's checkpoint. A store of this format is read by commands, but a service makes it again.
 ///
 /// # Errors
 /// If the bytes are of another format or damaged.
@@ -307,6 +307,7 @@ mod tests {
                 let delivered = Delivered {
                     event: &event,
                     position,
+                    origin: position,
                     record_time: at,
                     clock: None,
                 };

@@ -9,7 +9,7 @@ pub(super) const CHECKSUM_BYTES: usize = 4;
 /// Bytes before the content.
 pub(super) const PREFIX_BYTES: usize = 1 + CHECKSUM_BYTES;
 
-/// Bytes that are no value of the state.
+/// Why bytes cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
     /// Written by a newer version.
@@ -21,7 +21,7 @@ pub enum CodecError {
         /// Its format byte, or its key's kind.
         found: u8,
     },
-    /// Written by a version that is not read any more, or not by segstream.
+    /// Written by a version whose format is not read any more, or not by segstream.
     #[error("the bytes are of format {found}, and formats 3 and {FORMAT} are read")]
     Format {
         /// Its format byte.
@@ -63,7 +63,7 @@ pub(super) fn seal(mut bytes: Vec<u8>) -> Vec<u8> {
     if let Some(checksum) = prefix.get_mut(1..) {
         checksum.copy_from_slice(&crc32fast::hash(content).to_le_bytes());
     }
-    // Kept for long: without the room that was left.
+    // The bytes are kept for long, so unused capacity is given back.
     bytes.as_slice().to_vec()
 }
 

@@ -30,8 +30,8 @@ pub enum StateKey {
 }
 
 impl StateKey {
-    /// The key's bytes. The length of an id is before it, so that what may follow in other kinds cannot be taken for a
-    /// part of it.
+    /// The key's bytes. The length of an id precedes it, so that what follows an id in other kinds cannot be mistaken
+    /// for a part of it.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match self {
@@ -54,7 +54,7 @@ impl StateKey {
     /// Reads a key.
     ///
     /// # Errors
-    /// If it is of a newer kind, or no key of the state.
+    /// If it is of a newer kind, or not a key of the state.
     pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
         match bytes.split_first() {
             None => Ok(Self::OldCheckpoint),

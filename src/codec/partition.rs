@@ -1,5 +1,4 @@
-//! The bytes of what a partition knows of itself: its checkpoint and its definition table, and the checkpoint of its
-//! store.
+//! The bytes of a partition's checkpoint, its definition table, and the checkpoint of its store.
 
 use crate::codec::format_3;
 use crate::codec::frame;

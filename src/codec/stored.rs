@@ -1,4 +1,4 @@
-//! What a store knows of itself.
+//! The checkpoint of a store.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ impl Group {
     }
 }
 
-/// What a store knows of itself; written in the same batch as its entries.
+/// The checkpoint of a store, written in the same batch as its entries.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StoreCheckpoint {
     /// The partition's checkpoint as of the batch; `None` before the first transaction.
@@ -41,12 +41,12 @@ pub struct StoreCheckpoint {
     pub has_old_checkpoint: bool,
     /// What the numbers in the entries mean.
     pub table: DefinitionTable,
-    /// Where the changelog is read on after a restart.
+    /// The place in the changelog from which it is read after a restart.
     pub changelog_next: u64,
     /// The furthest place in the changelog that any entry here belongs to: beyond `changelog_next` while a
     /// flush is under way.
     pub changelog_reach: u64,
-    /// When, by the wall clock, nothing of the changelog was missing last; `None`: never known.
+    /// The last time, by the wall clock, at which nothing of the changelog was missing; `None`: never known.
     pub caught_up_at: Option<Timestamp>,
     /// Identity of the log the store was made from.
     pub lineage: String,

@@ -37,7 +37,7 @@ pub(super) fn churn(reader: &mut Reader) -> Option<ChurnPolicy> {
     let medium = threshold(reader, "churn.medium");
     let high = threshold(reader, "churn.high");
     let publishes_bands = reader.flag("churn.band_changes");
-    // With silence, high is 1 whatever it says.
+    // With silence, high is 1 whatever churn.high is.
     if let (Some(medium), Some(high), Some(Method::Model)) = (medium, high, &method)
         && medium >= high
     {

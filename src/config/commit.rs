@@ -10,7 +10,7 @@ use crate::config::units::MINUTE;
 /// When a transaction is committed.
 #[derive(Clone, Copy, Debug)]
 pub struct Commit {
-    /// After this time.
+    /// This long after its first delivery.
     pub interval: Duration,
     /// After this many deliveries.
     pub records: usize,

@@ -17,7 +17,7 @@ pub struct Http {
     pub token: Option<Secret>,
     /// Largest body.
     pub body_bytes_max: usize,
-    /// Longest request.
+    /// Longest time of a request.
     pub request_timeout: Duration,
 }
 

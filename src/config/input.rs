@@ -4,7 +4,7 @@ use crate::config::bus::BusKind;
 use crate::config::reader::Reader;
 use crate::domain::partitioner::Partitioner;
 
-/// Which function places the input's keys; within, `None`: as the state has it. The embedded log places events itself.
+/// The partitioner of the input's keys; inside, `None` is that of the state. The embedded log places events itself.
 pub(super) fn partitioner(
     reader: &mut Reader,
     bus: Option<BusKind>,

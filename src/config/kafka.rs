@@ -13,7 +13,7 @@ pub struct Kafka {
     pub brokers: String,
     /// The consumer group.
     pub group_id: String,
-    /// A silent member loses its partitions after this time.
+    /// A member that does not answer loses its partitions after this time.
     pub session_timeout: Duration,
     /// An open transaction is aborted after this time.
     pub transaction_timeout: Duration,

@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn an_unknown_variable_is_named_as_it_was_written() {
-        // Only the exact name SEGSTREAM_DATA is no setting.
+        // Only the exact name SEGSTREAM_DATA is not a setting.
         let problem = problems_of(&[("SEGSTREAM_DATABASE", "x")], &[]);
         assert!(problem.contains("SEGSTREAM_DATABASE"), "{problem}");
         let problem = problems_of(&[], &["commit.interwall=1s"]);

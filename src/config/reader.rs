@@ -18,12 +18,12 @@ const SECRETS: [&str; 3] = [
 /// What is shown instead.
 const REDACTED: &str = "(secret)";
 
-/// A number that fits a smaller type, as a range that was checked before promises.
+/// A number in a smaller type; its range was checked before.
 pub(super) fn small<T: TryFrom<u64>>(number: u64) -> Option<T> {
     T::try_from(number).ok()
 }
 
-/// Hands out values; what nobody asked for is unknown.
+/// Reads values by key. A key that is never read is unknown.
 pub struct Reader {
     values: Values,
     known: BTreeSet<String>,
@@ -41,7 +41,7 @@ impl Reader {
         }
     }
 
-    /// Every key that was asked for, with its value; secrets are redacted.
+    /// Every key that was read, with its value; secrets are redacted.
     #[must_use]
     pub fn described(&self) -> Vec<(String, String)> {
         let known = self
@@ -53,15 +53,16 @@ impl Reader {
             .collect()
     }
 
-    /// Reports the keys nobody asked for and hands over every problem.
+    /// Adds a problem for every key that was never read, and returns all problems.
     #[must_use]
     pub fn finish(mut self) -> Vec<String> {
         for (key, sourced) in &self.values {
             if !self.known.contains(key) {
-                // Without the value: it may be a secret under a misspelt key.
+                // Without the value, which may be a secret under a misspelt key.
                 let origin = &sourced.origin;
-                self.problems
-                    .push(format!("{key} from {origin} is no setting of this version"));
+                self.problems.push(format!(
+                    "{key} from {origin} is not a setting of this version"
+                ));
             }
         }
         self.problems

@@ -1,4 +1,4 @@
-//! How the Kafka cluster is trusted and how it knows us: librdkafka's keys for TLS and SASL.
+//! How segstream and the Kafka cluster authenticate each other: librdkafka's keys for TLS and SASL.
 
 use std::collections::BTreeMap;
 use std::fmt;

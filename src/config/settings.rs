@@ -1,4 +1,4 @@
-//! The settings as ready types, one group a component.
+//! All settings in typed form, one group a component.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,7 +37,7 @@ use crate::domain::partitioner::Partitioner;
 pub struct Settings {
     /// Worker threads; 0: one a core.
     pub workers: usize,
-    /// Assign customers without an order.
+    /// Assign a segment to customers without an order.
     pub assign_prospects: bool,
     /// Which log.
     pub bus: BusKind,
@@ -59,7 +59,7 @@ pub struct Settings {
     pub time: Time,
     /// What is accepted as an event.
     pub intake: IntakeRules,
-    /// Which function places the input's keys; `None`: as the state has it.
+    /// The partitioner of the input's keys; `None`: that of the state.
     pub partitioner: Option<Partitioner>,
     /// Days a ledger covers.
     pub ledger_days: u32,
@@ -67,7 +67,7 @@ pub struct Settings {
     pub refund_days: u32,
     /// Event ids a record remembers.
     pub remembered_ids: usize,
-    /// What churn is, and what is said of it.
+    /// How churn risk is defined and published.
     pub churn: ChurnPolicy,
     /// Identity of this instance; empty: made once and kept.
     pub instance_id: String,

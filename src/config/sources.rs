@@ -6,14 +6,14 @@ use std::path::Path;
 /// The defaults, documented.
 const DEFAULTS: &str = include_str!("../../config/default.toml");
 const PREFIX: &str = "SEGSTREAM_";
-/// A variable that is never a setting.
+/// An environment variable that is never a setting.
 const DATA_VARIABLE: &str = "SEGSTREAM_DATA";
-/// What variables begin with that are never settings.
+/// Prefixes of environment variables that are never settings.
 const NOT_SETTINGS: [&str; 2] = ["SEGSTREAM_TEST_", "SEGSTREAM_REQUIRE_"];
 /// Below it are currency codes, in capital letters.
 const RATES: &str = "money.rates.";
 
-/// A value and where it was said.
+/// A value and its origin.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sourced {
     /// The value; texts of environment and command line are read leniently.
@@ -76,7 +76,7 @@ fn environment_key(name: &str) -> String {
 fn add_toml(values: &mut Values, text: &str, origin: &str, problems: &mut Vec<String>) {
     match text.parse::<toml::Table>() {
         Ok(table) => flatten(values, "", table, origin),
-        Err(error) => problems.push(format!("{origin} is no TOML: {error}")),
+        Err(error) => problems.push(format!("{origin} is not TOML: {error}")),
     }
 }
 

@@ -16,11 +16,11 @@ pub struct Store {
     pub cache_bytes: u64,
     /// Dirty records reach the disk after this time.
     pub flush_interval: Duration,
-    /// After this many.
+    /// The same after this many records.
     pub flush_records: usize,
-    /// After this much memory.
+    /// The same after this much memory.
     pub flush_bytes: usize,
-    /// By so many pages between two polls.
+    /// The most pages that are written between two polls.
     pub flush_pages: usize,
 }
 

@@ -15,13 +15,13 @@ pub struct Time {
     pub is_event_clock: bool,
     /// Zone of purchase days.
     pub business_zone: BusinessZone,
-    /// A record time this far ahead is not believed.
+    /// A record time further ahead of the wall clock than this is not used.
     pub skew: Duration,
-    /// Disorder of record times.
+    /// How far the clock stays behind the record times while input is unread, as these may be out of order.
     pub disorder: Duration,
-    /// What may still be on its way.
+    /// How far the clock stays behind the wall clock once the input is read, for records on their way.
     pub grace: Duration,
-    /// A clock that only moved is written this often.
+    /// How often a clock that moved without events is written.
     pub checkpoint_interval: Duration,
     /// How far ahead a crossing is searched.
     pub horizon_days: u32,

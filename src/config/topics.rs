@@ -1,20 +1,14 @@
 //! Names of the topics.
 
 use crate::config::reader::Reader;
+use crate::domain::topic::Topic;
+use crate::domain::topic::TopicNames;
 
-/// Names of the topics, on Kafka and in causes and dead letters.
+/// Names of the topics, and what they are made with.
 #[derive(Clone, Debug)]
 pub struct Topics {
-    /// Input.
-    pub events: String,
-    /// Changes.
-    pub changes: String,
-    /// Latest change by customer.
-    pub current: String,
-    /// The state changelog.
-    pub state: String,
-    /// Dead letters.
-    pub dead_letters: String,
+    /// Their names.
+    pub names: TopicNames,
     /// Partitions of topics that are made.
     pub partitions: u32,
     /// Replicas of topics that are made; -1: the broker's default.
@@ -22,18 +16,7 @@ pub struct Topics {
 }
 
 pub(super) fn topics(reader: &mut Reader) -> Option<Topics> {
-    let events = reader.name("topics.events");
-    let changes = reader.name("topics.changes");
-    let current = reader.name("topics.current");
-    let state = reader.name("topics.state");
-    let dead_letters = reader.name("topics.dead_letters");
-    let names = [
-        ("topics.events", &events),
-        ("topics.changes", &changes),
-        ("topics.current", &current),
-        ("topics.state", &state),
-        ("topics.dead_letters", &dead_letters),
-    ];
+    let names = Topic::ALL.map(|topic| (topic, name(reader, topic)));
     let are_distinct = are_distinct(reader, &names);
     let partitions = reader.integer("topics.partitions", 1, 10_000);
     let replication_factor = reader.parsed("topics.replication_factor", "-1 or 1 to 15", |text| {
@@ -41,25 +24,41 @@ pub(super) fn topics(reader: &mut Reader) -> Option<Topics> {
         (factor == -1 || (1..=15).contains(&factor)).then_some(factor)
     });
     are_distinct.then_some(())?;
+    let [events, transfers, state, changes, current, dead_letters] = names.map(|(_, name)| name);
     Some(Topics {
-        events: events?,
-        changes: changes?,
-        current: current?,
-        state: state?,
-        dead_letters: dead_letters?,
+        names: TopicNames {
+            events: events?,
+            transfers: transfers.filter(|name| !name.is_empty()),
+            state: state?,
+            changes: changes?,
+            current: current?,
+            dead_letters: dead_letters?,
+        },
         partitions: u32::try_from(partitions?).ok()?,
         replication_factor: replication_factor?,
     })
 }
 
+/// The name of a topic; that of an optional one may be empty.
+fn name(reader: &mut Reader, topic: Topic) -> Option<String> {
+    let row = topic.row();
+    if row.is_optional {
+        reader.text(row.setting)
+    } else {
+        reader.name(row.setting)
+    }
+}
+
 /// Two topics of one name would read and overwrite each other's records.
-fn are_distinct(reader: &mut Reader, names: &[(&str, &Option<String>)]) -> bool {
+fn are_distinct(reader: &mut Reader, names: &[(Topic, Option<String>)]) -> bool {
     let mut are_distinct = true;
-    for (at, (key, name)) in names.iter().enumerate() {
+    let given = |name: &Option<String>| name.as_ref().is_some_and(|name| !name.is_empty());
+    for (at, (topic, name)) in names.iter().enumerate() {
         let mut before = names.iter().take(at);
-        let same = before.find(|(_, other)| name.is_some() && other == name);
+        let same = before.find(|(_, other)| given(name) && other == name);
         if let Some((other, _)) = same {
-            reader.problem(key, &format!("a name of its own: {other} has it too"));
+            let allowed = format!("a name of its own: {} has it too", other.row().setting);
+            reader.problem(topic.row().setting, &allowed);
             are_distinct = false;
         }
     }

@@ -11,15 +11,15 @@ pub enum Error {
     /// It cannot be read.
     #[error("cannot read {path}")]
     Io {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
         /// The cause.
         source: std::io::Error,
     },
-    /// It is no CSV.
-    #[error("{path} is no CSV file")]
+    /// It is not CSV.
+    #[error("{path} is not a CSV file")]
     Csv {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
         /// The cause.
         source: csv::Error,
@@ -27,7 +27,7 @@ pub enum Error {
     /// A row that never ends.
     #[error("{path}, line {line}: the row has more than the {limit} bytes that a row may have")]
     LongRow {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
         /// Its line, from 1.
         line: u64,
@@ -37,7 +37,7 @@ pub enum Error {
     /// A row with more or fewer fields than the header.
     #[error("{path}, line {line}: the row has {found} fields, not {expected} as the header has")]
     Fields {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
         /// Its line, from 1.
         line: u64,
@@ -49,9 +49,9 @@ pub enum Error {
     /// A column is missing.
     #[error("{path} has no column {column:?}; it has {found}")]
     MissingColumn {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Which column.
+        /// Name of the column.
         column: String,
         /// The columns there are.
         found: String,
@@ -59,21 +59,21 @@ pub enum Error {
     /// A value is wrong.
     #[error("{path}, line {line}, column {column:?}: {value:?} is not {allowed}")]
     Value {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
         /// Its line, from 1.
         line: u64,
-        /// Which column.
+        /// Name of the column.
         column: String,
-        /// What is there.
+        /// The value.
         value: String,
-        /// What would be allowed.
+        /// The values that are allowed.
         allowed: &'static str,
     },
-    /// A row that is no event.
+    /// A row that is not an event.
     #[error("{path}, line {line}: {detail}")]
     Event {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
         /// Its line, from 1.
         line: u64,
@@ -83,14 +83,14 @@ pub enum Error {
     /// There is nothing in it.
     #[error("{path} has no rows")]
     Empty {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
     },
 }
 
 #[expect(
     clippy::wildcard_enum_match_arm,
-    reason = "everything else is told by the library's own words"
+    reason = "the library's message describes every other error"
 )]
 pub(super) fn csv_error(path: &Path, line: u64, source: csv::Error) -> Error {
     let path = path.to_owned();

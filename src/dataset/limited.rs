@@ -1,4 +1,4 @@
-//! A file that is read row by row in bounded memory: a row that never ends is an error, not a full memory.
+//! Reads a file row by row in bounded memory: a row that never ends is an error and does not fill the memory.
 
 use std::cell::Cell;
 use std::fs::File;

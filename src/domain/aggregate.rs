@@ -55,12 +55,12 @@ impl CustomerAggregate {
         span.last_at = span.last_at.max(occurred_at);
     }
 
-    /// Takes over the facts of a profile event.
+    /// Applies the facts of a profile event.
     pub fn fold_profile(&mut self, update: &ProfileUpdate, stated: Statement) {
         Arc::make_mut(&mut self.profile).fold(update, stated);
     }
 
-    /// Moves the end of the ledger to the day of an accepted event, folding what falls out of it.
+    /// Moves the end of the ledger to the day of an accepted event, and folds the days that leave it.
     pub fn advance_ledger(&mut self, day: Day, ledger_days: u32) {
         let greatest = self.greatest_event_day.map_or(day, |known| known.max(day));
         if self.greatest_event_day != Some(greatest) {

@@ -1,10 +1,10 @@
-//! Churn risk: what a deployment means by it, and what is published of a customer's: a score, the band it
-//! falls into, and the method behind it.
+//! Churn risk: its definition in a deployment, and the risk of a customer: a score, its band and its
+//! method.
 
 use serde::Deserialize;
 use serde::Serialize;
 
-/// How likely a customer is lost. Ascending.
+/// A band of churn risk. Ascending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RiskBand {
@@ -31,7 +31,7 @@ impl RiskBand {
     }
 }
 
-/// Where a score comes from.
+/// The method of a score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RiskMethod {
@@ -48,19 +48,19 @@ pub enum RiskMethod {
 pub struct ChurnRisk {
     /// 0 to 1.
     pub score: f64,
-    /// Where it falls.
+    /// The band of the score.
     pub band: RiskBand,
-    /// Where it fell before the step; absent for a customer who had none.
+    /// The band before the step; absent for a customer who had none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_band: Option<RiskBand>,
-    /// Where it comes from.
+    /// The method of the score.
     pub method: RiskMethod,
 }
 
-/// What counts as churn, and what is said of it.
+/// How churn risk is defined and published.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ChurnPolicy {
-    /// What the score is.
+    /// The definition of the score.
     pub definition: ChurnDefinition,
     /// The score from which on the risk is medium, above 0.
     pub medium: f64,
@@ -70,19 +70,19 @@ pub struct ChurnPolicy {
     pub publishes_bands: bool,
 }
 
-/// What the score is.
+/// The definition of the score.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ChurnDefinition {
-    /// Nothing is said.
+    /// No score.
     Off,
     /// 1 - the probability of at least one purchase within so many days, by the model's churn section.
     NoPurchaseWithin {
         /// The days.
         horizon_days: f64,
     },
-    /// 1 - the probability that the customer is still one, by the model's churn section.
+    /// 1 - the probability that the customer has not dropped out, by the model's churn section.
     NotAlive,
-    /// Days since the last purchase as a share of these; 1 from then on. High is 1.
+    /// Days since the last purchase / `days`, at most 1. The high band begins at 1.
     Silence {
         /// The days.
         days: u32,
@@ -90,7 +90,7 @@ pub enum ChurnDefinition {
 }
 
 impl ChurnPolicy {
-    /// The score from which on a band holds; `None` for the lowest, which always does.
+    /// The least score of a band; `None` for the lowest band, which has none.
     #[must_use]
     pub fn threshold(&self, band: RiskBand) -> Option<f64> {
         match (band, self.definition) {

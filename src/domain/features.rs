@@ -109,7 +109,7 @@ pub struct FeatureReader<'a> {
 }
 
 impl<'a> FeatureReader<'a> {
-    /// Looks at a customer as of an instant.
+    /// Prepares the features of a customer as of an instant.
     #[must_use]
     pub fn new(
         aggregate: &'a CustomerAggregate,

@@ -19,7 +19,7 @@ macro_rules! text_id {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Takes the text as it is; whoever parses outside input checks it first.
+            /// Takes the text as it is; a parser of outside input checks it first.
             pub fn new(text: impl Into<Arc<str>>) -> Self {
                 Self(text.into())
             }
@@ -86,6 +86,15 @@ pub enum Source {
 impl Source {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::Events, Self::Transfers];
+
+    /// Its name in messages.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Transfers => "transfers",
+        }
+    }
 }
 
 /// A place in a source: partition and offset.

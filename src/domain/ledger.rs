@@ -1,7 +1,7 @@
 //! The day ledger: what a customer bought on each purchase day of the business zone.
 //!
-//! Sums, counts and day sets only, so the order in which events arrive cannot matter. Days older
-//! than the ledger's length are folded into one lifetime summary; days are never merged.
+//! It has sums, counts and sets of days only, so the order in which events arrive does not matter. Days
+//! older than the ledger's length are folded into one lifetime summary; days are never merged.
 //! docs/TIME_AND_CHURN.md, The ledger.
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::domain::event::Order;
 use crate::domain::money::Money;
 use crate::domain::time::Day;
 
-/// Categories a record tells apart; the first by name stay, the rest is [`OTHER_CATEGORY`].
+/// Categories that a record keeps apart; the first by name stay, the rest is [`OTHER_CATEGORY`].
 pub const CATEGORIES_MAX: usize = 64;
 /// The name under which the remaining categories are summed.
 pub const OTHER_CATEGORY: &str = "other";
@@ -232,8 +232,8 @@ impl Ledger {
         }
     }
 
-    /// The index of a category, making room for it. Of all names ever seen the first 64 by name are
-    /// kept: one that is pushed out can never come back, so the order of arrival does not show.
+    /// The index of a category; adds it if there is room. Of all names ever seen the first 64 by name are
+    /// kept. A name that was removed can never return, so the order of arrival does not matter.
     fn category_index(&mut self, name: &str) -> CategoryIndex {
         if name == OTHER_CATEGORY {
             return CategoryIndex::OTHER;

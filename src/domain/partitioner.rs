@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::domain::ids::Partition;
 
-/// Which function places keys.
+/// The function that assigns keys to partitions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Partitioner {
     /// Java's default, `murmur2_random` in librdkafka.

@@ -54,7 +54,7 @@ pub struct Statement {
 pub struct Fact<T> {
     /// What holds.
     pub value: T,
-    /// Since when it is said.
+    /// The statement that it comes from.
     pub stated: Statement,
 }
 
@@ -72,7 +72,7 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Takes over what is stated later than what is known.
+    /// Replaces each fact that was stated earlier than the new one.
     pub fn fold(&mut self, update: &ProfileUpdate, stated: Statement) {
         let later = update.birth_year.map(|value| Fact { value, stated });
         replace_if_later(&mut self.birth_year, later);

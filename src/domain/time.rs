@@ -247,7 +247,7 @@ impl BusinessZone {
 
 /// No such zone in the pinned time-zone data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{name:?} is no IANA time zone, such as UTC or Europe/Berlin")]
+#[error("{name:?} is not an IANA time zone such as UTC or Europe/Berlin")]
 pub struct UnknownZone {
     name: String,
 }

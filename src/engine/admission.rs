@@ -1,4 +1,4 @@
-//! What can be judged of a delivery without the customer's record.
+//! Judges of a delivery what needs no record of the customer.
 
 use crate::domain::event::CustomerEvent;
 use crate::domain::event::EventBody;
@@ -15,17 +15,17 @@ use crate::engine::verdict::Verdict;
 pub enum Admission<'a> {
     /// It needs its customer's record: [`crate::engine::commands::decide`] decides.
     Customer {
-        /// Whose.
+        /// The customer.
         customer_id: &'a str,
     },
-    /// It has ended.
+    /// It ends here, with this verdict.
     Ended(Verdict),
 }
 
-/// Where a delivery came from, and which function should have put it there.
+/// Where a delivery came from, and the partitioner that should have placed it there.
 #[derive(Clone, Copy, Debug)]
 pub struct Placement {
-    /// The function.
+    /// The partitioner.
     pub partitioner: Partitioner,
     /// The partition of the delivery.
     pub partition: Partition,

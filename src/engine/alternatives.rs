@@ -24,7 +24,7 @@ pub struct Alternative {
     pub segment_id: String,
     /// Its name.
     pub segment_name: Arc<str>,
-    /// The step in standard deviations: what is smallest is nearest to happen.
+    /// The size of the step in standard deviations; the smallest step is the nearest change.
     pub step: f64,
 }
 

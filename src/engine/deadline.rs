@@ -1,10 +1,10 @@
-//! When a customer must be evaluated again although nothing happens: the next crossing of the segment's
-//! borders, the next band of churn risk, a day that leaves a trailing window, or the end of the horizon.
+//! The deadline of a customer, the next instant at which time alone can change a result: the next crossing of
+//! the segment's borders, the next band of churn risk, a day that leaves a trailing window, or the end of the horizon.
 //! docs/TIME_AND_CHURN.md, Deadlines.
 //!
-//! Between two midnights at which a feature jumps, the features that grow do so by a day a day, so a crossing
-//! is solved for ([`SegmentModel::next_border`]) and then put on the first millisecond at which the rule itself,
-//! [`SegmentModel::place`], gives another segment. So a deadline holds when it comes.
+//! Between two midnights at which a feature jumps, a feature stands still or grows by a day a day. So the crossing
+//! is computed ([`SegmentModel::next_border`]) and then put on the first millisecond at which the rule itself,
+//! [`SegmentModel::place`], gives another segment. A deadline of a crossing is exact and never has to be rescheduled.
 //!
 //! [`SegmentModel::next_border`]: crate::model::segment_model::SegmentModel::next_border
 //! [`SegmentModel::place`]: crate::model::segment_model::SegmentModel::place
@@ -38,7 +38,7 @@ pub struct Situation<'a> {
     pub risk: Option<(RiskPath, RiskBand)>,
 }
 
-/// The next instant after `now` at which time alone changes something, or may; `None` if nothing ever will.
+/// The next instant after `now` at which time alone changes a result, or may; `None` if there is none.
 #[must_use]
 pub fn next_deadline(situation: Situation<'_>, rules: Rules<'_>) -> Option<Timestamp> {
     let Situation {
@@ -84,7 +84,7 @@ fn window_end(
         let day = aggregate.ledger.first_day_since(first)?;
         Some(day.plus_days(*window_days))
     });
-    // A midnight that comes twice, or lies beyond the end of time.
+    // A midnight that occurs twice, or lies beyond the last instant.
     Some(zone.start_of(leaving.min()?)).filter(|end| *end > now)
 }
 
@@ -100,7 +100,7 @@ enum Leaves {
 #[derive(Clone, Copy, Debug)]
 struct Growing {
     place: usize,
-    /// Since when; until then it is 0.
+    /// When it begins to grow; before that it is 0.
     since: Timestamp,
 }
 
@@ -109,7 +109,7 @@ struct Course<'a> {
     situation: Situation<'a>,
     rules: Rules<'a>,
     growing: Vec<Growing>,
-    /// Whether the age is known, and a new year a step.
+    /// Whether the age is known, so that a new year changes it.
     has_birthdays: bool,
 }
 
@@ -149,8 +149,8 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// When the customer leaves the segment, until an instant. Chunks end at new years and where a value
-    /// begins to grow; the end of the last one is not asked: a day may leave a window then.
+    /// When the customer leaves the segment, up to an instant. Chunks end at new years and where a value
+    /// begins to grow. The end of the last chunk is not evaluated, because a day may leave a window then.
     fn leaves(&self, until: Timestamp) -> Leaves {
         let (model, policy) = (self.rules.model, self.rules.policy);
         let own = self.situation.evaluation.placement.segment;

@@ -1,4 +1,4 @@
-//! Time passes for one customer: every deadline up to an instant, in order, each as of itself.
+//! Evaluates one customer's deadlines up to an instant, in order, each as of its own instant.
 
 use crate::domain::change::Cause;
 use crate::domain::change::ChangeReason;
@@ -9,8 +9,8 @@ use crate::engine::risk::after;
 use crate::engine::state::record::CustomerRecord;
 use crate::engine::transition::reassign;
 
-/// Evaluates the record as of each of its deadlines up to `due_by`, and returns how many there were. It does
-/// not matter how late that is: the same changes come out, stamped with the same instants.
+/// Evaluates the record as of each of its deadlines up to `due_by`, and returns how many there were. However
+/// late that happens, it gives the same changes with the same instants.
 pub fn elapse(
     record: &mut CustomerRecord,
     customer_id: &str,

@@ -1,5 +1,5 @@
-//! What happens when an event arrives. The whole of the business, and pure: a record and a
-//! delivery go in; the next record, the changes and exactly one verdict come out.
+//! The business rules, pure: given an entry and a delivery, the engine returns the next entry, the changes
+//! and exactly one verdict.
 //!
 //! Order of judgement: [`admission`] (everything that needs no record), then one of the [`commands`]. Time alone is
 //! [`elapse`]: every deadline as of its own instant. Both end in [`transition`], which also finds the next

@@ -18,15 +18,15 @@ pub struct Policy {
     pub refund_days: u32,
     /// Event ids a record remembers.
     pub remembered_ids: usize,
-    /// Assign a customer of whom only a profile is known.
+    /// Assign a segment to a customer with a profile and no order.
     pub assign_prospects: bool,
-    /// How far ahead a crossing is searched; the customer is evaluated again at its end.
+    /// How far ahead a crossing is searched. The customer is evaluated again at the end of that time.
     pub horizon_days: u32,
     /// How churn risk is scored.
     pub churn: ChurnPolicy,
 }
 
-/// What a command decides by.
+/// The rules of a command.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
     /// The deployment's choices.
@@ -51,7 +51,7 @@ impl Policy {
     /// The ledger must cover every window of the model, and a refund within it.
     ///
     /// # Errors
-    /// Says which setting to raise.
+    /// If they do not fit; the message names the setting to raise.
     pub fn check_model(&self, model: &SegmentModel) -> Result<(), LedgerTooShort> {
         let window_days = model.window_days_max();
         if window_days > 0 && window_days.saturating_add(self.refund_days) > self.ledger_days {

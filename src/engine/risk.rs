@@ -17,7 +17,7 @@ use crate::model::churn::Family;
 use crate::model::churn::History;
 use crate::model::segment_model::SegmentModel;
 
-/// How the risk of one customer runs through time until the next event.
+/// The churn risk of one customer as a function of time, until the next event.
 #[derive(Clone, Copy, Debug)]
 pub struct RiskPath {
     policy: ChurnPolicy,
@@ -107,7 +107,7 @@ impl RiskPath {
                 first_day_at,
                 score,
             } => {
-                // A day is counted by the calendar, which daylight saving may put ahead of the clock.
+                // Days are counted by the calendar, which may be ahead of the clock because of daylight saving.
                 let age = as_of.days_since(first_day_at).max(last_purchase_age_days);
                 let history = History {
                     repeat_days,
@@ -213,7 +213,7 @@ impl RiskPath {
     }
 }
 
-/// It comes, but later than asked.
+/// The result is later than the end of the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Beyond;
 

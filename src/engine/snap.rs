@@ -1,15 +1,15 @@
-//! From a solution in floating point to the very millisecond: where the rule itself first says so.
+//! Puts a solution in floating point on the first whole millisecond at which the rule itself holds.
 
 use crate::domain::time::Timestamp;
 
-/// Farthest from the solution that is looked at, in doublings of a millisecond: a good hour.
+/// How far from the solution the rule is evaluated, in doublings of a millisecond: a little over an hour.
 const DOUBLINGS_MAX: u32 = 22;
-/// Where the rule does not hold as far as that, it is asked again so much later.
-const AGAIN_MS: i64 = 1000;
+/// Where the rule does not hold within that distance, it is evaluated again this much later.
+const RETRY_MS: i64 = 1000;
 
-/// The first millisecond within `now` (excluded) to `until` (included) at which a rule holds that holds from
-/// some instant near `near` on. Where it does not hold anywhere near, a second after `near`: whoever
-/// looks then decides by the rule.
+/// The first millisecond from `now` (excluded) to `until` (included) at which a rule holds. The rule must hold
+/// from some instant close to `near` on. If it does not hold anywhere close, the result is a second after `near`;
+/// the evaluation at that instant then decides by the rule.
 pub fn first_after(
     near: Timestamp,
     (now, until): (Timestamp, Timestamp),
@@ -41,10 +41,11 @@ pub fn first_after(
         reached = later;
         step_ms *= 2;
     }
-    near.plus_milliseconds(AGAIN_MS)
+    near.plus_milliseconds(RETRY_MS)
 }
 
-/// The rule does not hold at `not_yet` (or is not asked there) and holds at `holding`.
+/// The first millisecond at which the rule holds; it does not hold at `not_yet` (or is not evaluated there) and
+/// holds at `holding`.
 fn between(
     mut not_yet: Timestamp,
     mut holding: Timestamp,

@@ -34,7 +34,7 @@ pub fn reassign(
     cause: impl FnOnce() -> Cause,
 ) -> Option<SegmentChange> {
     if record.aggregate.purchases.is_none() && !rules.policy.assign_prospects {
-        // It may have had one where prospects were assigned.
+        // It may have one where prospects are assigned.
         record.deadline = None;
         record.band = None;
         return None;

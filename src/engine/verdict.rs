@@ -4,7 +4,7 @@ use crate::domain::event::EventType;
 use crate::domain::event::InvalidEvent;
 use crate::domain::event::RejectReason;
 
-/// The end of one delivery.
+/// The verdict of one delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Folded into the customer's record. The only verdict that touches it.
@@ -13,7 +13,7 @@ pub enum Verdict {
     Duplicate,
     /// Older than the ledger or the remembered ids cover: a dead letter.
     Late {
-        /// A sentence that says what it is older than.
+        /// A sentence that names the limit it is older than.
         detail: String,
     },
     /// A purchase without an account: counted, not aggregated.
@@ -78,12 +78,12 @@ impl Outcome {
     }
 }
 
-/// What a dead letter says of itself.
+/// The reason and the detail of a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeadLetterCause<'a> {
     /// `late`, `unsupported` or a [`RejectReason`].
     pub reason: &'a str,
-    /// A sentence for the person who looks into it.
+    /// A sentence for the person who reads the dead letter.
     pub detail: &'a str,
 }
 

@@ -1,5 +1,5 @@
-//! Who may see or change a customer, judged before any of the body is read: who has the token; with
-//! none set, programs of this machine, but not the pages that a browser on it has open.
+//! Authorises requests that read or change customers, before the body is read: a request needs the token. Where none
+//! is set, programs of this machine are allowed, but not pages that a browser on it has open.
 
 use std::net::IpAddr;
 
@@ -35,8 +35,8 @@ pub(super) async fn require_permission(
     }
 }
 
-/// A browser names the page's origin in requests that change something, and the name it looked up
-/// in `host`, which a page of a rebound name cannot hide. Other programs send no origin.
+/// A browser sends the page's origin with requests that change something, and in `host` the name that it
+/// resolved, which a page with a rebound name cannot hide. Other programs send no origin.
 fn is_local(headers: &HeaderMap) -> bool {
     let text = |name| {
         headers

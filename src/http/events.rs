@@ -84,7 +84,7 @@ fn lines(body: &[u8]) -> Vec<(usize, Vec<u8>)> {
         .collect()
 }
 
-/// The intake counts what it was handed; the sender counts blank lines too.
+/// The intake numbers the lines that it was given; for the sender, blank lines count too.
 fn number_in_body(handed: usize, numbers: &[usize]) -> usize {
     let number = handed.checked_sub(1).and_then(|index| numbers.get(index));
     number.copied().unwrap_or(handed)

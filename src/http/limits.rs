@@ -1,4 +1,4 @@
-//! The limits of a request. Health and metrics answer also when the rest is full.
+//! The limits of a request. Health and metrics are not limited, so that they answer under load too.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use tokio::sync::Semaphore;
 
 use crate::http::problem::Problem;
 
-/// A request's right to work. Work off the runtime outlives a request that ran out of time, so it
-/// holds the slot itself.
+/// A slot of the limit of requests. Work outside the runtime may outlive a request that timed out, so the
+/// work holds the slot itself.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
     /// Given back when the last clone is dropped.
@@ -43,7 +43,7 @@ pub(super) async fn admit(
     next: Next,
 ) -> Result<Response, Problem> {
     let Ok(permit) = slots.try_acquire_owned() else {
-        let detail = "too many requests are under way, try again shortly";
+        let detail = "too many requests are in progress: try again later";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
     };
     let slot = Slot {

@@ -1,7 +1,8 @@
-//! The HTTP interface: reads committed state, takes events, shows metrics. It never waits on a
-//! worker, and states what it needs of the rest as the small traits below. docs/HTTP.md.
+//! The HTTP interface: reads committed state, accepts events and serves metrics. It never waits for a worker. What it
+//! needs of the other parts are the traits below. docs/HTTP.md.
 
 mod auth;
+mod changes;
 mod events;
 mod limits;
 pub mod problem;
@@ -14,17 +15,18 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::view::changes::ChangesView;
 use crate::view::customer::CustomerView;
 use crate::view::segments::SegmentsView;
 
-/// What is known of a customer.
+/// The result of reading a customer.
 #[derive(Clone, Debug)]
 pub enum Lookup {
     /// The customer.
     Found(Box<CustomerView>),
     /// No such customer.
     Unknown,
-    /// The partition is not ours, or not restored yet.
+    /// The partition belongs to another instance, or is not restored yet.
     Restoring,
 }
 
@@ -42,11 +44,11 @@ pub trait Queries: Send + Sync + 'static {
     /// # Errors
     /// If they cannot be written.
     fn metrics(&self) -> Result<String, String>;
-    /// What is not ready yet; empty when all is.
+    /// The partitions that are not ready yet; empty when all are.
     fn waiting_for(&self) -> Vec<String>;
 }
 
-/// A line that was refused at the door.
+/// A line that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RefusedLine {
     /// Its number, from 1, among the lines handed over.
@@ -57,7 +59,7 @@ pub struct RefusedLine {
     pub detail: String,
 }
 
-/// What became of a body of events.
+/// The result of a body of events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Receipt {
     /// Events in the log, flushed.
@@ -75,13 +77,36 @@ pub trait EventIntake: Send + Sync + 'static {
     fn accept(&self, lines: Vec<Vec<u8>>) -> Result<Receipt, String>;
 }
 
-/// What the server answers from.
+/// What was found of the changes asked for.
+#[derive(Debug)]
+pub enum ChangesLookup {
+    /// A part of a partition.
+    Found(ChangesView),
+    /// There is no such partition.
+    NoPartition {
+        /// How many there are.
+        partitions: u32,
+    },
+}
+
+/// The published changes.
+pub trait PublishedChanges: Send + Sync + 'static {
+    /// At most `limit` changes of a partition, from an offset on.
+    ///
+    /// # Errors
+    /// If the log fails.
+    fn changes(&self, partition: u32, from: u64, limit: usize) -> Result<ChangesLookup, String>;
+}
+
+/// The parts that the server uses.
 #[derive(Clone)]
 pub struct Services {
     /// Committed state.
     pub queries: Arc<dyn Queries>,
-    /// The way in; `None` where events come in another way.
+    /// Accepts events; `None` where events come from Kafka.
     pub intake: Option<Arc<dyn EventIntake>>,
+    /// The changes; `None` where they are read from Kafka.
+    pub changes: Option<Arc<dyn PublishedChanges>>,
     /// Bearer token of everything that shows or changes a customer.
     pub token: Option<Arc<str>>,
 }

@@ -1,4 +1,4 @@
-//! Which path answers what, and the limits of every request.
+//! The routes, and the limits of every request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +12,13 @@ use tokio::sync::Semaphore;
 
 use crate::http::Services;
 use crate::http::auth::require_permission;
+use crate::http::changes;
 use crate::http::events;
 use crate::http::limits::admit;
 use crate::http::limits::within_time;
 use crate::http::resources;
 
-/// Requests for data worked on at a time; more are turned away.
+/// The most requests for data that are processed at a time; further ones are refused.
 const CONCURRENCY_MAX: usize = 256;
 
 /// Limits of a request.
@@ -37,6 +38,7 @@ pub fn router(services: Services, limits: Limits) -> Router {
 pub(super) fn router_with(services: Services, limits: Limits, concurrency_max: usize) -> Router {
     let of_customers = Router::new()
         .route("/v1/customers/{id}", get(resources::customer))
+        .route("/v1/changes", get(changes::changes))
         .route("/v1/events", post(events::accept))
         .route_layer(from_fn_with_state(services.clone(), require_permission));
     let slots = Arc::new(Semaphore::new(concurrency_max));

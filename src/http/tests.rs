@@ -14,11 +14,14 @@ use axum::http::Request;
 use axum::http::StatusCode;
 use serde_json::Value;
 use serde_json::json;
+use serde_json::value::to_raw_value;
 use tokio::sync::Notify;
 use tower::ServiceExt;
 
+use crate::http::ChangesLookup;
 use crate::http::EventIntake;
 use crate::http::Lookup;
+use crate::http::PublishedChanges;
 use crate::http::Queries;
 use crate::http::Receipt;
 use crate::http::RefusedLine;
@@ -26,6 +29,8 @@ use crate::http::Services;
 use crate::http::router::Limits;
 use crate::http::router::router;
 use crate::http::router::router_with;
+use crate::view::changes::ChangeAt;
+use crate::view::changes::ChangesView;
 use crate::view::customer::CustomerView;
 use crate::view::export::ExportLine;
 use crate::view::segments::SegmentView;
@@ -83,6 +88,29 @@ impl Queries for Shelf {
 
     fn waiting_for(&self) -> Vec<String> {
         self.waiting.clone()
+    }
+}
+
+/// Two partitions; each change says where it stands.
+struct Published;
+
+impl PublishedChanges for Published {
+    fn changes(&self, partition: u32, from: u64, limit: usize) -> Result<ChangesLookup, String> {
+        if partition >= 2 {
+            return Ok(ChangesLookup::NoPartition { partitions: 2 });
+        }
+        let offset_next = from + limit as u64;
+        let changes = (from..offset_next).map(|offset| ChangeAt {
+            offset,
+            change: to_raw_value(&json!({"at": offset})).unwrap(),
+        });
+        Ok(ChangesLookup::Found(ChangesView {
+            partition,
+            partitions: 2,
+            offset_next,
+            end: 5000,
+            changes: changes.collect(),
+        }))
     }
 }
 
@@ -177,6 +205,7 @@ fn services(token: Option<&str>) -> (Services, Arc<Basket>) {
     let services = Services {
         queries: Arc::new(Shelf::default()),
         intake: Some(basket.clone()),
+        changes: Some(Arc::new(Published)),
         token: token.map(Arc::from),
     };
     (services, basket)
@@ -197,6 +226,7 @@ fn gated(timeout: Duration) -> (Router, Arc<Notify>, mpsc::Sender<()>) {
     let services = Services {
         queries: Arc::new(Shelf::default()),
         intake: Some(Arc::new(intake)),
+        changes: None,
         token: None,
     };
     let limits = Limits {
@@ -478,4 +508,51 @@ async fn a_request_out_of_time_is_a_problem_and_its_work_keeps_the_slot() {
         .await
         .problem(StatusCode::SERVICE_UNAVAILABLE);
     release.send(()).unwrap();
+}
+
+#[tokio::test]
+async fn changes_come_from_where_the_request_says_and_a_bad_parameter_is_named() {
+    let (router, _) = open();
+    let answer = get(&router, "/v1/changes?partition=1&from=7&limit=2").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let expected = json!({
+        "partition": 1, "partitions": 2, "offset_next": 9, "end": 5000,
+        "changes": [{"offset": 7, "change": {"at": 7}}, {"offset": 8, "change": {"at": 8}}],
+    });
+    assert_eq!(answer.json(), expected);
+    let default = get(&router, "/v1/changes").await.json();
+    assert_eq!(default["partition"], 0);
+    assert_eq!(default["changes"].as_array().unwrap().len(), 100);
+    for (parameters, sentence) in [
+        ("partition=2", "partition is 2, allowed is 0 to 1"),
+        (
+            "partition=-1",
+            "partition is \"-1\", allowed is the number of a partition, from 0",
+        ),
+        ("from=x", "from is \"x\", allowed is an offset, from 0"),
+        ("limit=0", "limit is 0, allowed is 1 to 1000"),
+        ("limit=1001", "limit is 1001, allowed is 1 to 1000"),
+        (
+            "after=1",
+            "\"after\" is no parameter, allowed are partition, from and limit",
+        ),
+    ] {
+        let answer = get(&router, &format!("/v1/changes?{parameters}")).await;
+        answer.problem(StatusCode::BAD_REQUEST);
+        assert_eq!(answer.json()["detail"], sentence);
+    }
+}
+
+#[tokio::test]
+async fn changes_of_kafka_are_read_from_their_topic() {
+    let (router, ..) = gated(PATIENCE);
+    let answer = get(&router, "/v1/changes").await;
+    answer.problem(StatusCode::NOT_FOUND);
+    assert!(
+        answer.json()["detail"]
+            .as_str()
+            .unwrap()
+            .contains("topics.changes")
+    );
 }

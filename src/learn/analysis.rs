@@ -1,11 +1,11 @@
-//! What training saw and decided, for people: the page of a report and the command's answer. Plain data,
-//! everything in original units unless it says otherwise.
+//! What training found and decided, for the report and the command's answer. Plain data, in original units
+//! where nothing else is stated.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// All of it.
+/// The result of a training.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Analysis {
     /// What was done to the rows.
@@ -31,7 +31,7 @@ pub struct PreparationReport {
     pub rows_used: u64,
     /// Rows left out, by reason.
     pub dropped: BTreeMap<String, Noted>,
-    /// Rows kept with something to know about them, by what it is.
+    /// Rows that were kept with a note, by kind of note.
     pub noted: BTreeMap<String, Noted>,
 }
 
@@ -86,16 +86,16 @@ pub struct Histogram {
 /// How the number of segments was chosen.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Choice {
-    /// What was tried, ascending in k.
+    /// The numbers of segments that were compared, ascending.
     pub candidates: Vec<Candidate>,
     /// The number of segments of the model.
     pub k: usize,
     /// What decided: `silhouette`, or `business` where the number was given.
     pub decided_by: String,
-    /// What each index would choose over the range tried, with the range: `elbow` (kneedle), `silhouette`,
-    /// `calinski_harabasz`, `davies_bouldin`, `stability`. An index that cannot tell is absent.
+    /// What each index would choose over the compared range: `elbow` (kneedle), `silhouette`,
+    /// `calinski_harabasz`, `davies_bouldin`, `stability`. An index without a result is absent.
     pub recommendations: BTreeMap<String, usize>,
-    /// In a sentence or two.
+    /// The same in one or two sentences.
     pub explanation: String,
 }
 

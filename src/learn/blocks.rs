@@ -1,4 +1,4 @@
-//! Rows, and centroids four by four, whose distances are computed together.
+//! Rows, and centroids in groups of four whose distances are computed together.
 
 /// Centroids whose distances are computed together.
 pub(super) const LANES: usize = 4;
@@ -27,18 +27,18 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Where a row is, and bounds of its distances: while the one to the own centroid is surely the least, no
-/// other need be computed. Hamerly (2010), Making k-means even faster.
+/// The cluster of a row, and bounds of its distances: while the distance to the own centroid is certainly the least,
+/// no other has to be computed. Hamerly (2010), Making k-means even faster.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Member {
     pub(super) label: usize,
-    /// The own centroid is at most so far.
+    /// The own centroid is at most this far.
     pub(super) own_most: f64,
-    /// Every other one is at least so far.
+    /// Every other centroid is at least this far.
     pub(super) others_least: f64,
 }
 
-/// Centroids four by four, coordinate by coordinate; what fills up the last four is infinitely far.
+/// Centroids in groups of four, coordinate by coordinate; the last group is filled with infinitely distant ones.
 #[derive(Clone, Debug)]
 pub(super) struct Blocks {
     lanes: Vec<Lanes>,

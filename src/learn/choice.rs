@@ -1,4 +1,4 @@
-//! How many segments: what each index says over a range of k, and which one decides.
+//! The choice of the number of segments: the indices over a range of k, and the one that decides.
 
 use std::collections::BTreeMap;
 
@@ -25,10 +25,10 @@ use crate::learn::silhouette::silhouette;
 const REFITS: usize = 10;
 /// Rows of a refit.
 const REFIT_ROWS_MAX: usize = 5000;
-/// Random starts of a refit: enough to tell a stable k, and a tenth of the time.
+/// Random starts of a refit: enough to recognise a stable k, in a tenth of the time.
 const REFIT_RUNS: usize = 5;
 
-/// How k comes about.
+/// How k is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChooseK {
     /// It was given.
@@ -40,7 +40,7 @@ pub enum ChooseK {
 /// Compares every k of the range, and the one that was given; the fit of the chosen one comes with it.
 ///
 /// # Errors
-/// If there are fewer rows than the fewest segments asked for.
+/// If there are fewer rows than segments.
 pub fn choose(
     rows: &Array2<f64>,
     how: ChooseK,
@@ -59,7 +59,7 @@ pub fn choose(
     let mut fits = BTreeMap::new();
     for k in tried {
         let fitted = match kmeans::fit(rows, FitOptions { k, ..options }) {
-            // What nobody asked for need not be possible.
+            // A k of the range that the rows do not allow is left out; the number that was given must be possible.
             Err(kmeans::Error::TooFewDifferentRows { .. }) if how != ChooseK::Given(k) => continue,
             fitted => fitted?,
         };

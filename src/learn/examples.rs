@@ -1,4 +1,4 @@
-//! The words for segments that are like the example profiles.
+//! Descriptions of segments that are near an example profile.
 
 /// Distance in standard deviations within which an example profile describes a segment.
 const FITS_WITHIN: f64 = 0.75;

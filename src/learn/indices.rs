@@ -1,4 +1,4 @@
-//! Indices of how well rows are clustered, as scikit-learn 1.9 defines them.
+//! Indices of the quality of a clustering, as scikit-learn 1.9 defines them.
 
 use ndarray::Array2;
 use ndarray::ArrayView1;

@@ -1,12 +1,12 @@
-//! K-means: the best of many random starts ([`crate::learn::starts`]) goes on with linfa, then with exact
-//! Lloyd steps of our own: linfa's centroids count the old one as a point, and its counts are those of the
-//! last restart.
+//! K-means: the best of many random starts ([`crate::learn::starts`]) continues with linfa, then with exact
+//! Lloyd steps of our own, because linfa's centroids count the old centroid as a point, and its counts are
+//! those of the last restart.
 //!
 //! The starts compete by a kernel of our own, as linfa's takes three times as long for each and its plain
 //! k-means++ needs three times as many for the same inertia.
 //!
-//! Many rows: the restarts compete on a sample, the best of them goes on with a larger one, and one exact
-//! step over all rows ends it. Every row is scored.
+//! With many rows the starts compete on a sample, the best of them continues on a larger sample, and one exact
+//! step over all rows ends the fit. Every row is scored.
 
 use std::collections::BTreeSet;
 
@@ -30,15 +30,15 @@ const TOLERANCE: f64 = 1e-4;
 const ITERATIONS_MAX: u64 = 300;
 /// Exact steps end at a fixed point long before; this only bounds them.
 const EXACT_STEPS_MAX: usize = 1000;
-/// Rows on which restarts compete.
+/// Rows on which starts compete.
 const START_ROWS_MAX: usize = 20_000;
-/// Rows that the best of them goes on with.
+/// Rows on which the best of them continues.
 const FIT_ROWS_MAX: usize = 100_000;
-/// Restarts on all rows: from k = 8 on, forty miss the best optima of the marketing data now and then.
+/// Starts on all rows: from k = 8 on, forty sometimes miss the best optima of the marketing data.
 const RUNS: usize = 40;
 const RUNS_MANY_CLUSTERS: usize = 60;
 const MANY_CLUSTERS: usize = 8;
-/// Restarts on a sample: its optima are fewer and further apart.
+/// Starts on a sample, whose optima are fewer and further apart.
 const RUNS_SAMPLED: usize = 5;
 
 /// What to fit.
@@ -48,7 +48,7 @@ pub struct FitOptions {
     pub k: usize,
     /// Seed of the random starts and samples.
     pub seed: u64,
-    /// Random starts, the best of which is kept; `None`: what [`runs`] says.
+    /// Random starts, the best of which is kept; `None`: the number of [`runs`].
     pub runs: Option<usize>,
     /// Threads; beside a running service, one fewer than there are cores. No result depends on it.
     pub threads: usize,
@@ -73,7 +73,7 @@ pub enum Error {
         /// Different rows there are.
         different: usize,
     },
-    /// The library refused.
+    /// The library's fit failed.
     #[error("the fit failed: {0}")]
     Fit(String),
 }
@@ -142,7 +142,7 @@ fn fit_any(rows: &Array2<f64>, options: FitOptions) -> Result<Clustering, Error>
     })
 }
 
-/// So many different rows, in their order.
+/// The first different rows, up to a number, in their order.
 fn draw(rows: &Array2<f64>, number: usize, random: &mut Xoshiro256Plus) -> Array2<f64> {
     let mut places = rand::seq::index::sample(random, rows.nrows(), number).into_vec();
     places.sort_unstable();

@@ -8,7 +8,7 @@ use crate::model::kmeans::squared_distance;
 
 const STEPS_MAX: usize = 300;
 
-/// Centroids where a start has settled.
+/// The centroids of a start that has converged.
 #[derive(Clone, Debug)]
 pub(super) struct Settled {
     /// k rows of d.
@@ -16,7 +16,7 @@ pub(super) struct Settled {
     pub(super) inertia: f64,
 }
 
-/// Lloyd's steps until one moves the centroids by no more. An empty cluster keeps its centroid.
+/// Lloyd's steps until a step moves the centroids by no more than the limit. An empty cluster keeps its centroid.
 pub(super) fn settle(rows: Rows<'_>, mut centroids: Vec<f64>, tolerance_squared: f64) -> Settled {
     let dimensions = rows.dimensions.max(1);
     let mut clusters = Clusters::new(rows, &centroids);
@@ -76,7 +76,7 @@ impl Clusters {
         clusters
     }
 
-    /// Takes a row in by weight 1, or out by -1.
+    /// Adds a row with weight 1, or removes it with weight -1.
     fn add(&mut self, label: usize, row: &[f64], weight: f64) {
         let from = label * row.len();
         let sum = self.sums.get_mut(from..from + row.len());
@@ -88,7 +88,7 @@ impl Clusters {
         }
     }
 
-    /// Every row to its nearest centroid, now that each moved so far.
+    /// Assigns every row to its nearest centroid, after each centroid moved by the given distance.
     fn assign_again(&mut self, rows: Rows<'_>, centroids: &[f64], moves: &[f64]) {
         let dimensions = rows.dimensions.max(1);
         let blocks = Blocks::of(centroids, dimensions);

@@ -1,5 +1,5 @@
-//! How a model is learned from rows: preparation, scaling, k-means, the choice of k, profiles and
-//! names; and the churn parameters from purchase days.
+//! Learns a model from rows: preparation, scaling, k-means, the choice of k, profiles and names; and churn
+//! parameters from purchase days.
 //!
 //! Pure, and batch only: `engine` never waits for it. Files are read and written by `model_files`.
 

@@ -9,7 +9,7 @@ const SCALED_MAX: f64 = 2.5;
 /// Share of the customers below which a cluster is a group of outliers.
 const OUTLIER_SHARE: f64 = 0.005;
 
-/// What the rule looks at.
+/// The input of the rule.
 #[derive(Clone, Copy, Debug)]
 pub struct Clusters<'a> {
     /// Names of the features.
@@ -83,7 +83,7 @@ fn value_words(clusters: Clusters<'_>, cluster: usize) -> String {
     format!("{tier} {word}")
 }
 
-/// Appends what `suffixes` says to the members of each group of equal names.
+/// Appends the result of `suffixes` to the names of each group of equal names.
 fn refine(names: &[String], suffixes: impl Fn(&[usize]) -> Option<Vec<String>>) -> Vec<String> {
     let mut groups: BTreeMap<&String, Vec<usize>> = BTreeMap::new();
     for (cluster, name) in names.iter().enumerate() {

@@ -23,8 +23,8 @@ pub fn five_numbers(values: &[f64]) -> FiveNumbers {
     }
 }
 
-/// Counts in bins of equal width from the least to the greatest value. Of whole numbers each bin holds equally
-/// many, so that no bin is empty by its borders alone.
+/// Counts in bins of equal width from the least to the greatest value. For whole numbers each bin covers equally
+/// many of them, so that no bin is empty only because of its borders.
 #[must_use]
 pub fn histogram(values: &[f64]) -> Histogram {
     let least = values.iter().copied().fold(f64::INFINITY, f64::min);

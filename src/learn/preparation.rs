@@ -1,4 +1,4 @@
-//! Training rows: which are used, and why the others are not.
+//! The training rows: chooses those that are used, and counts the others by reason.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::learn::analysis::PreparationReport;
 use crate::learn::scaler::quantile;
 use crate::learn::wording;
 
-/// Born earlier is a typing error in data of living customers.
+/// An earlier birth year is a typing error in data of living customers.
 const BIRTH_YEAR_MIN: f64 = 1940.0;
 /// Interquartile ranges above the third quartile beyond which an income is an outlier.
 const INCOME_RANGES: f64 = 3.0;
@@ -41,7 +41,7 @@ pub struct TrainingRow {
 pub struct Prepared {
     /// Their values, n x d, in the features' units.
     pub rows: Array2<f64>,
-    /// What was done to the others.
+    /// The rows that were left out or noted.
     pub report: PreparationReport,
 }
 
@@ -87,7 +87,7 @@ pub fn prepare(table: &TrainingTable, features: &[String]) -> Option<Prepared> {
     Some(Prepared { rows, report })
 }
 
-/// A feature's greatest value that is believed.
+/// The greatest plausible value of a feature.
 struct Bound {
     place: usize,
     greatest: f64,

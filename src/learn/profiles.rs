@@ -1,17 +1,17 @@
-//! What a segment is like in plain words: what sets it apart, its share and averages.
+//! Describes a segment in plain words: how it differs from the others, its share and its averages.
 
 use crate::learn::examples::Described;
 use crate::learn::examples::example;
 use crate::learn::wording::thousands;
 use crate::learn::wording::words;
 
-/// Standard deviations from the mean beyond which a feature sets a segment apart in words.
+/// Standard deviations from the mean beyond which the description names a feature.
 const APART: f64 = 0.4;
 const FAR_APART: f64 = 1.0;
 /// Features that a composed sentence names.
 const PHRASES_MAX: usize = 4;
 
-/// A sentence of what the customers are like, then one of their number and averages.
+/// A sentence on the character of the customers, then one on their number and averages.
 #[must_use]
 pub fn describe(features: &[Described<'_>], share: f64) -> String {
     let character = match example(features) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::learn::analysis::Candidate;
 use crate::learn::scaler::count;
 
-/// A silhouette below this tells of a continuum rather than of groups. Kaufman and Rousseeuw (1990).
+/// A silhouette below this means a continuum rather than groups. Kaufman and Rousseeuw (1990).
 const SILHOUETTE_WEAK: f64 = 0.25;
 
 /// The range over which the indices are compared.
@@ -17,7 +17,7 @@ pub struct Range {
     pub k_max: usize,
 }
 
-/// What each index would choose; one that cannot tell is absent.
+/// What each index would choose; an index without a result is absent.
 pub(super) fn recommendations(candidates: &[Candidate]) -> BTreeMap<String, usize> {
     let best = |value: fn(&Candidate) -> Option<f64>| {
         let known = candidates
@@ -76,10 +76,10 @@ pub(super) fn explain(
     recommendations: &BTreeMap<String, usize>,
 ) -> String {
     let Range { k_min, k_max } = range;
-    let says = |(name, k): (&String, &usize)| format!("{} {k}", words(name));
-    let others: Vec<String> = recommendations.iter().map(says).collect();
+    let choice = |(name, k): (&String, &usize)| format!("{} {k}", words(name));
+    let others: Vec<String> = recommendations.iter().map(choice).collect();
     let others = if others.is_empty() {
-        "no index can tell".to_owned()
+        "no number, as none of them has a result".to_owned()
     } else {
         others.join(", ")
     };

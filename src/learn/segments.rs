@@ -1,4 +1,4 @@
-//! From clusters to named and described segments.
+//! Makes named and described segments from clusters.
 
 use ndarray::Array2;
 use ndarray::Axis;
@@ -18,7 +18,7 @@ fn rows(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-/// Orders the clusters by spending, else by the whole centroid, so that restarts do not show.
+/// Orders the clusters by spending, else by the whole centroid, so that the order does not depend on the starts.
 pub(super) fn in_order(clustering: Clustering, names: &[String]) -> Clustering {
     let spending = names.iter().position(|name| name == "total_spending");
     let mut order: Vec<(usize, &Vec<f64>)> = clustering.centroids.iter().enumerate().collect();

@@ -1,4 +1,4 @@
-//! Many random starts of k-means on few rows, of which only the best goes on: greedy k-means++, then Lloyd's
+//! Many random starts of k-means on few rows, of which only the best continues: greedy k-means++, then Lloyd's
 //! steps, four centroids at a time on contiguous rows.
 
 use ndarray::Array2;
@@ -17,8 +17,8 @@ use crate::learn::lloyd::Settled;
 use crate::learn::lloyd::settle;
 use crate::model::kmeans::squared_distance;
 
-/// A start has settled, for the competition, when a step moves its centroids by no more: the sum of their
-/// squared moves, in standard deviations. As scikit-learn's default.
+/// A start has converged, for the competition, when a step moves its centroids by no more than this: the sum of
+/// their squared moves, in standard deviations. As scikit-learn's default.
 const TOLERANCE_SQUARED: f64 = 1e-4;
 
 /// The centroids of the start with the least inertia, the first of equals, where Lloyd's steps do not move
@@ -106,7 +106,7 @@ fn best_candidate<'a>(rows: Rows<'_>, nearest: &[f64], drawn: &[&'a [f64]]) -> O
     drawn.get(best).copied()
 }
 
-/// Places drawn by weight; any where all weights are 0. `sums` is only room to work in.
+/// Indices drawn by weight; uniformly where all weights are 0. `sums` is a buffer.
 fn draw_by_weight(
     weights: &[f64],
     number: u32,

@@ -1,4 +1,4 @@
-//! From training rows to an artifact.
+//! Makes a model artifact from training rows.
 
 use std::collections::BTreeMap;
 
@@ -44,22 +44,22 @@ pub struct TrainingOptions {
     pub version: String,
     /// When it is trained.
     pub trained_at: Timestamp,
-    /// As of when the values hold.
+    /// The instant as of which the values hold.
     pub as_of: Timestamp,
     /// What was read.
     pub source: String,
 }
 
-/// What was learned, and what was seen on the way.
+/// The model, and the analysis of the training.
 #[derive(Clone, Debug)]
 pub struct Trained {
     /// The model.
     pub artifact: Artifact,
-    /// For people.
+    /// The analysis, for the report.
     pub analysis: Analysis,
 }
 
-/// Nothing can be learned from the rows.
+/// Why no model can be learned from the rows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// A feature without a column.

@@ -1,4 +1,4 @@
-//! Names and numbers as people read them.
+//! Names and numbers as texts for people.
 
 /// A feature's name in words.
 #[must_use]

@@ -3,43 +3,71 @@
 //!
 //! Every implementation passes `tests/support/contract.rs`. ARCHITECTURE.md, The log and the store.
 
+pub mod changes;
 pub mod embedded;
 pub mod kafka;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::ids::Partition;
 use crate::domain::ids::Position;
+use crate::domain::ids::Source;
+use crate::domain::offsets::AppliedOffsets;
 use crate::domain::time::Timestamp;
+use crate::domain::topic::Topic;
 use crate::faults::Fault;
 
-/// One record of the input as delivered.
+/// Name and value of a header; the value may be null. A record may have several of one name, of which the
+/// last counts.
+pub type Header = (Cow<'static, str>, Option<Vec<u8>>);
+
+/// One record of a source as delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Where it stands in the input.
+    /// Its source, and where it stands there.
     pub position: Position,
     /// The log's timestamp; `None` if the record has none.
     pub record_time: Option<Timestamp>,
     /// The record's key.
     pub key: Option<Vec<u8>>,
-    /// The record's value.
-    pub payload: Vec<u8>,
+    /// The record's value; `None` is null.
+    pub payload: Option<Vec<u8>>,
+    /// Its headers, in their order.
+    pub headers: Vec<Header>,
 }
 
-/// What a poll brought.
+impl Delivery {
+    /// The value of a header: that of the last one of its name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        let mut named = self.headers.iter().filter(|(known, _)| known == name);
+        named.next_back()?.1.as_deref()
+    }
+
+    /// Size of its value and its headers.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let headers = self.headers.iter();
+        let headers = headers.map(|(name, value)| name.len() + value.as_ref().map_or(0, Vec::len));
+        self.payload.as_ref().map_or(0, Vec::len) + headers.sum::<usize>()
+    }
+}
+
+/// The answer of a poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Polled {
-    /// Nothing came within the time given.
+    /// No record came within the time given.
     Idle,
-    /// Deliveries, in offset order within each partition.
+    /// Deliveries, in offset order within each source of a partition.
     Deliveries(Vec<Delivery>),
     /// Partitions to restore; they deliver nothing before [`WorkerLog::resume_at`].
     Assigned(Vec<Partition>),
     /// Partitions to hand over; what was polled may still be committed.
     Revoked(Vec<Partition>),
-    /// Partitions that somebody else may own already: drop what is in hand.
+    /// Partitions that another worker may own already: drop what is in hand.
     Lost(Vec<Partition>),
 }
 
@@ -48,12 +76,21 @@ pub enum Polled {
 pub struct OutputRecord {
     /// The record's key.
     pub key: Option<Vec<u8>>,
-    /// The record's value.
-    pub value: Vec<u8>,
-    /// Name and value of each header.
-    pub headers: Vec<(Cow<'static, str>, Vec<u8>)>,
+    /// The record's value; `None` is null.
+    pub value: Option<Vec<u8>>,
+    /// Its headers, in their order.
+    pub headers: Vec<Header>,
     /// The record's timestamp.
     pub timestamp: Timestamp,
+}
+
+/// An output and its topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// One to which a transaction writes; another one is a bug.
+    pub topic: Topic,
+    /// The record; one may be in several topics.
+    pub record: Arc<OutputRecord>,
 }
 
 /// An update of the state changelog.
@@ -65,13 +102,14 @@ pub struct StateRecord {
     pub value: Option<Vec<u8>>,
 }
 
-/// What a transaction writes for one input partition.
+/// What a transaction writes for one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionCommit {
-    /// The input partition.
+    /// The partition.
     pub partition: Partition,
-    /// The next input offset; fences the transaction even where nothing was consumed.
-    pub offset_next: u64,
+    /// The next offset of every source; those of a source that the log does not have are not committed. They
+    /// fence the transaction even where it consumed no record.
+    pub offsets: AppliedOffsets,
     /// To the changelog partition of the same number, the checkpoint among them.
     pub state: Vec<StateRecord>,
 }
@@ -81,12 +119,8 @@ pub struct PartitionCommit {
 pub struct Transaction {
     /// One entry a partition written for; a transaction without is a bug.
     pub partitions: Vec<PartitionCommit>,
-    /// Changes, partitioned by key.
-    pub changes: Vec<Arc<OutputRecord>>,
-    /// Latest change by customer, compacted.
-    pub current: Vec<Arc<OutputRecord>>,
-    /// Dead letters.
-    pub dead_letters: Vec<Arc<OutputRecord>>,
+    /// Records of output topics, in their order; the key decides the partition.
+    pub outputs: Vec<Output>,
 }
 
 /// Where a partition's changelog ends after a commit.
@@ -120,6 +154,17 @@ pub struct ChangelogChunk {
     pub remaining: u64,
 }
 
+/// What the log says of a source of a partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SourceFacts {
+    /// First offset that is still there.
+    pub start: u64,
+    /// The end, open transactions included.
+    pub end: u64,
+    /// The group's committed offset, a hint.
+    pub group_offset: Option<u64>,
+}
+
 /// What the log says of a partition before it is restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionFacts {
@@ -131,22 +176,21 @@ pub struct PartitionFacts {
     pub changelog_end: u64,
     /// How long tombstones stay in the changelog; `None`: for ever.
     pub tombstones_kept: Option<Duration>,
-    /// The group's committed input offset, a hint.
-    pub group_offset: Option<u64>,
-    /// First input offset that is still there.
-    pub input_start: u64,
-    /// End of the input.
-    pub input_end: u64,
+    /// Each source that the log has.
+    pub sources: BTreeMap<Source, SourceFacts>,
 }
 
-/// How far a partition's input was read.
+/// How far a source of a partition was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct SourceProgress {
     /// Next offset to be delivered, control and aborted records passed; `None` before the first.
     pub position: Option<u64>,
-    /// End of the input, open transactions included.
-    pub input_end: u64,
+    /// The end, open transactions included.
+    pub end: u64,
 }
+
+/// How far each source of a partition was read.
+pub type Progress = BTreeMap<Source, SourceProgress>;
 
 /// Limits of one poll.
 #[derive(Clone, Copy, Debug)]
@@ -162,13 +206,13 @@ pub struct PollLimit {
 /// Why the log did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nobody knows whether the transaction took effect: go back to the checkpoint.
+    /// The transaction may have taken effect or not: go back to the checkpoint.
     #[error("the outcome of a commit is unknown")]
     UnknownOutcome,
-    /// Nothing of the transaction took effect: go back to the checkpoint.
+    /// No part of the transaction took effect: go back to the checkpoint.
     #[error("the transaction was aborted")]
     Aborted,
-    /// Another process works under this instance's id, and this one may not write any more.
+    /// Another process works under this instance's id, and this one must not write any more.
     #[error(
         "another process has taken over the id of this instance: is store.directory a copy, or \
          instance.id used twice? Or was this process stopped for longer than \
@@ -217,11 +261,11 @@ pub trait WorkerLog: Send {
     /// If the log cannot be read.
     fn poll(&mut self, limit: PollLimit) -> Result<Polled, Error>;
 
-    /// Starts (or restarts) the deliveries of an assigned partition at an offset.
+    /// Starts (or restarts) the deliveries of an assigned partition, each source at its offset.
     ///
     /// # Errors
-    /// If the partition is not assigned, or the offset is not in the input.
-    fn resume_at(&mut self, partition: Partition, offset: u64) -> Result<(), Error>;
+    /// If the partition is not assigned, or an offset is not in its source.
+    fn resume_at(&mut self, partition: Partition, offsets: AppliedOffsets) -> Result<(), Error>;
 
     /// Stops the deliveries of a partition until [`WorkerLog::resume_at`].
     fn pause(&mut self, partition: Partition);
@@ -231,7 +275,7 @@ pub trait WorkerLog: Send {
     /// error only the log, opened or asked again, knows.
     ///
     /// # Errors
-    /// [`Error::UnknownOutcome`] where nobody knows, [`Error::Aborted`] where nothing took effect.
+    /// [`Error::UnknownOutcome`] where the log does not know, [`Error::Aborted`] where no part took effect.
     fn commit(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error>;
 
     /// What the log says of a partition now; `None` if it cannot say yet, to be asked again.
@@ -240,7 +284,7 @@ pub trait WorkerLog: Send {
     /// If the log cannot be read.
     fn facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, Error>;
 
-    /// How far a partition's input was read; `None` if the log cannot say now.
+    /// How far each source of a partition was read; `None` if the log cannot say now.
     ///
     /// # Errors
     /// If the log cannot be read.
@@ -259,7 +303,7 @@ pub trait WorkerLog: Send {
     ) -> Result<ChangelogChunk, Error>;
 
     /// Forgets the assignment, so that the next poll assigns the partitions anew: after an unknown
-    /// outcome nothing in hand can be trusted.
+    /// outcome the worker drops what it has in hand.
     fn restart(&mut self);
 }
 
@@ -268,8 +312,8 @@ impl WorkerLog for Box<dyn WorkerLog> {
         (**self).poll(limit)
     }
 
-    fn resume_at(&mut self, partition: Partition, offset: u64) -> Result<(), Error> {
-        (**self).resume_at(partition, offset)
+    fn resume_at(&mut self, partition: Partition, offsets: AppliedOffsets) -> Result<(), Error> {
+        (**self).resume_at(partition, offsets)
     }
 
     fn pause(&mut self, partition: Partition) {

@@ -1,4 +1,4 @@
-//! A model that serves: the immutable artifact, the port through which the others ask it
+//! The model in use: the immutable artifact, the port through which other code uses it
 //! ([`segment_model::SegmentModel`]), its kinds, and the churn formulas.
 //!
 //! Pure: values come in, values go out. Files are read and written by `model_files`; `learn` makes

@@ -1,6 +1,6 @@
-//! Where a customer lies in a model: what every kind of model answers.
+//! Where a customer lies in a model, for every kind of model.
 
-/// Where a point lies among the segments. How far a segment is away is the kind's to say: k-means measures to
+/// Where a point lies among the segments. The kind of model defines the distance to a segment: k-means measures to
 /// the centroid; a grid of cells would measure to the nearest point of the segment's cells, 0 inside them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Placement {

@@ -1,4 +1,4 @@
-//! What must hold of an artifact before anybody is assigned by it.
+//! Checks an artifact before any customer is assigned with it.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ const WINDOW_DAYS_MAX: u32 = 36_525;
 /// Longest version, id and name, in characters.
 const NAME_CHARACTERS_MAX: usize = 128;
 
-/// Everything that does not fit, one sentence each.
+/// Every problem of the artifact, one sentence each.
 #[must_use]
 pub fn problems(artifact: &Artifact) -> Vec<String> {
     let mut problems = Vec::new();

@@ -50,6 +50,16 @@ impl<L: WorkerLog> Worker<L> {
         self.all(leaving, PhaseEvent::HandedOver)
     }
 
+    /// Another worker of the process has taken over a running partition. The transaction in hand may hold outputs of
+    /// it, whose offsets this worker will not commit: all goes back to the checkpoints.
+    pub(super) fn displaced(&mut self, partition: Partition) -> Result<(), Error> {
+        self.change(partition, PhaseEvent::Displaced)?;
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        self.start_over()
+    }
+
     /// Takes back what another worker of the process has taken over and given up since.
     pub(super) fn take_back_freed(&mut self) -> Result<(), Error> {
         let displaced: Vec<Partition> = self.partitions.in_phase(Phase::Displaced).collect();

@@ -78,7 +78,7 @@ impl Batch {
 
     /// Adds a dead letter.
     pub fn push_dead_letter(&mut self, letter: OutputRecord) {
-        self.bytes += letter.value.len();
+        self.bytes += letter.value.as_ref().map_or(0, Vec::len);
         self.dead_letters.push(Arc::new(letter));
     }
 
@@ -91,6 +91,12 @@ impl Batch {
             let waited = poll.waited.unwrap_or_default();
             poll.at + (interval - waited.min(interval / 4 * 3))
         });
+    }
+
+    /// Nothing was taken since the last commit.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.due_at.is_none()
     }
 
     /// Until it must be committed; `None` where nothing waits.

@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
 use crate::domain::ids::Partition;
+use crate::domain::offsets::AppliedOffsets;
 use crate::domain::time::Timestamp;
 use crate::engine::verdict::Outcome;
 
@@ -18,7 +19,7 @@ use crate::engine::verdict::Outcome;
 #[derive(Debug, Default)]
 pub struct Control {
     is_stopping: AtomicBool,
-    ends: OnceLock<Vec<u64>>,
+    ends: OnceLock<Vec<AppliedOffsets>>,
     /// Where every clock is moved once all ends are reached.
     advance_to: OnceLock<Timestamp>,
     reached: Mutex<BTreeSet<Partition>>,
@@ -38,7 +39,7 @@ impl Control {
 
     /// The workers stop by themselves once everything below these offsets is committed; one entry a
     /// partition. The first call counts.
-    pub fn stop_at(&self, ends: Vec<u64>) {
+    pub fn stop_at(&self, ends: Vec<AppliedOffsets>) {
         self.ends.get_or_init(|| ends);
     }
 
@@ -60,9 +61,9 @@ impl Control {
         self.ends.get().is_some()
     }
 
-    /// The offset up to which a partition must be committed before its worker stops.
+    /// The offsets up to which the sources of a partition must be committed before its worker stops.
     #[must_use]
-    pub fn end_of(&self, partition: Partition) -> Option<u64> {
+    pub fn end_of(&self, partition: Partition) -> Option<AppliedOffsets> {
         let place = usize::try_from(partition.0).ok()?;
         self.ends.get()?.get(place).copied()
     }

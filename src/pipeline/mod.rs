@@ -21,6 +21,8 @@ use std::time::Duration;
 use crate::codec::CodecError;
 use crate::domain::event::rules::IntakeRules;
 use crate::domain::ids::Partition;
+use crate::domain::ids::Source;
+use crate::domain::topic::TopicNames;
 use crate::engine::policy::Policy;
 use crate::engine::state::definition::Definition;
 use crate::engine::state::definition::Difference;
@@ -82,8 +84,8 @@ pub struct Shared {
     pub partition_count: u32,
     /// The model of every transaction.
     pub model: Arc<SegmentModel>,
-    /// Name of the input topic, for causes and dead letters.
-    pub topic_events: String,
+    /// Names of the topics, for causes and dead letters.
+    pub topics: TopicNames,
     /// The stores, and what readers may see of them.
     pub partitions: Partitions,
     /// The closed list of metrics.
@@ -157,20 +159,23 @@ pub enum Error {
         /// The group's offset.
         group_offset: u64,
     },
-    /// The input does not have the events the state continues with.
+    /// A source does not have the records the state continues with.
     #[error(
-        "the state of partition {partition} continues at input offset {offset}, but the input \
-         holds {input_start} to {input_end}: it was shortened or made anew"
+        "the state of partition {partition} continues at offset {offset} of its {}, but the log holds {start} to \
+         {end} of them: the topic was shortened or made anew",
+        of.as_str()
     )]
-    InputOutOfRange {
+    SourceOutOfRange {
         /// The partition.
         partition: Partition,
-        /// The next input offset.
+        /// The source.
+        of: Source,
+        /// The next offset.
         offset: u64,
         /// First offset there.
-        input_start: u64,
-        /// End of the input.
-        input_end: u64,
+        start: u64,
+        /// The end.
+        end: u64,
     },
     /// A thread could not be started.
     #[error("cannot start a worker")]

@@ -7,6 +7,7 @@ use crate::domain::change::SegmentChange;
 use crate::domain::time::Timestamp;
 use crate::engine::verdict::DeadLetterCause;
 use crate::log::Delivery;
+use crate::log::Header;
 use crate::log::OutputRecord;
 
 /// Digits of `ce_sequence`, so that it sorts as text.
@@ -26,7 +27,7 @@ pub fn change_record(
     let sequence = change.sequence;
     Ok(OutputRecord {
         key: Some(customer_id.as_bytes().to_vec()),
-        value: change.to_json(topic_events, emitted_at)?,
+        value: Some(change.to_json(topic_events, emitted_at)?),
         headers: vec![
             header("ce_specversion", "1.0"),
             header("ce_id", event_id),
@@ -43,22 +44,24 @@ pub fn change_record(
     })
 }
 
-/// The dead letter of a delivery: its key and bytes as they came.
+/// The dead letter of a delivery: its key, value and headers as they came, and then its own headers, so that of
+/// two headers with one name the own one counts. `topic` is the name of the topic of its source.
 #[must_use]
 pub fn dead_letter(
     delivery: &Delivery,
     cause: DeadLetterCause<'_>,
-    topic_events: &str,
+    topic: &str,
     wall: Timestamp,
 ) -> OutputRecord {
-    let mut headers = vec![
+    let mut headers = delivery.headers.clone();
+    headers.extend([
         header("reason", cause.reason),
         header("detail", cause.detail),
-        header("source_topic", topic_events),
+        header("source_topic", topic),
         header("source_partition", delivery.position.partition.to_string()),
         header("source_offset", delivery.position.offset.to_string()),
         header("app_version", env!("CARGO_PKG_VERSION")),
-    ];
+    ]);
     if let Some(record_time) = delivery.record_time {
         headers.push(header(
             "source_timestamp",
@@ -73,6 +76,6 @@ pub fn dead_letter(
     }
 }
 
-fn header(name: &'static str, value: impl Into<Vec<u8>>) -> (Cow<'static, str>, Vec<u8>) {
-    (Cow::Borrowed(name), value.into())
+fn header(name: &'static str, value: impl Into<Vec<u8>>) -> Header {
+    (Cow::Borrowed(name), Some(value.into()))
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::domain::ids::Partition;
+use crate::domain::offsets::AppliedOffsets;
 use crate::log::WorkerLog;
 use crate::pipeline::Error;
-use crate::pipeline::partition::phase::PhaseEvent;
 use crate::pipeline::worker::Worker;
 use crate::telemetry::observe;
 
@@ -46,7 +46,7 @@ impl<L: WorkerLog> Worker<L> {
             return Ok(true);
         };
         if !self.shared.partitions.is_current(running.owner()) {
-            self.change(partition, PhaseEvent::Displaced)?;
+            self.displaced(partition)?;
             return Ok(true);
         }
         // The wall time is taken before the question: nothing older can still come.
@@ -54,16 +54,21 @@ impl<L: WorkerLog> Worker<L> {
         let Some(progress) = self.log.progress(partition)? else {
             return Ok(false);
         };
-        let position = progress.position.unwrap_or(0).max(running.offset_next());
+        let mut passed = running.offsets();
+        let mut ends = AppliedOffsets::default();
+        for (source, read) in progress {
+            ends = ends.with(source, read.end);
+            let position = read.position.unwrap_or(0).max(passed.next(source));
+            passed = passed.with(source, position);
+        }
         let committed = if running.has_moved() {
-            running.committed_offset()
+            running.committed_offsets()
         } else {
-            position
+            passed
         };
-        let lag = progress.input_end.saturating_sub(committed);
-        observe::lag(&self.shared.metrics, partition.0, lag);
+        observe::lag(&self.shared.metrics, partition.0, committed.short_of(&ends));
         // A run with ends uses record times only, never the wall clock.
-        if position >= progress.input_end && !self.shared.control.has_ends() {
+        if passed.covers(&ends) && !self.shared.control.has_ends() {
             running.caught_up(wall);
         }
         let now = self.shared.monotonic.now();
@@ -72,7 +77,7 @@ impl<L: WorkerLog> Worker<L> {
         observe::deadline_lag(&self.shared.metrics, partition.0, late_seconds);
         // An end made of control or aborted records is never delivered, only passed.
         let end = self.shared.control.end_of(partition);
-        if end.is_some_and(|end| committed >= end) {
+        if end.is_some_and(|end| committed.covers(&end)) {
             self.shared.control.reached(partition);
         }
         Ok(true)
@@ -116,7 +121,7 @@ impl<L: WorkerLog> Worker<L> {
     fn note_reached_ends(&self) -> bool {
         for (partition, running) in self.partitions.running() {
             let end = self.shared.control.end_of(partition);
-            if end.is_some_and(|end| running.committed_offset() >= end) {
+            if end.is_some_and(|end| running.committed_offsets().covers(&end)) {
                 self.shared.control.reached(partition);
             }
         }

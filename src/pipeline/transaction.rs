@@ -7,9 +7,11 @@ use std::time::Instant;
 
 use crate::domain::change::ChangeKind;
 use crate::domain::ids::Partition;
+use crate::domain::topic::Topic;
 use crate::faults::FaultPoint;
 use crate::log;
 use crate::log::Committed;
+use crate::log::Output;
 use crate::log::OutputRecord;
 use crate::log::Transaction;
 use crate::log::WorkerLog;
@@ -70,15 +72,20 @@ impl<L: WorkerLog> Worker<L> {
         let emitted_at = self.shared.wall.now();
         let mut transaction = Transaction::default();
         let mut current: BTreeMap<&str, Arc<OutputRecord>> = BTreeMap::new();
+        let mut write = |topic, record| transaction.outputs.push(Output { topic, record });
         for change in &batch.changes {
-            let record = outputs::change_record(change, &self.shared.topic_events, emitted_at)
+            let record = outputs::change_record(change, &self.shared.topics.events, emitted_at)
                 .map_err(|source| Error::Encode(Box::new(source)))?;
             let record = Arc::new(record);
             current.insert(change.customer_id.as_str(), Arc::clone(&record));
-            transaction.changes.push(record);
+            write(Topic::Changes, record);
         }
-        transaction.current = current.into_values().collect();
-        transaction.dead_letters.clone_from(&batch.dead_letters);
+        for record in current.into_values() {
+            write(Topic::Current, record);
+        }
+        for record in &batch.dead_letters {
+            write(Topic::DeadLetters, Arc::clone(record));
+        }
         let mut pending = BTreeMap::new();
         for partition in partitions {
             let running = self.partitions.get_mut(*partition);

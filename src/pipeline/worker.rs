@@ -11,6 +11,7 @@ use std::time::Instant;
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::Partition;
 use crate::domain::time::Timestamp;
+use crate::domain::topic::Topic;
 use crate::faults::FaultPoint;
 use crate::log::Delivery;
 use crate::log::PollLimit;
@@ -242,22 +243,24 @@ impl<L: WorkerLog> Worker<L> {
         let Some(running) = self.partitions.get_mut(delivery.position.partition) else {
             return Ok(());
         };
-        if delivery.position.offset < running.offset_next() {
+        if running.offsets().has(delivery.position) {
             return Ok(());
         }
         // What came after the end that was asked for is for another run.
         let end = self.shared.control.end_of(delivery.position.partition);
-        if end.is_some_and(|end| delivery.position.offset >= end) {
+        if end.is_some_and(|end| !end.has(delivery.position)) {
             return Ok(());
         }
         let judged = running.take(delivery, poll.wall, &self.shared)?;
         if let Some(cause) = judged.verdict.dead_letter() {
-            let topic = &self.shared.topic_events;
+            let source = delivery.position.source;
+            let topic = self.shared.topics.name(Topic::of_source(source));
+            let topic = topic.unwrap_or(source.as_str());
             self.batch
                 .push_dead_letter(outputs::dead_letter(delivery, cause, topic, poll.wall));
         }
         self.batch.start(&self.shared.limits, poll);
-        let bytes = delivery.payload.len();
+        let bytes = delivery.bytes();
         self.batch.count(judged.event_type, &judged.verdict, bytes);
         self.batch.arrived_at.extend(judged.arrived_at);
         self.batch.count_evaluations(judged.time_evaluations);

@@ -1,4 +1,4 @@
-//! Which features rise and fall together.
+//! The features that rise and fall together.
 
 use plotly::HeatMap;
 use plotly::Scatter;
@@ -19,7 +19,7 @@ use crate::report::text;
 const CELL_WIDTH: usize = 46;
 const CELL_WIDTH_NARROW: usize = 38;
 const NARROW_MAX: usize = 6;
-/// Features from which the table takes the width that there is.
+/// Number of features from which on the table takes the whole width.
 const WIDE: usize = 16;
 const CELL_HEIGHT: usize = 44;
 /// Pixels for the names, at the side and below.
@@ -33,7 +33,7 @@ pub(super) fn section(analysis: &Analysis) -> String {
     format!(
         r#"<section id="correlations" aria-labelledby="correlations-title">
 <h2 id="correlations-title">What goes together</h2>
-<p class="note">Correlations of the features over all customers: near 1 both are high together, near {minus}1 one is high where the other is low, near 0 neither tells of the other.</p>
+<p class="note">Correlations of the features over all customers: near 1 both are high together, near {minus}1 one is high where the other is low, near 0 one says nothing about the other.</p>
 <figure{class}>{chart}</figure>
 </section>
 "#,
@@ -132,7 +132,7 @@ fn hover_texts(analysis: &Analysis) -> Vec<Vec<String>> {
     .collect()
 }
 
-/// The label of the chart: what stands out in it.
+/// The label of the chart: its strongest correlation.
 fn strongest(analysis: &Analysis) -> String {
     let mut best: Option<(f64, String)> = None;
     for (row, values) in analysis.features.iter().zip(&analysis.correlations) {

@@ -1,6 +1,6 @@
-//! What the page says of the model beside the analysis.
+//! The facts of the model on the page, besides the analysis.
 
-/// What the page says of the model beside the analysis.
+/// The facts of the model on the page, besides the analysis.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReportFacts {
     /// Heading of the page.
@@ -9,7 +9,7 @@ pub struct ReportFacts {
     pub model_version: String,
     /// When it was trained.
     pub trained_at: String,
-    /// What it was trained from, such as the name of a file.
+    /// The source of its rows, such as the name of a file.
     pub source: String,
     /// Seed of the fit.
     pub seed: u64,

@@ -32,7 +32,7 @@ const PHONE_WIDTH: usize = 330;
 pub(super) struct Figure {
     /// Id of the box.
     pub(super) id: String,
-    /// What it shows, for those who cannot see it.
+    /// What it shows, for readers who cannot see it.
     pub(super) label: String,
     /// Pixels.
     pub(super) height: usize,
@@ -68,10 +68,10 @@ impl Figure {
             layout: self.layout,
             config,
         };
-        // Nothing in it fails to serialise; a chart without JSON stays empty, and the tables tell all.
+        // Its parts always serialise; without JSON a chart would be empty, and the tables have the same numbers.
         let json = serde_json::to_string(&drawing).unwrap_or_default();
         let (id, label, height, width) = (self.id, self.label, self.height, self.width_min);
-        // What scrolls must be within reach of a keyboard.
+        // A part that scrolls must be reachable by keyboard.
         let focus = if width > PHONE_WIDTH {
             r#" tabindex="0""#
         } else {

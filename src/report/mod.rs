@@ -1,4 +1,4 @@
-//! A page for people out of what training saw: one file of HTML that asks no server for anything.
+//! The report of a training: one file of HTML that needs no network.
 //! Pure: an analysis comes in, text goes out.
 
 mod choice;

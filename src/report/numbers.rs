@@ -1,9 +1,9 @@
-//! Numbers as people write them: thousands apart, and no more decimals than the magnitude deserves.
+//! Numbers for people: thousands are separated, and the magnitude decides the number of decimals.
 
 use crate::learn::analysis::FiveNumbers;
 
 const ABSENT: &str = "–";
-/// From here on digits say less than an exponent.
+/// From this value on, numbers are written with an exponent.
 const LARGE: f64 = 1e15;
 const SMALL: f64 = 1e-4;
 
@@ -42,7 +42,7 @@ pub(super) fn number(value: f64, decimals: usize) -> String {
     }
 }
 
-/// The same without decimals that say nothing: "44", not "44.0".
+/// The same without decimals that are 0: "44", not "44.0".
 pub(super) fn short(value: f64, decimals: usize) -> String {
     let digits = number(value, decimals);
     match digits.split_once('.') {

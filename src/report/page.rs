@@ -10,7 +10,7 @@ use crate::report::text;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
-/// Around the embedded library, so that the rest of a page can be told from it.
+/// Marks around the embedded library, so that tests can separate it from the rest of a page.
 pub(super) const LIBRARY_BEGINS: &str = "<!-- plotly.js begins -->";
 pub(super) const LIBRARY_ENDS: &str = "<!-- plotly.js ends -->";
 /// Features that the first sentence names.
@@ -35,7 +35,7 @@ pub(super) fn page(analysis: &Analysis, facts: &ReportFacts, sections: &str) -> 
 <a class="skip" href="#content">Skip to the content</a>
 {header}
 <main id="content">
-<noscript><p class="lead">The charts need JavaScript; the tables tell the same without it.</p></noscript>
+<noscript><p class="lead">The charts need JavaScript; the tables show the same without it.</p></noscript>
 {sections}{reading}</main>
 {footer}
 {LIBRARY_BEGINS}
@@ -55,7 +55,7 @@ pub(super) fn page(analysis: &Analysis, facts: &ReportFacts, sections: &str) -> 
     )
 }
 
-/// The library alone: what the crate embeds besides is for formulas, which no chart here has.
+/// The library alone. The crate also embeds code for formulas, which no chart here has.
 fn library() -> String {
     let end = "</script>";
     let sources = Plot::offline_js_sources();
@@ -112,9 +112,9 @@ fn lead(analysis: &Analysis) -> String {
         text::list(&names)
     };
     if segments == 1 {
-        return format!("{customers} customers in one segment, seen by {names}.");
+        return format!("{customers} customers in one segment, by {names}.");
     }
-    format!("{customers} customers in {segments} segments, told apart by {names}.")
+    format!("{customers} customers in {segments} segments, by {names}.")
 }
 
 fn contents(features: usize) -> String {
@@ -144,7 +144,7 @@ fn day(instant: &str) -> String {
 
 fn footer(facts: &ReportFacts) -> String {
     format!(
-        r#"<footer><p>Model {version}, trained at {trained} from {source}, the best of {runs} runs from seed {seed}. This page holds everything it shows and asks no server for anything.</p></footer>"#,
+        r#"<footer><p>Model {version}, trained at {trained} from {source}, the best of {runs} runs from seed {seed}. This page holds everything that it shows and needs no network.</p></footer>"#,
         version = text::escape(&facts.model_version),
         trained = text::escape(&facts.trained_at),
         source = text::escape(&facts.source),
@@ -156,11 +156,11 @@ fn footer(facts: &ReportFacts) -> String {
 const READING: &str = r#"<section id="reading" aria-labelledby="reading-title">
 <h2 id="reading-title">How to read this page</h2>
 <dl class="terms">
-<div><dt>Segment</dt><dd>A group of customers who are more like each other than like the rest. Everybody is in exactly one: the one whose mean is nearest. Number, colour and mark of a segment are the same in all charts.</dd></div>
-<div><dt>Mean and median</dt><dd>The mean is the sum shared out evenly, and a few very large values pull it up. Half of the customers lie below the median.</dd></div>
-<div><dt>Middle half</dt><dd>From the value that a quarter of the customers stay below to the one that a quarter exceed.</dd></div>
+<div><dt>Segment</dt><dd>A group of customers who are more like each other than like the rest. Every customer is in exactly one: the one whose mean is nearest. Number, colour and mark of a segment are the same in all charts.</dd></div>
+<div><dt>Mean and median</dt><dd>The mean is the sum divided by the number of customers; a few very large values raise it. Half of the customers lie below the median.</dd></div>
+<div><dt>Middle half</dt><dd>The values between the lowest quarter of the customers and the highest quarter.</dd></div>
 <div><dt>Standard deviation</dt><dd>The usual distance from the mean. A segment that lies 1 above is clearly high, one within 0.25 of 0 is about average.</dd></div>
-<div><dt>Borders</dt><dd>Segments are cuts through a crowd. Customers near a border have much in common with the segment next to them.</dd></div>
+<div><dt>Borders</dt><dd>Segments divide customers who differ gradually. Customers near a border have much in common with the segment next to them.</dd></div>
 </dl>
 </section>
 "#;

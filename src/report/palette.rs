@@ -1,6 +1,6 @@
-//! Colours, marks and dashes of segments, told apart without colour vision: after Okabe and Ito, the
-//! colours of the dashboard, each a little darker or lighter where it would not stand out (3 to 1,
-//! WCAG 1.4.11) on a light or a dark page.
+//! Colours, marks and dashes of segments, which differ without colour vision too. The colours are those of
+//! the dashboard, after Okabe and Ito, each a little darker or lighter where its contrast (3 to 1, WCAG
+//! 1.4.11) on a light or a dark page would be too low.
 
 use plotly::common::DashType;
 use plotly::common::MarkerSymbol;

@@ -1,4 +1,4 @@
-//! What was done to the rows before anything was learned from them.
+//! The preparation of the rows before the training.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ pub(super) fn section(preparation: &PreparationReport) -> String {
     let dropped = rows(&preparation.dropped, "Left out");
     let noted = rows(&preparation.noted, "Kept");
     let table = if dropped.is_empty() && noted.is_empty() {
-        "<p>Nothing was left out, and there is nothing to know about the rest.</p>".to_owned()
+        "<p>No row was left out, and there is no note on the others.</p>".to_owned()
     } else {
         format!(
             r#"<div class="scroll" role="region" tabindex="0" aria-label="Rows left out or noted"><table class="terse">
-<caption class="hidden">Rows left out, and rows kept with something to know about them</caption>
+<caption class="hidden">Rows left out, and rows kept with a note</caption>
 <thead><tr><th scope="col">What</th><th scope="col">Rows</th><th scope="col">What was done</th></tr></thead>
 <tbody>{dropped}{noted}</tbody></table></div>
 "#

@@ -26,7 +26,7 @@ const CHART: &str = "profile-chart";
 /// Tint of a cell per standard deviation, and at most: text on it must stay readable.
 const TINT: f64 = 14.0;
 const TINT_MAX: f64 = 24.0;
-/// More lines than these are a tangle: only the first ones are on, and the reader chooses.
+/// With more lines than these, only the first ones are shown, and the reader chooses.
 const LINES_MAX: usize = 12;
 const LINES_FIRST: usize = 6;
 

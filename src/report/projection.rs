@@ -18,7 +18,7 @@ use crate::report::segments;
 use crate::report::text;
 
 const CHART: &str = "map-chart";
-/// Features named as what an axis is made of, and the least weight of one.
+/// The most features that are named for an axis, and the least weight of one.
 const NAMED_MAX: usize = 3;
 const WEIGHT_MIN: f64 = 0.2;
 

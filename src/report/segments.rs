@@ -1,4 +1,4 @@
-//! The segments one by one: how many, who, and what sets them apart.
+//! The segments one by one: their size, their customers, and their differences.
 
 use crate::learn::analysis::Analysis;
 use crate::learn::analysis::FeatureSummary;
@@ -8,7 +8,7 @@ use crate::report::numbers;
 use crate::report::palette;
 use crate::report::text;
 
-/// Features shown of each segment, the most telling ones.
+/// The most features shown of a segment, those with the largest differences.
 const SHOWN_MAX: usize = 8;
 /// Standard deviations that fill a bar at least, so that small differences look small.
 const LIMIT_MIN: f64 = 1.0;
@@ -20,7 +20,7 @@ pub(super) fn section(analysis: &Analysis) -> String {
     let cards: String = cards
         .map(|(place, segment)| card(place, segment, &analysis.features, limit))
         .collect();
-    // One segment is everybody: there is nothing to stand out from.
+    // A single segment has all customers, so it differs from nothing.
     let start = if analysis.segments.len() > 1 {
         format!("{}{}", strip(&analysis.segments), note(limit))
     } else {
@@ -133,11 +133,11 @@ fn bars(segment: &SegmentAnalysis, features: &[FeatureSummary], limit: f64) -> S
     let rest = match all - pairs.len() {
         0 => String::new(),
         rest => format!(
-            r#"<p class="note">The most telling {SHOWN_MAX}; {rest} more in the profiles below.</p>"#
+            r#"<p class="note">The {SHOWN_MAX} largest differences; {rest} more features in the profiles below.</p>"#
         ),
     };
     format!(
-        r#"<table class="bars"><caption class="hidden">What sets it apart</caption>
+        r#"<table class="bars"><caption class="hidden">How it differs from all customers</caption>
 <colgroup><col class="name"><col><col class="value"></colgroup>
 <thead class="hidden"><tr><th scope="col">Feature</th><th scope="col">Against all customers</th><th scope="col">Mean</th></tr></thead>
 <tbody>{rows}</tbody></table>{rest}

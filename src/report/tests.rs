@@ -1,4 +1,4 @@
-//! What holds of every page.
+//! What must hold for every page.
 
 use super::*;
 use crate::learn::analysis::Candidate;

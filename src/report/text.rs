@@ -1,7 +1,7 @@
 //! Text for people and for browsers: names as words, numbers with separators, and what must be escaped.
 
-/// The text with everything replaced that means something in HTML; also for labels of charts, which
-/// read a little HTML of their own.
+/// The text with every character escaped that has a meaning in HTML; also for labels of charts, which
+/// understand some HTML.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {

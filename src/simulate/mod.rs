@@ -1,5 +1,5 @@
-//! A shop's events, seeded: customers of a few personas who join, buy, fall silent, and a feed
-//! with the dirt of a real one. Pure: the same options give the same bytes.
+//! The events of a simulated shop: customers of a few personas who join, buy and stop buying, and a feed
+//! with the faults of a real one. Pure: the same options give the same bytes.
 
 pub use crate::simulate::shop::Shop;
 pub use crate::simulate::shop::ShopEvent;

@@ -1,4 +1,4 @@
-//! Who shops: the six kinds of customers of the batch notebook, roughly.
+//! The six kinds of customers of the shop.
 
 /// A kind of customer.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ pub struct Persona {
     pub lapse_chance: f64,
 }
 
-/// What is taken where a list is empty.
+/// The value that is used where a list is empty.
 pub const DEFAULT: Persona = Persona {
     birth_year: 1980,
     income: 45_000,

@@ -1,4 +1,4 @@
-//! A shop that is open: customers act, and the feed has the mishaps of a real one.
+//! An open shop: customers act, and the feed has the faults of a real one.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -23,13 +23,13 @@ const JOINING_DAYS: f64 = 20.0;
 pub struct ShopOptions {
     /// Number of customers.
     pub customers: u32,
-    /// Seed of all chance.
+    /// Random seed.
     pub seed: u64,
     /// The first instant.
     pub starts_at: Timestamp,
     /// Days until the shop closes; `None`: never.
     pub days: Option<u32>,
-    /// Chance of each kind of dirt an event, 0 to 1.
+    /// Probability of each kind of fault for an event, 0 to 1.
     pub dirt: f64,
 }
 
@@ -118,8 +118,8 @@ impl Shop {
         Some(self.soil(clean, at_ms))
     }
 
-    /// Lets one of the mishaps of a real feed happen, seldom. A mishap never loses the good event:
-    /// it comes later, or besides.
+    /// Adds one of the faults of a real feed, seldom. A fault never loses the good event: the event comes
+    /// later, or in addition.
     fn soil(&mut self, clean: ShopEvent, at_ms: i64) -> ShopEvent {
         if !self.chance.gen_bool(self.options.dirt.clamp(0.0, 1.0)) {
             return clean;

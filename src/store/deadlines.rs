@@ -1,8 +1,8 @@
-//! The deadline index of a partition, ordered by instant: which committed records are due.
+//! The deadline index of a partition: the committed records by deadline, the earliest first.
 //!
-//! Records that are not on disk have an entry each. Those on disk share one a page, its earliest deadline, so
-//! that a million customers cost no more than some ten thousand entries; whoever looks at a page that is due
-//! reads it, which the record's own evaluation needs anyway. Everything here follows from the records.
+//! A record that is not on disk has an entry of its own. Records on disk share one entry for each page, its
+//! earliest deadline, so that a million customers cost about ten thousand entries. A page that is due is read,
+//! which the evaluation of its records needs anyway. Everything here can be computed from the records.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
+use crate::domain::time::earlier;
 
 /// A page's key.
 pub(super) type PageKey = Arc<[u8]>;
@@ -78,10 +79,7 @@ impl Deadlines {
     pub(super) fn earliest(&self) -> Option<Timestamp> {
         let dirty = self.dirty.first().map(|(at, _)| *at);
         let written = self.pages.first().map(|(at, _)| *at);
-        match (dirty, written) {
-            (Some(dirty), Some(written)) => Some(dirty.min(written)),
-            (dirty, written) => dirty.or(written),
-        }
+        earlier(dirty, written)
     }
 }
 

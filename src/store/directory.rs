@@ -1,11 +1,12 @@
-//! `store.directory`: held by one process at a time, with the instance's id, one directory a
-//! partition, and the marks that say which partitions are owned.
+//! `store.directory`: held by one process at a time, with the instance's id, one directory a partition, and
+//! the marks of owned partitions.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::fs::File;
 use std::fs::TryLockError;
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,9 +20,26 @@ use uuid::Uuid;
 use crate::domain::ids::Partition;
 use crate::store::Error;
 
-/// Wipes of one process within an hour that are still taken for bad luck.
+/// The most wipes of a process within an hour before the disk is taken to be damaged.
 const WIPES_AN_HOUR_MAX: usize = 24;
 const LOCK_RETRY: Duration = Duration::from_millis(50);
+
+/// Held by the process that works on the directory.
+const LOCK_NAME: &str = "instance.lock";
+/// Where the process that holds the directory answers HTTP.
+const HTTP_ADDRESS_NAME: &str = "http.address";
+
+/// Who works on a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// No process.
+    Nobody,
+    /// A running process.
+    Instance {
+        /// Where it answers HTTP, if it does.
+        http_address: Option<SocketAddr>,
+    },
+}
 
 /// The root of all partitions' stores.
 #[derive(Clone, Debug)]
@@ -44,7 +62,7 @@ impl StoreDirectory {
     /// If it cannot be created, or is still held.
     pub fn open(root: &Path, instance_id: &str, patience: Duration) -> Result<Self, Error> {
         fs::create_dir_all(root).map_err(|source| io_error(root, source))?;
-        let lock_path = root.join("instance.lock");
+        let lock_path = root.join(LOCK_NAME);
         let lock = File::options()
             .create(true)
             .truncate(false)
@@ -66,6 +84,8 @@ impl StoreDirectory {
                 Err(TryLockError::Error(source)) => return Err(io_error(&lock_path, source)),
             }
         }
+        // What a process that was killed has left.
+        remove_if_there(&root.join(HTTP_ADDRESS_NAME))?;
         let instance_id = keep_instance_id(root, instance_id)?;
         let inner = Inner {
             root: root.to_owned(),
@@ -74,6 +94,48 @@ impl StoreDirectory {
             _lock: lock,
         };
         Ok(Self(Arc::new(inner)))
+    }
+
+    /// Who holds a directory now. Waits for nothing and holds nothing.
+    ///
+    /// # Errors
+    /// If the directory cannot be read.
+    pub fn holder(root: &Path) -> Result<Holder, Error> {
+        let path = root.join(LOCK_NAME);
+        let lock = match File::open(&path) {
+            Ok(lock) => lock,
+            Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(Holder::Nobody),
+            Err(source) => return Err(io_error(&path, source)),
+        };
+        match lock.try_lock_shared() {
+            Ok(()) => return Ok(Holder::Nobody),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(source)) => return Err(io_error(&path, source)),
+        }
+        let path = root.join(HTTP_ADDRESS_NAME);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Holder::Instance {
+                http_address: text.trim().parse().ok(),
+            }),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(Holder::Instance { http_address: None })
+            }
+            Err(source) => Err(io_error(&path, source)),
+        }
+    }
+
+    /// Notes where this process answers HTTP, for commands beside it; `None`: nowhere.
+    ///
+    /// # Errors
+    /// If the note cannot be written.
+    pub fn set_http_address(&self, address: Option<SocketAddr>) -> Result<(), Error> {
+        let path = self.0.root.join(HTTP_ADDRESS_NAME);
+        match address {
+            Some(address) => {
+                fs::write(&path, address.to_string()).map_err(|source| io_error(&path, source))
+            }
+            None => remove_if_there(&path),
+        }
     }
 
     /// The instance's id.
@@ -105,16 +167,12 @@ impl StoreDirectory {
             .map_err(|source| io_error(&path, source))
     }
 
-    /// Takes a partition's mark away: it was revoked or lost.
+    /// Removes a partition's mark: it was revoked or lost.
     ///
     /// # Errors
     /// If the mark cannot be removed.
     pub fn unmark_owned(&self, partition: Partition) -> Result<(), Error> {
-        let path = self.mark_path(partition);
-        match fs::remove_file(&path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(io_error(&path, source)),
-            Ok(()) | Err(_) => Ok(()),
-        }
+        remove_if_there(&self.mark_path(partition))
     }
 
     /// The partitions marked as owned, ascending.
@@ -163,6 +221,13 @@ impl StoreDirectory {
             Err(source) => Err(io_error(&path, source)),
             Ok(()) => Ok(()),
         }
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(io_error(path, source)),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

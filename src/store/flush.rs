@@ -26,7 +26,7 @@ pub(super) fn memory_bytes(id_bytes: usize, record: &[u8]) -> usize {
     RECORD_OVERHEAD_BYTES + id_bytes + record.len()
 }
 
-/// An entry that is not on disk, or the news that there is none.
+/// An entry that is not on disk yet, or its deletion.
 #[derive(Clone, Debug)]
 pub(super) struct DirtyRecord(Option<(Box<[u8]>, RecordSummary)>);
 
@@ -64,7 +64,7 @@ pub(super) struct Flush {
     /// Those before are on disk.
     written: usize,
     bytes: usize,
-    /// What the store amounts to once all are.
+    /// The store's checkpoint once all of them are on disk.
     position: StoreCheckpoint,
 }
 
@@ -131,7 +131,7 @@ impl Flush {
         ids.filter_map(|id| Some((id, records.get(id)?.deadline()?)))
     }
 
-    /// The next chunk, of about `page_limit` pages, into a database that holds what `stored` says.
+    /// The next chunk, of about `page_limit` pages, for a database whose checkpoint is `stored`.
     pub(super) fn chunk(
         &self,
         (database, keys): (&sled::Db, &PageKeys),
@@ -178,7 +178,7 @@ impl Flush {
             }
             written += taken;
             if taken < here {
-                // The rest of this page must be read as this batch leaves it.
+                // The rest of this page must be read as it is after this batch.
                 break;
             }
         }

@@ -1,5 +1,5 @@
-//! What a store holds in memory: records that are not on disk yet, what all records amount to, where the
-//! pages are, and what is due when.
+//! What a store holds in memory: records that are not on disk yet, the counts of all records, the keys of the
+//! pages, and the deadline index.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,25 +25,25 @@ use crate::store::pages::PageKeys;
 /// A customer's entry of a committed transaction.
 #[derive(Clone, Debug)]
 pub struct Update {
-    /// Whose.
+    /// The customer.
     pub customer_id: CustomerId,
     /// What the customer's key holds now.
     pub put: Put,
-    /// What is known of the entry that it replaces.
+    /// The entry that it replaces, as far as it is known.
     pub before: Before,
 }
 
-/// What is known of a replaced entry.
+/// A replaced entry, as far as it is known.
 #[derive(Clone, Copy, Debug)]
 pub enum Before {
-    /// What was counted of it; `None` where there was none.
+    /// Its summary; `None` where there was no entry.
     Known(Option<RecordSummary>),
-    /// The store looks it up.
+    /// Not known: the store reads it.
     Unknown,
 }
 
-/// Where a store stands in the log after a transaction or a chunk of the changelog, besides the entries. What is not
-/// given stays as it was.
+/// What a transaction or a chunk of the changelog changes in the store besides the entries. A field that is `None`
+/// stays as it was.
 #[derive(Clone, Debug, Default)]
 pub struct Advance {
     /// The partition's checkpoint.
@@ -52,13 +52,13 @@ pub struct Advance {
     pub has_old_checkpoint: Option<bool>,
     /// The partition's definition table.
     pub table: Option<DefinitionTable>,
-    /// Where the changelog is read on.
+    /// The place in the changelog from which it is read next.
     pub changelog_next: u64,
     /// The wall time, if nothing of the changelog is missing now.
     pub caught_up_at: Option<Timestamp>,
 }
 
-/// What a transaction changed in the counts.
+/// The changes of the counts by a transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deltas {
     /// Customers, more or fewer than before.
@@ -96,14 +96,14 @@ pub(super) type Replacement = (CustomerId, Option<Encoded>);
 
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    /// Who writes; another's writes are ignored.
+    /// The owner that may write; writes of any other are ignored.
     pub(super) owner: OwnerEpoch,
     pub(super) dirty: DirtyRecords,
     pub(super) dirty_bytes: usize,
     pub(super) flush: Option<Flush>,
-    /// What all records amount to.
+    /// The store's checkpoint with all records.
     pub(super) position: StoreCheckpoint,
-    /// What sled holds.
+    /// The store's checkpoint in sled.
     pub(super) stored: StoreCheckpoint,
     /// A page is here before it is in sled.
     pub(super) pages: PageKeys,

@@ -1,27 +1,30 @@
-//! The state of the owned partitions, written behind the commit. A rebuildable cache: everything
-//! in it is in the log too, it may lag the log and is never ahead of it, and on any doubt a
-//! partition's directory is wiped and restored in full.
+//! The state of the owned partitions, written behind the commit. It is a cache that can be rebuilt: everything in it
+//! is in the log too. It may lag the log and is never ahead of it. On any doubt a partition's directory is removed
+//! and restored in full.
 //!
-//! Order, without exception: the transaction is committed, then [`partition::PartitionStore::apply`]
-//! makes it visible in memory, then, many transactions later, all of it reaches the disk in sorted
-//! batches, the last of them together with the position in the changelog it belongs to.
+//! The order has no exception: the transaction is committed; then [`partition::PartitionStore::apply`] makes it
+//! visible in memory; many transactions later it reaches the disk in sorted batches, the last of them together
+//! with the place in the changelog that it belongs to.
 
 mod deadlines;
 pub mod directory;
+mod due;
 mod flush;
 pub mod memory;
+mod opening;
 pub mod owner;
 pub mod pages;
 pub mod partition;
 pub mod records;
 pub mod verification;
+mod writing;
 
 use std::path::PathBuf;
 
 use crate::codec::CodecError;
 use crate::faults::Fault;
 
-/// Why the store did not do what was asked.
+/// Why a call of the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file operation failed.
@@ -35,7 +38,7 @@ pub enum Error {
     /// The database failed after it was opened.
     #[error("the database of {path} failed")]
     Database {
-        /// Which.
+        /// Path of the store.
         path: PathBuf,
         /// The cause.
         source: sled::Error,
@@ -43,7 +46,7 @@ pub enum Error {
     /// A record that was verified when the store was opened cannot be read any more.
     #[error("a record in {path} cannot be read: {source}")]
     Record {
-        /// Which store.
+        /// Path of the store.
         path: PathBuf,
         /// The cause.
         source: CodecError,
@@ -51,29 +54,31 @@ pub enum Error {
     /// Another process holds the directory.
     #[error("{path} is held by another process: stop it, or choose another store.directory")]
     Held {
-        /// Which.
+        /// Path of the store.
         path: PathBuf,
     },
-    /// A store that a service would throw away and make again from the log.
+    /// A store that a service would remove and restore from the log.
     #[error(
-        "{path} cannot be trusted ({}): start the service, which makes it again from the log",
+        "{path} cannot be trusted ({}): start the service, which restores it from the log",
         reason.as_str()
     )]
     Untrusted {
-        /// Which.
+        /// Path of the store.
         path: PathBuf,
         /// Why.
         reason: verification::WipeReason,
     },
     /// The disk damages what is written to it.
-    #[error("{path} was wiped {wipes} times within an hour: check the disk")]
+    #[error(
+        "{path} was removed {wipes} times within an hour because it was damaged: check the disk"
+    )]
     WipedTooOften {
-        /// Which.
+        /// Path of the store.
         path: PathBuf,
         /// How often.
         wipes: usize,
     },
-    /// A test cut here.
+    /// A test injected a fault.
     #[error(transparent)]
     Fault(#[from] Fault),
 }

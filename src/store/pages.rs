@@ -15,6 +15,7 @@ use crate::codec::CodecError;
 use crate::codec::format_3;
 use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
+use crate::domain::time::earlier;
 
 /// What the key of a page of customers begins with.
 pub(super) const CUSTOMER_PREFIX: u8 = b'c';
@@ -62,10 +63,7 @@ impl<'a> Page<'a> {
         for entry in self {
             let (_, record) = entry?;
             let deadline = codec::entry::deadline_of(record)?;
-            earliest = match (earliest, deadline) {
-                (Some(known), Some(deadline)) => Some(known.min(deadline)),
-                (known, deadline) => known.or(deadline),
-            };
+            earliest = earlier(earliest, deadline);
         }
         Ok(earliest)
     }
@@ -128,7 +126,7 @@ fn push(page: &mut Vec<u8>, (id, record): Entry<'_>) -> Result<(), CodecError> {
 /// A page's key and bytes.
 pub(super) type KeyAndPage = (Vec<u8>, Vec<u8>);
 
-/// What becomes of a page.
+/// A page after it was changed.
 #[derive(Debug, Default)]
 pub(super) struct Merged {
     /// The first has the key of the old one.
@@ -245,7 +243,7 @@ impl PageKeys {
     }
 }
 
-/// The page that holds a customer by the database alone, which may be ahead of or behind [`PageKeys`].
+/// The page that holds a customer according to the database alone, which may be ahead of or behind [`PageKeys`].
 pub(super) fn covering(database: &sled::Db, customer_id: &str) -> sled::Result<Option<IVec>> {
     let first = [CUSTOMER_PREFIX].as_slice();
     let key = page_key_of(customer_id);

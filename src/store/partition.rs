@@ -5,8 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -14,26 +12,19 @@ use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::sync::RwLockReadGuard;
 use std::sync::RwLockWriteGuard;
-use std::time::Duration;
-use std::time::Instant;
 
 use crate::codec;
 use crate::codec::CodecError;
 use crate::codec::changelog::Put;
 use crate::codec::stored::Group;
 use crate::domain::ids::CustomerId;
-use crate::domain::ids::Partition;
 use crate::domain::time::Timestamp;
 use crate::engine::state::checkpoint::Checkpoint;
 use crate::engine::state::entry::Entry;
 use crate::engine::state::record::RecordSummary;
 use crate::engine::state::table::DefinitionTable;
-use crate::faults::FaultPoint;
 use crate::faults::Faults;
 use crate::store::Error;
-use crate::store::directory::StoreDirectory;
-use crate::store::flush::ChunkError;
-use crate::store::flush::DirtyRecord;
 use crate::store::flush::Flush;
 use crate::store::memory::Advance;
 use crate::store::memory::Before;
@@ -47,14 +38,6 @@ use crate::store::pages::CUSTOMER_PREFIX;
 use crate::store::pages::Page;
 use crate::store::records::Records;
 use crate::store::verification::Expected;
-use crate::store::verification::WipeReason;
-use crate::store::verification::verify;
-
-/// Pages in a batch where nobody waits for the next delivery: a batch is built in memory.
-const BATCH_PAGES: usize = 512;
-/// A database dropped by this process lets its lock go a moment later.
-const LOCK_PATIENCE: Duration = Duration::from_secs(30);
-const LOCK_RETRY: Duration = Duration::from_millis(20);
 
 /// Sizes of one partition's store.
 #[derive(Clone, Copy, Debug)]
@@ -68,106 +51,15 @@ pub struct Sizes {
 /// The store of one partition.
 #[derive(Debug)]
 pub struct PartitionStore {
-    path: PathBuf,
-    database: sled::Db,
-    page_bytes: usize,
-    memory: RwLock<Memory>,
-    flushing: Mutex<()>,
-    faults: Faults,
+    pub(super) path: PathBuf,
+    pub(super) database: sled::Db,
+    pub(super) page_bytes: usize,
+    pub(super) memory: RwLock<Memory>,
+    pub(super) flushing: Mutex<()>,
+    pub(super) faults: Faults,
 }
 
 impl PartitionStore {
-    /// Opens a partition's store and verifies all of it; on any doubt it is wiped and comes back
-    /// empty, with the reason. A lock that is held is waited for.
-    ///
-    /// # Errors
-    /// If the directory cannot be written, stays locked, or was wiped too often.
-    pub fn open(
-        directory: &StoreDirectory,
-        partition: Partition,
-        expected: &Expected,
-        sizes: Sizes,
-        faults: Faults,
-    ) -> Result<(Self, Option<WipeReason>), Error> {
-        let path = directory.partition_path(partition);
-        match Self::open_verified(&path, Some(expected), sizes, faults.clone())? {
-            Ok(store) => Ok((store, None)),
-            Err(reason) => {
-                directory.wipe(partition)?;
-                match Self::open_verified(&path, Some(expected), sizes, faults)? {
-                    Ok(store) => Ok((store, Some(reason))),
-                    Err(_) => Err(Error::WipedTooOften { path, wipes: 2 }),
-                }
-            }
-        }
-    }
-
-    /// Opens a partition's store as an instance left it, without a log to compare it with.
-    ///
-    /// # Errors
-    /// If it is held, or cannot be trusted: then it is left as it is.
-    pub fn open_as_left(
-        directory: &StoreDirectory,
-        partition: Partition,
-        sizes: Sizes,
-    ) -> Result<Self, Error> {
-        let path = directory.partition_path(partition);
-        let opened = Self::open_verified(&path, None, sizes, Faults::none())?;
-        let trusted = opened.and_then(|store| {
-            let is_whole = store.changelog_reach() <= store.changelog_next();
-            is_whole.then_some(store).ok_or(WipeReason::Unfinished)
-        });
-        trusted.map_err(|reason| Error::Untrusted { path, reason })
-    }
-
-    fn open_verified(
-        path: &PathBuf,
-        expected: Option<&Expected>,
-        sizes: Sizes,
-        faults: Faults,
-    ) -> Result<Result<Self, WipeReason>, Error> {
-        let deadline = Instant::now() + LOCK_PATIENCE;
-        let database = loop {
-            let config = sled::Config::new()
-                .path(path)
-                .mode(sled::Mode::HighThroughput)
-                .cache_capacity(sizes.cache_bytes)
-                .flush_every_ms(None);
-            match catch_unwind(AssertUnwindSafe(|| config.open())) {
-                Ok(Ok(database)) => break database,
-                Ok(Err(error)) if error.to_string().contains("could not acquire lock") => {
-                    if Instant::now() > deadline {
-                        return Err(Error::Held { path: path.clone() });
-                    }
-                    std::thread::park_timeout(LOCK_RETRY);
-                }
-                Ok(Err(_)) | Err(_) => return Ok(Err(WipeReason::OpenFailed)),
-            }
-        };
-        let verified = catch_unwind(AssertUnwindSafe(|| verify(&database, expected)));
-        let verified = match verified {
-            Ok(Ok(verified)) => verified,
-            Ok(Err(reason)) => return Ok(Err(reason)),
-            Err(_) => return Ok(Err(WipeReason::OpenFailed)),
-        };
-        let memory = Memory {
-            table: Arc::new(verified.stored.table.clone()),
-            position: verified.stored.clone(),
-            stored: verified.stored,
-            pages: verified.keys,
-            deadlines: verified.deadlines,
-            ..Memory::default()
-        };
-        Ok(Ok(Self {
-            path: path.clone(),
-            database,
-            page_bytes: sizes.page_bytes,
-            memory: RwLock::new(memory),
-            flushing: Mutex::new(()),
-            faults,
-        }))
-    }
-
     /// A customer's entry as of the last transaction applied; `None` for an unknown customer.
     ///
     /// # Errors
@@ -273,46 +165,6 @@ impl PartitionStore {
         }
         memory.apply(entries, deltas, advance);
         true
-    }
-
-    /// Records that are due by then, as of the last transaction applied: about so many, the earliest
-    /// pages first. They stay due until a transaction has moved their deadlines on.
-    ///
-    /// # Errors
-    /// If sled fails or a record is damaged.
-    pub fn due(&self, by: Timestamp, limit: usize) -> Result<Vec<(CustomerId, Found)>, Error> {
-        if self
-            .earliest_deadline()
-            .is_none_or(|earliest| earliest > by)
-        {
-            return Ok(Vec::new());
-        }
-        let mut memory = self.write();
-        let mut due = Vec::new();
-        for customer_id in memory.deadlines.due_dirty(by).take(limit) {
-            let bytes = memory
-                .find(customer_id.as_str())
-                .and_then(DirtyRecord::entry);
-            let bytes = bytes.ok_or_else(|| self.record_error(CodecError::Content))?;
-            let found = Found::decode(bytes, &memory.table);
-            let found = found.map_err(|source| self.record_error(source))?;
-            due.push((customer_id.clone(), found));
-        }
-        let mut after = None;
-        while due.len() < limit
-            && let Some(entry) = memory.deadlines.next_page(after.as_ref(), by)
-        {
-            let page = self.database.get(&*entry.1);
-            let page = page.map_err(|source| self.database_error(source))?;
-            let known = due.len();
-            let later = page.map_or(Ok(None), |page| due_of_page(&page, &memory, by, &mut due));
-            let later = later.map_err(|source| self.record_error(source))?;
-            if due.len() == known {
-                memory.deadlines.set_page(&entry.1, later);
-            }
-            after = Some(entry);
-        }
-        Ok(due)
     }
 
     /// Nothing is due before; it may be that nothing is due then either.
@@ -425,81 +277,6 @@ impl PartitionStore {
             .map_err(|source| self.database_error(source))
     }
 
-    /// Writes all records and syncs. When it returns, a restart reads the changelog from the last
-    /// transaction applied.
-    ///
-    /// # Errors
-    /// If sled fails; what was not written is kept in memory.
-    pub fn flush(&self, owner: OwnerEpoch) -> Result<(), Error> {
-        // What a flush under way has not taken over is a second one's.
-        while self.read().flush.is_some() && !self.flush_chunk(owner, BATCH_PAGES)? {}
-        while !self.flush_chunk(owner, BATCH_PAGES)? {}
-        Ok(())
-    }
-
-    /// Begins a flush, or goes on with the one under way, by about `page_limit` pages; `true` when it
-    /// is done, or another owner's. Each chunk is one batch with the digest of all that is on disk then, but only the last
-    /// moves the place in the changelog: after a crash between two chunks the restart reads again what
-    /// some records already have.
-    ///
-    /// # Errors
-    /// If sled fails; what was not written is kept in memory.
-    pub fn flush_chunk(&self, owner: OwnerEpoch, page_limit: usize) -> Result<bool, Error> {
-        // A worker that lost the partition may still be here when the next one comes.
-        let _alone = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.begin_flush(owner) {
-            return Ok(true);
-        }
-        let chunk = {
-            let memory = self.read();
-            let Some(flush) = &memory.flush else {
-                return Ok(true);
-            };
-            let into = (&self.database, &memory.pages);
-            flush.chunk(into, &memory.stored, self.page_bytes, page_limit)
-        };
-        let mut chunk = chunk.map_err(|error| match error {
-            ChunkError::Database(source) => self.database_error(source),
-            ChunkError::Content(source) => self.record_error(source),
-        })?;
-        let keys = chunk.pages.iter().map(|(key, _)| key.clone());
-        self.write().pages.extend(keys);
-        self.faults.cross(FaultPoint::StoreBefore)?;
-        self.database
-            .apply_batch(std::mem::take(&mut chunk.batch))
-            .map_err(|source| self.database_error(source))?;
-        if chunk.is_last {
-            self.faults.cross(FaultPoint::StoreBeforeFlush)?;
-            self.database
-                .flush()
-                .map_err(|source| self.database_error(source))?;
-            self.faults.cross(FaultPoint::StoreAfterFlush)?;
-        }
-        let is_last = chunk.is_last;
-        // Freed when readers can go on.
-        let written = self.write().written(chunk);
-        drop(written);
-        Ok(is_last)
-    }
-
-    /// `false` where there is nothing to write, or another owner has come.
-    fn begin_flush(&self, owner: OwnerEpoch) -> bool {
-        let mut memory = self.write();
-        if memory.owner != owner {
-            return false;
-        }
-        if memory.flush.is_some() {
-            return true;
-        }
-        if memory.dirty.is_empty() && memory.position == memory.stored {
-            return false;
-        }
-        let records = std::mem::take(&mut memory.dirty);
-        let bytes = std::mem::take(&mut memory.dirty_bytes);
-        memory.flush = Some(Flush::new(records, bytes, memory.position.clone()));
-        true
-    }
-
     /// Every entry on disk, ascending by the bytes of the customer id; [`Self::flush`] first.
     #[must_use]
     pub fn records(&self) -> Records<'_> {
@@ -513,25 +290,25 @@ impl PartitionStore {
         &self.path
     }
 
-    fn record_error(&self, source: CodecError) -> Error {
+    pub(super) fn record_error(&self, source: CodecError) -> Error {
         Error::Record {
             path: self.path.clone(),
             source,
         }
     }
 
-    fn database_error(&self, source: sled::Error) -> Error {
+    pub(super) fn database_error(&self, source: sled::Error) -> Error {
         Error::Database {
             path: self.path.clone(),
             source,
         }
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Memory> {
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Memory> {
         self.memory.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Memory> {
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Memory> {
         self.memory.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -546,33 +323,8 @@ pub struct Found {
 }
 
 impl Found {
-    fn decode(bytes: &[u8], table: &DefinitionTable) -> Result<Self, CodecError> {
+    pub(super) fn decode(bytes: &[u8], table: &DefinitionTable) -> Result<Self, CodecError> {
         let (entry, summary) = codec::entry::decode(bytes, table)?;
         Ok(Self { entry, summary })
     }
-}
-
-/// Adds the records of a page that are due and the newest of their customers; the earliest deadline of the
-/// others.
-fn due_of_page(
-    page: &[u8],
-    memory: &Memory,
-    by: Timestamp,
-    due: &mut Vec<(CustomerId, Found)>,
-) -> Result<Option<Timestamp>, CodecError> {
-    let mut later: Option<Timestamp> = None;
-    for entry in Page::new(page)? {
-        let (id, bytes) = entry?;
-        match codec::entry::deadline_of(bytes)? {
-            Some(deadline) if !memory.has_newer(id) => {
-                if deadline <= by {
-                    due.push((CustomerId::new(id), Found::decode(bytes, &memory.table)?));
-                } else {
-                    later = Some(later.map_or(deadline, |known| known.min(deadline)));
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(later)
 }

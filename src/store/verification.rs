@@ -1,4 +1,4 @@
-//! Whether a store can be trusted: what it must fit to, and a look at all of it.
+//! Verifies that a store can be trusted: reads all of it, and compares it with the log.
 
 use twox_hash::XxHash3_64;
 
@@ -14,7 +14,7 @@ use crate::store::pages::PageKeys;
 
 /// The key of the store's own checkpoint; pages of customers have the other prefix.
 pub(super) const CHECKPOINT_KEY: &[u8] = b"s";
-/// What the log says a store must fit to.
+/// The facts of the log that a store must agree with.
 #[derive(Clone, Debug)]
 pub struct Expected {
     /// Identity of the log.
@@ -23,13 +23,13 @@ pub struct Expected {
     pub changelog_start: u64,
     /// End of the changelog.
     pub changelog_end: u64,
-    /// A store that was current before this instant may have missed tombstones that are gone;
+    /// A store that was last complete before this instant may have missed tombstones that the log has deleted;
     /// `None` where the log keeps them for ever.
     pub current_since: Option<Timestamp>,
 }
 
 impl Expected {
-    /// Why a store does not fit to the log; `None` if it does.
+    /// Why a store does not agree with the log; `None` if it does.
     pub(super) fn misfit(&self, stored: &StoreCheckpoint) -> Option<WipeReason> {
         let in_log = self.changelog_start..=self.changelog_end;
         let reach = stored.changelog_reach.max(stored.changelog_next);
@@ -45,7 +45,7 @@ impl Expected {
     }
 }
 
-/// Why a store was thrown away; also the metric label.
+/// Why a store was removed; also the metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WipeReason {
     /// It did not open, or panicked on opening.
@@ -56,13 +56,13 @@ pub enum WipeReason {
     Format,
     /// Made from another log.
     Lineage,
-    /// Its place in the changelog is not there.
+    /// The changelog does not have its place any more, or not yet.
     OffsetOutOfRange,
     /// Records are missing, stale or too many.
     Digest,
-    /// Its last flush was cut: records of two places in the changelog, fit only to be restored further.
+    /// Its last flush was interrupted: its records are of two places in the changelog, which only a restore can mend.
     Unfinished,
-    /// Left behind for so long that what was erased meanwhile cannot be learned any more.
+    /// It lagged for so long that the changelog has deleted tombstones that it missed.
     TooOld,
 }
 
@@ -90,8 +90,8 @@ pub(super) struct Verified {
     pub(super) deadlines: Deadlines,
 }
 
-/// Reads every entry: checksums, the digest of all records, the counts, and, where there is a log to
-/// compare with, the place in it. Along the way it learns where the pages are.
+/// Reads every entry and compares checksums, the digest of all records, the counts, and, where there is a log,
+/// the place in it. It also collects the keys of the pages and the deadlines.
 pub(super) fn verify(
     database: &sled::Db,
     expected: Option<&Expected>,

@@ -3,10 +3,10 @@
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
-/// How a log line looks.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Plain text.
     Text,
     /// One JSON object a line.
     Json,
@@ -16,14 +16,14 @@ pub enum LogFormat {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The filter cannot be read.
-    #[error("log.filter {filter:?} is no filter such as info or segstream=debug")]
+    #[error("log.filter {filter:?} is not a filter such as info or segstream=debug")]
     Filter {
         /// The setting.
         filter: String,
         /// The cause.
         source: tracing_subscriber::filter::ParseError,
     },
-    /// Something else logs already.
+    /// Logging has been started before.
     #[error("logging was started twice")]
     Twice,
 }

@@ -1,5 +1,5 @@
-//! How the service is watched: log lines and the closed list of metrics. No customer id, name or
-//! payload ever reaches either.
+//! How the service is observed: log lines and the closed list of metrics. Neither ever holds the id or the
+//! name of a customer, or a payload.
 
 pub mod logging;
 pub mod metrics;

@@ -23,7 +23,7 @@ pub fn rejected(metrics: &Metrics, reason: &str, deliveries: u64) {
     tracing::debug!(reason, deliveries, "deliveries rejected");
 }
 
-/// What one poll brought was folded.
+/// The deliveries of one poll were folded.
 pub fn processed(metrics: &Metrics, seconds: f64, deliveries: usize) {
     if let Ok(deliveries) = u32::try_from(deliveries.max(1)) {
         metrics
@@ -44,7 +44,7 @@ pub fn committed(metrics: &Metrics, seconds: f64, deliveries: u64, changes: u64)
     tracing::trace!(seconds, deliveries, changes, "transaction committed");
 }
 
-/// Nobody knows whether a transaction was committed.
+/// A transaction was aborted, or its outcome is unknown.
 pub fn commit_failed(metrics: &Metrics, is_aborted: bool) {
     let outcome = if is_aborted { "aborted" } else { "unknown" };
     metrics
@@ -52,10 +52,13 @@ pub fn commit_failed(metrics: &Metrics, is_aborted: bool) {
         .transactions
         .with_label_values(&[outcome])
         .inc();
-    tracing::warn!(outcome, "a commit failed, going back to the checkpoint");
+    tracing::warn!(
+        outcome,
+        "the commit failed; every partition goes back to its checkpoint"
+    );
 }
 
-/// Applied deliveries of a transaction became visible so long after they arrived.
+/// Applied deliveries of a transaction became visible this long after they arrived.
 pub fn end_to_end(metrics: &Metrics, seconds: impl Iterator<Item = f64>) {
     let latencies = metrics.deliveries.end_to_end_latency_seconds.local();
     for waited in seconds {
@@ -119,10 +122,10 @@ pub fn last_event(metrics: &Metrics, partition: u32, wall_seconds: f64) {
         .set(wall_seconds);
 }
 
-/// The state was made without comparing the partitions of events with those of their keys.
+/// The state was made without comparing the partition of each event with that of its key.
 pub fn partitions_unchecked() {
     tracing::warn!(
-        "input.partitioner is unchecked: events of one customer on two partitions would become two histories"
+        "input.partitioner is unchecked: a customer whose events are on two partitions gets two records"
     );
 }
 
@@ -138,7 +141,7 @@ pub fn revoked(metrics: &Metrics, partitions: usize) {
     tracing::info!(partitions, "partitions revoked");
 }
 
-/// A partition is not ours any more: its gauges go.
+/// A partition belongs to another worker now: removes its gauges.
 pub fn let_go(metrics: &Metrics, partition: u32) {
     let label = partition.to_string();
     // A gauge that was never set is not there to remove.
@@ -174,45 +177,49 @@ pub fn restore_progress(metrics: &Metrics, partition: u32, remaining: u64) {
         .set(remaining);
 }
 
-/// A partition was restored and starts.
+/// A partition was restored and runs.
 pub fn restore_finished(metrics: &Metrics, partition: u32, records: u64, seconds: f64) {
-    // Also where nothing was to be restored, so that every owned partition has its gauge.
+    // Set even where there was nothing to restore, so that every owned partition has its gauge.
     restore_progress(metrics, partition, 0);
     metrics.partitions.restore_seconds.observe(seconds);
     tracing::debug!(partition, records, seconds, "partition restored");
 }
 
-/// A store could not be trusted and is made anew from the log.
+/// A store could not be trusted, and is restored in full from the log.
 pub fn cache_wiped(metrics: &Metrics, partition: u32, reason: &str) {
     metrics
         .partitions
         .state_cache_wipes
         .with_label_values(&[reason])
         .inc();
-    tracing::warn!(partition, reason, "store wiped, restoring it from the log");
+    tracing::warn!(
+        partition,
+        reason,
+        "store removed, restoring it from the log"
+    );
 }
 
-/// The group's offset is not that of the checkpoint; the checkpoint counts.
+/// The group's offset differs from the checkpoint's; the checkpoint counts.
 pub fn offset_mismatch(metrics: &Metrics, partition: u32) {
     metrics.partitions.offset_state_mismatch.inc();
     tracing::warn!(
         partition,
-        "group offset differs from the checkpoint, which counts"
+        "the group's offset differs from the checkpoint's; the checkpoint counts"
     );
 }
 
-/// A store's size was read.
+/// The size of a store was read.
 pub fn store_bytes(metrics: &Metrics, partition: u32, bytes: u64) {
     let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
     metrics.partitions.count_store_bytes(partition, Some(bytes));
 }
 
-/// A worker's thread runs.
+/// A worker's thread started.
 pub fn worker_started(worker: usize) {
     tracing::debug!(worker, "worker started");
 }
 
-/// A worker's thread ends.
+/// A worker's thread ended.
 pub fn worker_stopped(worker: usize, is_clean: bool) {
     tracing::debug!(worker, is_clean, "worker stopped");
 }

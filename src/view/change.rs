@@ -30,7 +30,7 @@ pub struct NextSegment {
 }
 
 impl NextChange {
-    /// What of a foreseen change is shown.
+    /// The next change as it is shown.
     #[must_use]
     pub fn of(foreseen: Foreseen) -> Self {
         let change = foreseen.change;

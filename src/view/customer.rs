@@ -25,13 +25,13 @@ use crate::view::export::ExportLine;
 /// The answer of HTTP: the members of an export, and more.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct CustomerView {
-    /// What an export has.
+    /// The fields of an export.
     #[serde(flatten)]
     pub line: ExportLine,
     /// The segment, and why; absent before the first assignment.
     #[serde(flatten)]
     pub assignment: Option<AssignmentView>,
-    /// What time alone will change.
+    /// The next change by time alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_change: Option<NextChange>,
 }
@@ -39,12 +39,12 @@ pub struct CustomerView {
 /// The segment of a customer, and why.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AssignmentView {
-    /// Which.
+    /// The segment.
     pub segment: CurrentSegment,
     /// The nearest other one; absent in a model of one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runner_up: Option<RunnerUp>,
-    /// The features that speak most for or against the segment.
+    /// The features that decide most for or against the segment.
     pub explanation: Vec<Contribution>,
     /// Features filled from the model's medians.
     pub imputed: Vec<Arc<str>>,
@@ -57,7 +57,7 @@ pub struct CurrentSegment {
     pub id: SegmentId,
     /// Name for people.
     pub name: Arc<str>,
-    /// What to think of.
+    /// A sentence on its customers.
     pub description: String,
     /// When the customer came into it.
     pub since: Timestamped,

@@ -17,13 +17,13 @@ use crate::model::evaluation::Evaluation;
 /// before.
 const FORESIGHT_MAX: usize = 1000;
 
-/// How likely the customer is lost, and what that rests on.
+/// The churn risk of the customer, and its basis.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct ChurnRiskView {
     /// Score, band and method.
     #[serde(flatten)]
     pub risk: ChurnRisk,
-    /// What the parameters of the method rest on; absent in exports, and where the method has none.
+    /// The basis of the method's parameters; absent in exports, and where the method has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basis: Option<ChurnBasis>,
 }

@@ -14,10 +14,10 @@ use crate::model::segment_model::SegmentModel;
 use crate::view::evaluated::ChurnRiskView;
 use crate::view::evaluated::Evaluated;
 
-/// The fields of an export. What does not apply is absent, never null.
+/// The fields of an export. A field that does not apply is absent, never null.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ExportLine {
-    /// Whose.
+    /// The customer.
     pub customer_id: String,
     /// Segment, if assigned.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,13 +66,13 @@ pub struct ExportLine {
     /// Raw values before caps of the features that are known.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub features: BTreeMap<String, f64>,
-    /// How clear the assignment is, 0 to 1.
+    /// Confidence of the assignment, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
     /// When the segment changes if nothing happens until then; absent where that is not within the horizon.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_change_at: Option<Timestamped>,
-    /// How likely the customer is lost.
+    /// The churn risk.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub churn_risk: Option<ChurnRiskView>,
 }

@@ -1,7 +1,8 @@
-//! What others see of a customer, the segments and a change to come: typed, pure, and the same for HTTP and the
-//! command line. A customer is evaluated once a view.
+//! The views of a customer, of the segments and of the next change: typed, pure, and the same for HTTP and the
+//! command line. A view evaluates a customer once.
 
 pub mod change;
+pub mod changes;
 pub mod customer;
 pub mod evaluated;
 pub mod export;

@@ -1,4 +1,4 @@
-//! The segment of values that are no customer's: an answer of `predict`. docs/COMMAND_LINE.md.
+//! The answers of `predict`: the segment of given values. docs/COMMAND_LINE.md.
 
 use std::sync::Arc;
 
@@ -17,11 +17,11 @@ const ALTERNATIVES_MAX: usize = 3;
 /// One answer in full.
 #[derive(Clone, Debug, Serialize)]
 pub struct Prediction {
-    /// How clear the assignment is, 0 to 1.
+    /// Confidence of the assignment, 0 to 1.
     pub confidence: f64,
-    /// What to think of.
+    /// A sentence on its customers.
     pub description: String,
-    /// The features that speak most for or against the segment.
+    /// The features that decide most for or against the segment.
     pub explanation: Vec<Contribution>,
     /// Features filled from the model's medians.
     pub imputed: Vec<Arc<str>>,
@@ -38,13 +38,13 @@ pub struct Prediction {
 /// One row of many.
 #[derive(Clone, Debug, Serialize)]
 pub struct PredictionRow {
-    /// Of the row.
+    /// Id of the row.
     pub id: String,
     /// The segment.
     pub segment_id: String,
     /// Its name.
     pub segment_name: String,
-    /// How clear the assignment is, 0 to 1.
+    /// Confidence of the assignment, 0 to 1.
     pub confidence: f64,
     /// The nearest other segment; empty in a model of one.
     pub runner_up_id: String,

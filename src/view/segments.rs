@@ -25,7 +25,7 @@ pub struct SegmentView {
     pub id: String,
     /// Name for people.
     pub name: String,
-    /// What to think of.
+    /// A sentence on its customers.
     pub description: String,
     /// Share of the training rows.
     pub share: f64,

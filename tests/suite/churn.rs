@@ -1,5 +1,5 @@
 //! What the churn model promises: reference values of the public CDNOW data, fits that end where others'
-//! did, levels crossed where they are, and scores that tell who bought again.
+//! did, levels crossed where they are, and scores that predict who bought again.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;

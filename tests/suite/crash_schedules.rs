@@ -66,15 +66,11 @@ fn feed(seed: u64) -> Vec<InputRecord> {
     });
     let events = shop.take(EVENTS_MAX);
     events
-        .map(|event| InputRecord {
-            timestamp: Some(event.record_time),
-            key: event.key,
-            payload: event.payload,
-        })
+        .map(|event| InputRecord::new(Some(event.record_time), event.key, event.payload))
         .collect()
 }
 
-/// Appends what the log does not have yet, as a producer that was told of nothing would.
+/// Appends what the log does not have yet, as a producer without any acknowledgement would.
 fn append_rest(
     life: &Life,
     feed: &[InputRecord],

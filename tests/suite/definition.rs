@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use segstream::domain::ids::Partition;
+use segstream::domain::ids::Source;
 use segstream::domain::time::BusinessZone;
 use segstream::engine::policy::Policy;
 use segstream::faults::Faults;
@@ -77,11 +78,11 @@ fn purchase() -> InputRecord {
         "event_id": "e-1", "type": "order.completed", "occurred_at": "2026-05-01T00:00:00Z", "customer_id": "c-1",
         "order_id": "o-1", "currency": "USD", "revenue": "10.00", "channel": "web",
     });
-    InputRecord {
-        timestamp: Some(support::at("2026-05-01T00:00:00Z")),
-        key: Some(b"c-1".to_vec()),
-        payload: payload.to_string().into_bytes(),
-    }
+    InputRecord::new(
+        Some(support::at("2026-05-01T00:00:00Z")),
+        Some(b"c-1".to_vec()),
+        payload.to_string().into_bytes(),
+    )
 }
 
 #[test]
@@ -121,7 +122,7 @@ fn a_partition_without_state_waits_for_the_definition_of_partition_0() {
         let other = owner.beside(store.path(), policy);
         let group_offset = |partition| {
             let facts = owner.log.member().facts(partition).unwrap().unwrap();
-            facts.group_offset
+            facts.sources[&Source::Events].group_offset
         };
         let mut of_one = worker(&other, &[Partition(1)]);
         for _ in 0..5 {

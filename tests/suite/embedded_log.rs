@@ -1,4 +1,4 @@
-//! The embedded log keeps the contract of every bus, and what it promises besides: it is the only copy
+//! The embedded log keeps the contract of every log, and what it promises besides: it is the only copy
 //! of what it holds, so damage is a refusal, never a silently shorter log.
 
 use crate::support;
@@ -22,8 +22,13 @@ use crate::support::contract::part;
 use crate::support::contract::reading;
 use crate::support::contract::seen;
 use crate::support::contract::state;
+use crate::support::contract::to;
+use crate::support::events_at;
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Position;
+use segstream::domain::ids::Source;
+use segstream::domain::offsets::AppliedOffsets;
+use segstream::domain::topic::Topic;
 use segstream::faults::Decision;
 use segstream::faults::FaultPoint;
 use segstream::faults::Faults;
@@ -48,6 +53,7 @@ struct Embedded {
 
 impl Subject for Embedded {
     type Worker = EmbeddedWorker;
+    type Reader = EmbeddedLog;
 
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -62,12 +68,21 @@ impl Subject for Embedded {
         self.log.append(records, None).unwrap();
     }
 
+    fn append_transfers(&self, records: Vec<InputRecord>) {
+        self.log.append_transfers(records).unwrap();
+    }
+
     fn worker(&self, index: usize, workers: usize) -> EmbeddedWorker {
         self.log.worker(index, workers)
     }
 
     fn input_ends(&self) -> Vec<u64> {
-        self.log.input_ends()
+        let ends = self.log.ends().into_iter();
+        ends.map(|ends| ends.next(Source::Events)).collect()
+    }
+
+    fn reader(&self) -> EmbeddedLog {
+        self.log.clone()
     }
 
     fn changes(&self) -> Vec<OutputRecord> {
@@ -143,11 +158,7 @@ fn records_of_any_shape_arrive_as_they_were() {
     ];
     for (key, payload, timestamp) in shapes {
         let subject = Embedded::new();
-        let record = InputRecord {
-            timestamp,
-            key,
-            payload,
-        };
+        let record = InputRecord::new(timestamp, key, payload);
         subject.append(vec![record.clone()]);
         let delivery = drain(&mut reading(&subject), 1, limit(10, 10)).remove(0);
         assert_eq!(delivery.key, record.key);
@@ -160,13 +171,15 @@ fn records_of_any_shape_arrive_as_they_were() {
 fn a_position_that_is_not_there_is_refused() {
     let subject = Embedded::with_inputs(20);
     let mut worker = subject.log.worker(0, 2);
-    let told = worker.poll(all()).unwrap();
-    assert_eq!(told, Polled::Assigned(vec![Partition(0), Partition(2)]));
-    let end = subject.log.input_ends()[0];
-    assert!(worker.resume_at(Partition(0), end).is_ok());
-    assert!(worker.resume_at(Partition(0), end + 1).is_err());
+    let polled = worker.poll(all()).unwrap();
+    assert_eq!(polled, Polled::Assigned(vec![Partition(0), Partition(2)]));
+    let end = subject.input_ends()[0];
+    assert!(worker.resume_at(Partition(0), events_at(end)).is_ok());
+    assert!(worker.resume_at(Partition(0), events_at(end + 1)).is_err());
     assert!(
-        worker.resume_at(Partition(1), 0).is_err(),
+        worker
+            .resume_at(Partition(1), AppliedOffsets::default())
+            .is_err(),
         "of another worker"
     );
 }
@@ -202,14 +215,14 @@ fn an_offset_that_goes_back_or_past_the_end_is_refused_and_writes_nothing() {
         .commit(&at_two)
         .expect("the same offset again, as a clock tick does");
     let before = subject.seen();
-    let past = subject.log.input_ends()[0] + 1;
+    let past = subject.input_ends()[0] + 1;
     for (partition, offset) in [(0, 1), (0, past), (PARTITIONS, 0)] {
         let transaction = Transaction {
             partitions: vec![
                 part(Partition(1), 0, vec![state("c", Some("half"))]),
                 part(Partition(partition), offset, Vec::new()),
             ],
-            changes: vec![output("change", 1).into()],
+            outputs: vec![to(Topic::Changes, output("change", 1))],
             ..Transaction::default()
         };
         assert!(worker.commit(&transaction).is_err(), "{partition}/{offset}");
@@ -227,11 +240,17 @@ fn partitions_given_up_deliver_nothing_until_they_come_back() {
     worker.assign(&partitions);
     assert_eq!(worker.poll(all).unwrap(), Polled::Idle, "they are silent");
     for partition in partitions {
-        worker.resume_at(partition, 0).unwrap();
+        worker
+            .resume_at(partition, AppliedOffsets::default())
+            .unwrap();
     }
     worker.unassign(&[Partition(0), Partition(1)]);
-    assert!(worker.resume_at(Partition(0), 0).is_err());
-    let left = subject.log.input_ends()[2] as usize;
+    assert!(
+        worker
+            .resume_at(Partition(0), AppliedOffsets::default())
+            .is_err()
+    );
+    let left = subject.input_ends()[2] as usize;
     let deliveries = drain(&mut worker, left, all);
     assert!(
         deliveries
@@ -239,7 +258,9 @@ fn partitions_given_up_deliver_nothing_until_they_come_back() {
             .all(|delivery| delivery.position.partition == Partition(2))
     );
     worker.assign(&[Partition(0)]);
-    worker.resume_at(Partition(0), 0).unwrap();
+    worker
+        .resume_at(Partition(0), AppliedOffsets::default())
+        .unwrap();
     assert!(matches!(worker.poll(all).unwrap(), Polled::Deliveries(_)));
 }
 
@@ -260,9 +281,11 @@ fn a_commit_cut_anywhere_is_there_wholly_or_not_at_all() {
             log.append((0..20).map(input).collect(), None).unwrap();
             let transaction = Transaction {
                 partitions: vec![part(Partition(0), 1, vec![state("c", Some("v"))])],
-                changes: vec![output("change", 1).into()],
-                current: vec![output("current", 1).into()],
-                dead_letters: vec![output("dead", 1).into()],
+                outputs: vec![
+                    to(Topic::Changes, output("change", 1)),
+                    to(Topic::Current, output("current", 1)),
+                    to(Topic::DeadLetters, output("dead", 1)),
+                ],
             };
             let error = log.worker(0, 1).commit(&transaction).unwrap_err();
             assert_eq!(
@@ -322,7 +345,7 @@ fn closed_log() -> (TempDir, PathBuf, Whole) {
     let mut worker = subject.worker(0, 1);
     for round in 0..10 {
         subject.append((round * 20..round * 20 + 20).map(input).collect());
-        let offset_next = subject.log.input_ends()[0];
+        let offset_next = subject.input_ends()[0];
         let transaction = Transaction {
             partitions: vec![part(
                 Partition(0),
@@ -332,9 +355,11 @@ fn closed_log() -> (TempDir, PathBuf, Whole) {
                     state(&format!("c-{round}"), Some("v")),
                 ],
             )],
-            changes: vec![output("change", round).into()],
-            current: vec![output("current", round).into()],
-            dead_letters: vec![output("dead", round).into()],
+            outputs: vec![
+                to(Topic::Changes, output("change", round)),
+                to(Topic::Current, output("current", round)),
+                to(Topic::DeadLetters, output("dead", round)),
+            ],
         };
         worker.commit(&transaction).unwrap();
     }
@@ -447,6 +472,6 @@ fn a_log_cut_while_it_was_made_opens_as_a_new_one() {
             std::fs::copy(path.join(kept), target.join(kept)).unwrap();
         }
         let log = EmbeddedLog::open(&target, PARTITIONS, Faults::none()).unwrap();
-        assert_eq!(log.input_ends(), [0, 0, 0]);
+        assert_eq!(log.ends(), [AppliedOffsets::default(); 3]);
     }
 }

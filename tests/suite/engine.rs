@@ -34,11 +34,11 @@ fn order(customer: &str, number: u64, at: &str, cents: u64) -> Vec<u8> {
 }
 
 fn input(key: Option<&[u8]>, payload: &[u8]) -> InputRecord {
-    InputRecord {
-        timestamp: Some(support::at("2026-06-01T00:00:00Z")),
-        key: key.map(<[u8]>::to_vec),
-        payload: payload.to_vec(),
-    }
+    InputRecord::new(
+        Some(support::at("2026-06-01T00:00:00Z")),
+        key.map(<[u8]>::to_vec),
+        payload.to_vec(),
+    )
 }
 
 /// Everything a broken producer may send, each with the reason it must be given.
@@ -151,11 +151,12 @@ fn garbage_ends_in_a_dead_letter_each_and_good_customers_are_exact() {
             .iter()
             .find(|(name, _)| name == "reason")
             .unwrap();
-        letters.push((record.value, String::from_utf8(reason.1.clone()).unwrap()));
+        let reason = String::from_utf8(reason.1.clone().unwrap()).unwrap();
+        letters.push((record.value.unwrap(), reason));
     }
     let mut due: Vec<(Vec<u8>, String)> = garbage
         .into_iter()
-        .map(|(bad, reason)| (bad.payload, reason.to_owned()))
+        .map(|(bad, reason)| (bad.payload.unwrap(), reason.to_owned()))
         .collect();
     letters.sort();
     due.sort();
@@ -242,11 +243,7 @@ fn any_split_into_batches_gives_the_same_records_and_changes() {
         dirt: 0.2,
     });
     let feed: Vec<InputRecord> = shop
-        .map(|event| InputRecord {
-            timestamp: Some(event.record_time),
-            key: event.key,
-            payload: event.payload,
-        })
+        .map(|event| InputRecord::new(Some(event.record_time), event.key, event.payload))
         .collect();
     let mut results = Vec::new();
     for commit_records in [1, 2, 7, 64, 100_000] {

@@ -12,6 +12,7 @@ use segstream::codec::changelog::Said;
 use segstream::codec::key::StateKey;
 use segstream::domain::ids::CustomerId;
 use segstream::domain::ids::Partition;
+use segstream::domain::offsets::AppliedOffsets;
 use segstream::engine::state::table::DefinitionTable;
 use segstream::faults::Faults;
 use segstream::log::PartitionCommit;
@@ -19,6 +20,7 @@ use segstream::log::StateRecord;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
 use segstream::log::embedded::EmbeddedLog;
+use segstream::log::embedded::InputRecord;
 use segstream::pipeline::worker::Worker;
 use tempfile::TempDir;
 
@@ -210,13 +212,13 @@ fn the_first_checkpoint_and_the_first_rewrite_remove_the_old_keys() {
     let records = after.lines().map(|line| {
         // Some lines are damaged, as a feed has them.
         let event: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
-        segstream::log::embedded::InputRecord {
-            timestamp: Some(support::at("2026-11-01T00:00:00Z")),
-            key: event["customer_id"]
+        InputRecord::new(
+            Some(support::at("2026-11-01T00:00:00Z")),
+            event["customer_id"]
                 .as_str()
                 .map(|id| id.as_bytes().to_vec()),
-            payload: line.as_bytes().to_vec(),
-        }
+            line.as_bytes().to_vec(),
+        )
     });
     life.log.append(records.collect(), None).unwrap();
     life.run_to_end().unwrap();
@@ -253,7 +255,7 @@ fn a_record_of_a_newer_kind_stops_the_restore_with_a_sentence() {
     let transaction = Transaction {
         partitions: vec![PartitionCommit {
             partition: Partition(0),
-            offset_next: 0,
+            offsets: AppliedOffsets::default(),
             state: vec![newer],
         }],
         ..Transaction::default()
@@ -266,4 +268,49 @@ fn a_record_of_a_newer_kind_stops_the_restore_with_a_sentence() {
     let error = anyhow::Error::from(error);
     let sentence = format!("{error:#}");
     assert!(sentence.contains("run the newer version"), "{sentence}");
+}
+
+/// The format that a log says it is of.
+fn format(path: &Path) -> u8 {
+    let database = sled::open(path).unwrap();
+    let identity = database.get(b"m").unwrap().unwrap();
+    identity[0]
+}
+
+#[test]
+fn a_log_of_format_1_is_read_as_it_is_and_is_of_format_2_from_the_next_batch_on() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("log");
+    support::copy_directory(&fixtures().join("log"), &path);
+    let open = || EmbeddedLog::open(&path, PARTITIONS, Faults::none()).unwrap();
+    let seen = |log: &EmbeddedLog| {
+        let inputs: Vec<_> = log.inputs().map(Result::unwrap).collect();
+        let changes: Vec<_> = log.changes().map(Result::unwrap).collect();
+        let letters: Vec<_> = log.dead_letters().map(Result::unwrap).collect();
+        let current: Vec<_> = log.current().map(Result::unwrap).collect();
+        (inputs, changes, letters, current)
+    };
+    let before = seen(&open());
+    assert!(!before.0.is_empty() && !before.1.is_empty() && !before.3.is_empty());
+    assert_eq!(format(&path), 1, "reading changes nothing");
+    let log = open();
+    let added = log.append(
+        vec![InputRecord {
+            payload: None,
+            headers: vec![("name".into(), None)],
+            ..before.0[0].1.clone()
+        }],
+        None,
+    );
+    let added = added.unwrap();
+    drop(log);
+    assert_eq!(format(&path), 2);
+    let log = open();
+    let after = seen(&log);
+    let mut inputs = after.0.clone();
+    inputs.retain(|(position, _)| *position != added[0]);
+    assert_eq!((inputs, after.1, after.2, after.3), before);
+    let new = after.0.iter().find(|(position, _)| *position == added[0]);
+    let (_, new) = new.unwrap();
+    assert_eq!((&new.payload, new.headers.len()), (&None, 1));
 }

@@ -25,6 +25,7 @@ mod support;
 mod time_oracle;
 
 mod cdnow;
+mod changes;
 mod churn;
 mod contracts;
 mod crash_schedules;
@@ -41,4 +42,5 @@ mod tidy;
 mod time;
 mod time_replay;
 mod training;
+mod transfers;
 mod views;

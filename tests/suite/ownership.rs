@@ -6,9 +6,14 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::time::Instant;
 
 use segstream::domain::ids::Partition;
+use segstream::domain::ids::Source;
+use segstream::domain::offsets::AppliedOffsets;
 use segstream::log::ChangelogChunk;
 use segstream::log::Committed;
 use segstream::log::Error;
@@ -20,6 +25,7 @@ use segstream::log::Transaction;
 use segstream::log::WorkerLog;
 use segstream::log::embedded::EmbeddedWorker;
 use segstream::log::embedded::InputRecord;
+use segstream::pipeline::partition::clock::MonotonicClock;
 use segstream::pipeline::partitions::Phase;
 use segstream::pipeline::worker::Worker;
 use segstream::simulate::Shop;
@@ -47,12 +53,8 @@ fn feed(customers: u32) -> Vec<InputRecord> {
         days: Some(120),
         dirt: 0.0,
     });
-    shop.map(|event| InputRecord {
-        timestamp: Some(event.record_time),
-        key: event.key,
-        payload: event.payload,
-    })
-    .collect()
+    shop.map(|event| InputRecord::new(Some(event.record_time), event.key, event.payload))
+        .collect()
 }
 
 /// What the group says to a worker, in the order in which the worker hears it.
@@ -78,8 +80,8 @@ impl WorkerLog for Member {
         heard.map_or_else(|| self.inner.poll(PollLimit { timeout, ..limit }), Ok)
     }
 
-    fn resume_at(&mut self, partition: Partition, offset: u64) -> Result<(), Error> {
-        self.inner.resume_at(partition, offset)
+    fn resume_at(&mut self, partition: Partition, offsets: AppliedOffsets) -> Result<(), Error> {
+        self.inner.resume_at(partition, offsets)
     }
 
     fn pause(&mut self, partition: Partition) {
@@ -125,6 +127,10 @@ impl Pair {
     fn begin(root: &Path, customers: u32) -> Self {
         let life = Life::begin_ticking(root, PARTITIONS, SIZING);
         life.log.append(feed(customers), None).unwrap();
+        Self::of(life)
+    }
+
+    fn of(life: Life) -> Self {
         let member = |partition: Partition| {
             let assigned = Polled::Assigned(vec![partition]);
             let news = Arc::new(Mutex::new(VecDeque::from([assigned])));
@@ -160,11 +166,12 @@ impl Pair {
     }
 
     fn is_committed(&self) -> bool {
-        let ends = self.life.log.input_ends();
+        let ends = self.life.log.ends();
         let mut log = self.life.log.member();
         (0..).map(Partition).zip(ends).all(|(partition, end)| {
             let facts = log.facts(partition).unwrap().unwrap();
-            facts.group_offset == Some(end)
+            let events = facts.sources[&Source::Events];
+            events.group_offset == Some(end.next(Source::Events))
         })
     }
 
@@ -206,7 +213,7 @@ impl Pair {
     }
 }
 
-fn tell(news: &News, what: Polled) {
+fn report(news: &News, what: Polled) {
     news.lock().unwrap().push_back(what);
 }
 
@@ -216,11 +223,11 @@ fn a_loss_that_is_heard_late_leaves_the_new_owner_alone() {
     let mut pair = Pair::begin(root.path(), 40);
     pair.settle();
     // The group has given the partition to Y. X hears of it only after Y has begun to run it.
-    tell(&pair.news_of_y, Polled::Assigned(vec![MOVING]));
+    report(&pair.news_of_y, Polled::Assigned(vec![MOVING]));
     for _ in 0..25 {
         pair.y.turn().unwrap();
     }
-    tell(&pair.news_of_x, Polled::Lost(vec![MOVING]));
+    report(&pair.news_of_x, Polled::Lost(vec![MOVING]));
     pair.settle();
     pair.assert_whole();
 }
@@ -230,11 +237,11 @@ fn a_revocation_that_is_heard_late_leaves_the_new_owner_alone() {
     let root = tempfile::tempdir().unwrap();
     let mut pair = Pair::begin(root.path(), 40);
     pair.settle();
-    tell(&pair.news_of_y, Polled::Assigned(vec![MOVING]));
+    report(&pair.news_of_y, Polled::Assigned(vec![MOVING]));
     for _ in 0..25 {
         pair.y.turn().unwrap();
     }
-    tell(&pair.news_of_x, Polled::Revoked(vec![MOVING]));
+    report(&pair.news_of_x, Polled::Revoked(vec![MOVING]));
     pair.settle();
     pair.assert_whole();
 }
@@ -247,7 +254,47 @@ fn a_partition_that_is_assigned_twice_is_taken_in_once() {
         pair.x.turn().unwrap();
         pair.y.turn().unwrap();
     }
-    tell(&pair.news_of_x, Polled::Assigned(vec![MOVING]));
+    report(&pair.news_of_x, Polled::Assigned(vec![MOVING]));
     pair.settle();
+    pair.assert_whole();
+}
+
+#[test]
+fn outputs_of_a_partition_that_another_worker_took_over_are_not_committed_with_the_others() {
+    let root = tempfile::tempdir().unwrap();
+    let (begun, passed_ms) = (Instant::now(), Arc::new(AtomicU64::new(0)));
+    let clock = {
+        let passed_ms = Arc::clone(&passed_ms);
+        MonotonicClock::manual(move || {
+            begun + Duration::from_millis(passed_ms.load(Ordering::Relaxed))
+        })
+    };
+    let sizing = Sizing {
+        commit_records: 1_000_000,
+        ..SIZING
+    };
+    let mut pair = Pair::of(Life::begin_on(clock, root.path(), PARTITIONS, sizing));
+    pair.news_of_y.lock().unwrap().clear();
+    report(&pair.news_of_x, Polled::Assigned(vec![Partition(1)]));
+    for _ in 0..10 {
+        pair.x.turn().unwrap();
+    }
+    // Y hears of an assignment that the group has withdrawn since, and takes the partition over for a while.
+    report(&pair.news_of_y, Polled::Assigned(vec![Partition(1)]));
+    pair.y.turn().unwrap();
+    // X takes deliveries of both partitions, and finds out in the same turn: it asks for progress once a second.
+    pair.life.log.append(feed(40), None).unwrap();
+    passed_ms.fetch_add(1000, Ordering::Relaxed);
+    pair.x.turn().unwrap();
+    for _ in 0..10 {
+        passed_ms.fetch_add(10, Ordering::Relaxed);
+        pair.x.turn().unwrap();
+    }
+    report(&pair.news_of_y, Polled::Lost(vec![Partition(1)]));
+    pair.y.turn().unwrap();
+    for _ in 0..200 {
+        passed_ms.fetch_add(10, Ordering::Relaxed);
+        pair.x.turn().unwrap();
+    }
     pair.assert_whole();
 }

@@ -51,13 +51,13 @@ fn a_stop_under_load_ends_with_0_and_a_later_run_does_the_rest_once() {
     };
     let format = segstream::dataset::replay::Format::Jsonl;
     let read = segstream::dataset::replay::read(Path::new(input), format, &context).unwrap();
-    let records = read
-        .into_iter()
-        .map(|event| segstream::log::embedded::InputRecord {
-            timestamp: Some(event.record_time),
-            key: event.key,
-            payload: event.payload,
-        });
+    let records = read.into_iter().map(|event| {
+        segstream::log::embedded::InputRecord::new(
+            Some(event.record_time),
+            event.key,
+            event.payload,
+        )
+    });
     log.append(records.collect(), None).unwrap();
     drop(log);
     let run = [

@@ -10,8 +10,8 @@ use segstream::codec::changelog::Put;
 use segstream::domain::ids::CustomerId;
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Source;
+use segstream::domain::offsets::AppliedOffsets;
 use segstream::domain::time::Timestamp;
-use segstream::engine::state::applied::AppliedOffsets;
 use segstream::engine::state::checkpoint::Checkpoint;
 use segstream::engine::state::entry::Entry;
 use segstream::engine::state::record::CustomerRecord;
@@ -214,7 +214,7 @@ fn a_flush_cut_between_two_pieces_leaves_a_store_that_is_trusted_and_lags() {
             - 1
     );
     drop(store);
-    // A log that ends before what some records have is another's; nobody else may look at the mixture.
+    // A log that ends before the place of some records is another log, and a reader must refuse such a mixture.
     let directory = StoreDirectory::open(root.path(), "test", Duration::from_secs(30)).unwrap();
     let as_left = PartitionStore::open_as_left(&directory, PARTITION, SIZES);
     assert!(matches!(

@@ -258,13 +258,15 @@ fn live(seed: u64) -> (usize, usize) {
         };
         let event = parse(payload.as_bytes(), record_time, &intake).unwrap();
         let before = record.clone();
+        let position = Position {
+            source: Source::Events,
+            partition: Partition(0),
+            offset: number,
+        };
         let delivered = Delivered {
             event: &event,
-            position: Position {
-                source: Source::Events,
-                partition: Partition(0),
-                offset: number,
-            },
+            position,
+            origin: position,
             record_time,
             clock: None,
         };
@@ -326,13 +328,15 @@ fn taken(
 ) -> CustomerRecord {
     let intake = support::intake();
     let event = parse(payload.as_bytes(), record_time, &intake).unwrap();
+    let position = Position {
+        source: Source::Events,
+        partition: Partition(0),
+        offset: record.applied.next(Source::Events),
+    };
     let delivered = Delivered {
         event: &event,
-        position: Position {
-            source: Source::Events,
-            partition: Partition(0),
-            offset: record.applied.next(Source::Events),
-        },
+        position,
+        origin: position,
         record_time,
         clock: None,
     };

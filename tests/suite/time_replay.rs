@@ -143,21 +143,21 @@ fn churn(method: ChurnMethod, medium: f64, high: f64) -> Option<Churn> {
 /// Instant, reason and segment of each change of the only customer.
 fn moves(deliveries: &[Delivery], settings: &Settings) -> Vec<(String, String, String)> {
     let changes = replay(deliveries, settings).changes.remove("c-1");
-    let told = |change: Change| {
+    let of = |change: Change| {
         (
             text_of(change.occurred_at_ms),
             change.reason,
             change.segment_id,
         )
     };
-    changes.unwrap_or_default().into_iter().map(told).collect()
+    changes.unwrap_or_default().into_iter().map(of).collect()
 }
 
 /// Instant, reason and band of each change of the only customer.
 fn bands(deliveries: &[Delivery], settings: &Settings) -> Vec<(i64, String, String)> {
     let changes = replay(deliveries, settings).changes.remove("c-1");
-    let told = |change: Change| (change.occurred_at_ms, change.reason, change.band.unwrap());
-    changes.unwrap().into_iter().map(told).collect()
+    let of = |change: Change| (change.occurred_at_ms, change.reason, change.band.unwrap());
+    changes.unwrap().into_iter().map(of).collect()
 }
 
 fn text_of(instant_ms: i64) -> String {
@@ -200,7 +200,7 @@ fn by_recency_alone_a_customer_moves_a_millisecond_after_the_bisecting_plane() {
 }
 
 #[test]
-fn a_capped_recency_moves_nobody_beyond_its_cap() {
+fn a_capped_recency_moves_no_customer_beyond_its_cap() {
     let deliveries = [bought(1, "2021-01-01T12:00:00Z")];
     let mut capped = recency(30.0, 10.0);
     // The plane is at 50 days, as above.
@@ -320,7 +320,7 @@ fn age_steps_at_the_new_year_of_the_business_zone() {
 #[test]
 fn a_late_purchase_counts_from_its_arrival_on_and_in_its_own_day() {
     let first = bought(1, "2021-01-01T12:00:00Z");
-    // Bought on the 6th, told on the 8th, and told again.
+    // Bought on the 6th, delivered on the 8th, and delivered again on the 9th.
     let late = order(2, "2021-01-08T09:00:00Z", "2021-01-06T15:00:00Z");
     let mut again = order(2, "2021-01-09T09:00:00Z", "2021-01-06T15:00:00Z");
     again.body["event_id"] = json!("e-3");
@@ -495,7 +495,7 @@ fn a_segment_and_a_band_that_change_together_are_one_record() {
         .changes
         .remove("c-1")
         .unwrap();
-    let told: Vec<(String, &str, Option<&str>, Option<&str>)> = found
+    let published: Vec<(String, &str, Option<&str>, Option<&str>)> = found
         .iter()
         .map(|change| {
             let bands = (change.band.as_deref(), change.previous_band.as_deref());
@@ -509,7 +509,7 @@ fn a_segment_and_a_band_that_change_together_are_one_record() {
         .collect();
     let expected = |at: &str, kind, band, previous| (at.to_owned(), kind, Some(band), previous);
     assert_eq!(
-        told,
+        published,
         [
             expected("2021-01-01T00:00:00.000Z", "assigned", "low", None),
             expected("2021-01-31T00:00:00.000Z", "changed", "medium", Some("low")),
@@ -540,7 +540,7 @@ impl Seen {
         self.moves_by_time + self.bands_by_time
     }
 
-    fn tell(&self, run: &str, expected: &Replayed) {
+    fn print(&self, run: &str, expected: &Replayed) {
         eprintln!(
             "{run}: {} customers, {} changes, by time {} moves and {} bands alone, {} within \
              rounding; a daily scan evaluates {} times, {:.1} for one change by time",
@@ -570,8 +570,11 @@ fn changes_of<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<String, Vec<
     for (customer, changes) in &changes {
         let mut since = 0;
         for change in changes {
-            if let Some((_, told)) = &change.previous {
-                assert_eq!(*told, since, "since when {customer} was there: {change:?}");
+            if let Some((_, published)) = &change.previous {
+                assert_eq!(
+                    *published, since,
+                    "since when {customer} was there: {change:?}"
+                );
             }
             if change.kind != "churn_risk_changed" {
                 since = change.occurred_at_ms;
@@ -624,12 +627,12 @@ fn assert_equal(run: &str, found: &BTreeMap<String, Vec<Change>>, expected: &Rep
         if equal < found.len().max(expected.len()) {
             differing.push(format!(
                 "{customer}, change {equal}:\n  found    {}\n  expected {}",
-                told(found.get(equal)),
-                told(expected.get(equal)),
+                described(found.get(equal)),
+                described(expected.get(equal)),
             ));
         }
     }
-    seen.tell(run, expected);
+    seen.print(run, expected);
     assert!(
         differing.is_empty(),
         "{run}: {} of {} customers differ, such as\n{}",
@@ -649,7 +652,7 @@ fn assert_equal(run: &str, found: &BTreeMap<String, Vec<Change>>, expected: &Rep
     seen
 }
 
-fn told(change: Option<&Change>) -> String {
+fn described(change: Option<&Change>) -> String {
     change.map_or_else(
         || "nothing".to_owned(),
         |change| format!("{} {change:?}", text_of(change.occurred_at_ms)),
@@ -882,7 +885,7 @@ fn every_change_of_cdnow_by_time_alone_is_the_oracles_to_the_millisecond() {
         assert_eq!(summary["time_changes"], seen.by_time(), "{}", run.name);
         let evaluations = summary["time_evaluations"].as_f64().unwrap_or(f64::NAN);
         eprintln!(
-            "{}: {} evaluations by time for {} changes told, {:.3} each; a daily scan takes {:.1} \
+            "{}: {} evaluations by time for {} changes by time, {:.3} each; a daily scan takes {:.1} \
              times as many; the oracle took {oracle_took:.1?}, the program {program_took:.1?}",
             run.name,
             summary["time_evaluations"],
@@ -1203,11 +1206,11 @@ fn life_with(root: &Path, policy: Policy, artifact: &Value) -> Life {
 
 fn input_of(delivery: &Delivery) -> InputRecord {
     let customer = delivery.body["customer_id"].as_str().unwrap();
-    InputRecord {
-        timestamp: Timestamp::from_milliseconds(delivery.record_time_ms),
-        key: Some(customer.as_bytes().to_vec()),
-        payload: delivery.body.to_string().into_bytes(),
-    }
+    InputRecord::new(
+        Timestamp::from_milliseconds(delivery.record_time_ms),
+        Some(customer.as_bytes().to_vec()),
+        delivery.body.to_string().into_bytes(),
+    )
 }
 
 fn shops_equal_the_oracle(zone: &str) {

@@ -142,7 +142,7 @@ fn fits_are_as_good(name: &str) {
                 gap.abs() <= 0.005,
                 "{name}, k {k}, seed {seed}: Calinski-Harabasz off by {gap}"
             );
-            // The optima of other k are so near each other in inertia that this index tells them apart.
+            // For other k several optima are nearly equal in inertia but differ in this index.
             if (4..=6).contains(&k) {
                 let found = indices::davies_bouldin(&rows, labels).unwrap();
                 let gap = found - expected.davies_bouldin.unwrap();
@@ -666,7 +666,7 @@ fn a_model_of_the_state_cannot_look_back_further_than_the_ledger() {
 }
 
 #[test]
-fn beyond_the_value_that_would_change_it_the_segment_is_the_one_that_was_told() {
+fn beyond_the_value_that_would_change_it_the_segment_is_the_one_that_was_named() {
     let base = [
         ("age", 45.0),
         ("income", 52_000.0),
@@ -687,9 +687,9 @@ fn beyond_the_value_that_would_change_it_the_segment_is_the_one_that_was_told() 
         serde_json::from_str(&output_of(&arguments)).unwrap()
     };
     let answer = ask(None);
-    let told = answer["what_would_change_it"].as_array().unwrap();
-    assert_eq!(told.len(), 3);
-    for one in told {
+    let steps = answer["what_would_change_it"].as_array().unwrap();
+    assert_eq!(steps.len(), 3);
+    for one in steps {
         let feature = one["feature"].as_str().unwrap();
         let (from, to) = (one["from"].as_f64().unwrap(), one["to"].as_f64().unwrap());
         for (share, segment) in [(0.999, &answer["segment_id"]), (1.001, &one["segment_id"])] {

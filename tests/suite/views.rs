@@ -55,10 +55,12 @@ fn events() -> Vec<serde_json::Value> {
 /// Two customers, one of whom has not bought anything yet.
 fn ran(root: &Path) -> Life {
     let mut life = Life::begin(root, 1, SIZING, &Faults::none());
-    let records = events().into_iter().map(|event| InputRecord {
-        timestamp: Some(support::at("2026-06-01T00:00:00Z")),
-        key: Some(event["customer_id"].as_str().unwrap().as_bytes().to_vec()),
-        payload: event.to_string().into_bytes(),
+    let records = events().into_iter().map(|event| {
+        InputRecord::new(
+            Some(support::at("2026-06-01T00:00:00Z")),
+            Some(event["customer_id"].as_str().unwrap().as_bytes().to_vec()),
+            event.to_string().into_bytes(),
+        )
     });
     life.log.append(records.collect(), None).unwrap();
     life.run_to_end().unwrap();
@@ -81,6 +83,7 @@ async fn what_http_answers_of_a_customer_and_the_segments_is_the_same_to_the_byt
             owns_all: true,
         }),
         intake: None,
+        changes: None,
         token: None,
     };
     let limits = Limits {

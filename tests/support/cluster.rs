@@ -1,4 +1,4 @@
-//! Topics of a test's own on the shared Kafka, held to the contract of every bus.
+//! Topics of a test's own on the shared Kafka, held to the contract of every log.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU32;
@@ -13,18 +13,22 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
+use rdkafka::message::Header;
 use rdkafka::message::Headers;
+use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::BaseProducer;
 use rdkafka::producer::BaseRecord;
 use rdkafka::producer::Producer;
+use segstream::domain::ids::Source;
 use segstream::domain::time::Timestamp;
+use segstream::domain::topic::TopicNames;
 use segstream::log::OutputRecord;
 use segstream::log::embedded::InputRecord;
 use segstream::log::kafka::Connection;
+use segstream::log::kafka::KafkaChanges;
 use segstream::log::kafka::KafkaLog;
 use segstream::log::kafka::KafkaWorker;
 use segstream::log::kafka::Plan;
-use segstream::log::kafka::Topics;
 use segstream::log::kafka::create_topics;
 
 use crate::support::contract::PARTITIONS;
@@ -80,21 +84,50 @@ pub fn committed_by_partition(topic: &str, partitions: u32) -> Vec<(usize, Outpu
 
 fn output_record(message: &impl Message) -> OutputRecord {
     let headers = message.headers().into_iter().flat_map(|headers| {
-        headers
-            .iter()
-            .map(|header| (header.key.to_owned().into(), header.value.unwrap().to_vec()))
+        headers.iter().map(|header| {
+            (
+                header.key.to_owned().into(),
+                header.value.map(<[u8]>::to_vec),
+            )
+        })
     });
     let timestamp = message.timestamp().to_millis().unwrap();
     OutputRecord {
         key: message.key().map(<[u8]>::to_vec),
-        value: message.payload().unwrap_or_default().to_vec(),
+        value: message.payload().map(<[u8]>::to_vec),
         headers: headers.collect(),
         timestamp: Timestamp::from_milliseconds(timestamp).unwrap(),
     }
 }
 
+fn send(topic: &str, records: &[InputRecord]) {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", kafka::brokers())
+        // Java's; what the embedded log has is compared with it.
+        .set("partitioner", "murmur2_random")
+        .create()
+        .unwrap();
+    for record in records {
+        let mut to_send: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic)
+            .timestamp(record.timestamp.map_or(-1, Timestamp::as_milliseconds));
+        to_send.key = record.key.as_deref();
+        to_send.payload = record.payload.as_deref();
+        if !record.headers.is_empty() {
+            let headers = record.headers.iter();
+            let headers = headers.fold(OwnedHeaders::new(), |headers, (key, value)| {
+                let value = value.as_deref();
+                headers.insert(Header { key, value })
+            });
+            to_send = to_send.headers(headers);
+        }
+        producer.send(to_send).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(PATIENCE).unwrap();
+}
+
 impl Subject for Cluster {
     type Worker = KafkaWorker;
+    type Reader = KafkaChanges;
 
     fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -107,8 +140,9 @@ impl Subject for Cluster {
             instance_id: "a".to_owned(),
             session_timeout: Duration::from_secs(6),
             transaction_timeout: Duration::from_secs(10),
-            topics: Topics {
+            topics: TopicNames {
                 events: topic("events"),
+                transfers: Some(topic("transfers")),
                 changes: topic("changes"),
                 current: topic("current"),
                 state: topic("state"),
@@ -126,20 +160,11 @@ impl Subject for Cluster {
     }
 
     fn append(&self, records: Vec<InputRecord>) {
-        let producer: BaseProducer = ClientConfig::new()
-            .set("bootstrap.servers", kafka::brokers())
-            // Java's; what the embedded bus has is compared with it.
-            .set("partitioner", "murmur2_random")
-            .create()
-            .unwrap();
-        for record in &records {
-            let mut to_send = BaseRecord::to(&self.connection.topics.events)
-                .payload(&record.payload)
-                .timestamp(record.timestamp.map_or(-1, Timestamp::as_milliseconds));
-            to_send.key = record.key.as_ref();
-            producer.send(to_send).map_err(|(error, _)| error).unwrap();
-        }
-        producer.flush(PATIENCE).unwrap();
+        send(&self.connection.topics.events, &records);
+    }
+
+    fn append_transfers(&self, records: Vec<InputRecord>) {
+        send(self.connection.topics.transfers.as_ref().unwrap(), &records);
     }
 
     fn worker(&self, index: usize, _workers: usize) -> KafkaWorker {
@@ -147,7 +172,12 @@ impl Subject for Cluster {
     }
 
     fn input_ends(&self) -> Vec<u64> {
-        self.log.input_ends().unwrap()
+        let ends = self.log.ends().unwrap().into_iter();
+        ends.map(|ends| ends.next(Source::Events)).collect()
+    }
+
+    fn reader(&self) -> KafkaChanges {
+        KafkaChanges::open(self.connection.clone()).unwrap()
     }
 
     fn changes(&self) -> Vec<OutputRecord> {

@@ -1,18 +1,23 @@
-//! What every bus promises a worker: order, atomic commits, a changelog that replays, refusals that
+//! What every log promises a worker: order, atomic commits, a changelog that replays, refusals that
 //! write nothing. Each suite runs all of [`contract`] on its own [`Subject`].
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Position;
 use segstream::domain::ids::Source;
+use segstream::domain::offsets::AppliedOffsets;
 use segstream::domain::partitioner::partition_of;
 use segstream::domain::time::Timestamp;
+use segstream::domain::topic::Topic;
 use segstream::log::Delivery;
 use segstream::log::Error;
+use segstream::log::Header;
+use segstream::log::Output;
 use segstream::log::OutputRecord;
 use segstream::log::PartitionCommit;
 use segstream::log::PartitionFacts;
@@ -21,28 +26,35 @@ use segstream::log::Polled;
 use segstream::log::StateRecord;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
+use segstream::log::changes::ChangesReader;
+use segstream::log::changes::PublishedChange;
 use segstream::log::embedded::InputRecord;
 
 use crate::support::Chance;
 use crate::support::at;
+use crate::support::events_at;
 
 pub const PARTITIONS: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(60);
-/// A poll without anything to bring takes this long.
+/// A poll without deliveries takes this long.
 const WAIT: Duration = Duration::from_millis(20);
 
 /// A log of [`PARTITIONS`] partitions to hold to the contract, and how a test reaches what a worker
 /// cannot.
 pub trait Subject: Sized {
     type Worker: WorkerLog;
+    type Reader: ChangesReader;
 
     /// A log of its own, empty.
     fn new() -> Self;
     fn append(&self, records: Vec<InputRecord>);
+    fn append_transfers(&self, records: Vec<InputRecord>);
     /// A worker's view. One of an index at a time.
     fn worker(&self, index: usize, workers: usize) -> Self::Worker;
     fn input_ends(&self) -> Vec<u64>;
     fn changes(&self) -> Vec<OutputRecord>;
+    /// A reader of the changes beside the workers.
+    fn reader(&self) -> Self::Reader;
     fn dead_letters(&self) -> Vec<OutputRecord>;
     /// The same log after everything that holds it was dropped.
     fn reopened(self) -> Self;
@@ -54,6 +66,10 @@ pub fn contract<S: Subject>() -> Vec<(&'static str, fn())> {
         (
             "partitions_are_assigned_before_anything_is_delivered",
             partitions_are_assigned_before_anything_is_delivered::<S>,
+        ),
+        (
+            "changes_are_read_on_from_any_offset_in_chunks_of_any_size",
+            changes_are_read_on_from_any_offset_in_chunks_of_any_size::<S>,
         ),
         (
             "two_workers_share_the_partitions_without_overlap",
@@ -80,8 +96,8 @@ pub fn contract<S: Subject>() -> Vec<(&'static str, fn())> {
             the_changelog_replays_to_the_latest_of_each_key_in_pieces_of_any_size::<S>,
         ),
         (
-            "i11_a_transaction_without_offsets_is_refused_and_writes_nothing",
-            i11_a_transaction_without_offsets_is_refused_and_writes_nothing::<S>,
+            "i11_an_unfenced_or_misdirected_transaction_is_refused_and_writes_nothing",
+            i11_an_unfenced_or_misdirected_transaction_is_refused_and_writes_nothing::<S>,
         ),
         (
             "after_a_restart_everything_is_assigned_anew_and_silent",
@@ -91,23 +107,38 @@ pub fn contract<S: Subject>() -> Vec<(&'static str, fn())> {
             "progress_tells_the_next_offset_and_the_end",
             progress_tells_the_next_offset_and_the_end::<S>,
         ),
+        (
+            "headers_and_null_values_arrive_unchanged",
+            headers_and_null_values_arrive_unchanged::<S>,
+        ),
+        (
+            "events_and_transfers_are_committed_aborted_and_resumed_together",
+            events_and_transfers_are_committed_aborted_and_resumed_together::<S>,
+        ),
     ]
 }
 
 pub fn input(number: u64) -> InputRecord {
-    InputRecord {
-        timestamp: Timestamp::from_milliseconds(1_700_000_000_000 + number.cast_signed()),
-        key: Some(format!("customer-{}", number % 17).into_bytes()),
-        payload: format!("payload {number}").into_bytes(),
-    }
+    InputRecord::new(
+        Timestamp::from_milliseconds(1_700_000_000_000 + number.cast_signed()),
+        Some(format!("customer-{}", number % 17).into_bytes()),
+        format!("payload {number}").into_bytes(),
+    )
 }
 
 pub fn output(name: &str, number: u64) -> OutputRecord {
     OutputRecord {
         key: Some(format!("customer-{}", number % 17).into_bytes()),
-        value: format!("{name} {number}").into_bytes(),
-        headers: vec![("number".into(), number.to_be_bytes().to_vec())],
+        value: Some(format!("{name} {number}").into_bytes()),
+        headers: vec![("number".into(), Some(number.to_be_bytes().to_vec()))],
         timestamp: at("2026-01-01T00:00:00Z"),
+    }
+}
+
+pub fn to(topic: Topic, record: OutputRecord) -> Output {
+    Output {
+        topic,
+        record: Arc::new(record),
     }
 }
 
@@ -121,7 +152,7 @@ pub fn state(key: &str, value: Option<&str>) -> StateRecord {
 pub fn part(partition: Partition, offset_next: u64, state: Vec<StateRecord>) -> PartitionCommit {
     PartitionCommit {
         partition,
-        offset_next,
+        offsets: events_at(offset_next),
         state,
     }
 }
@@ -139,12 +170,12 @@ pub fn all() -> PollLimit {
 }
 
 /// Polls until every partition is assigned.
-pub fn assigned(bus: &mut impl WorkerLog) -> BTreeSet<Partition> {
+pub fn assigned(log: &mut impl WorkerLog) -> BTreeSet<Partition> {
     let deadline = Instant::now() + PATIENCE;
     let mut mine = BTreeSet::new();
     while mine.len() < PARTITIONS as usize {
         assert!(Instant::now() < deadline, "only {mine:?} were assigned");
-        match bus.poll(all()).unwrap() {
+        match log.poll(all()).unwrap() {
             Polled::Assigned(partitions) => mine.extend(partitions),
             Polled::Idle => {}
             other => panic!("before the assignment came {other:?}"),
@@ -157,17 +188,19 @@ pub fn assigned(bus: &mut impl WorkerLog) -> BTreeSet<Partition> {
 pub fn reading<S: Subject>(subject: &S) -> S::Worker {
     let mut worker = subject.worker(0, 1);
     for partition in assigned(&mut worker) {
-        worker.resume_at(partition, 0).unwrap();
+        worker
+            .resume_at(partition, AppliedOffsets::default())
+            .unwrap();
     }
     worker
 }
 
 /// Polls until `count` deliveries came.
-pub fn drain(bus: &mut impl WorkerLog, count: usize, limit: PollLimit) -> Vec<Delivery> {
+pub fn drain(log: &mut impl WorkerLog, count: usize, limit: PollLimit) -> Vec<Delivery> {
     let deadline = Instant::now() + PATIENCE;
     let mut found = Vec::new();
     while found.len() < count {
-        match bus.poll(limit).unwrap() {
+        match log.poll(limit).unwrap() {
             Polled::Deliveries(deliveries) => found.extend(deliveries),
             Polled::Idle => assert!(Instant::now() < deadline, "{} of {count}", found.len()),
             Polled::Assigned(none) if none.is_empty() => {}
@@ -178,9 +211,9 @@ pub fn drain(bus: &mut impl WorkerLog, count: usize, limit: PollLimit) -> Vec<De
 }
 
 /// Nothing comes for a while.
-fn assert_silent(bus: &mut impl WorkerLog) {
+fn assert_silent(log: &mut impl WorkerLog) {
     for _ in 0..10 {
-        match bus.poll(all()).unwrap() {
+        match log.poll(all()).unwrap() {
             Polled::Idle => {}
             Polled::Assigned(none) if none.is_empty() => {}
             other => panic!("in the silence came {other:?}"),
@@ -188,10 +221,10 @@ fn assert_silent(bus: &mut impl WorkerLog) {
     }
 }
 
-pub fn facts(bus: &mut impl WorkerLog, partition: Partition) -> PartitionFacts {
+pub fn facts(log: &mut impl WorkerLog, partition: Partition) -> PartitionFacts {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if let Some(facts) = bus.facts(partition).unwrap() {
+        if let Some(facts) = log.facts(partition).unwrap() {
             return facts;
         }
         assert!(Instant::now() < deadline, "the log does not say");
@@ -202,12 +235,12 @@ pub fn facts(bus: &mut impl WorkerLog, partition: Partition) -> PartitionFacts {
 pub type Replayed = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// The latest value of each key after replaying the changelog in chunks.
-pub fn replayed(bus: &mut impl WorkerLog, partition: Partition, chunk_records: usize) -> Replayed {
+pub fn replayed(log: &mut impl WorkerLog, partition: Partition, chunk_records: usize) -> Replayed {
     let mut latest = Replayed::new();
-    let mut from = facts(bus, partition).changelog_start;
+    let mut from = facts(log, partition).changelog_start;
     let mut before = None;
     loop {
-        let chunk = bus.read_changelog(partition, from, chunk_records).unwrap();
+        let chunk = log.read_changelog(partition, from, chunk_records).unwrap();
         assert!(chunk.records.len() <= chunk_records);
         for record in chunk.records {
             assert!(before < Some(record.offset), "in offset order");
@@ -240,7 +273,7 @@ pub fn seen<S: Subject>(subject: &S, worker: &mut S::Worker) -> Seen {
         state: (0..PARTITIONS)
             .map(Partition)
             .map(|partition| {
-                let group_offset = facts(worker, partition).group_offset;
+                let group_offset = facts(worker, partition).sources[&Source::Events].group_offset;
                 (replayed(worker, partition, 1000), group_offset)
             })
             .collect(),
@@ -259,7 +292,9 @@ fn partitions_are_assigned_before_anything_is_delivered<S: Subject>() {
     let expected: BTreeSet<Partition> = (0..PARTITIONS).map(Partition).collect();
     assert_eq!(assigned(&mut worker), expected);
     assert_silent(&mut worker);
-    worker.resume_at(Partition(1), 0).unwrap();
+    worker
+        .resume_at(Partition(1), AppliedOffsets::default())
+        .unwrap();
     let deliveries = drain(&mut worker, 1, all());
     assert!(
         deliveries
@@ -311,6 +346,7 @@ fn deliveries_are_the_input_in_offset_order_without_gaps<S: Subject>() {
             record_time: record.timestamp,
             key: record.key,
             payload: record.payload,
+            headers: record.headers,
         });
     }
     for (records, bytes) in [(1000, 1 << 20), (7, 1 << 20), (1000, 25), (1, 1)] {
@@ -345,7 +381,9 @@ fn a_paused_partition_is_silent_until_it_is_resumed_where_told<S: Subject>() {
     let subject: S = with_inputs(200);
     let mut worker = subject.worker(0, 1);
     for partition in assigned(&mut worker) {
-        worker.resume_at(partition, 0).unwrap();
+        worker
+            .resume_at(partition, AppliedOffsets::default())
+            .unwrap();
     }
     worker.pause(Partition(0));
     let ends = subject.input_ends();
@@ -357,7 +395,9 @@ fn a_paused_partition_is_silent_until_it_is_resumed_where_told<S: Subject>() {
             .all(|delivery| delivery.position.partition != Partition(0))
     );
     assert_silent(&mut worker);
-    worker.resume_at(Partition(0), ends[0] - 2).unwrap();
+    worker
+        .resume_at(Partition(0), events_at(ends[0] - 2))
+        .unwrap();
     let deliveries = drain(&mut worker, 2, all());
     let offsets: Vec<u64> = deliveries
         .iter()
@@ -379,9 +419,12 @@ fn a_commit_shows_all_it_wrote_and_survives_reopening<S: Subject>() {
                 ),
                 part(Partition(2), 0, vec![state("", Some("only a clock"))]),
             ],
-            changes: vec![output("change", 1).into(), output("change", 2).into()],
-            current: vec![output("current", 1).into()],
-            dead_letters: vec![output("dead", 5).into()],
+            outputs: vec![
+                to(Topic::Changes, output("change", 1)),
+                to(Topic::Current, output("current", 1)),
+                to(Topic::DeadLetters, output("dead", 5)),
+                to(Topic::Changes, output("change", 2)),
+            ],
         })
         .unwrap();
     let ends: Vec<(Partition, u64)> = committed
@@ -450,18 +493,23 @@ fn the_changelog_replays_to_the_latest_of_each_key_in_pieces_of_any_size<S: Subj
     assert!(replayed(&mut worker, Partition(0), 10).is_empty());
 }
 
-fn i11_a_transaction_without_offsets_is_refused_and_writes_nothing<S: Subject>() {
+fn i11_an_unfenced_or_misdirected_transaction_is_refused_and_writes_nothing<S: Subject>() {
     let subject: S = with_inputs(20);
     let mut worker = reading(&subject);
     let before = seen(&subject, &mut worker);
     let unfenced = Transaction {
-        changes: vec![output("change", 1).into()],
+        outputs: vec![to(Topic::Changes, output("change", 1))],
         ..Transaction::default()
     };
-    assert!(matches!(
-        worker.commit(&unfenced),
-        Err(Error::Unusable { .. })
-    ));
+    // Sources and state are no outputs.
+    let misdirected = [Topic::Input, Topic::Transfers, Topic::State].map(|topic| Transaction {
+        partitions: vec![part(Partition(0), 1, vec![state("c", Some("half"))])],
+        outputs: vec![to(topic, output("change", 1))],
+    });
+    for transaction in std::iter::once(unfenced).chain(misdirected) {
+        let refused = worker.commit(&transaction);
+        assert!(matches!(refused, Err(Error::Unusable { .. })));
+    }
     assert_eq!(seen(&subject, &mut worker), before);
 }
 
@@ -476,7 +524,9 @@ fn after_a_restart_everything_is_assigned_anew_and_silent<S: Subject>() {
     assert_eq!(assigned(&mut worker).len(), PARTITIONS as usize);
     assert_silent(&mut worker);
     for partition in 0..PARTITIONS {
-        worker.resume_at(Partition(partition), 0).unwrap();
+        worker
+            .resume_at(Partition(partition), AppliedOffsets::default())
+            .unwrap();
     }
     assert_eq!(drain(&mut worker, 50, all()).len(), 50);
 }
@@ -490,13 +540,253 @@ fn progress_tells_the_next_offset_and_the_end<S: Subject>() {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(progress) = worker.progress(Partition(1)).unwrap() {
-                return (progress.position, progress.input_end);
+                let read = progress[&Source::Events];
+                return (read.position, read.end);
             }
             assert!(Instant::now() < deadline, "the log does not say");
         }
     };
     assert_eq!(progress(&mut worker), (None, end));
-    worker.resume_at(Partition(1), 0).unwrap();
+    worker
+        .resume_at(Partition(1), AppliedOffsets::default())
+        .unwrap();
     let read = drain(&mut worker, 3, limit(3, 1 << 20)).len() as u64;
     assert_eq!(progress(&mut worker), (Some(read), end));
+}
+
+/// The changes of all partitions from the first on, at most `limit` at a time.
+fn read_changes(reader: &mut impl ChangesReader, limit: usize) -> Vec<PublishedChange> {
+    let mut all = Vec::new();
+    for partition in (0..reader.partitions()).map(Partition) {
+        let begun = Instant::now();
+        let mut from = 0;
+        loop {
+            let chunk = reader.read_changes(partition, from, limit).unwrap();
+            assert!(chunk.changes.len() <= limit);
+            all.extend(chunk.changes);
+            from = chunk.offset_next;
+            if from >= chunk.end {
+                break;
+            }
+            assert!(begun.elapsed() < PATIENCE, "no end of {partition}");
+        }
+    }
+    all
+}
+
+fn changes_are_read_on_from_any_offset_in_chunks_of_any_size<S: Subject>() {
+    let subject: S = with_inputs(10);
+    let mut worker = reading(&subject);
+    let mut reader = subject.reader();
+    assert_eq!(reader.partitions(), PARTITIONS);
+    assert_eq!(read_changes(&mut reader, 5), []);
+    for round in 0..3 {
+        worker
+            .commit(&Transaction {
+                partitions: vec![part(Partition(0), 0, Vec::new())],
+                outputs: (0..7)
+                    .map(|number| to(Topic::Changes, output("change", 10 * round + number)))
+                    .collect(),
+                ..Transaction::default()
+            })
+            .unwrap();
+    }
+    let published = subject.changes();
+    assert_eq!(published.len(), 21);
+    for limit in [1, 2, 5, 100] {
+        let all = read_changes(&mut reader, limit);
+        let records: Vec<&OutputRecord> = all.iter().map(|change| &change.record).collect();
+        assert_eq!(records, published.iter().collect::<Vec<_>>(), "{limit}");
+    }
+    // From the second on, and from behind the last.
+    let mut offsets = Vec::new();
+    while offsets.len() < 2 {
+        let chunk = reader.read_changes(Partition(0), 0, 100).unwrap();
+        offsets = chunk.changes.iter().map(|change| change.offset).collect();
+    }
+    let begun = Instant::now();
+    let from_second = loop {
+        let chunk = reader.read_changes(Partition(0), offsets[1], 1).unwrap();
+        if let Some(first) = chunk.changes.first() {
+            break first.offset;
+        }
+        assert!(begun.elapsed() < PATIENCE);
+    };
+    assert_eq!(from_second, offsets[1]);
+    let end = reader.read_changes(Partition(0), 0, 1).unwrap().end;
+    let behind = reader.read_changes(Partition(0), end, 5).unwrap();
+    assert_eq!((behind.changes, behind.offset_next), (Vec::new(), end));
+    assert!(reader.read_changes(Partition(PARTITIONS), 0, 1).is_err());
+}
+
+fn headers_and_null_values_arrive_unchanged<S: Subject>() {
+    let shapes: [(Option<Vec<u8>>, Vec<Header>); 4] = [
+        (None, Vec::new()),
+        (Some(Vec::new()), vec![("".into(), Some(Vec::new()))]),
+        (
+            None,
+            vec![
+                ("twice".into(), Some(b"first".to_vec())),
+                ("null".into(), None),
+                ("twice".into(), Some(vec![0, 0xff, 0xfe])),
+            ],
+        ),
+        (
+            Some(b"value".to_vec()),
+            vec![("n\u{e4}me".into(), Some(b"x".to_vec()))],
+        ),
+    ];
+    let records: Vec<InputRecord> = (0..)
+        .zip(shapes)
+        .map(|(number, (payload, headers))| InputRecord {
+            payload,
+            headers,
+            ..input(number)
+        })
+        .collect();
+    let subject = S::new();
+    subject.append(records.clone());
+    subject.append_transfers(records.clone());
+    let mut worker = reading(&subject);
+    let mut found = drain(&mut worker, 2 * records.len(), all());
+    found.sort_by_key(|delivery| (delivery.position.source, delivery.record_time));
+    let expected = records.iter().chain(&records);
+    for (delivery, record) in found.iter().zip(expected) {
+        assert_eq!(delivery.payload, record.payload);
+        assert_eq!(delivery.headers, record.headers);
+        assert_eq!(delivery.key, record.key);
+        assert_eq!(delivery.record_time, record.timestamp);
+    }
+    let last = found.iter().find(|delivery| delivery.headers.len() == 3);
+    let last = last.unwrap();
+    assert_eq!(last.header("twice"), Some(&[0, 0xff, 0xfe][..]));
+    assert_eq!(last.header("null"), None);
+}
+
+/// Offsets after the last delivery of each source of each partition.
+fn offsets_after(deliveries: &[Delivery]) -> BTreeMap<Partition, AppliedOffsets> {
+    let mut offsets = BTreeMap::new();
+    for delivery in deliveries {
+        let position = delivery.position;
+        let applied: &mut AppliedOffsets = offsets.entry(position.partition).or_default();
+        assert_eq!(position.offset, applied.next(position.source), "no gap");
+        *applied = applied.after(position);
+    }
+    offsets
+}
+
+fn group_offsets(worker: &mut impl WorkerLog, partition: Partition) -> [Option<u64>; 2] {
+    let facts = facts(worker, partition);
+    Source::ALL.map(|source| facts.sources[&source].group_offset)
+}
+
+/// Until the log says so of a partition.
+fn assert_read(worker: &mut impl WorkerLog, partition: Partition, offsets: AppliedOffsets) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let progress = worker.progress(partition).unwrap().unwrap_or_default();
+        let mut sources = progress.iter();
+        let is_read = sources.all(|(source, read)| {
+            let next = offsets.next(*source);
+            read.end == next && read.position.unwrap_or(0) == next
+        });
+        if progress.len() == Source::ALL.len() && is_read {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{progress:?}");
+    }
+}
+
+fn events_and_transfers_are_committed_aborted_and_resumed_together<S: Subject>() {
+    let subject: S = with_inputs(60);
+    subject.append_transfers((100..140).map(input).collect());
+    let mut worker = reading(&subject);
+    let deliveries = drain(&mut worker, 100, limit(7, 1 << 20));
+    let offsets = offsets_after(&deliveries);
+    let of_both = |partition| {
+        let offsets: AppliedOffsets = offsets[&partition];
+        Source::ALL.map(|source| Some(offsets.next(source)))
+    };
+    for partition in (0..PARTITIONS).map(Partition) {
+        assert_eq!(group_offsets(&mut worker, partition), [None, None]);
+        assert_read(&mut worker, partition, offsets[&partition]);
+    }
+    let commit = |partition, records| PartitionCommit {
+        partition,
+        offsets: offsets[&partition],
+        state: records,
+    };
+    let committed = Transaction {
+        partitions: vec![commit(Partition(0), vec![state("c", Some("both"))])],
+        ..Transaction::default()
+    };
+    worker.commit(&committed).unwrap();
+    assert_eq!(
+        group_offsets(&mut worker, Partition(0)),
+        of_both(Partition(0))
+    );
+    // The log does not have the second partition.
+    let doomed = Transaction {
+        partitions: vec![
+            commit(Partition(1), vec![state("c", Some("lost"))]),
+            PartitionCommit {
+                partition: Partition(PARTITIONS),
+                ..commit(Partition(2), vec![state("c", Some("lost"))])
+            },
+        ],
+        outputs: vec![to(Topic::Changes, output("change", 1))],
+        ..Transaction::default()
+    };
+    worker.commit(&doomed).unwrap_err();
+    assert_eq!(group_offsets(&mut worker, Partition(1)), [None, None]);
+    assert!(replayed(&mut worker, Partition(1), 10).is_empty());
+    assert!(subject.changes().is_empty());
+    for partition in (0..PARTITIONS).map(Partition) {
+        worker.pause(partition);
+    }
+    worker.restart();
+    assert_eq!(assigned(&mut worker).len(), PARTITIONS as usize);
+    assert_silent(&mut worker);
+    worker
+        .resume_at(Partition(0), offsets[&Partition(0)])
+        .unwrap();
+    worker
+        .resume_at(Partition(1), AppliedOffsets::default())
+        .unwrap();
+    let of_one = deliveries.iter().map(|delivery| delivery.position);
+    let of_one = of_one.filter(|position| position.partition == Partition(1));
+    let again = drain(&mut worker, of_one.count(), all());
+    let one = BTreeMap::from([(Partition(1), offsets[&Partition(1)])]);
+    assert_eq!(offsets_after(&again), one, "from the beginning");
+    worker
+        .commit(&Transaction {
+            partitions: vec![commit(Partition(1), Vec::new())],
+            ..Transaction::default()
+        })
+        .unwrap();
+    drop(worker);
+    let subject = subject.reopened();
+    subject.append_transfers((200..220).map(input).collect());
+    let mut worker = subject.worker(0, 1);
+    for partition in assigned(&mut worker) {
+        let known = group_offsets(&mut worker, partition).map(Option::unwrap_or_default);
+        let [events, transfers] = known;
+        let resumed = events_at(events).with(Source::Transfers, transfers);
+        worker.resume_at(partition, resumed).unwrap();
+    }
+    let of_two = deliveries.iter().map(|delivery| delivery.position);
+    let of_two = of_two.filter(|position| position.partition == Partition(2));
+    let expected = 20 + of_two.count();
+    let rest = drain(&mut worker, expected, all());
+    for delivery in &rest {
+        let position = delivery.position;
+        let is_new = !offsets[&position.partition].has(position);
+        assert_eq!(
+            is_new,
+            delivery.record_time >= input(200).timestamp,
+            "{position:?}"
+        );
+        assert!(is_new || position.partition == Partition(2));
+    }
+    assert_silent(&mut worker);
 }

@@ -31,16 +31,19 @@ use segstream::domain::change::SegmentChange;
 use segstream::domain::churn::ChurnDefinition;
 use segstream::domain::churn::ChurnPolicy;
 use segstream::domain::churn::RiskBand;
-use segstream::domain::event::parse::parse;
+use segstream::domain::event::parse::parse_value;
 use segstream::domain::event::rules::IntakeRules;
 use segstream::domain::ids::CustomerId;
 use segstream::domain::ids::Partition;
+use segstream::domain::ids::Source;
 use segstream::domain::money::Currency;
 use segstream::domain::money::Exchange;
 use segstream::domain::money::Money;
+use segstream::domain::offsets::AppliedOffsets;
 use segstream::domain::partitioner::Partitioner;
 use segstream::domain::time::BusinessZone;
 use segstream::domain::time::Timestamp;
+use segstream::domain::topic::TopicNames;
 use segstream::engine::admission::Admission;
 use segstream::engine::admission::Placement;
 use segstream::engine::admission::admit;
@@ -99,6 +102,24 @@ pub fn data_file(name: &str) -> Option<PathBuf> {
         path.display()
     );
     None
+}
+
+pub const TRANSFERS: &str = "retail.transfers.v1";
+
+pub fn topics() -> TopicNames {
+    TopicNames {
+        events: TOPIC.to_owned(),
+        transfers: Some(TRANSFERS.to_owned()),
+        state: "customer.state.v1".to_owned(),
+        changes: "customer.segment.changes.v1".to_owned(),
+        current: "customer.segment.current.v1".to_owned(),
+        dead_letters: "retail.events.dlq.v1".to_owned(),
+    }
+}
+
+/// The offsets of a partition whose transfers are not read.
+pub fn events_at(offset: u64) -> AppliedOffsets {
+    AppliedOffsets::default().with(Source::Events, offset)
 }
 
 pub fn at(text: &str) -> Timestamp {
@@ -187,11 +208,16 @@ impl Life {
 
     /// A life whose monotonic clock moves on by a millisecond whenever it is read.
     pub fn begin_ticking(root: &Path, partitions: u32, sizing: Sizing) -> Self {
-        let log = EmbeddedLog::open(&root.join("log"), partitions, Faults::none()).unwrap();
         let (begun, ticks) = (Instant::now(), AtomicU32::new(0));
         let clock = MonotonicClock::manual(move || {
             begun + Duration::from_millis(1) * ticks.fetch_add(1, Ordering::Relaxed)
         });
+        Self::begin_on(clock, root, partitions, sizing)
+    }
+
+    /// Like [`Self::begin`], on a clock of the test's own.
+    pub fn begin_on(clock: MonotonicClock, root: &Path, partitions: u32, sizing: Sizing) -> Self {
+        let log = EmbeddedLog::open(&root.join("log"), partitions, Faults::none()).unwrap();
         let under = (model(), policy());
         Self::on(
             log,
@@ -275,7 +301,7 @@ impl Life {
             }),
             partition_count: partitions,
             model,
-            topic_events: TOPIC.to_owned(),
+            topics: topics(),
             partitions: Partitions::new(directory, sizes, faults.clone(), metrics),
             tally: Tally::default(),
             control: Control::default(),
@@ -295,7 +321,7 @@ impl Life {
         if let Some(instant) = self.advance_to {
             self.shared.control.advance_to(instant);
         }
-        self.shared.control.stop_at(self.log.input_ends());
+        self.shared.control.stop_at(self.log.ends());
         self.worker.run()
     }
 
@@ -316,7 +342,10 @@ impl Life {
 
     /// Every change as JSON, by partition and offset.
     pub fn changes(&self) -> Vec<String> {
-        let values = self.log.changes().map(|entry| entry.unwrap().2.value);
+        let values = self
+            .log
+            .changes()
+            .map(|entry| entry.unwrap().2.value.unwrap());
         values
             .map(|value| String::from_utf8(value).unwrap())
             .collect()
@@ -428,7 +457,7 @@ fn fold_one(
     (record_time, clock): (Timestamp, Option<Timestamp>),
     (intake, policy, model): (&IntakeRules, &Policy, &Arc<SegmentModel>),
 ) -> Outcome {
-    let Ok(event) = parse(&input.payload, record_time, intake) else {
+    let Ok(event) = parse_value(input.payload.as_deref(), record_time, intake) else {
         return Outcome::Rejected;
     };
     let id = match admit(&event, input.key.as_deref(), ANY_PLACEMENT) {
@@ -439,6 +468,7 @@ fn fold_one(
     let delivered = Delivered {
         event: &event,
         position,
+        origin: position,
         record_time,
         clock,
     };

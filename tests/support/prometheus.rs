@@ -127,7 +127,7 @@ pub fn number(sample: &Value) -> f64 {
         .unwrap()
 }
 
-/// An address on loopback at which nobody listens.
+/// An address on loopback at which no program listens.
 pub fn free_address() -> SocketAddr {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
     loop {

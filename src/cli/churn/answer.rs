@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::cli::churn::args::FitArgs;
 use crate::cli::churn::artifact::CUSTOMERS_MIN;
 use crate::cli::churn::fitted::Fitted;
-use crate::cli::churn::holdout::tell_holdout;
+use crate::cli::churn::holdout::print_holdout;
 use crate::cli::churn::purchases::ChurnData;
 use crate::domain::time::Day;
 use crate::model::artifact::Artifact;
@@ -44,7 +44,7 @@ pub(super) fn answer(
     })
 }
 
-pub(super) fn tell(
+pub(super) fn print(
     out: &mut impl Write,
     args: &FitArgs,
     data: &ChurnData,
@@ -80,13 +80,13 @@ pub(super) fn tell(
     }
     for fitted in fits {
         if let Some(holdout) = &fitted.holdout {
-            tell_holdout(out, fitted.family, holdout)?;
+            print_holdout(out, fitted.family, holdout)?;
         }
     }
     Ok(())
 }
 
-pub(super) fn tell_written(
+pub(super) fn print_written(
     out: &mut impl Write,
     artifact: &Artifact,
     path: &Path,
@@ -98,14 +98,14 @@ pub(super) fn tell_written(
         ChurnBasis::Fitted => "the parameters fitted above".to_owned(),
         ChurnBasis::Example => "the parameters fitted above, marked as an example".to_owned(),
         ChurnBasis::Prior => format!(
-            "not by the fit above, as {} customers are fewer than {CUSTOMERS_MIN} or none bought on a second \
-             day, but by the centre of the prior",
+            "not the fit above but the centre of the prior, because {} customers are fewer than {CUSTOMERS_MIN} or \
+             none bought on a second day",
             churn.customers
         ),
     };
     writeln!(
         out,
-        "model {} in {} tells churn risk by {}: {basis} (r {:.6}, alpha {:.6} days, a {:.6}, b {:.6})",
+        "model {} in {} computes churn risk with {}: {basis} (r {:.6}, alpha {:.6} days, a {:.6}, b {:.6})",
         artifact.version,
         path.display(),
         churn.method.as_str(),
@@ -116,6 +116,6 @@ pub(super) fn tell_written(
     )?;
     writeln!(
         out,
-        "it is another model: serve it with an empty log and store"
+        "this is another model: it needs an empty log and store"
     )
 }

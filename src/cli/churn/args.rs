@@ -17,37 +17,37 @@ const DAYS_PER_WEEK: f64 = 7.0;
 pub(super) struct FitArgs {
     #[command(flatten)]
     pub(super) data: DataArgs,
-    /// Last day of the purchases to learn from; the last known one, less --holdout-days, if absent.
+    /// Last day to learn from, inclusive; if absent, the last day that the data covers, less --holdout-days.
     #[arg(long, value_parser = parse_day)]
     pub(super) until: Option<Day>,
-    /// Then look at who bought again within so many days after it, and print how well that was foretold.
+    /// Days after --until in which customers may buy again: prints how well the fit predicted who did.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=36_525))]
     pub(super) holdout_days: Option<u32>,
     /// Time unit of the parameters that are printed.
     #[arg(long, value_enum, default_value = "days")]
     pub(super) unit: Unit,
-    /// `weak` keeps the parameters of few customers from running away.
+    /// Prior of the fit; `weak` keeps the parameters from growing without bound where there are few customers.
     #[arg(long, value_enum, default_value = "weak")]
     pub(super) prior: PriorArg,
-    /// The model artifact that takes the parameters in, with --out.
+    /// The model file that takes the parameters, with --out.
     #[arg(long, requires = "out")]
     pub(super) model: Option<PathBuf>,
-    /// Where that artifact goes; it may be the same file.
+    /// Where that model goes; it may be the same file.
     #[arg(long, requires = "model")]
     pub(super) out: Option<PathBuf>,
-    /// The model that it takes in.
+    /// The churn model that goes into the file.
     #[arg(long, value_enum, default_value = "mbg_nbd")]
     pub(super) method: Method,
-    /// Name of the version that artifact gets, as it is another model; made from the old name and --until if absent.
+    /// Name of the new model version; made from the old name, the method and --until if absent.
     #[arg(long = "version", requires = "out")]
     pub(super) name: Option<String>,
-    /// Mark the parameters as those of another shop, a stand-in until there is a fit of the own customers.
+    /// Mark the parameters as another shop's, for use until there is a fit to your own customers.
     #[arg(long)]
     pub(super) example: bool,
-    /// Time of the fit, RFC 3339; makes the artifact reproducible.
+    /// Time of the fit, RFC 3339; now if absent. Makes the file reproducible.
     #[arg(long, value_parser = parse_instant)]
     pub(super) fitted_at: Option<Timestamp>,
-    /// Print as JSON.
+    /// Print the answer as JSON.
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -89,5 +89,5 @@ pub(super) enum Method {
 }
 
 fn parse_day(text: &str) -> Result<Day, String> {
-    parse_date(text).ok_or_else(|| format!("{text:?} is no date such as 1997-09-30"))
+    parse_date(text).ok_or_else(|| format!("{text:?} is not a date such as 1997-09-30"))
 }

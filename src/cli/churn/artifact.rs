@@ -1,4 +1,4 @@
-//! The parameters of a fit in a model artifact.
+//! Puts the parameters of a fit into a model artifact.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ use crate::model::churn::Family;
 use crate::model_files;
 use crate::pipeline::partition::clock::WallClock;
 
-/// Fewer customers say less than what is usual elsewhere.
+/// With fewer customers the prior's centre is a better guess than the fit.
 pub(super) const CUSTOMERS_MIN: usize = 300;
 
 /// The artifact with the parameters of the method asked for, in days.

@@ -1,4 +1,4 @@
-//! The purchase days that `churn fit` learns from: of a file, or of the state of a deployment.
+//! The purchase days that `churn fit` learns from: those of a file, or of the state of a deployment.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::cli::learning_source::input_for_state;
 use crate::cli::learning_source::input_missing;
 use crate::dataset::replay;
 
-/// What there is to learn from.
+/// The formats that `churn fit` can learn from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Format {
     /// The CDNOW data set: one purchase a line.
@@ -28,10 +28,10 @@ pub(super) struct DataArgs {
     /// The file to learn from; not for `state`.
     #[arg(long)]
     input: Option<PathBuf>,
-    /// What is in it.
+    /// Format of the file, or `state`.
     #[arg(long, value_enum)]
     format: Format,
-    /// A CSV with the ids of the customers to use, in its column `master_id` or `customer_id`; all if absent.
+    /// A CSV with the ids of the customers to use, in its column `master_id` or `customer_id`; all customers if absent.
     #[arg(long)]
     sample: Option<PathBuf>,
     #[command(flatten)]
@@ -42,7 +42,7 @@ impl DataArgs {
     /// Reads the purchase days, counted in the business zone.
     ///
     /// # Errors
-    /// If the call, the data or the surroundings are wrong.
+    /// If the call, the data or the environment is wrong.
     pub(super) fn read(&self) -> anyhow::Result<ChurnData> {
         let settings = self.state.load()?;
         let sample = self.sample.as_deref().map(sample_ids).transpose()?;

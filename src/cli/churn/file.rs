@@ -67,7 +67,7 @@ pub(super) fn file(
     })
 }
 
-/// Who bought, and when; `None` where the event is no purchase of a known customer.
+/// The customer and the day of a purchase; `None` where the event is not a purchase of a known customer.
 fn purchase(
     source: &SourceEvent,
     path: &Path,

@@ -16,10 +16,10 @@ use crate::learn::churn::fit::Observation;
 use crate::model::churn::ChurnModel;
 use crate::model::churn::Family;
 
-/// A file that ends with silence may be complete for so many more days.
+/// `--until` may be at most so many days after the last purchase of the data.
 const SILENT_DAYS_MAX: u32 = 31;
 
-/// A fit with time in days, and what came after it.
+/// A fit with time in days, and its holdout.
 pub(super) struct Fitted {
     pub(super) family: Family,
     pub(super) fit: Fit,
@@ -90,14 +90,14 @@ pub(super) fn until(args: &FitArgs, data: &ChurnData) -> anyhow::Result<Day> {
     {
         let last = data.last_day;
         let problem = format!(
-            "--holdout-days {days} after {until} go beyond {last}, the last day anything is known of"
+            "--holdout-days {days} after {until} go beyond {last}, the last day that the data covers"
         );
         return Err(CallError(problem).into());
     }
     if until > data.last_day.plus_days(SILENT_DAYS_MAX) {
         let last = data.last_day;
         let problem = format!(
-            "--until {until} is more than {SILENT_DAYS_MAX} days after {last}, the last day anything is known of"
+            "--until {until} is more than {SILENT_DAYS_MAX} days after {last}, the last day that the data covers"
         );
         return Err(CallError(problem).into());
     }

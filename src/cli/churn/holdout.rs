@@ -1,11 +1,11 @@
-//! How well a fit foretold who bought again, as it is printed.
+//! Prints how well a fit predicted who bought again.
 
 use std::io::Write;
 
 use crate::learn::churn::cohort::Holdout;
 use crate::model::churn::Family;
 
-pub(super) fn tell_holdout(
+pub(super) fn print_holdout(
     out: &mut impl Write,
     family: Family,
     holdout: &Holdout,
@@ -26,7 +26,7 @@ pub(super) fn tell_holdout(
             Some(holdout.brier),
         ),
         (
-            "probability of being alive",
+            "probability of being a customer still",
             holdout.area_under_curve_alive,
             None,
         ),
@@ -40,13 +40,17 @@ pub(super) fn tell_holdout(
             holdout.area_under_curve_frequency,
             None,
         ),
-        ("the share for everybody", 0.5, Some(holdout.brier_of_share)),
+        (
+            "the same share for all customers",
+            0.5,
+            Some(holdout.brier_of_share),
+        ),
     ];
     for (name, area, brier) in rows {
         let brier = brier.map_or_else(|| "-".to_owned(), |brier| format!("{brier:.4}"));
         writeln!(out, "  {name:<42} {area:>8.4} {brier:>8}")?;
     }
-    writeln!(out, "  foretold and observed, lowest to highest:")?;
+    writeln!(out, "  predicted and observed share, lowest to highest:")?;
     for bin in &holdout.calibration {
         writeln!(
             out,

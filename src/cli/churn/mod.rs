@@ -1,4 +1,4 @@
-//! `segstream churn fit`: how likely customers are lost, learned from their purchase days.
+//! `segstream churn fit`: fits the churn model to the purchase days of customers.
 
 mod answer;
 mod args;
@@ -14,8 +14,8 @@ mod state;
 use std::io::Write;
 
 use crate::cli::churn::answer::answer;
-use crate::cli::churn::answer::tell;
-use crate::cli::churn::answer::tell_written;
+use crate::cli::churn::answer::print;
+use crate::cli::churn::answer::print_written;
 use crate::cli::churn::args::FitArgs;
 use crate::cli::churn::artifact::with_churn;
 use crate::cli::churn::fitted::fit_both;
@@ -23,7 +23,7 @@ use crate::cli::churn::fitted::observations;
 use crate::cli::churn::fitted::until;
 use crate::model_files;
 
-/// Learns how likely customers are lost.
+/// Fits the churn model.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -32,7 +32,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Fits the MBG/NBD and BG/NBD models to purchase days.
+    /// Fit the MBG/NBD and BG/NBD models to the purchase days of customers.
     Fit(Box<FitArgs>),
 }
 
@@ -68,9 +68,9 @@ fn run_fit(args: &FitArgs) -> anyhow::Result<()> {
         writeln!(out, "{}", answer(args, until, &fits, written.as_ref()))?;
         return Ok(());
     }
-    tell(&mut out, args, &data, until, &fits)?;
+    print(&mut out, args, &data, until, &fits)?;
     if let (Some(artifact), Some(path)) = (&written, &args.out) {
-        tell_written(&mut out, artifact, path)?;
+        print_written(&mut out, artifact, path)?;
     }
     Ok(())
 }

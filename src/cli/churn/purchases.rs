@@ -1,4 +1,4 @@
-//! Purchase days of customers, to learn from.
+//! The purchase days of customers, as the fit needs them.
 
 use crate::domain::time::Day;
 use crate::learn::churn::cohort::PurchaseDays;
@@ -10,6 +10,6 @@ pub(super) struct ChurnData {
     pub cohort: Vec<PurchaseDays>,
     /// What was read, in words.
     pub source: String,
-    /// The last day that anything is known of.
+    /// The last day that the data covers.
     pub last_day: Day,
 }

@@ -7,7 +7,7 @@ use crate::cli::learning_source::call;
 use crate::dataset;
 use crate::dataset::Rows;
 
-/// The data is shown by one id, not the sample: it is the operator's own file that he looks at then.
+/// The message quotes an id of the data, not of the sample: the operator can read the sample.
 pub(super) fn none_of_sample(known: &str) -> anyhow::Error {
     let digits: String = known
         .chars()

@@ -21,7 +21,7 @@ pub(super) fn state(
         source,
     } = args.records(settings)?;
     let zone = &policy.zone;
-    // The last day with an event: what time has moved on since tells nothing of customers.
+    // The last day with an event: the clock may have moved further, but nothing is known of customers after it.
     let days = records
         .iter()
         .filter_map(|(_, record)| record.aggregate.greatest_event_day);

@@ -17,18 +17,18 @@ pub struct Args {
     /// The file to read.
     #[arg(long)]
     pub(super) input: PathBuf,
-    /// What is in it.
+    /// Format of the file.
     #[arg(long, value_enum)]
     pub(super) format: replay::Format,
-    /// Where the events go: `embedded` runs the whole engine in this process, `kafka://TOPIC` only
-    /// sends them.
+    /// Where the events go: `embedded` runs the whole engine in this process, kafka://TOPIC only sends
+    /// them.
     #[arg(long, default_value = "embedded", value_parser = parse_target)]
     pub(super) to: Target<Embedded>,
-    /// Events a second, such as 2000 or 2000/s; as fast as they are taken if absent.
+    /// Events a second, such as 2000 or 2000/s; as fast as they are accepted if absent.
     #[arg(long, value_parser = parse_rate)]
     pub(super) rate: Option<f64>,
-    /// When all events are done, move every partition's clock to this instant, RFC 3339, and do what time alone
-    /// brings until then. Without it, what is due after a partition's last event stays pending.
+    /// When all events are processed, move every partition's clock to this instant, RFC 3339, and evaluate the
+    /// customers who are due by then. Without it, deadlines after a partition's last event stay pending.
     #[arg(long, value_parser = parse_instant)]
     pub(super) advance_to: Option<Timestamp>,
     /// Print the summary as JSON.

@@ -1,4 +1,4 @@
-//! A replay through the whole engine, which goes on where an earlier one stopped.
+//! A replay through the whole engine. It continues where an interrupted one stopped.
 
 use std::fs;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub(super) fn replay_embedded(
     let mut service = Service::start(parts.worker_logs()?, &parts.shared)?;
     let fed = feed(&log, events, &source, args.rate, &mut service);
     if let Err(error) = fed {
-        // What is in the log stays there; the next run goes on from it.
+        // The log keeps what it has; the next run continues from it.
         service.stop(settings.shutdown_deadline)?;
         return Err(error);
     }
@@ -42,7 +42,7 @@ pub(super) fn replay_embedded(
         warn_of_future(instant);
         parts.shared.control.advance_to(instant);
     }
-    parts.shared.control.stop_at(log.input_ends());
+    parts.shared.control.stop_at(log.ends());
     while !service.wait(Duration::from_secs(3600))? {}
     Summary::of(&parts.shared).print(args.json)
 }
@@ -67,7 +67,7 @@ fn feed(
     let sent_before = log.cursor(source)?.unwrap_or(0).min(total);
     let mut progress = Progress::new(events.len(), usize::try_from(sent_before)?)?;
     if sent_before > 0 {
-        tracing::info!(sent_before, total, "an interrupted replay goes on");
+        tracing::info!(sent_before, total, "continuing an interrupted replay");
     }
     let mut pace = rate.map(Pace::new);
     let mut sent: usize = usize::try_from(sent_before)?;
@@ -84,10 +84,12 @@ fn feed(
             .iter()
             .skip(sent)
             .take(until - sent)
-            .map(|event| InputRecord {
-                timestamp: Some(event.record_time),
-                key: event.key.clone(),
-                payload: event.payload.clone(),
+            .map(|event| {
+                InputRecord::new(
+                    Some(event.record_time),
+                    event.key.clone(),
+                    event.payload.clone(),
+                )
             })
             .collect();
         sent = until;

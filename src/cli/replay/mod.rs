@@ -1,5 +1,5 @@
 //! `segstream replay`: historical purchases as events, through the whole engine on the embedded
-//! bus, always on the event clock, or to a topic. One that was interrupted goes on where it stopped.
+//! log, always on the event clock, or to a topic. An interrupted replay continues where it stopped.
 
 mod args;
 mod embedded;

@@ -3,13 +3,13 @@
 use std::time::Duration;
 use std::time::Instant;
 
-/// Events sent to the log at a time, at most.
+/// The most events that are sent to the log at a time.
 pub(super) const CHUNK_EVENTS: usize = 2048;
-/// With a rate, a chunk holds at most the events of this long.
+/// With a rate, a chunk holds at most the events of this time.
 const CHUNK_DURATION: Duration = Duration::from_millis(20);
 pub(super) const WAIT_FOR_WORKERS: Duration = Duration::from_millis(1);
 
-/// Gives out events at a rate. What a stall left undone is not made up for in a burst.
+/// Limits events to a rate. After a stall there is no burst to catch up.
 pub(super) struct Pace {
     pub(super) rate: f64,
     due: f64,

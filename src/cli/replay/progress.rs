@@ -1,4 +1,4 @@
-//! How far a replay has come.
+//! The progress of a replay.
 
 use std::io::IsTerminal;
 use std::io::Write;
@@ -8,10 +8,10 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 use indicatif::ProgressStyle;
 
-/// Off a terminal a line tells the progress this often.
+/// Where standard error is not a terminal, a progress line is printed this often.
 const REPORT_INTERVAL: Duration = Duration::from_millis(250);
 
-/// A bar on a terminal, a line now and then otherwise.
+/// A progress bar on a terminal, plain lines otherwise.
 pub(super) struct Progress {
     bar: ProgressBar,
     pub(super) total: usize,

@@ -25,7 +25,7 @@ pub(super) fn answer(args: &Args, trained: &Trained) -> serde_json::Value {
     })
 }
 
-pub(super) fn tell(out: &mut impl Write, args: &Args, trained: &Trained) -> std::io::Result<()> {
+pub(super) fn print(out: &mut impl Write, args: &Args, trained: &Trained) -> std::io::Result<()> {
     let artifact = &trained.artifact;
     let facts = &artifact.training;
     let preparation = &trained.analysis.preparation;
@@ -51,7 +51,7 @@ pub(super) fn tell(out: &mut impl Write, args: &Args, trained: &Trained) -> std:
         "k", "inertia", "silhouette", "Calinski-Harabasz", "Davies-Bouldin", "stability"
     )?;
     for candidate in &trained.analysis.choice.candidates {
-        tell_candidate(out, candidate)?;
+        print_candidate(out, candidate)?;
     }
     for segment in &artifact.segments {
         writeln!(
@@ -63,7 +63,7 @@ pub(super) fn tell(out: &mut impl Write, args: &Args, trained: &Trained) -> std:
     Ok(())
 }
 
-fn tell_candidate(out: &mut impl Write, candidate: &Candidate) -> std::io::Result<()> {
+fn print_candidate(out: &mut impl Write, candidate: &Candidate) -> std::io::Result<()> {
     let shown = |value: Option<f64>, decimals: usize| {
         value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
     };

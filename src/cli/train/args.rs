@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::cli::train::data::DataArgs;
 use crate::learn::choice::ChooseK;
 
-/// Learns segments of customers: prepares, explores, chooses k, clusters, profiles and names.
+/// Learns segments of customers and writes a model file.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  segstream train --input marketing_campaign.csv --out model.json --report report.html\n  segstream train --input customers.csv --format features --id customer --features visits,spend --k auto\n  segstream train --format state --dir /var/lib/segstream/store --out model.json"
@@ -26,25 +26,25 @@ pub struct Args {
     /// Seed of the random starts and samples.
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
-    /// Random starts for each number of segments; 50 or more by the number of rows if absent.
+    /// Random starts for each number of segments; if absent, 50 or more, by the number of rows.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) runs: Option<u32>,
-    /// Threads; all cores but one if absent, so that a service beside it keeps one.
+    /// Threads; if absent, all cores but one, so that a service on the same machine keeps one.
     #[arg(long)]
     pub(super) threads: Option<NonZero<usize>>,
     /// Where the model goes.
     #[arg(long, default_value = "model.json")]
     pub(super) out: PathBuf,
-    /// Where a page goes that shows the data and the segments: one HTML file that needs no network.
+    /// Where the report goes: one HTML page that shows the data and the segments and needs no network.
     #[arg(long)]
     pub(super) report: Option<PathBuf>,
-    /// Name of the version; made from the time of training if absent.
+    /// Name of the model's version; made from the time of training if absent.
     #[arg(long = "version")]
     pub(super) name: Option<String>,
-    /// Time of training, RFC 3339; makes the files reproducible.
+    /// Time of training, RFC 3339; now if absent. Makes the files reproducible.
     #[arg(long)]
     pub(super) trained_at: Option<String>,
-    /// Print what was learned as JSON.
+    /// Print the result as JSON.
     #[arg(long)]
     pub(super) json: bool,
 }

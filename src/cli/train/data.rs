@@ -21,7 +21,7 @@ use crate::learn::preparation::TrainingTable;
 const SIX_FEATURES: &str = "age,income,total_spending,web_purchases,store_purchases,recency_days";
 const MARKETING_AS_OF: &str = "2014-06-30";
 
-/// What there is to learn from.
+/// The formats that `train` can learn from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Format {
     /// The Kaggle file "marketing campaign".
@@ -38,20 +38,21 @@ pub(super) struct DataArgs {
     /// The file to learn from; not for `state`.
     #[arg(long)]
     input: Option<PathBuf>,
-    /// What is in it.
+    /// Format of the file, or `state`.
     #[arg(long, value_enum, default_value = "marketing")]
     format: Format,
     /// The column of ids, for `features`.
     #[arg(long)]
     pub(super) id: Option<String>,
-    /// The features, separated by commas; for `marketing` and `state` six of them if absent.
+    /// The features to learn from, separated by commas; if absent, six of them for `marketing` and `state`.
     #[arg(long)]
     pub(super) features: Option<String>,
-    /// Trailing days over which spending and purchases count; 0: since ever. For `marketing` and `state` 730 if
-    /// absent.
+    /// Trailing days over which spending and purchases count; 0: all days. If absent, 730 for `marketing` and
+    /// `state`.
     #[arg(long)]
     window_days: Option<u32>,
-    /// Date as of which the values hold; for `state` the newest instant that it knows if absent.
+    /// Date as of which the values hold; if absent, 2014-06-30 for `marketing`, the newest instant of the
+    /// `state`, and now for `features`.
     #[arg(long)]
     pub(super) as_of: Option<String>,
     #[command(flatten)]
@@ -65,9 +66,9 @@ pub(super) struct TrainingData {
     pub table: TrainingTable,
     /// The features asked for, with the trailing days their values cover.
     pub features: Vec<(String, Option<u32>)>,
-    /// As of when the values hold.
+    /// The instant as of which the values hold.
     pub as_of: Timestamp,
-    /// What was read, in a word.
+    /// What was read, in words.
     pub source: String,
 }
 
@@ -75,7 +76,7 @@ impl DataArgs {
     /// Reads the rows. `now` is the time of training.
     ///
     /// # Errors
-    /// If the call, the data or the surroundings are wrong.
+    /// If the call, the data or the environment is wrong.
     pub(super) fn read(&self, now: Timestamp) -> anyhow::Result<TrainingData> {
         let features = self.features()?;
         match (self.format, &self.input) {
@@ -181,7 +182,10 @@ fn file(
 
 fn date(text: &str, zone: &BusinessZone) -> anyhow::Result<Timestamp> {
     let day = table::parse_date(text);
-    let day =
-        day.ok_or_else(|| call(&format!("--as-of {text:?} is no date such as 2014-06-30")))?;
+    let day = day.ok_or_else(|| {
+        call(&format!(
+            "--as-of {text:?} is not a date such as 2014-06-30"
+        ))
+    })?;
     Ok(zone.instant_at(day, 0))
 }

@@ -1,4 +1,4 @@
-//! `segstream train`: from customers to a model, and a page that shows it.
+//! `segstream train`: learns a model from customers, and writes a page that shows it.
 
 mod answer;
 mod args;
@@ -15,7 +15,7 @@ use anyhow::Context;
 
 use crate::cli::exit::CallError;
 use crate::cli::train::answer::answer;
-use crate::cli::train::answer::tell;
+use crate::cli::train::answer::print;
 use crate::domain::time::Timestamp;
 use crate::learn::kmeans::FitOptions;
 use crate::learn::recommendations::Range;
@@ -34,8 +34,9 @@ use crate::report::ReportFacts;
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let trained_at = match &args.trained_at {
         None => WallClock::system().now(),
-        Some(text) => Timestamp::parse_rfc3339(text)
-            .ok_or_else(|| CallError(format!("--trained-at {text:?} is no RFC 3339 instant")))?,
+        Some(text) => Timestamp::parse_rfc3339(text).ok_or_else(|| {
+            CallError(format!("--trained-at {text:?} is not an RFC 3339 instant"))
+        })?,
     };
     if args.k_min > args.k_max {
         let (k_min, k_max) = (args.k_min, args.k_max);
@@ -72,7 +73,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         writeln!(out, "{}", answer(args, &trained))?;
         return Ok(());
     }
-    tell(&mut out, args, &trained)?;
+    print(&mut out, args, &trained)?;
     Ok(())
 }
 

@@ -20,7 +20,7 @@ use crate::dataset::replay::orders::order;
 use crate::dataset::rows::Row;
 use crate::dataset::rows::Rows;
 
-/// What is in a file.
+/// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// The CDNOW data set: one purchase a line.
@@ -39,8 +39,8 @@ pub enum Format {
 /// Reads a whole file, sorted by record time, then line.
 ///
 /// # Errors
-/// Names file, line, column, value and what is allowed. Lines of `jsonl` are never errors: what is
-/// wrong with them is for the engine to say.
+/// Names file, line, column, value and what is allowed. Lines of `jsonl` are never errors: the engine rejects those
+/// that are wrong.
 pub fn read(path: &Path, format: Format, context: &Context) -> Result<Vec<SourceEvent>, Error> {
     let mut events = match format {
         Format::Cdnow => cdnow(path, context)?,

@@ -1,4 +1,4 @@
-//! One event to send, and what a file does not say itself.
+//! One event to send, and the values that a file does not state.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::domain::money::Currency;
 use crate::domain::time::BusinessZone;
 use crate::domain::time::Timestamp;
 
-/// What a file does not say itself.
+/// The values that a file does not state.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// Currency of amounts without one.

@@ -19,7 +19,7 @@ use crate::learn::preparation::TrainingTable;
 /// Trailing days which the spending and purchase counts of the marketing data cover.
 pub const MARKETING_WINDOW_DAYS: u32 = 730;
 
-/// What a table looks like.
+/// The format of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// The Kaggle file "marketing campaign".
@@ -28,8 +28,8 @@ pub enum Format {
     Features,
 }
 
-/// Reads a table. A row with a wrong value is an error that names it. Of a table of features, only the
-/// `wanted` columns are looked at, all of them if that is not told.
+/// Reads a table. A row with a wrong value is an error that names it. Of a table of features only the
+/// `wanted` columns are read, or all of them if `wanted` is `None`.
 ///
 /// # Errors
 /// If a column is missing or a value wrong.

@@ -1,4 +1,4 @@
-//! What is worth knowing of rows that are kept.
+//! Notes on rows that are kept.
 
 use std::collections::BTreeMap;
 use std::collections::HashSet;
@@ -9,7 +9,7 @@ use std::hash::Hasher;
 use crate::dataset::rows::Row;
 use crate::learn::analysis::Noted;
 
-/// What is worth knowing of rows that are kept.
+/// Notes on rows that are kept.
 #[derive(Default)]
 pub(super) struct Notes {
     seen: HashSet<u64>,

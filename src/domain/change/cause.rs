@@ -1,11 +1,11 @@
-//! What kind of change it is, and what caused it.
+//! The kinds, reasons and causes of changes.
 
 use serde::Serialize;
 
 use crate::domain::ids::Position;
 use crate::domain::time::Timestamp;
 
-/// What kind of record it is.
+/// Kind of a change record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
@@ -29,7 +29,7 @@ impl ChangeKind {
     }
 }
 
-/// What kind of thing moved the customer; also the metric label.
+/// The reason of a change; also the metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeReason {
@@ -60,9 +60,9 @@ pub enum Cause {
     Event {
         /// Its id.
         event_id: String,
-        /// Where it was delivered.
+        /// Its place in the input.
         position: Position,
     },
-    /// An instant that was foreseen.
+    /// The deadline, which is the instant of the change.
     Deadline(Timestamp),
 }

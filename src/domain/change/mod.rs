@@ -32,9 +32,9 @@ const CHANGE_NAMESPACE: Uuid = Uuid::from_u128(0x7b1d_52a6_9c0e_4f3b_8a57_16d4_e
 pub struct SegmentChange {
     /// Derived from customer, sequence, segment and model version.
     pub event_id: Uuid,
-    /// First assignment, move, or another band of churn risk.
+    /// Kind of the record.
     pub kind: ChangeKind,
-    /// Whose change it is.
+    /// The customer who changed.
     pub customer_id: CustomerId,
     /// 1, 2, 3 ... per customer.
     pub sequence: u64,
@@ -54,7 +54,7 @@ pub struct SegmentChange {
     pub runner_up: Option<RunnerUp>,
     /// max(0, 1 - distance / runner-up's distance).
     pub confidence: f64,
-    /// How likely the customer is lost; `None` where there is no score.
+    /// Churn risk; `None` where there is no score.
     pub churn_risk: Option<ChurnRisk>,
     /// The features that pull most, at most three.
     pub explanation: Vec<Contribution>,

@@ -48,7 +48,7 @@ pub struct RunnerUp {
     pub distance: f64,
 }
 
-/// How much one feature speaks for the own segment against the runner-up.
+/// How much one feature favours the own segment over the runner-up.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Contribution {
     /// Name of the feature.

@@ -44,7 +44,7 @@ impl<'a> Field<'a> {
         self.raw
     }
 
-    /// The rejection of this field's value, with what would be allowed.
+    /// The rejection of this field's value; `allowed` describes the values that are accepted.
     #[must_use]
     pub fn invalid(&self, allowed: &str) -> InvalidEvent {
         let detail = match self.raw {
@@ -60,7 +60,7 @@ impl<'a> Field<'a> {
     /// A text of at most `characters_max` characters; an empty one is absent.
     ///
     /// # Errors
-    /// Rejects what is no text, and a longer one.
+    /// Rejects a value that is not a text, and a longer text.
     pub fn text(&self, characters_max: usize) -> Result<Option<Cow<'a, str>>, InvalidEvent> {
         let Some(raw) = self.raw else { return Ok(None) };
         let allowed = || format!("a text of 1 to {characters_max} characters");
@@ -87,7 +87,7 @@ impl<'a> Field<'a> {
     /// An exact decimal, written as a number or as a text.
     ///
     /// # Errors
-    /// Rejects what is no decimal of at most 18 digits.
+    /// Rejects a value that is not a decimal of at most 18 digits.
     pub fn decimal(&self) -> Result<Option<Decimal>, InvalidEvent> {
         let Some(raw) = self.raw else { return Ok(None) };
         let text = json_text(raw).unwrap_or(Cow::Borrowed(raw));
@@ -100,7 +100,7 @@ impl<'a> Field<'a> {
     /// A decimal that is zero or more.
     ///
     /// # Errors
-    /// Rejects what is no decimal, and a negative one.
+    /// Rejects a value that is not a decimal, and a negative one.
     pub fn amount(&self) -> Result<Option<Decimal>, InvalidEvent> {
         match self.decimal()? {
             Some(decimal) if decimal.is_negative() => Err(self.invalid("zero or more")),
@@ -109,7 +109,7 @@ impl<'a> Field<'a> {
     }
 }
 
-/// The text behind a JSON string; `None` if the raw value is none. Borrows unless it is escaped.
+/// The text of a JSON string; `None` if the raw value is not a string. Borrows unless it is escaped.
 #[must_use]
 pub fn json_text(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;

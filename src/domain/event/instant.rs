@@ -9,9 +9,9 @@ use crate::domain::event::rules::IntakeRules;
 use crate::domain::time::DAY_MS;
 use crate::domain::time::Timestamp;
 
-/// Ahead of the record time by this much is a sender's clock, and accepted as it is.
+/// An instant ahead of the record time by at most this much is the sender's clock, and accepted as it is.
 const AHEAD_ACCEPTED_MS: i64 = 5 * 60 * 1000;
-/// Ahead by more than this is a mistake; what lies between is clamped to the record time.
+/// An instant ahead by more than this is a mistake; one between the two is clamped to the record time.
 const AHEAD_MAX_MS: i64 = DAY_MS;
 
 pub(super) fn occurred_at(

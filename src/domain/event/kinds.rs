@@ -65,7 +65,7 @@ pub enum Channel {
     Catalog,
     /// The mobile application.
     App,
-    /// Somebody else's marketplace.
+    /// A marketplace of another company.
     Marketplace,
     /// By telephone.
     Phone,

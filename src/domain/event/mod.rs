@@ -1,8 +1,8 @@
 //! One business event of the retailer, as the engine understands it.
 //!
-//! [`parse::parse`] turns bytes into a [`CustomerEvent`] or an [`InvalidEvent`]; whatever it lets
-//! through has ids within their limits and amounts in minor units of the base currency, so nobody
-//! checks again. Fields and rules: docs/EVENTS.md.
+//! [`parse::parse`] turns bytes into a [`CustomerEvent`] or an [`InvalidEvent`]. In a [`CustomerEvent`] ids
+//! are within their limits and amounts are in minor units of the base currency, so no other code checks
+//! them again. Fields and rules: docs/EVENTS.md.
 
 mod amount;
 pub mod fields;

@@ -23,6 +23,22 @@ use crate::domain::ids::CUSTOMER_ID_CHARACTERS_MAX;
 use crate::domain::ids::EVENT_ID_CHARACTERS_MAX;
 use crate::domain::time::Timestamp;
 
+/// Reads the value of a record, which may be null.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_value<'a>(
+    value: Option<&'a [u8]>,
+    record_time: Timestamp,
+    rules: &IntakeRules,
+) -> Result<CustomerEvent<'a>, InvalidEvent> {
+    let payload = value.ok_or_else(|| InvalidEvent {
+        reason: RejectReason::Unreadable,
+        detail: "the value is not one JSON object in UTF-8: it is null".to_owned(),
+    })?;
+    parse(payload, record_time, rules)
+}
+
 /// Reads one event of the native shape.
 ///
 /// # Errors
@@ -63,7 +79,7 @@ pub fn parse<'a>(
     })
 }
 
-/// The id of an event that brings none: its type, order and refund.
+/// The id of an event without one: its type, order and refund.
 fn derived_id(raw: &RawEvent<'_>, event_type: Option<EventType>) -> Result<String, InvalidEvent> {
     let field = |name, value| Field::new(name, value, RejectReason::EventId);
     let order_id = field("order_id", raw.order_id)

@@ -19,9 +19,9 @@ use crate::domain::profile::Attribute;
 use crate::domain::profile::ProfileUpdate;
 use crate::domain::time::Timestamp;
 
-/// Nobody alive was born before.
+/// Earliest year of birth that is accepted: no living customer was born before it.
 const BIRTH_YEAR_MIN: i32 = 1850;
-/// The business zone is at most a day away from UTC, and so the year at most one.
+/// The business zone is less than a day away from UTC, so its calendar year differs by at most one.
 const BIRTH_YEAR_MAX: i32 = 2200;
 
 #[derive(Deserialize)]

@@ -22,7 +22,7 @@ pub enum RejectReason {
     EventId,
     /// `type` missing or none of docs/EVENTS.md.
     Type,
-    /// `occurred_at` missing or no instant.
+    /// `occurred_at` missing or not an instant.
     OccurredAt,
     /// Before `events.earliest`.
     TooOld,
@@ -36,7 +36,7 @@ pub enum RejectReason {
     Currency,
     /// A currency without a configured rate.
     UnknownCurrency,
-    /// `revenue` and its fallbacks missing, no decimal, negative or over the cap.
+    /// `revenue` and its fallbacks missing, not a decimal, negative or over the cap.
     Revenue,
     /// `discount` or `coupon` of a wrong type.
     Discount,
@@ -56,11 +56,13 @@ pub enum RejectReason {
     KeyMismatch,
     /// The record is on a partition where its key does not belong.
     WrongPartition,
+    /// A transfer lacks a header that says where its event comes from, or has a wrong one.
+    Transfer,
 }
 
 impl RejectReason {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Unreadable,
         Self::SchemaRegistryFormat,
         Self::NoRecordTime,
@@ -83,6 +85,7 @@ impl RejectReason {
         Self::MergedFrom,
         Self::KeyMismatch,
         Self::WrongPartition,
+        Self::Transfer,
     ];
 
     /// The metric label and the dead letter's `reason` header.
@@ -111,6 +114,7 @@ impl RejectReason {
             Self::MergedFrom => "merged_from",
             Self::KeyMismatch => "key_mismatch",
             Self::WrongPartition => "wrong_partition",
+            Self::Transfer => "transfer",
         }
     }
 }

@@ -1,9 +1,9 @@
-//! What the deployment says about its events.
+//! The deployment's rules for its events.
 
 use crate::domain::money::Exchange;
 use crate::domain::time::Timestamp;
 
-/// What the deployment says about its events.
+/// The deployment's rules for its events.
 #[derive(Clone, Debug)]
 pub struct IntakeRules {
     /// Currencies and the cap of an amount.

@@ -4,7 +4,7 @@ use crate::domain::money::amount::Money;
 use crate::domain::money::currency::Currency;
 use crate::domain::money::decimal::Decimal;
 
-/// What is accepted as money: the base currency, the rates into it, and the largest amount.
+/// The rules for amounts: the base currency, the rates into it, and the largest amount.
 #[derive(Clone, Debug)]
 pub struct Exchange {
     /// Currency of every amount in the state.

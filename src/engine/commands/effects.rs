@@ -1,4 +1,4 @@
-//! What a command is given, and what it does.
+//! The input of a command, and its effects.
 
 use crate::domain::change::SegmentChange;
 use crate::domain::event::CustomerEvent;
@@ -14,20 +14,22 @@ pub struct Delivered<'a> {
     pub event: &'a CustomerEvent<'a>,
     /// Where it was delivered.
     pub position: Position,
-    /// The record time of the delivery.
+    /// Its place in the input: the same, unless it was delivered as a transfer.
+    pub origin: Position,
+    /// The record time that it counts with.
     pub record_time: Timestamp,
-    /// The partition clock before it: whatever was due by then comes first.
+    /// The partition clock before the delivery: deadlines up to it are evaluated first.
     pub clock: Option<Timestamp>,
 }
 
-/// What a command does.
+/// The effects of a command.
 #[derive(Debug)]
 pub struct Effects {
     /// What the customer's key holds now; the entry that came in unless the verdict is `Applied`.
     pub entry: Option<Entry>,
-    /// The moves in their order: those that time had brought by then, and the one of the delivery, if any.
+    /// The changes in their order: those by time alone that were due before, then that of the delivery, if any.
     pub changes: Vec<SegmentChange>,
-    /// How often the customer was evaluated for time alone before.
+    /// Evaluations of the customer because of time alone, before the delivery.
     pub time_evaluations: usize,
     /// How the delivery ended.
     pub verdict: Verdict,

@@ -1,5 +1,5 @@
-//! What every event that is folded into an aggregate has in common: it is compared with what is remembered, time
-//! passes up to it, it is folded, and the customer is placed anew.
+//! The steps that all folded events share: compare the event with the remembered ones, evaluate the deadlines up to
+//! it, fold it, and place the customer again.
 
 use crate::domain::aggregate::CustomerAggregate;
 use crate::domain::change::Cause;
@@ -18,7 +18,7 @@ use crate::engine::state::record::RememberedId;
 use crate::engine::transition::reassign;
 use crate::engine::verdict::Verdict;
 
-/// What a command says of itself.
+/// What differs between the commands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Command {
     /// Hash of type, order id and refund id, where it has an order.
@@ -62,7 +62,7 @@ pub(super) fn fold(
     record.evaluated_at = record.evaluated_at.max(delivered.record_time);
     let cause = || Cause::Event {
         event_id: event.event_id.as_ref().to_owned(),
-        position: delivered.position,
+        position: delivered.origin,
     };
     let reason = command.reason;
     changes.extend(reassign(&mut record, customer_id, reason, rules, cause));

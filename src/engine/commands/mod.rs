@@ -24,7 +24,7 @@ pub fn decide(
     let record = match entry {
         None => None,
         Some(Entry::Live(record)) => Some(record),
-        // No command of this version makes these; a newer one's are kept as they are.
+        // No command of this version writes these entries; those of a newer version are kept as they are.
         Some(entry @ Entry::Suppressed(_)) => {
             return Effects::none(Some(entry), Verdict::Suppressed);
         }

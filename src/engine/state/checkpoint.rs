@@ -3,13 +3,13 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::domain::offsets::AppliedOffsets;
 use crate::domain::time::Timestamp;
-use crate::engine::state::applied::AppliedOffsets;
 
-/// Where a partition goes on after a restart. Every transaction writes one for each partition that it moved.
+/// Where a partition continues after a restart. Every transaction writes one for each partition that it moved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
-    /// Where each source is read on.
+    /// The next offset of each source.
     pub offsets: AppliedOffsets,
     /// The partition clock; `None` before the first delivery.
     pub clock: Option<Timestamp>,

@@ -16,7 +16,7 @@ use crate::domain::time::BusinessZone;
 use crate::engine::policy::Policy;
 use crate::model::segment_model::SegmentModel;
 
-/// Field of the partitioner: the setting may be left to the state.
+/// Field of the partitioner. Where the setting is empty, the state's value holds.
 const PARTITIONER: &str = "input.partitioner";
 const BASE_CURRENCY: &str = "money.base_currency";
 const ZONE: &str = "time.business_zone";
@@ -31,7 +31,7 @@ const MODEL_FINGERPRINT: &str = "model.fingerprint";
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Definition(BTreeMap<String, String>);
 
-/// What a definition is made of.
+/// The parts of a definition.
 #[derive(Clone, Copy, Debug)]
 pub struct Parts<'a> {
     /// The deployment's choices.
@@ -40,7 +40,7 @@ pub struct Parts<'a> {
     pub exchange: &'a Exchange,
     /// The model.
     pub model: &'a SegmentModel,
-    /// Which function places keys; `None`: as the state has it, murmur2 where there is none.
+    /// The partitioner of the keys; `None`: that of the state, murmur2 where there is no state.
     pub partitioner: Option<Partitioner>,
     /// Partitions of the input.
     pub partitions: u32,
@@ -51,9 +51,9 @@ pub struct Parts<'a> {
 pub struct Difference {
     /// The field.
     pub field: String,
-    /// What the state was made with.
+    /// The value of the state.
     pub state: String,
-    /// What the settings say.
+    /// The value of the settings.
     pub settings: String,
 }
 
@@ -110,8 +110,8 @@ impl Definition {
         )
     }
 
-    /// What state of format 3 says of itself: its model. Nobody compared keys with their partitions then; every other
-    /// field takes the value of the run that continues it.
+    /// The definition of state of format 3, which holds its model alone. The partitioner is unchecked, as that version
+    /// did not compare keys with partitions. Every other field takes the value of the run that continues it.
     #[must_use]
     pub fn of_format_3(model_version: &str, model_fingerprint: &str) -> Self {
         let fields = [
@@ -130,7 +130,7 @@ impl Definition {
         self.0.get(name).map(String::as_str)
     }
 
-    /// The deployment's choices, those that decide state as it was made; `None` if a field does not read.
+    /// The policy of a run, with the fields that decide state as the state has them; `None` if a field cannot be read.
     #[must_use]
     pub fn policy(&self, settings: &Policy) -> Option<Policy> {
         let mut policy = settings.clone();
@@ -161,7 +161,7 @@ impl Definition {
         Some((self.field(MODEL_VERSION)?, self.field(MODEL_FINGERPRINT)?))
     }
 
-    /// Which function places keys.
+    /// The partitioner of the keys.
     #[must_use]
     pub fn partitioner(&self) -> Partitioner {
         let stated = self.0.get(PARTITIONER);
@@ -180,8 +180,8 @@ impl Definition {
         stable_hash(&parts)
     }
 
-    /// The definition under which a run of these settings continues state: fields that the state does not have are
-    /// adopted, and fields that the settings leave open are the state's.
+    /// The definition under which a run of these settings continues state. Fields that the state lacks are taken from
+    /// the run, and fields that the settings leave empty from the state.
     ///
     /// # Errors
     /// Every field in which the two differ.

@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::domain::ids::CustomerId;
+use crate::domain::offsets::AppliedOffsets;
 use crate::domain::time::Timestamp;
-use crate::engine::state::applied::AppliedOffsets;
 use crate::engine::state::record::CustomerRecord;
 
 /// What a customer's key holds.
@@ -19,7 +19,7 @@ pub enum Entry {
     Live(CustomerRecord),
     /// An alias: the customer was merged into another one.
     Moved(Moved),
-    /// The customer was erased, and what still arrives is not folded.
+    /// The customer was erased; later events are not folded.
     Suppressed(Suppressed),
 }
 
@@ -28,7 +28,7 @@ pub enum Entry {
 pub struct Moved {
     /// The surviving customer.
     pub to: CustomerId,
-    /// What the alias itself has folded.
+    /// The next offsets of the alias's own events.
     pub applied: AppliedOffsets,
     /// The newest instant of an event whose id is no longer remembered.
     pub floor: Option<Timestamp>,
@@ -37,9 +37,9 @@ pub struct Moved {
 /// What is kept of an erased customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suppressed {
-    /// What was folded before and since.
+    /// The next offset of every source.
     pub applied: AppliedOffsets,
-    /// Number of the last change; a later one goes on from it.
+    /// Number of the last change; later changes continue from it.
     pub sequence: u64,
     /// When the erasure happened.
     pub erased_at: Timestamp,

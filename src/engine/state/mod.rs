@@ -1,6 +1,5 @@
-//! All the state of a partition: what a key holds, and what the partition knows of itself.
+//! All the state of a partition: entries, the checkpoint and the definition table.
 
-pub mod applied;
 pub mod checkpoint;
 pub mod definition;
 pub mod entry;

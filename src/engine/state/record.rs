@@ -9,8 +9,8 @@ use crate::domain::aggregate::CustomerAggregate;
 use crate::domain::churn::RiskBand;
 use crate::domain::ids::ModelVersion;
 use crate::domain::ids::SegmentId;
+use crate::domain::offsets::AppliedOffsets;
 use crate::domain::time::Timestamp;
-use crate::engine::state::applied::AppliedOffsets;
 use crate::engine::state::table::SegmentNumber;
 
 /// The record of one customer. Everything in it follows from the deliveries below its offsets
@@ -35,10 +35,10 @@ pub struct CustomerRecord {
     pub deadline: Option<Timestamp>,
 }
 
-/// What is counted of an entry, and when it is due: readable without decoding all of it.
+/// The part of an entry in the counts, and its deadline: readable without decoding all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordSummary {
-    /// Its segment; `None` before the first assignment, and for what is no customer any more.
+    /// Its segment; `None` before the first assignment, and for an alias or a suppression.
     pub segment: Option<SegmentNumber>,
     /// Its band of churn risk.
     pub band: Option<RiskBand>,
@@ -51,7 +51,7 @@ pub struct RecordSummary {
 /// The segment of a customer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assigned {
-    /// Which.
+    /// The segment.
     pub segment_id: SegmentId,
     /// The model that has this segment.
     pub model_version: ModelVersion,
@@ -70,7 +70,7 @@ pub struct RememberedId {
     pub order_hash: Option<u64>,
 }
 
-/// The events a record can still recognise, and the floor below which it cannot.
+/// The accepted events that a record remembers, and the floor at and below which it has forgotten them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RememberedIds {
     /// Ascending.

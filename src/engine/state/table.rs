@@ -1,4 +1,4 @@
-//! The definition table of a partition: what the numbers in its entries mean, and what its state was made under.
+//! The definition table of a partition: the names of the numbers in its entries, and the definition of its state.
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -34,7 +34,7 @@ impl ModelNumber {
     }
 }
 
-/// The low four bytes of the stable hash, less the value that stands for nothing.
+/// The low four bytes of the stable hash, never the value that stands for nothing.
 fn number(name: &str) -> u32 {
     let [a, b, c, d, ..] = stable_hash(&[name]).to_le_bytes();
     u32::from_le_bytes([a, b, c, d]).min(u32::MAX - 1)
@@ -48,7 +48,7 @@ pub struct SameNumber {
     second: String,
 }
 
-/// What the numbers mean, and the definition of the state.
+/// The names of the numbers, and the definition of the state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DefinitionTable {
     models: Vec<ModelVersion>,
@@ -108,7 +108,7 @@ impl DefinitionTable {
         }
     }
 
-    /// Adds all names of another table, and takes over its definition.
+    /// Adds all names of another table, and replaces the definition by the other's.
     ///
     /// # Errors
     /// If a number is taken.

@@ -1,14 +1,14 @@
 //! Minimisation of a smooth function of a few variables: BFGS with backtracking, from Nocedal and Wright
 //! (2006), "Numerical Optimization", algorithm 6.1. Deterministic.
 
-/// Share of the decrease promised by the slope that a step must bring (Armijo).
+/// The decrease that a step must reach, as a share of what the slope predicts (Armijo).
 const DECREASE_SHARE: f64 = 1e-4;
 /// Share of the value that counts as its rounding.
 const ROUNDING_SHARE: f64 = 1e-13;
-/// The longest step along one coordinate: beyond, the quadratic model says nothing.
+/// The longest step along one coordinate: beyond it the quadratic model does not hold.
 const STEP_MAX: f64 = 2.0;
 const HALVINGS_MAX: usize = 40;
-/// Cosine between step and change of the gradient below which their curvature is not learned from.
+/// Cosine between step and change of the gradient below which their curvature is not used.
 const CURVATURE_MIN: f64 = 1e-10;
 
 /// A function at a point. Anything not finite counts as an infinite value.
@@ -31,7 +31,7 @@ pub struct Limits {
     pub evaluations_max: usize,
 }
 
-/// Where a search ended. Whether that is a minimum is for its gradient to say.
+/// Where a search ended. It is a minimum only if the gradient is small enough.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Minimum<const N: usize> {
     /// The point.
@@ -71,7 +71,7 @@ pub fn minimise<const N: usize>(
             direction = here.gradient.map(|x| -x);
         }
         let Some((next_point, next)) = search.along(&point, &here, &direction) else {
-            // Once more with steepest descent, then there is nothing to gain.
+            // One more attempt, with steepest descent; then the search ends.
             if !is_scaled {
                 break;
             }
@@ -126,7 +126,7 @@ impl<F> Search<F> {
         found
     }
 
-    /// The first of ever shorter steps that brings enough, and the function there.
+    /// The first of ever shorter steps that decreases the function enough, and the function there.
     fn along<const N: usize>(
         &mut self,
         point: &[f64; N],
@@ -143,12 +143,12 @@ impl<F> Search<F> {
             let next_point = self.clamped(plus_times(point, length, direction));
             let promised = dot(&here.gradient, &minus(&next_point, point));
             if promised >= 0.0 {
-                // Clamping turned it around, or nothing is left of it.
+                // After clamping the step points uphill, or has no length.
                 return None;
             }
             let next = self.evaluate(&next_point);
             let gain = here.value - next.value;
-            // Near the minimum the gain drowns in rounding while the gradient still tells.
+            // Near the minimum the decrease is below rounding, but the gradient is still exact enough.
             let is_closer = gain >= -rounding && gradient_max(&next) < gradient_max(here);
             if gain >= -DECREASE_SHARE * promised || is_closer && -promised <= rounding {
                 return Some((next_point, next));

@@ -1,5 +1,5 @@
-//! What the churn models learn from: the purchase days of each customer, as they stood at the end of a day, and
-//! who of them came back afterwards.
+//! The data of the churn models: the purchase days of each customer as of the end of a day, and the customers who
+//! bought again afterwards.
 
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use crate::learn::scaler::count;
 use crate::model::churn::ChurnModel;
 use crate::model::churn::History;
 
-/// Groups of customers in a calibration, from the lowest forecast to the highest.
+/// Groups of customers in a calibration, from the lowest prediction to the highest.
 const CALIBRATION_BINS: usize = 10;
 
 /// The purchase days of one customer.
@@ -23,13 +23,13 @@ pub struct PurchaseDays {
     pub first: Day,
     /// The last.
     pub last: Day,
-    /// How many there are before those in `days`, not known one by one.
+    /// Purchase days before those in `days`, which are known only by their number.
     pub folded: u32,
     /// Ascending, each once.
     pub days: Vec<Day>,
 }
 
-/// The purchase days of a customer up to a day are not known one by one any more.
+/// The ledger does not hold every purchase day of a customer up to a day any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("purchases before {until} are not kept day by day any more for every customer")]
 pub struct NotCovered {
@@ -38,7 +38,7 @@ pub struct NotCovered {
 }
 
 impl PurchaseDays {
-    /// As of the end of a day, in days; `None` for a customer who came later.
+    /// The history as of the end of a day, in days; `None` for a customer whose first purchase is later.
     ///
     /// # Errors
     /// If the ledger does not reach back as far.
@@ -69,21 +69,21 @@ impl PurchaseDays {
     }
 }
 
-/// The forecasts "buys again within so many days" of a day, against what came. An area under the curve is the
-/// chance that one who came back was ranked above one who did not; 0.5 is chance.
+/// The predictions "buys again within so many days" as of a day, compared with what happened. An area under the
+/// curve is the probability that a customer who bought again was ranked above one who did not; 0.5 is chance.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Holdout {
-    /// Days looked at after the last day that was used.
+    /// Length of the holdout: days after the last day that was used.
     pub days: u32,
     /// Customers, all of them.
     pub customers: usize,
     /// Share of them that bought again.
     pub share_returned: f64,
-    /// Of the forecasts.
+    /// Of the predictions.
     pub area_under_curve: f64,
-    /// Mean squared error of the forecasts.
+    /// Mean squared error of the predictions.
     pub brier: f64,
-    /// The same where everybody is given the share that returned.
+    /// The same where the prediction for every customer is the share that returned.
     pub brier_of_share: f64,
     /// Of P(alive), for comparison.
     pub area_under_curve_alive: f64,
@@ -91,11 +91,12 @@ pub struct Holdout {
     pub area_under_curve_recency: f64,
     /// Of the number of purchase days.
     pub area_under_curve_frequency: f64,
-    /// Customers in ten groups by forecast.
+    /// Customers in ten groups by prediction.
     pub calibration: Vec<CalibrationBin>,
 }
 
-/// Looks at who bought again within `days` of `until`; `None` if nobody did, or everybody.
+/// Compares the predictions as of `until` with the customers who bought again within `days` after it; `None` if
+/// none of them did, or all did.
 ///
 /// # Errors
 /// If the ledger does not reach back as far.

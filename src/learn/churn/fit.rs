@@ -1,4 +1,4 @@
-//! The parameters under which histories are most likely, with or without a prior. Formulas: the
+//! Fits the parameters under which histories are most likely, with or without a prior. Formulas: the
 //! log-likelihoods of Fader, Hardie and Lee (2005), equation 6, and of Batislam, Denizel and Filiztekin
 //! (2007), written as one, and their derivatives.
 
@@ -20,7 +20,7 @@ use crate::model::churn::Parameters;
 /// A search that ends with a greater derivative has failed.
 const GRADIENT_MAX: f64 = 1e-6;
 const LIMITS: Limits = Limits {
-    // e^12 is 160,000: nothing that data of a shop could tell from infinity.
+    // e^12 is 160,000: no shop's data distinguishes it from infinity.
     coordinate_max: 12.0,
     // Where a and b are weakly identified, 1e-6 would leave 1e-4 of them open.
     gradient_enough: 1e-10,
@@ -41,10 +41,10 @@ const PRIOR_DEVIATION: f64 = 2.0;
 /// What is known of the parameters before any customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prior {
-    /// Nothing: a small sample may run away to customers who are all alike.
+    /// Nothing. With few customers the parameters may grow without bound, towards customers who are all alike.
     None,
-    /// The logarithms are normal and independent, about those of [`prior_mean`] with a standard deviation
-    /// of 2: next to nothing beside a few hundred customers.
+    /// The logarithms are normal and independent, centred at those of [`prior_mean`], with a standard deviation
+    /// of 2. Beside a few hundred customers its weight is negligible.
     Weak,
 }
 
@@ -64,7 +64,7 @@ pub struct Fit {
     pub gradient_max: f64,
 }
 
-/// Nothing can be learned from the customers.
+/// Why there is no fit.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum FitError {
     /// There are none.
@@ -78,15 +78,15 @@ pub enum FitError {
         /// How many customers there are.
         customers: usize,
     },
-    /// One of them cannot be.
+    /// An observation is impossible.
     #[error("observation {place} {problem}")]
     Observation {
         /// Its place among the observations, from 0.
         place: usize,
-        /// What is wrong with it.
+        /// The problem.
         problem: Problem,
     },
-    /// No search came to an end.
+    /// No search converged.
     #[error(
         "the fit did not converge: the best search ended with a derivative of {gradient_max:e}, not below 1e-6"
     )]
@@ -99,8 +99,8 @@ pub enum FitError {
 /// Finds the most likely parameters. The order of the observations does not matter, to the bit.
 ///
 /// # Errors
-/// If there is no customer, none with a repeat purchase (without a prior), one with a history that cannot be,
-/// or if no search converges, as it may with few customers and no prior.
+/// If there is no customer, none with a repeat purchase (without a prior), or one with an impossible history,
+/// or if no search converges, which may happen with few customers and no prior.
 pub fn fit(family: Family, observations: &[Observation], prior: Prior) -> Result<Fit, FitError> {
     check(observations, prior)?;
     let groups = grouped(observations);

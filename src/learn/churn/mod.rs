@@ -1,4 +1,4 @@
-//! The parameters of a churn model from purchase days, and how well they foretell.
+//! Fits the parameters of a churn model to purchase days, and measures how well they predict.
 
 pub mod bfgs;
 pub mod cohort;

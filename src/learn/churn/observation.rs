@@ -1,9 +1,9 @@
-//! What may be learned from: histories that can be, and those that are the same.
+//! Observations: checks that a history is possible, and groups those that are the same.
 
 use crate::learn::scaler::count;
 use crate::model::churn::History as Observation;
 
-/// What is wrong with an observation.
+/// Why an observation is impossible.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum Problem {
     /// An age that is negative, infinite or no number.

@@ -1,4 +1,4 @@
-//! How well predicted probabilities told what happened.
+//! How well predicted probabilities agree with what happened.
 
 use libm::log;
 use serde::Serialize;
@@ -39,7 +39,7 @@ pub fn area_under_curve(scores: &[f64], outcomes: &[bool]) -> Option<f64> {
     let pairs = with * without;
     #[expect(
         clippy::cast_precision_loss,
-        reason = "beyond 2^53 the rounding is far below what a sample can tell"
+        reason = "beyond 2^53 the rounding is far below the error of a sample"
     )]
     (pairs > 0).then(|| twice_right as f64 / 2.0 / pairs as f64)
 }
@@ -99,7 +99,7 @@ pub fn calibration(probabilities: &[f64], outcomes: &[bool], bins: usize) -> Vec
         done += equal.len();
         let reached = done.saturating_mul(bins) / pairs.len();
         if reached >= full {
-            // Those who stayed together may have filled several.
+            // Equal predictions that stayed together may have filled several bins.
             full = reached + 1;
             all.push(summary(&bin));
             bin.clear();
@@ -148,7 +148,7 @@ mod tests {
         let turned = scores.map(|score| -score);
         let area = area_under_curve(&turned, &outcomes).unwrap();
         assert!((area - 2.5 / 6.0).abs() < 1e-15);
-        // A constant says nothing: half of every pair.
+        // A constant ranks no pair: half of every pair.
         let area = area_under_curve(&[0.0, -0.0, 0.0], &[true, false, true]).unwrap();
         assert!((area - 0.5).abs() < 1e-15);
     }

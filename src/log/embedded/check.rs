@@ -1,4 +1,4 @@
-//! Opening a log and looking at all of it. Nothing is ever removed: doubt is an error.
+//! Opening a log and checking all of it. Opening never removes anything: doubt is an error.
 
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
@@ -12,6 +12,7 @@ use crate::domain::ids::Partition;
 use crate::log::Error;
 use crate::log::embedded::layout;
 use crate::log::embedded::layout::BATCHES_KEY;
+use crate::log::embedded::layout::Encoding;
 use crate::log::embedded::layout::Ends;
 use crate::log::embedded::layout::Kind;
 use crate::log::embedded::layout::META_KEY;
@@ -76,41 +77,21 @@ pub(super) fn check(
             partitions,
             lineage: Uuid::new_v4().to_string(),
         };
-        let mut bytes = vec![layout::FORMAT];
-        bytes.extend(layout::encode(&meta).unwrap_or_default());
+        let bytes = layout::encode_meta(&meta)
+            .ok_or_else(|| damaged(name, "its identity cannot be encoded"))?;
         database.insert(META_KEY, bytes)?;
         database.flush()?;
         let none = usize::try_from(partitions).unwrap_or(0);
         let tail = Tail {
             ends: vec![Ends::default(); none],
             batches: 0,
+            format: layout::FORMAT,
         };
         return Ok((meta, tail));
     };
-    let (format, bytes) = meta
-        .split_first()
-        .ok_or_else(|| damaged(name, "its identity is empty"))?;
-    if *format != layout::FORMAT {
-        let problem = format!("it is of format {format}, not {}", layout::FORMAT);
-        return Err(Error::Unusable {
-            path: name.to_owned(),
-            problem,
-        });
-    }
-    let meta: Meta =
-        layout::decode(bytes).ok_or_else(|| damaged(name, "its identity is damaged"))?;
-    if meta.partitions != partitions {
-        let problem = format!(
-            "it has {} partitions, and embedded.partitions is {partitions}: set it to {}",
-            meta.partitions, meta.partitions
-        );
-        return Err(Error::Unusable {
-            path: name.to_owned(),
-            problem,
-        });
-    }
+    let (format, meta) = check_meta(&meta, partitions, name)?;
     let batches: u64 = match database.get(BATCHES_KEY)? {
-        Some(bytes) => layout::decode(&bytes)
+        Some(bytes) => layout::decode(Encoding::One, &bytes)
             .ok_or_else(|| damaged(name, "its count of batches is damaged"))?,
         None => 0,
     };
@@ -122,21 +103,64 @@ pub(super) fn check(
     let ends = (0..partitions)
         .map(|number| check_partition(database, Partition(number), name))
         .collect::<Result<_, _>>()?;
-    Ok((meta, Tail { ends, batches }))
+    let tail = Tail {
+        ends,
+        batches,
+        format,
+    };
+    Ok((meta, tail))
+}
+
+/// The format and the identity of a log that this version can read.
+fn check_meta(bytes: &[u8], partitions: u32, name: &str) -> Result<(u8, Meta), Error> {
+    let unusable = |problem| Error::Unusable {
+        path: name.to_owned(),
+        problem,
+    };
+    let (format, bytes) = bytes
+        .split_first()
+        .ok_or_else(|| damaged(name, "its identity is empty"))?;
+    let known = layout::FORMAT_OLDEST..=layout::FORMAT;
+    if !known.contains(format) {
+        let (oldest, newest) = known.into_inner();
+        return Err(unusable(format!(
+            "it is of format {format}, and this version reads {oldest} to {newest}"
+        )));
+    }
+    let meta: Meta = layout::decode(Encoding::One, bytes)
+        .ok_or_else(|| damaged(name, "its identity is damaged"))?;
+    if meta.partitions != partitions {
+        return Err(unusable(format!(
+            "it has {} partitions, and embedded.partitions is {partitions}: set it to {}",
+            meta.partitions, meta.partitions
+        )));
+    }
+    Ok((*format, meta))
+}
+
+/// The value of a key of a partition's ends, or the default one.
+fn ends_at<T>(database: &sled::Db, kind: Kind, partition: Partition, name: &str) -> Result<T, Error>
+where
+    T: Default + serde::de::DeserializeOwned,
+{
+    match database.get(layout::partition_key(kind, partition))? {
+        Some(bytes) => layout::decode(Encoding::One, &bytes).ok_or_else(|| {
+            damaged(
+                name,
+                &format!("partition {partition}: its ends are damaged"),
+            )
+        }),
+        None => Ok(T::default()),
+    }
 }
 
 fn check_partition(database: &sled::Db, partition: Partition, name: &str) -> Result<Ends, Error> {
     let missing = |what: &str| damaged(name, &format!("partition {partition}: {what}"));
-    let ends: Ends = match database.get(layout::partition_key(Kind::Ends, partition))? {
-        Some(bytes) => layout::decode(&bytes).ok_or_else(|| missing("its ends are damaged"))?,
-        None => Ends::default(),
+    let ends = Ends {
+        main: ends_at(database, Kind::Ends, partition, name)?,
+        transfers: ends_at(database, Kind::TransferEnds, partition, name)?,
     };
-    let gapless = [
-        (Kind::Input, ends.input),
-        (Kind::Change, ends.changes),
-        (Kind::DeadLetter, ends.dead_letters),
-    ];
-    for (kind, end) in gapless {
+    for (kind, end) in ends.gapless() {
         let mut expected = 0;
         for entry in database.scan_prefix(layout::partition_key(kind, partition)) {
             let (key, bytes) = entry?;
@@ -152,14 +176,14 @@ fn check_partition(database: &sled::Db, partition: Partition, name: &str) -> Res
     let mut state_records = 0;
     for entry in database.scan_prefix(layout::partition_key(Kind::State, partition)) {
         let (key, bytes) = entry?;
-        if layout::offset_of(&key).is_none_or(|offset| offset >= ends.state)
+        if layout::offset_of(&key).is_none_or(|offset| offset >= ends.main.state)
             || !layout::is_whole(&bytes)
         {
             return Err(missing("a state record is damaged"));
         }
         state_records += 1;
     }
-    if state_records != ends.state_records {
+    if state_records != ends.main.state_records {
         return Err(missing("state records are missing"));
     }
     Ok(ends)

@@ -1,16 +1,17 @@
 //! Keys and values of the embedded log's one tree. Keys sort by kind, partition and offset.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 use serde::Serialize;
 
 use crate::domain::ids::Partition;
-use crate::domain::time::Timestamp;
-use crate::log::OutputRecord;
+use crate::domain::ids::Source;
+use crate::domain::offsets::AppliedOffsets;
+use crate::domain::topic::Topic;
 
-/// Format of the whole log.
-pub(super) const FORMAT: u8 = 1;
+/// Format of the whole log. In format 1 records had no null values, and those of sources no headers; there were
+/// no transfers. A log of format 1 is read as it is, and is of this one from the next batch on.
+pub(super) const FORMAT: u8 = 2;
+pub(super) const FORMAT_OLDEST: u8 = 1;
 pub(super) const META_KEY: &[u8] = b"m";
 /// Number of batches written, in every batch.
 pub(super) const BATCHES_KEY: &[u8] = b"b";
@@ -35,6 +36,28 @@ pub(super) enum Kind {
     Ends = b'e',
     /// How far a source was appended.
     Cursor = b'p',
+    /// Transfers by offset.
+    Transfer = b't',
+    /// End of a partition's transfers and the group's offset there.
+    TransferEnds = b'f',
+}
+
+/// Where the records of a source are.
+pub(super) fn kind_of(source: Source) -> Kind {
+    match source {
+        Source::Events => Kind::Input,
+        Source::Transfers => Kind::Transfer,
+    }
+}
+
+/// Where the records of an output are; `None` for a topic that is none.
+pub(super) fn kind_of_output(topic: Topic) -> Option<Kind> {
+    match topic {
+        Topic::Changes => Some(Kind::Change),
+        Topic::Current => Some(Kind::Current),
+        Topic::DeadLetters => Some(Kind::DeadLetter),
+        Topic::Input | Topic::Transfers | Topic::State => None,
+    }
 }
 
 /// Identity of the log.
@@ -44,17 +67,97 @@ pub(super) struct Meta {
     pub(super) lineage: String,
 }
 
-/// The next offsets of one partition, written in every batch that moves one of them.
+/// The next offsets of one partition's topics, written in every batch that moves one of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Ends {
-    pub(super) input: u64,
+pub(super) struct MainEnds {
+    input: u64,
     pub(super) changes: u64,
-    pub(super) dead_letters: u64,
+    dead_letters: u64,
     pub(super) state: u64,
     /// Records in the changelog after compaction.
     pub(super) state_records: u64,
     /// The group's committed input offset.
-    pub(super) group: Option<u64>,
+    group: Option<u64>,
+}
+
+/// The same of its transfers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TransferEnds {
+    end: u64,
+    group: Option<u64>,
+}
+
+/// All next offsets of one partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ends {
+    pub(super) main: MainEnds,
+    pub(super) transfers: TransferEnds,
+}
+
+impl Ends {
+    /// The end of a source.
+    pub(super) fn end(&self, source: Source) -> u64 {
+        match source {
+            Source::Events => self.main.input,
+            Source::Transfers => self.transfers.end,
+        }
+    }
+
+    pub(super) fn end_mut(&mut self, source: Source) -> &mut u64 {
+        match source {
+            Source::Events => &mut self.main.input,
+            Source::Transfers => &mut self.transfers.end,
+        }
+    }
+
+    /// The group's offset in a source.
+    pub(super) fn group(&self, source: Source) -> Option<u64> {
+        match source {
+            Source::Events => self.main.group,
+            Source::Transfers => self.transfers.group,
+        }
+    }
+
+    pub(super) fn group_mut(&mut self, source: Source) -> &mut Option<u64> {
+        match source {
+            Source::Events => &mut self.main.group,
+            Source::Transfers => &mut self.transfers.group,
+        }
+    }
+
+    /// The ends of all sources.
+    pub(super) fn of_sources(&self) -> AppliedOffsets {
+        let sources = Source::ALL.into_iter();
+        sources.fold(AppliedOffsets::default(), |ends, source| {
+            ends.with(source, self.end(source))
+        })
+    }
+
+    /// The end of an output that has offsets.
+    pub(super) fn output_mut(&mut self, kind: Kind) -> Option<&mut u64> {
+        match kind {
+            Kind::Change => Some(&mut self.main.changes),
+            Kind::DeadLetter => Some(&mut self.main.dead_letters),
+            Kind::Input
+            | Kind::Transfer
+            | Kind::Current
+            | Kind::State
+            | Kind::StateIndex
+            | Kind::Ends
+            | Kind::TransferEnds
+            | Kind::Cursor => None,
+        }
+    }
+
+    /// The kinds whose offsets have no gaps, with their ends.
+    pub(super) fn gapless(&self) -> [(Kind, u64); 4] {
+        [
+            (Kind::Input, self.main.input),
+            (Kind::Transfer, self.transfers.end),
+            (Kind::Change, self.main.changes),
+            (Kind::DeadLetter, self.main.dead_letters),
+        ]
+    }
 }
 
 /// Where the log ends.
@@ -64,15 +167,8 @@ pub(super) struct Tail {
     pub(super) ends: Vec<Ends>,
     /// Batches written since the log was made.
     pub(super) batches: u64,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct StoredInput<'a> {
-    pub(super) timestamp: Option<i64>,
-    #[serde(borrow)]
-    pub(super) key: Option<&'a [u8]>,
-    #[serde(borrow)]
-    pub(super) payload: &'a [u8],
+    /// The format that the log says it is of.
+    pub(super) format: u8,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -81,36 +177,6 @@ pub(super) struct StoredState<'a> {
     pub(super) key: &'a [u8],
     #[serde(borrow)]
     pub(super) value: Option<&'a [u8]>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct StoredOutput {
-    timestamp: i64,
-    key: Option<Vec<u8>>,
-    value: Vec<u8>,
-    headers: Vec<(Cow<'static, str>, Vec<u8>)>,
-}
-
-impl From<&OutputRecord> for StoredOutput {
-    fn from(record: &OutputRecord) -> Self {
-        Self {
-            timestamp: record.timestamp.as_milliseconds(),
-            key: record.key.clone(),
-            value: record.value.clone(),
-            headers: record.headers.clone(),
-        }
-    }
-}
-
-impl From<StoredOutput> for OutputRecord {
-    fn from(stored: StoredOutput) -> Self {
-        Self {
-            timestamp: Timestamp::from_milliseconds(stored.timestamp).unwrap_or_default(),
-            key: stored.key,
-            value: stored.value,
-            headers: stored.headers,
-        }
-    }
 }
 
 /// The key of an offset.
@@ -148,18 +214,46 @@ pub(super) fn offset_of(key: &[u8]) -> Option<u64> {
         .map(|bytes| u64::from_be_bytes(*bytes))
 }
 
+/// How a value is written. The checksum covers it, so that bytes of one are never read as the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// As format 1 has it.
+    One,
+    /// Records of sources and outputs since format 2.
+    Two,
+}
+
+impl Encoding {
+    fn checksum(self, content: &[u8]) -> u32 {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(content);
+        match self {
+            Self::One => {}
+            Self::Two => hasher.update(&[2]),
+        }
+        hasher.finalize()
+    }
+}
+
 /// Encodes a value: checksum, then postcard.
-pub(super) fn encode<T: Serialize>(value: &T) -> Option<Vec<u8>> {
+pub(super) fn encode<T: Serialize>(encoding: Encoding, value: &T) -> Option<Vec<u8>> {
     let mut bytes = postcard::to_extend(value, vec![0; 4]).ok()?;
     let (head, content) = bytes.split_at_mut_checked(4)?;
-    head.copy_from_slice(&crc32fast::hash(content).to_le_bytes());
+    head.copy_from_slice(&encoding.checksum(content).to_le_bytes());
     Some(bytes)
 }
 
-/// Decodes a value; `None` where it is damaged.
-pub(super) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
+/// Encodes the identity, with the format of the whole log in front.
+pub(super) fn encode_meta(meta: &Meta) -> Option<Vec<u8>> {
+    let mut bytes = vec![FORMAT];
+    bytes.extend(encode(Encoding::One, meta)?);
+    Some(bytes)
+}
+
+/// Decodes a value; `None` where it is damaged or of another encoding.
+pub(super) fn decode<'a, T: Deserialize<'a>>(encoding: Encoding, bytes: &'a [u8]) -> Option<T> {
     let (checksum, content) = bytes.split_first_chunk::<4>()?;
-    if u32::from_le_bytes(*checksum) != crc32fast::hash(content) {
+    if u32::from_le_bytes(*checksum) != encoding.checksum(content) {
         return None;
     }
     postcard::from_bytes(content).ok()
@@ -167,9 +261,11 @@ pub(super) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
 
 /// The value matches its checksum.
 pub(super) fn is_whole(bytes: &[u8]) -> bool {
-    bytes
-        .split_first_chunk::<4>()
-        .is_some_and(|(checksum, content)| {
-            u32::from_le_bytes(*checksum) == crc32fast::hash(content)
-        })
+    let Some((checksum, content)) = bytes.split_first_chunk::<4>() else {
+        return false;
+    };
+    let checksum = u32::from_le_bytes(*checksum);
+    [Encoding::One, Encoding::Two]
+        .iter()
+        .any(|encoding| checksum == encoding.checksum(content))
 }

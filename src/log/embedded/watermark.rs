@@ -1,7 +1,7 @@
-//! How many batches the log has been told are durable, kept in a file of its own.
+//! How many batches of the log are durable, kept in a file of its own.
 //!
 //! A database that finds a damaged page goes back to the last state before it that is consistent,
-//! and says nothing: the log would be whole but shorter. The watermark is written after each
+//! without a message: the log would be whole but shorter. The watermark is written after each
 //! batch's flush and before its acknowledgement, so a log behind it has lost what was acknowledged.
 //! It is not flushed itself: after a power loss it may be behind the log, never ahead.
 

@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use crate::domain::ids::Partition;
 use crate::domain::ids::Position;
 use crate::domain::ids::Source;
-use crate::domain::time::Timestamp;
+use crate::domain::offsets::AppliedOffsets;
 use crate::log::ChangelogChunk;
 use crate::log::ChangelogRecord;
 use crate::log::Committed;
@@ -17,48 +17,59 @@ use crate::log::PartitionFacts;
 use crate::log::PollLimit;
 use crate::log::Polled;
 use crate::log::Progress;
+use crate::log::SourceFacts;
+use crate::log::SourceProgress;
 use crate::log::Transaction;
 use crate::log::WorkerLog;
-use crate::log::embedded::EmbeddedLog;
+use crate::log::embedded::handle::EmbeddedLog;
 use crate::log::embedded::layout;
+use crate::log::embedded::layout::Encoding;
+use crate::log::embedded::layout::Ends;
 use crate::log::embedded::layout::Kind;
-use crate::log::embedded::layout::StoredInput;
 use crate::log::embedded::layout::StoredState;
+use crate::log::embedded::records;
+
+/// A source of a partition.
+type Place = (Partition, Source);
 
 /// One worker's view: its partitions, and where it reads in them.
 #[derive(Debug)]
 pub struct EmbeddedWorker {
     log: EmbeddedLog,
     assigned: BTreeSet<Partition>,
-    is_told: bool,
-    positions: BTreeMap<Partition, u64>,
-    /// The partition that is read first next time, so that none starves.
-    first: Partition,
+    /// The worker has heard of the assignment.
+    is_announced: bool,
+    positions: BTreeMap<Place, u64>,
+    /// Where reading begins next time, so that no partition and no source starves.
+    first: Place,
 }
 
-impl EmbeddedWorker {
-    pub(super) fn new(log: EmbeddedLog, index: usize, workers: usize) -> Self {
-        let mine = (0..log.partitions()).filter(|number| {
+impl EmbeddedLog {
+    /// A worker's view: the partitions whose number leaves the rest `index` by `workers`.
+    #[must_use]
+    pub fn worker(&self, index: usize, workers: usize) -> EmbeddedWorker {
+        let mine = (0..self.partitions()).filter(|number| {
             usize::try_from(*number).is_ok_and(|number| number % workers.max(1) == index)
         });
         let assigned = mine.map(Partition).collect();
-        let positions = BTreeMap::new();
+        EmbeddedWorker::new(self.clone(), assigned, false)
+    }
+
+    /// A view without partitions: they are assigned by its holder.
+    #[must_use]
+    pub fn member(&self) -> EmbeddedWorker {
+        EmbeddedWorker::new(self.clone(), BTreeSet::new(), true)
+    }
+}
+
+impl EmbeddedWorker {
+    fn new(log: EmbeddedLog, assigned: BTreeSet<Partition>, is_announced: bool) -> Self {
         Self {
             log,
             assigned,
-            is_told: false,
-            positions,
-            first: Partition(0),
-        }
-    }
-
-    pub(super) fn without_partitions(log: EmbeddedLog) -> Self {
-        Self {
-            log,
-            assigned: BTreeSet::new(),
-            is_told: true,
+            is_announced,
             positions: BTreeMap::new(),
-            first: Partition(0),
+            first: (Partition(0), Source::Events),
         }
     }
 
@@ -70,68 +81,71 @@ impl EmbeddedWorker {
     /// Gives partitions up; they deliver nothing any more.
     pub fn unassign(&mut self, partitions: &[Partition]) {
         for partition in partitions {
-            self.positions.remove(partition);
+            self.silence(*partition);
             self.assigned.remove(partition);
         }
     }
 
+    fn silence(&mut self, partition: Partition) {
+        self.positions.retain(|(known, _), _| *known != partition);
+    }
+
     fn read(&mut self, limit: PollLimit) -> Result<Vec<Delivery>, Error> {
-        let order: Vec<Partition> = self
+        let order: Vec<Place> = self
             .positions
             .range(self.first..)
             .chain(self.positions.range(..self.first))
-            .map(|(partition, _)| *partition)
+            .map(|(place, _)| *place)
             .collect();
         let mut deliveries = Vec::new();
         let mut bytes_left = limit.bytes;
-        for partition in order {
+        for place in order {
             let room = limit.records.saturating_sub(deliveries.len());
             if room == 0 || bytes_left == 0 {
-                self.first = partition;
+                self.first = place;
                 break;
             }
-            self.read_partition(partition, room, &mut bytes_left, &mut deliveries)?;
+            self.read_source(place, room, &mut bytes_left, &mut deliveries)?;
         }
         Ok(deliveries)
     }
 
-    fn read_partition(
+    fn read_source(
         &mut self,
-        partition: Partition,
+        place: Place,
         room: usize,
         bytes_left: &mut usize,
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), Error> {
-        let Some(position) = self.positions.get_mut(&partition) else {
+        let (partition, source) = place;
+        let end = self.ends(partition).end(source);
+        let Some(position) = self.positions.get_mut(&place) else {
             return Ok(());
         };
-        let end = self
-            .log
-            .input_ends()
-            .get(index_of(partition))
-            .copied()
-            .unwrap_or(0);
-        let from = layout::offset_key(Kind::Input, partition, *position);
-        let until = layout::offset_key(Kind::Input, partition, end);
         if *position >= end {
             return Ok(());
         }
+        let kind = layout::kind_of(source);
+        let from = layout::offset_key(kind, partition, *position);
+        let until = layout::offset_key(kind, partition, end);
         for entry in self.log.0.database.range(from..until).take(room) {
             let (_, bytes) = entry?;
-            let stored: StoredInput<'_> = layout::decode(&bytes)
-                .ok_or_else(|| self.log.damaged(&format!("input record {position}")))?;
-            deliveries.push(Delivery {
+            let record = records::decode_input(&bytes)
+                .ok_or_else(|| self.log.damaged(&format!("record {position} of a source")))?;
+            let delivery = Delivery {
                 position: Position {
-                    source: Source::Events,
+                    source,
                     partition,
                     offset: *position,
                 },
-                record_time: stored.timestamp.and_then(Timestamp::from_milliseconds),
-                key: stored.key.map(<[u8]>::to_vec),
-                payload: stored.payload.to_vec(),
-            });
+                record_time: record.timestamp,
+                key: record.key,
+                payload: record.payload,
+                headers: record.headers,
+            };
             *position += 1;
-            *bytes_left = bytes_left.saturating_sub(stored.payload.len());
+            *bytes_left = bytes_left.saturating_sub(delivery.bytes());
+            deliveries.push(delivery);
             if *bytes_left == 0 {
                 break;
             }
@@ -139,14 +153,15 @@ impl EmbeddedWorker {
         Ok(())
     }
 
-    fn has_unread(&self, ends: &[layout::Ends]) -> bool {
-        self.positions.iter().any(|(partition, position)| {
+    fn has_unread(&self, ends: &[Ends]) -> bool {
+        let mut positions = self.positions.iter();
+        positions.any(|((partition, source), position)| {
             ends.get(index_of(*partition))
-                .is_some_and(|end| *position < end.input)
+                .is_some_and(|ends| *position < ends.end(*source))
         })
     }
 
-    fn ends(&self, partition: Partition) -> layout::Ends {
+    fn ends(&self, partition: Partition) -> Ends {
         let written = self.log.lock();
         let ends = written.tail.ends.get(index_of(partition));
         ends.copied().unwrap_or_default()
@@ -168,8 +183,8 @@ fn index_of(partition: Partition) -> usize {
 
 impl WorkerLog for EmbeddedWorker {
     fn poll(&mut self, limit: PollLimit) -> Result<Polled, Error> {
-        if !self.is_told {
-            self.is_told = true;
+        if !self.is_announced {
+            self.is_announced = true;
             return Ok(Polled::Assigned(self.assigned.iter().copied().collect()));
         }
         let mut deliveries = self.read(limit)?;
@@ -184,23 +199,21 @@ impl WorkerLog for EmbeddedWorker {
         })
     }
 
-    fn resume_at(&mut self, partition: Partition, offset: u64) -> Result<(), Error> {
-        let end = self
-            .log
-            .input_ends()
-            .get(index_of(partition))
-            .copied()
-            .unwrap_or(0);
-        if !self.assigned.contains(&partition) || offset > end {
-            let what = format!("partition {partition} cannot be read on at offset {offset}");
+    fn resume_at(&mut self, partition: Partition, offsets: AppliedOffsets) -> Result<(), Error> {
+        let ends = self.ends(partition).of_sources();
+        if !self.assigned.contains(&partition) || !ends.covers(&offsets) {
+            let what = format!("partition {partition} cannot be read on at {offsets:?}");
             return Err(self.log.unusable(&what));
         }
-        self.positions.insert(partition, offset);
+        for source in Source::ALL {
+            self.positions
+                .insert((partition, source), offsets.next(source));
+        }
         Ok(())
     }
 
     fn pause(&mut self, partition: Partition) {
-        self.positions.remove(&partition);
+        self.silence(partition);
     }
 
     fn commit(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
@@ -209,22 +222,29 @@ impl WorkerLog for EmbeddedWorker {
 
     fn facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, Error> {
         let ends = self.ends(partition);
+        let of_source = |source| SourceFacts {
+            start: 0,
+            end: ends.end(source),
+            group_offset: ends.group(source),
+        };
+        let sources = Source::ALL.map(|source| (source, of_source(source)));
         Ok(Some(PartitionFacts {
             lineage: self.log.0.meta.lineage.clone(),
             changelog_start: 0,
-            changelog_end: ends.state,
+            changelog_end: ends.main.state,
             tombstones_kept: None,
-            group_offset: ends.group,
-            input_start: 0,
-            input_end: ends.input,
+            sources: sources.into(),
         }))
     }
 
     fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
-        Ok(Some(Progress {
-            position: self.positions.get(&partition).copied(),
-            input_end: self.ends(partition).input,
-        }))
+        let ends = self.ends(partition);
+        let of_source = |source| SourceProgress {
+            position: self.positions.get(&(partition, source)).copied(),
+            end: ends.end(source),
+        };
+        let sources = Source::ALL.map(|source| (source, of_source(source)));
+        Ok(Some(sources.into()))
     }
 
     fn read_changelog(
@@ -233,7 +253,7 @@ impl WorkerLog for EmbeddedWorker {
         from: u64,
         records: usize,
     ) -> Result<ChangelogChunk, Error> {
-        let end = self.ends(partition).state;
+        let end = self.ends(partition).main.state;
         let first = layout::offset_key(Kind::State, partition, from);
         let last = layout::offset_key(Kind::State, partition, end);
         let mut chunk = ChangelogChunk {
@@ -246,7 +266,7 @@ impl WorkerLog for EmbeddedWorker {
         }
         for entry in self.log.0.database.range(first..last).take(records) {
             let (key, bytes) = entry?;
-            let stored: Option<StoredState<'_>> = layout::decode(&bytes);
+            let stored: Option<StoredState<'_>> = layout::decode(Encoding::One, &bytes);
             let (Some(offset), Some(stored)) = (layout::offset_of(&key), stored) else {
                 return Err(self.log.damaged("a state record"));
             };
@@ -266,7 +286,7 @@ impl WorkerLog for EmbeddedWorker {
     }
 
     fn restart(&mut self) {
-        self.is_told = false;
+        self.is_announced = false;
         self.positions.clear();
     }
 }

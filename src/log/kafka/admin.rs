@@ -1,4 +1,4 @@
-//! The topics: what they must be, whether they are, and making them.
+//! The topics on the cluster: whether they are as the table says, and making them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,9 +15,11 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 
+use crate::domain::topic::Cleanup;
+use crate::domain::topic::Topic;
 use crate::log::Error;
-use crate::log::kafka::START_WAIT;
 use crate::log::kafka::client::Connection;
+use crate::log::kafka::client::START_WAIT;
 
 /// A dead letter is its input record and headers of at most this size.
 const DEAD_LETTER_HEADERS_BYTES: u64 = 64 * 1024;
@@ -26,7 +28,7 @@ const TOMBSTONES_MS: u64 = 24 * 3600 * 1000;
 /// Changes and dead letters are kept for thirty days.
 const OUTPUT_RETENTION_MS: &str = "2592000000";
 
-/// Between two looks whether new topics show.
+/// Between two questions whether new topics show.
 const SHOW_LOOK: Duration = Duration::from_millis(50);
 
 /// Numbers for topics that are made.
@@ -39,37 +41,27 @@ pub struct Plan {
 }
 
 /// Names and partition counts of the topics of the service that exist.
-pub(super) fn look(
+pub(super) fn existing_topics(
     connection: &Connection,
     client: &BaseConsumer,
     wait: Duration,
 ) -> Result<BTreeMap<String, u32>, Error> {
     let metadata = client.fetch_metadata(None, wait).map_err(|error| {
         connection.unusable(format!(
-            "nobody answers ({error}): are kafka.brokers and kafka.security right, and is it up?"
+            "the cluster does not answer ({error}): are kafka.brokers and kafka.security right, and is it up?"
         ))
     })?;
-    let names = names(connection);
+    let topics = &connection.topics;
+    let is_ours = |name| topics.each().any(|(_, known)| known == name);
     Ok(metadata
         .topics()
         .iter()
-        .filter(|topic| names.contains(&topic.name()) && topic.error().is_none())
+        .filter(|topic| is_ours(topic.name()) && topic.error().is_none())
         .map(|topic| {
             let partitions = u32::try_from(topic.partitions().len()).unwrap_or(u32::MAX);
             (topic.name().to_owned(), partitions)
         })
         .collect())
-}
-
-fn names(connection: &Connection) -> [&str; 5] {
-    let topics = &connection.topics;
-    [
-        &topics.events,
-        &topics.changes,
-        &topics.current,
-        &topics.state,
-        &topics.dead_letters,
-    ]
 }
 
 fn client(connection: &Connection) -> Result<AdminClient<DefaultClientContext>, Error> {
@@ -90,7 +82,7 @@ fn finish<T>(
         .map_err(|error| connection.unusable(format!("the cluster refused: {error}")))
 }
 
-/// What is wrong with the topics, each with what to do; nothing if the service can run.
+/// What is wrong with the topics, each with what to do; empty if the service can run.
 ///
 /// # Errors
 /// If the cluster does not answer.
@@ -99,26 +91,53 @@ pub fn topic_problems(connection: &Connection) -> Result<Vec<String>, Error> {
         .metadata_client()
         .create()
         .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
-    let found = look(connection, &metadata_client, START_WAIT)?;
-    let topics = &connection.topics;
-    let mut problems: Vec<String> = names(connection)
-        .iter()
-        .filter(|name| !found.contains_key(**name))
-        .map(|name| format!("topic {name} is missing: run `segstream topics create`"))
-        .collect();
-    if let (Some(input), Some(state)) = (found.get(&topics.events), found.get(&topics.state))
-        && input != state
-    {
-        problems.push(format!(
-            "{} has {input} partitions and {} has {state}: the state belongs to another partition \
-             count; begin with a new topics.state, and replay the input",
-            topics.events, topics.state
-        ));
-    }
+    let found = existing_topics(connection, &metadata_client, START_WAIT)?;
+    let mut problems = missing(connection, &found);
+    problems.extend(other_partitions(connection, &found));
     let existing: Vec<&str> = found.keys().map(String::as_str).collect();
     let settings = settings(connection, &existing)?;
     problems.extend(setting_problems(connection, &settings));
     Ok(problems)
+}
+
+fn missing(connection: &Connection, found: &BTreeMap<String, u32>) -> Vec<String> {
+    let topics = connection.topics.each();
+    topics
+        .filter(|(_, name)| !found.contains_key(*name))
+        .map(|(_, name)| format!("topic {name} is missing: run `segstream topics create`"))
+        .collect()
+}
+
+/// Topics that are split otherwise than the input, and must not be.
+fn other_partitions(connection: &Connection, found: &BTreeMap<String, u32>) -> Vec<String> {
+    let topics = &connection.topics;
+    let Some(input) = found.get(&topics.events) else {
+        return Vec::new();
+    };
+    let mut problems = Vec::new();
+    for (topic, name) in topics.each() {
+        let Some(partitions) = found.get(name).filter(|partitions| *partitions != input) else {
+            continue;
+        };
+        let row = topic.row();
+        if row.has_input_partitions {
+            let remedy = match topic {
+                Topic::State => {
+                    "the state belongs to another partition count; begin with a new topics.state, and replay the input"
+                }
+                Topic::Input
+                | Topic::Transfers
+                | Topic::Changes
+                | Topic::Current
+                | Topic::DeadLetters => "make it anew with as many",
+            };
+            problems.push(format!(
+                "{} has {input} partitions and {name} ({}) has {partitions}: {remedy}",
+                topics.events, row.setting
+            ));
+        }
+    }
+    problems
 }
 
 /// Settings of topics, by topic and key.
@@ -166,17 +185,13 @@ fn setting_problems(connection: &Connection, settings: &Settings) -> Vec<String>
     let mut problems = Vec::new();
     let text =
         |topic: &str, key: &str| -> Option<&str> { Some(settings.get(topic)?.get(key)?.as_str()) };
-    for (topic, wanted) in [
-        (&topics.state, "compact"),
-        (&topics.current, "compact"),
-        (&topics.changes, "delete"),
-        (&topics.dead_letters, "delete"),
-    ] {
-        if let Some(policy) = text(topic, "cleanup.policy")
+    for (topic, name) in topics.each() {
+        let wanted = topic.row().cleanup.map(Cleanup::as_str);
+        if let (Some(policy), Some(wanted)) = (text(name, "cleanup.policy"), wanted)
             && policy != wanted
         {
             problems.push(format!(
-                "{topic} has cleanup.policy={policy}: set it to {wanted}"
+                "{name} has cleanup.policy={policy}: set it to {wanted}"
             ));
         }
     }
@@ -185,7 +200,7 @@ fn setting_problems(connection: &Connection, settings: &Settings) -> Vec<String>
     {
         problems.push(format!(
             "{} has delete.retention.ms={kept_ms}: set it to {TOMBSTONES_MS} or more, so that a \
-             store left behind learns of what was erased",
+             store left behind learns of what was deleted",
             topics.state
         ));
     }
@@ -204,7 +219,7 @@ fn setting_problems(connection: &Connection, settings: &Settings) -> Vec<String>
     problems
 }
 
-/// Makes the topics that are missing, and tells which.
+/// Makes the topics that are missing; their names.
 ///
 /// # Errors
 /// If the cluster does not answer or refuses.
@@ -213,38 +228,40 @@ pub fn create_topics(connection: &Connection, plan: Plan) -> Result<Vec<String>,
         .metadata_client()
         .create()
         .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
-    let topics = &connection.topics;
-    let tombstones = TOMBSTONES_MS.to_string();
     let creator = Creator {
         connection,
         metadata_client: &metadata_client,
         plan,
     };
-    let mut created = creator.create(&[
-        (&topics.events, vec![("retention.ms", "-1")]),
-        (&topics.changes, vec![("retention.ms", OUTPUT_RETENTION_MS)]),
-        (&topics.current, vec![("cleanup.policy", "compact")]),
-        (
-            &topics.state,
-            vec![
-                ("cleanup.policy", "compact"),
-                ("delete.retention.ms", &tombstones),
-            ],
-        ),
-    ])?;
-    // As large as the input allows, whoever made it.
+    let topics = &connection.topics;
+    let (letters, others): (Vec<_>, Vec<_>) = topics
+        .each()
+        .partition(|(topic, _)| *topic == Topic::DeadLetters);
+    let mut created = creator.create(&others, 0)?;
+    // The limit of an input that exists already is not the plan's.
     let input = settings(connection, &[&topics.events])?;
     let input_bytes = number(&input, &topics.events, "max.message.bytes");
-    let letter_bytes = input_bytes.unwrap_or(0) + DEAD_LETTER_HEADERS_BYTES;
-    let letter_bytes = letter_bytes.to_string();
-    created.extend(creator.create(&[(
-        &topics.dead_letters,
-        vec![
-            ("retention.ms", OUTPUT_RETENTION_MS),
-            ("max.message.bytes", &letter_bytes),
-        ],
-    )])?);
+    created.extend(creator.create(&letters, input_bytes.unwrap_or(0))?);
     Ok(created)
+}
+
+/// Settings that a new topic gets.
+fn settings_of(topic: Topic, input_bytes: u64) -> Vec<(&'static str, String)> {
+    let retention_ms = |text: &str| ("retention.ms", text.to_owned());
+    let compact = ("cleanup.policy", Cleanup::Compact.as_str().to_owned());
+    match topic {
+        Topic::Input | Topic::Transfers => vec![retention_ms("-1")],
+        Topic::Changes => vec![retention_ms(OUTPUT_RETENTION_MS)],
+        Topic::Current => vec![compact],
+        Topic::State => vec![compact, ("delete.retention.ms", TOMBSTONES_MS.to_string())],
+        Topic::DeadLetters => {
+            let letter_bytes = input_bytes + DEAD_LETTER_HEADERS_BYTES;
+            vec![
+                retention_ms(OUTPUT_RETENTION_MS),
+                ("max.message.bytes", letter_bytes.to_string()),
+            ]
+        }
+    }
 }
 
 struct Creator<'a> {
@@ -255,19 +272,19 @@ struct Creator<'a> {
 
 impl Creator<'_> {
     /// Makes those of the topics that are missing, each with its settings, and waits until they show.
-    fn create(&self, wanted: &[(&str, Vec<(&str, &str)>)]) -> Result<Vec<String>, Error> {
+    fn create(&self, wanted: &[(Topic, &str)], input_bytes: u64) -> Result<Vec<String>, Error> {
         let connection = self.connection;
-        let topics = &connection.topics;
-        let found = look(connection, self.metadata_client, START_WAIT)?;
-        // The changelog is split as the input is.
-        let state_partitions = found.get(&topics.events).copied();
-        let missing: Vec<NewTopic<'_>> = wanted
+        let found = existing_topics(connection, self.metadata_client, START_WAIT)?;
+        let input_partitions = found.get(&connection.topics.events).copied();
+        let missing = wanted.iter().filter(|(_, name)| !found.contains_key(*name));
+        let missing: Vec<_> = missing
+            .map(|(topic, name)| (*topic, *name, settings_of(*topic, input_bytes)))
+            .collect();
+        let missing: Vec<NewTopic<'_>> = missing
             .iter()
-            .filter(|(name, _)| !found.contains_key(*name))
-            .map(|(name, settings)| {
-                let is_state = *name == topics.state;
-                let partitions = state_partitions.filter(|_| is_state);
-                let partitions = partitions.unwrap_or(self.plan.partitions);
+            .map(|(topic, name, settings)| {
+                let of_input = input_partitions.filter(|_| topic.row().has_input_partitions);
+                let partitions = of_input.unwrap_or(self.plan.partitions);
                 let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
                 let replication = TopicReplication::Fixed(self.plan.replication_factor);
                 let topic = NewTopic::new(name, partitions, replication);
@@ -296,8 +313,8 @@ impl Creator<'_> {
         // Brokers learn of new topics a moment later.
         let deadline = Instant::now() + START_WAIT;
         loop {
-            let found = look(connection, self.metadata_client, START_WAIT)?;
-            if wanted.iter().all(|(name, _)| found.contains_key(*name)) {
+            let found = existing_topics(connection, self.metadata_client, START_WAIT)?;
+            if wanted.iter().all(|(_, name)| found.contains_key(*name)) {
                 return Ok(created);
             }
             if Instant::now() >= deadline {

@@ -4,22 +4,21 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode;
 
+use crate::domain::topic::TopicNames;
 use crate::log::Error;
 
-/// Names of the topics.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Topics {
-    /// Input.
-    pub events: String,
-    /// Changes.
-    pub changes: String,
-    /// Latest change by customer.
-    pub current: String,
-    /// The state changelog.
-    pub state: String,
-    /// Dead letters.
-    pub dead_letters: String,
+/// How long a cluster may take to answer when a command starts.
+pub(super) const START_WAIT: Duration = Duration::from_secs(10);
+
+/// What a store made from the changelog depends on.
+#[derive(Clone, Debug)]
+pub(super) struct Identity {
+    pub(super) lineage: String,
+    /// `delete.retention.ms` of the changelog.
+    pub(super) tombstones_kept: Duration,
 }
 
 /// How the cluster is reached and what is done there.
@@ -36,7 +35,7 @@ pub struct Connection {
     /// A transaction that is open for so long is aborted by the broker.
     pub transaction_timeout: Duration,
     /// Names of the topics.
-    pub topics: Topics,
+    pub topics: TopicNames,
     /// librdkafka's own keys for TLS and SASL; may hold secrets.
     pub security: BTreeMap<String, String>,
 }
@@ -98,7 +97,7 @@ impl Connection {
         config
     }
 
-    /// Reads committed records of partitions it is told.
+    /// Reads committed records of partitions that are assigned by hand.
     pub(super) fn reader(&self) -> ClientConfig {
         let mut config = self.client();
         config
@@ -112,6 +111,17 @@ impl Connection {
             // The default of a second leaves a fast reader idle most of the time.
             .set("fetch.queue.backoff.ms", "5")
             .set("queued.max.messages.kbytes", "2048");
+        config
+    }
+
+    /// The reader of transfers.
+    pub(super) fn transfer_reader(&self) -> ClientConfig {
+        let mut config = self.reader();
+        config
+            .set("enable.partition.eof", "false")
+            // As the member of the group: larger fetches cost less.
+            .set("fetch.min.bytes", "100000")
+            .set("fetch.wait.max.ms", "40");
         config
     }
 
@@ -148,6 +158,17 @@ impl Connection {
             .set("message.max.bytes", "67108864")
             .set("queue.buffering.max.messages", "1000000");
         config
+    }
+
+    /// An error of reading a source.
+    pub(super) fn cannot_read(&self, topic: &str, error: &KafkaError) -> Error {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => self
+                .unusable(format!(
+                    "{topic} no longer holds the records that the state continues with: it was shortened or made anew"
+                )),
+            Some(_) | None => self.unusable(format!("cannot read {topic}: {error}")),
+        }
     }
 
     /// An error with what a person can do about it.

@@ -23,9 +23,9 @@ pub(super) enum Call {
 pub(super) enum Remedy {
     /// The same call again, with the same arguments.
     Retry,
-    /// Nothing took effect: abort, and go back to the checkpoint.
+    /// No part took effect: abort, and go back to the checkpoint.
     Abort,
-    /// Nobody knows: destroy the producer, and go back to the checkpoint.
+    /// It may have taken effect: destroy the producer, and go back to the checkpoint.
     Unknown,
     /// Another instance of the same id has taken over: end, and do not come back by itself.
     Fenced,
@@ -40,7 +40,7 @@ const FENCED: [RDKafkaErrorCode; 3] = [
     RDKafkaErrorCode::InvalidProducerEpoch,
 ];
 
-/// Codes that no repetition mends.
+/// Codes that a repetition does not mend.
 const HOPELESS: [RDKafkaErrorCode; 8] = [
     RDKafkaErrorCode::TopicAuthorizationFailed,
     RDKafkaErrorCode::GroupAuthorizationFailed,
@@ -52,9 +52,9 @@ const HOPELESS: [RDKafkaErrorCode; 8] = [
     RDKafkaErrorCode::UnknownPartition,
 ];
 
-/// Codes of a member that the group has moved on without: its partitions are somebody else's.
-/// The last is also what a static member gets whose session ended while nobody answered it; that the
-/// id is really used twice, the consumer itself is told.
+/// Codes of a member that the group has moved on without: its partitions are another member's.
+/// A static member also gets the last one where its session ended while the process did not run. Where the
+/// id is really used twice, the consumer gets an error of its own.
 const LEFT_BEHIND: [RDKafkaErrorCode; 4] = [
     RDKafkaErrorCode::IllegalGeneration,
     RDKafkaErrorCode::UnknownMemberId,

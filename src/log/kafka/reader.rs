@@ -1,71 +1,108 @@
-//! Reads the state changelog of one partition after the other, with a client of its own.
+//! Reads the committed records of one partition of a topic after the other, with a client of its own and without the
+//! group.
 
 use std::time::Duration;
 use std::time::Instant;
 
 use rdkafka::Message;
-use rdkafka::Offset;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::error::KafkaResult;
-use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::message::BorrowedMessage;
 
 use crate::domain::ids::Partition;
 use crate::log::ChangelogChunk;
 use crate::log::ChangelogRecord;
 use crate::log::Error;
 use crate::log::kafka::client::Connection;
+use crate::log::kafka::places::is_passing;
+use crate::log::kafka::places::number;
+use crate::log::kafka::places::offset;
+use crate::log::kafka::places::position_in;
 
-/// A chunk ends when nothing came for so long; running partitions wait meanwhile.
+/// A chunk ends when no record came for so long; running partitions wait meanwhile.
 const CHUNK_WAIT: Duration = Duration::from_millis(20);
 
-pub(super) struct ChangelogReader {
+/// Records of one partition.
+pub(super) struct Chunk<T> {
+    /// In offset order.
+    pub(super) records: Vec<T>,
+    /// Where the next chunk begins.
+    pub(super) offset_next: u64,
+    /// Offsets up to the end; 0 when this was the last chunk.
+    pub(super) remaining: u64,
+}
+
+pub(super) struct TopicReader {
     consumer: BaseConsumer,
     topic: String,
     /// The partition being read, and the offset that comes next.
     place: Option<(Partition, u64)>,
 }
 
-impl std::fmt::Debug for ChangelogReader {
+impl std::fmt::Debug for TopicReader {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
-            .debug_struct("ChangelogReader")
+            .debug_struct("TopicReader")
+            .field("topic", &self.topic)
             .field("place", &self.place)
             .finish_non_exhaustive()
     }
 }
 
-impl ChangelogReader {
-    pub(super) fn new(connection: &Connection) -> KafkaResult<Self> {
+impl TopicReader {
+    pub(super) fn new(connection: &Connection, topic: &str) -> KafkaResult<Self> {
         Ok(Self {
             consumer: connection.reader().create()?,
-            topic: connection.topics.state.clone(),
+            topic: topic.to_owned(),
             place: None,
+        })
+    }
+
+    /// Reads on in a partition of the state changelog; see [`Self::read`].
+    pub(super) fn read_changelog(
+        &mut self,
+        connection: &Connection,
+        place: (Partition, u64),
+        records: usize,
+        end: u64,
+    ) -> Result<ChangelogChunk, Error> {
+        let record = |offset, message: &BorrowedMessage<'_>| ChangelogRecord {
+            offset,
+            key: message.key().unwrap_or_default().to_vec(),
+            value: message.payload().map(<[u8]>::to_vec),
+        };
+        let chunk = self.read(connection, place, records, end, record)?;
+        Ok(ChangelogChunk {
+            records: chunk.records,
+            offset_next: chunk.offset_next,
+            remaining: chunk.remaining,
         })
     }
 
     /// Reads on from an offset, at most `records`, towards `end`: the high watermark with open
     /// transactions, behind which nothing of the partition's last owner can be. Until the broker has
     /// decided them the chunk may be empty with something remaining.
-    pub(super) fn read(
+    pub(super) fn read<T>(
         &mut self,
         connection: &Connection,
         (partition, from): (Partition, u64),
         records: usize,
         end: u64,
-    ) -> Result<ChangelogChunk, Error> {
+        record: impl Fn(u64, &BorrowedMessage<'_>) -> T,
+    ) -> Result<Chunk<T>, Error> {
+        let topic = self.topic.clone();
         let failed = |error: KafkaError| {
             connection.unusable(format!(
-                "cannot read partition {partition} of {}: {error}",
-                connection.topics.state
+                "cannot read partition {partition} of {topic}: {error}"
             ))
         };
         if from < end && self.place != Some((partition, from)) {
             self.place_at(partition, from).map_err(failed)?;
         }
-        let mut chunk = ChangelogChunk {
+        let mut chunk = Chunk {
             records: Vec::new(),
             offset_next: from,
             remaining: end.saturating_sub(from),
@@ -76,11 +113,7 @@ impl ChangelogReader {
             match self.consumer.poll(left) {
                 Some(Ok(message)) => {
                     let offset = u64::try_from(message.offset()).unwrap_or(0);
-                    chunk.records.push(ChangelogRecord {
-                        offset,
-                        key: message.key().unwrap_or_default().to_vec(),
-                        value: message.payload().map(<[u8]>::to_vec),
-                    });
+                    chunk.records.push(record(offset, &message));
                     chunk.offset_next = offset + 1;
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => {}
@@ -104,8 +137,7 @@ impl ChangelogReader {
 
     fn place_at(&mut self, partition: Partition, from: u64) -> KafkaResult<()> {
         let mut list = TopicPartitionList::with_capacity(1);
-        let offset = Offset::Offset(i64::try_from(from).unwrap_or(i64::MAX));
-        list.add_partition_offset(&self.topic, number(partition), offset)?;
+        list.add_partition_offset(&self.topic, number(partition), offset(from))?;
         self.consumer.assign(&list)
     }
 
@@ -113,54 +145,4 @@ impl ChangelogReader {
         let positions = self.consumer.position()?;
         Ok(position_in(&positions, &self.topic, partition))
     }
-}
-
-/// The partition as the client counts it.
-pub(super) fn number(partition: Partition) -> i32 {
-    i32::try_from(partition.0).unwrap_or(i32::MAX)
-}
-
-/// A known position of a partition.
-pub(super) fn position_in(
-    positions: &TopicPartitionList,
-    topic: &str,
-    partition: Partition,
-) -> Option<u64> {
-    match positions.find_partition(topic, number(partition))?.offset() {
-        Offset::Offset(offset) => u64::try_from(offset).ok(),
-        Offset::Beginning
-        | Offset::End
-        | Offset::Stored
-        | Offset::Invalid
-        | Offset::OffsetTail(_) => None,
-    }
-}
-
-/// An error that the client mends by itself: the cluster is away or changes its leaders.
-pub(super) fn is_passing(error: &KafkaError) -> bool {
-    const PASSING: [RDKafkaErrorCode; 20] = [
-        RDKafkaErrorCode::OffsetNotAvailable,
-        RDKafkaErrorCode::ReplicaNotAvailable,
-        RDKafkaErrorCode::KafkaStorageError,
-        RDKafkaErrorCode::BrokerTransportFailure,
-        RDKafkaErrorCode::AllBrokersDown,
-        RDKafkaErrorCode::Resolve,
-        RDKafkaErrorCode::OperationTimedOut,
-        RDKafkaErrorCode::TimedOutQueue,
-        RDKafkaErrorCode::RequestTimedOut,
-        RDKafkaErrorCode::NetworkException,
-        RDKafkaErrorCode::FencedLeaderEpoch,
-        RDKafkaErrorCode::UnknownLeaderEpoch,
-        RDKafkaErrorCode::WaitingForCoordinator,
-        RDKafkaErrorCode::NotLeaderForPartition,
-        RDKafkaErrorCode::LeaderNotAvailable,
-        RDKafkaErrorCode::CoordinatorNotAvailable,
-        RDKafkaErrorCode::CoordinatorLoadInProgress,
-        RDKafkaErrorCode::NotCoordinator,
-        RDKafkaErrorCode::PollExceeded,
-        RDKafkaErrorCode::UnstableOffsetCommit,
-    ];
-    error
-        .rdkafka_error_code()
-        .is_some_and(|code| PASSING.contains(&code))
 }

@@ -1,4 +1,4 @@
-//! What the group tells a worker. The callback only takes note (a new partition is assigned at once,
+//! The events of a rebalance. The callback only takes note (a new partition is assigned at once,
 //! but silent): the worker acts on it between two polls, and hands over at the next one.
 
 use std::collections::VecDeque;
@@ -27,9 +27,9 @@ pub(super) enum RebalanceEvent {
     Assigned(Vec<Partition>),
     /// These are asked back; the group waits for them.
     Revoked(Vec<Partition>),
-    /// These may already be somebody else's.
+    /// These may already be another member's.
     Lost(Vec<Partition>),
-    /// The group's wish could not be carried out.
+    /// The assignment could not be carried out.
     Failed(KafkaError),
 }
 
@@ -46,7 +46,7 @@ impl GroupContext {
         self.lock().pop_front()
     }
 
-    /// From here on partitions are handed over at once: nobody is there to act.
+    /// From here on partitions are handed over at once: the worker does not act any more.
     pub(super) fn close(&self) {
         self.is_closing.store(true, Ordering::Relaxed);
     }
@@ -96,7 +96,7 @@ impl ConsumerContext for GroupContext {
     }
 }
 
-/// An explicit offset, so that the group's is not asked for: the state says where to read on.
+/// An explicit offset, so that the client does not ask for the group's: the state says where to read on.
 fn assign_silently(
     consumer: &BaseConsumer<GroupContext>,
     list: &mut TopicPartitionList,

@@ -9,7 +9,6 @@ use std::time::Instant;
 
 use rdkafka::ClientContext;
 use rdkafka::Message;
-use rdkafka::Offset;
 use rdkafka::TopicPartitionList;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::ConsumerGroupMetadata;
@@ -34,8 +33,10 @@ use crate::log::kafka::client::Connection;
 use crate::log::kafka::errors::Call;
 use crate::log::kafka::errors::Remedy;
 use crate::log::kafka::errors::remedy;
+use crate::log::kafka::places::number;
+use crate::log::kafka::places::offset;
 
-/// Between two looks at what is still on its way.
+/// Between two checks of what is still on its way.
 const DRAIN_LOOK: Duration = Duration::from_micros(300);
 /// A new producer waits for the coordinator this long at a time.
 const INIT_WAIT: Duration = Duration::from_secs(2);
@@ -99,17 +100,17 @@ impl std::fmt::Debug for TransactionalProducer {
 /// How a transaction failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// Nothing took effect, and the producer can go on.
+    /// No part took effect, and the producer can go on.
     Aborted,
-    /// Nobody knows, or the producer cannot go on: it must be destroyed.
+    /// It may have taken effect, or the producer cannot go on: the producer must be destroyed.
     Unknown,
-    /// Nothing can go on.
+    /// The worker cannot go on.
     Broken(Error),
 }
 
 impl TransactionalProducer {
-    /// Takes the worker's transactional id: whatever an earlier holder left open is ended, and the
-    /// earlier holder is fenced. `None` if the cluster does not answer now.
+    /// Takes the worker's transactional id: the broker ends what an earlier holder left open, and fences
+    /// that holder. `None` if the cluster does not answer now.
     pub(super) fn start(
         connection: &Arc<Connection>,
         worker: usize,
@@ -189,19 +190,13 @@ impl TransactionalProducer {
 
     fn send_all(&self, transaction: &Transaction, deadline: Instant) -> KafkaResult<()> {
         let topics = &self.connection.topics;
-        let outputs = [
-            (&topics.changes, &transaction.changes),
-            (&topics.current, &transaction.current),
-            (&topics.dead_letters, &transaction.dead_letters),
-        ];
-        for (topic, records) in outputs {
-            for record in records {
-                self.send(output(topic, record), deadline)?;
-            }
+        for output in &transaction.outputs {
+            let name = topics.name(output.topic).unwrap_or_default();
+            self.send(to_send(name, &output.record), deadline)?;
         }
         for part in &transaction.partitions {
             for record in &part.state {
-                let to_send = BaseRecord {
+                let update = BaseRecord {
                     topic: &topics.state,
                     partition: i32::try_from(part.partition.0).ok(),
                     payload: record.value.as_deref(),
@@ -210,7 +205,7 @@ impl TransactionalProducer {
                     headers: None,
                     delivery_opaque: (),
                 };
-                self.send(to_send, deadline)?;
+                self.send(update, deadline)?;
             }
         }
         Ok(())
@@ -235,7 +230,7 @@ impl TransactionalProducer {
         }
     }
 
-    /// Waits until nothing is on its way: a commit with something in flight takes 100 ms longer.
+    /// Waits until every record is acknowledged: a commit with something in flight takes 100 ms longer.
     fn drain(&self, deadline: Instant) -> KafkaResult<()> {
         while self.producer.in_flight_count() > 0 {
             if Instant::now() >= deadline {
@@ -252,11 +247,10 @@ impl TransactionalProducer {
     fn offsets(&self, transaction: &Transaction) -> KafkaResult<TopicPartitionList> {
         let mut offsets = TopicPartitionList::with_capacity(transaction.partitions.len());
         for part in &transaction.partitions {
-            offsets.add_partition_offset(
-                &self.connection.topics.events,
-                i32::try_from(part.partition.0).unwrap_or(i32::MAX),
-                Offset::Offset(i64::try_from(part.offset_next).unwrap_or(i64::MAX)),
-            )?;
+            for (source, topic) in self.connection.topics.sources() {
+                let next = offset(part.offsets.next(source));
+                offsets.add_partition_offset(topic, number(part.partition), next)?;
+            }
         }
         Ok(offsets)
     }
@@ -318,18 +312,18 @@ impl TransactionalProducer {
     }
 }
 
-fn output<'a>(topic: &'a str, record: &'a OutputRecord) -> BaseRecord<'a, [u8], [u8], ()> {
+fn to_send<'a>(topic: &'a str, record: &'a OutputRecord) -> BaseRecord<'a, [u8], [u8], ()> {
     let room = OwnedHeaders::new_with_capacity(record.headers.len());
     let headers = record.headers.iter().fold(room, |headers, (key, value)| {
         headers.insert(Header {
             key,
-            value: Some(value.as_slice()),
+            value: value.as_deref(),
         })
     });
     BaseRecord {
         topic,
         partition: None,
-        payload: Some(record.value.as_slice()),
+        payload: record.value.as_deref(),
         key: record.key.as_deref(),
         timestamp: Some(record.timestamp.as_milliseconds()),
         headers: Some(headers),

@@ -19,7 +19,7 @@ pub struct ArtifactChurn {
     pub a: f64,
     /// Second shape of the drop-out probabilities, above 0.
     pub b: f64,
-    /// What the parameters rest on.
+    /// The basis of the parameters.
     pub basis: ChurnBasis,
     /// What was read: the input's file name and format.
     pub source: String,
@@ -38,15 +38,15 @@ pub struct ArtifactChurn {
     pub holdout: Option<ArtifactHoldout>,
 }
 
-/// What the parameters of a churn model rest on.
+/// The basis of the parameters of a churn model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChurnBasis {
     /// The shop's own customers.
     Fitted,
-    /// Another shop's customers: a stand-in until there is a fit of the own ones.
+    /// Another shop's customers, until there is a fit to the shop's own.
     Example,
-    /// Too few customers: what is usual elsewhere.
+    /// The centre of the prior, as there are too few customers for a fit.
     Prior,
 }
 
@@ -62,7 +62,7 @@ impl ChurnBasis {
     }
 }
 
-/// The forecast "buys again within so many days" against what came.
+/// The predictions "buys again within so many days", compared with what happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArtifactHoldout {
@@ -72,8 +72,8 @@ pub struct ArtifactHoldout {
     pub customers: u64,
     /// Share of them that bought again.
     pub share_returned: f64,
-    /// Chance that a customer who returned had the higher forecast than one who did not.
+    /// Probability that a customer who returned had a higher prediction than one who did not.
     pub area_under_curve: f64,
-    /// Mean squared error of the forecasts.
+    /// Mean squared error of the predictions.
     pub brier: f64,
 }

@@ -39,9 +39,9 @@ pub struct Artifact {
     pub margin: ArtifactMargin,
     /// The segments, in ascending order of the value they stand for.
     pub segments: Vec<ArtifactSegment>,
-    /// Where the model comes from.
+    /// Facts of the training.
     pub training: TrainingFacts,
-    /// How likely customers are lost; absent: this model has no churn formulas.
+    /// The churn model; absent: this model has no churn formulas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub churn: Option<ArtifactChurn>,
     /// SHA-256 of everything else, in hexadecimal.
@@ -62,7 +62,7 @@ pub struct ArtifactFeature {
     /// Greatest value that counts, in the feature's unit; absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap: Option<f64>,
-    /// Median of the training rows, in the feature's unit; stands in for an unknown value.
+    /// Median of the training rows, in the feature's unit; replaces an unknown value.
     pub median: f64,
     /// Mean of the transformed training values.
     pub mean: f64,
@@ -88,7 +88,7 @@ pub struct ArtifactSegment {
     pub id: String,
     /// Name for people, unique in the model.
     pub name: String,
-    /// What to think of when reading the name.
+    /// A sentence on the customers of the segment.
     pub description: String,
     /// Training rows in the segment.
     pub size: u64,
@@ -129,13 +129,13 @@ pub struct TrainingFacts {
     /// Mean silhouette of the rows, or of a sample of them; absent for one segment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silhouette: Option<f64>,
-    /// Why there are so many segments, in words.
+    /// The reason for the number of segments, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice: Option<String>,
 }
 
 impl Artifact {
-    /// The fingerprint this content should carry.
+    /// The fingerprint that belongs to this content.
     ///
     /// # Errors
     /// Only if a number is not finite.

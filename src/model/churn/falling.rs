@@ -1,4 +1,4 @@
-//! When a probability falls to a level by silence alone.
+//! When a probability falls to a level while there is no purchase.
 
 use libm::exp;
 use libm::expm1;
@@ -64,7 +64,7 @@ impl ChurnModel {
         let mut stretch = silence.bound(&at_purchase, probability);
         for _ in 0..STEPS_MAX {
             let step = silence.at(stretch).step_back(probability);
-            // Not to the left of the root but for rounding.
+            // Left of the root only by rounding.
             if step.is_nan() || step <= 0.0 {
                 break;
             }

@@ -18,7 +18,7 @@ use libm::log1p;
 use serde::Deserialize;
 use serde::Serialize;
 
-/// What a family needs to be a model.
+/// The parameters of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Parameters {
     /// Shape of the rates; above 0.
@@ -31,8 +31,8 @@ pub struct Parameters {
     pub b: f64,
 }
 
-/// What a model needs to know of a customer. Ages are counted from the first purchase, in any unit, but the
-/// same for all and for the parameters.
+/// The purchase history of a customer, as a model needs it. Ages are counted from the first purchase, in any unit
+/// that is the same for all customers and for the parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct History {
     /// Days with a purchase after the first one.
@@ -43,14 +43,14 @@ pub struct History {
     pub age: f64,
 }
 
-/// Where a probability that falls with the silence since the last purchase reaches a level.
+/// Where a probability that falls with the time since the last purchase reaches a level.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Crossing {
     /// It is at or below the level from the last purchase on.
     BelowAtLastPurchase,
     /// The customer's age then, after the last purchase.
     At(f64),
-    /// It stays above the level, as far as numbers go.
+    /// It stays above the level, as far as floating point can represent.
     Never,
 }
 
@@ -72,7 +72,7 @@ impl ChurnModel {
         are_valid.then_some(Self { family, parameters })
     }
 
-    /// Which of the two it is.
+    /// The family.
     #[must_use]
     pub fn family(&self) -> Family {
         self.family

@@ -28,7 +28,7 @@ impl ChurnModel {
         let reach = horizon.max(0.0);
         let share = reach / (now + reach);
         let trials_survived = b + extra + f64::from(history.repeat_days);
-        // As if nobody dropped out, the weight of `number` purchases, up to a common factor.
+        // The weight of `number` purchases without drop-outs, up to a common factor.
         let mut weight = 1.0;
         let mut weights = 1.0;
         // Of so many, those expected before the drop-out, and the probability that one more is.

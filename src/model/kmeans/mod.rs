@@ -28,7 +28,7 @@ pub struct KMeans {
 }
 
 impl KMeans {
-    /// Of an artifact that fits together.
+    /// Makes the kind from an artifact that was checked.
     #[must_use]
     pub fn of(artifact: &Artifact) -> Self {
         let rows = artifact.segments.iter();

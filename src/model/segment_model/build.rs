@@ -1,4 +1,4 @@
-//! From an artifact that fits together to a model that is ready to assign.
+//! Makes a model that is ready to assign from an artifact.
 
 use crate::domain::change::ModelFacts;
 use crate::domain::change::Timestamped;
@@ -23,13 +23,13 @@ impl SegmentModel {
     /// Checks an artifact and makes it ready to assign.
     ///
     /// # Errors
-    /// Lists everything that does not fit.
+    /// Lists every problem of the artifact.
     pub fn from_artifact(artifact: &Artifact) -> Result<Self, Misfit> {
         let mut problems = validation::problems(artifact);
         let trained_at = Timestamp::parse_rfc3339(&artifact.trained_at);
         if trained_at.is_none() {
             problems.push(format!(
-                "trained_at {:?} is no RFC 3339 instant",
+                "trained_at {:?} is not an RFC 3339 instant",
                 artifact.trained_at
             ));
         }

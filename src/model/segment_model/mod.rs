@@ -1,9 +1,9 @@
-//! The port of a model that serves: what the engine, the views and the command line may ask of any kind of model.
+//! The port of a model: what the engine, the views and the command line may ask of any kind of model.
 //!
-//! What all kinds share stands here: features, segments, facts, churn. What differs is the kind's, an enum with one
-//! variant a kind, so that placing a customer costs no more than a call of that kind. K-means is the only kind yet;
-//! a grid of quantile cells (recency, frequency, spend) would be a second: scaling is monotone, so its cuts can be
-//! kept as scaled values, and everything below can be answered from the cells.
+//! All kinds share features, segments, facts and churn. What differs is in an enum with one variant a kind, so that
+//! placing a customer costs no more than a call of that kind. K-means is the only kind. A grid of quantile cells
+//! (recency, frequency, spend) could be a second: scaling is monotone, so its cuts can be kept as scaled values, and
+//! every method below can be computed from the cells.
 //!
 //! Vectors have one entry a feature, in the order of [`SegmentModel::features`]; segments are indices into
 //! [`SegmentModel::segments`], at most [`crate::model::artifact::SEGMENTS_MAX`].
@@ -56,7 +56,7 @@ enum Kind {
 pub struct ChurnFacts {
     /// The formulas with their parameters.
     pub model: ChurnModel,
-    /// What the parameters rest on.
+    /// The basis of the parameters.
     pub basis: ChurnBasis,
 }
 
@@ -67,7 +67,7 @@ pub struct Segment {
     pub id: SegmentId,
     /// Name for people.
     pub name: Arc<str>,
-    /// What to think of when reading the name.
+    /// A sentence on the customers of the segment.
     pub description: String,
     /// Share of the training rows, 0 to 1.
     pub share: f64,
@@ -75,7 +75,7 @@ pub struct Segment {
     pub profile: Vec<f64>,
 }
 
-/// What does not fit in an artifact: every problem, one sentence each.
+/// The problems of an artifact, one sentence each.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the model does not fit: {}", .problems.join("; "))]
 pub struct Misfit {
@@ -102,7 +102,7 @@ impl SegmentModel {
         &self.segments
     }
 
-    /// Where the model comes from.
+    /// Facts of the training.
     #[must_use]
     pub fn training(&self) -> &TrainingFacts {
         &self.training
@@ -165,8 +165,8 @@ impl SegmentModel {
     }
 
     /// The segment of a customer by scaled values: the rule itself; borders and steps are computed to agree with it. Total
-    /// and deterministic; the current segment is kept wherever the kind's margin says so, and one that this version
-    /// does not have is taken as none.
+    /// and deterministic. The current segment is kept within the kind's margin, and a segment that this version does
+    /// not have counts as none.
     #[must_use]
     pub fn place(&self, scaled: &[f64], current: Option<usize>) -> Placement {
         match &self.kind {
@@ -191,8 +191,8 @@ impl SegmentModel {
         }
     }
 
-    /// The features that speak most for or against the own segment as compared with the runner-up, at most three,
-    /// strongest first; empty where there is nothing to compare. A grid would name the features whose cells differ.
+    /// The features that decide most between the own segment and the runner-up, at most three, strongest first; empty
+    /// where there is nothing to compare. A grid would name the features whose cells differ.
     #[must_use]
     pub fn explanation(&self, evaluation: &Evaluation) -> Vec<Contribution> {
         let mut contributions = match &self.kind {

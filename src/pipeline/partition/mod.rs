@@ -1,8 +1,10 @@
 //! One partition of a worker, from its assignment until it is handed over.
 
 pub mod clock;
+mod committing;
 pub mod definition;
 pub mod held;
+pub mod judging;
 pub mod lateness;
 pub mod pending;
 pub mod phase;

@@ -8,7 +8,6 @@ use crate::codec::CodecError;
 use crate::codec::changelog;
 use crate::codec::changelog::Said;
 use crate::domain::ids::Source;
-use crate::engine::state::applied::AppliedOffsets;
 use crate::engine::state::checkpoint::Checkpoint;
 use crate::engine::state::definition::Definition;
 use crate::engine::state::table::DefinitionTable;
@@ -203,41 +202,50 @@ impl Restore {
         log: &mut dyn WorkerLog,
         shared: &Shared,
     ) -> Result<Step<RunningPartition>, Error> {
-        let partition = self.owner.partition();
-        let Some(definition) = self.definition(log, shared)? else {
-            return Ok(Step::NotYet);
+        let (checkpoint, definition) = match self.start(log, shared) {
+            Ok(Some(start)) => start,
+            Ok(None) => return Ok(Step::NotYet),
+            // Another worker of the process writes the store by now: what was compared is not of one time.
+            Err(_) if !shared.partitions.is_current(self.owner) => return Ok(Step::Displaced),
+            Err(error) => return Err(error),
         };
-        let checkpoint = match self.checkpoint(shared, &definition) {
-            Ok(checkpoint) => checkpoint,
-            // The facts are from before the restore. Only what the log says now is a reason to refuse.
-            Err(_) => {
-                let Some(facts) = log.facts(partition)? else {
-                    return Ok(Step::NotYet);
-                };
-                let before = std::mem::replace(&mut self.facts, facts);
-                let is_same_state = before.changelog_end == self.facts.changelog_end
-                    && before.group_offset == self.facts.group_offset;
-                if !is_same_state {
-                    // Read on to the new end.
-                    self.search = None;
-                    return Ok(Step::NotYet);
-                }
-                self.checkpoint(shared, &definition)?
-            }
-        };
-        let offset = checkpoint.offsets.next(Source::Events);
         let mut table = self.table.clone();
         table.definition = definition;
         table.add(&shared.model)?;
         if !shared.partitions.show_running(self.owner, &self.store)? {
             return Ok(Step::Displaced);
         }
-        log.resume_at(partition, offset)?;
+        let partition = self.owner.partition();
+        log.resume_at(partition, checkpoint.offsets)?;
         let seconds = self.started.elapsed().as_secs_f64();
         observe::restore_finished(&shared.metrics, partition.0, self.records, seconds);
         let store = Arc::clone(&self.store);
         let running = RunningPartition::new(self.owner, store, checkpoint, table, shared);
         Ok(Step::Done(running))
+    }
+
+    /// The checkpoint to go on from and the definition to run under; `None` where the log must be asked again first.
+    fn start(
+        &mut self,
+        log: &mut dyn WorkerLog,
+        shared: &Shared,
+    ) -> Result<Option<(Checkpoint, Definition)>, Error> {
+        let Some(definition) = self.definition(log, shared)? else {
+            return Ok(None);
+        };
+        // Where the changelog has moved since, another worker writes it, and what was read may lack what it replaced.
+        let Some(facts) = log.facts(self.owner.partition())? else {
+            return Ok(None);
+        };
+        let before = std::mem::replace(&mut self.facts, facts);
+        let has_stood_still = before.changelog_end == self.facts.changelog_end
+            && group_offsets(&before).eq(group_offsets(&self.facts));
+        if !has_stood_still {
+            self.search = None;
+            return Ok(None);
+        }
+        let checkpoint = self.checkpoint(shared, &definition)?;
+        Ok(Some((checkpoint, definition)))
     }
 
     /// The definition to run under; `None` while it is not known.
@@ -274,18 +282,13 @@ impl Restore {
         Ok(Some(definition))
     }
 
-    /// The checkpoint to go on from, if the input still holds the events after it.
+    /// The checkpoint to go on from, if the log still holds the records after it.
     fn checkpoint(&self, shared: &Shared, definition: &Definition) -> Result<Checkpoint, Error> {
         let partition = self.owner.partition();
         let facts = &self.facts;
-        let checkpoint = match (self.store.checkpoint(), facts.group_offset) {
-            (Some(checkpoint), group_offset) => {
-                let offset = checkpoint.offsets.next(Source::Events);
-                if group_offset.is_some_and(|group_offset| group_offset != offset) {
-                    observe::offset_mismatch(&shared.metrics, partition.0);
-                }
-                checkpoint
-            }
+        let mut group = group_offsets(facts).filter_map(|(_, offset)| offset);
+        let mut checkpoint = match (self.store.checkpoint(), group.next()) {
+            (Some(checkpoint), _) => checkpoint,
             (None, Some(group_offset)) => {
                 return Err(Error::OffsetWithoutCheckpoint {
                     partition,
@@ -293,21 +296,37 @@ impl Restore {
                 });
             }
             (None, None) => Checkpoint {
-                offsets: AppliedOffsets::default().with(Source::Events, facts.input_start),
                 definition: definition.fingerprint(),
                 ..Checkpoint::default()
             },
         };
-        let offset = checkpoint.offsets.next(Source::Events);
-        let (input_start, input_end) = (facts.input_start, facts.input_end);
-        if !(input_start..=input_end).contains(&offset) {
-            return Err(Error::InputOutOfRange {
-                partition,
-                offset,
-                input_start,
-                input_end,
-            });
+        let is_new = self.store.checkpoint().is_none();
+        for (source, facts) in &facts.sources {
+            let is_unread = checkpoint.offsets.next(*source) == 0 && facts.group_offset.is_none();
+            // A source that came after the state is read from its earliest record.
+            if is_new || (is_unread && *source == Source::Transfers) {
+                checkpoint.offsets = checkpoint.offsets.with(*source, facts.start);
+            }
+            let offset = checkpoint.offsets.next(*source);
+            if facts.group_offset.is_some_and(|group| group != offset) {
+                observe::offset_mismatch(&shared.metrics, partition.0);
+            }
+            if !(facts.start..=facts.end).contains(&offset) {
+                return Err(Error::SourceOutOfRange {
+                    partition,
+                    of: *source,
+                    offset,
+                    start: facts.start,
+                    end: facts.end,
+                });
+            }
         }
         Ok(checkpoint)
     }
+}
+
+/// The group's offset in each source.
+fn group_offsets(facts: &PartitionFacts) -> impl Iterator<Item = (Source, Option<u64>)> {
+    let sources = facts.sources.iter();
+    sources.map(|(source, facts)| (*source, facts.group_offset))
 }

@@ -3,80 +3,43 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::codec;
-use crate::codec::key::StateKey;
 use crate::domain::change::SegmentChange;
-use crate::domain::event::InvalidEvent;
-use crate::domain::event::RejectReason;
-use crate::domain::event::parse::parse;
 use crate::domain::ids::CustomerId;
-use crate::domain::ids::Source;
+use crate::domain::offsets::AppliedOffsets;
 use crate::domain::partitioner::Partitioner;
 use crate::domain::time::Timestamp;
-use crate::engine::admission::Admission;
-use crate::engine::admission::Placement;
-use crate::engine::admission::admit;
-use crate::engine::commands::Delivered;
-use crate::engine::commands::decide;
 use crate::engine::elapse::elapse;
 use crate::engine::policy::Rules;
-use crate::engine::state::applied::AppliedOffsets;
 use crate::engine::state::checkpoint::Checkpoint;
 use crate::engine::state::entry::Entry;
 use crate::engine::state::table::DefinitionTable;
-use crate::engine::verdict::Verdict;
-use crate::log::Delivery;
-use crate::log::PartitionCommit;
-use crate::log::StateRecord;
 use crate::pipeline::Error;
 use crate::pipeline::Shared;
 use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::partition::clock::PartitionClock;
 use crate::pipeline::partition::lateness::Lateness;
-use crate::pipeline::partition::pending::Pending;
-use crate::pipeline::partition::pending::Replaced;
 use crate::pipeline::partition::record_cache::RecordCache;
 use crate::pipeline::partitions::Owner;
-use crate::store::memory::Advance;
 use crate::store::partition::PartitionStore;
-use crate::telemetry::observe;
-
-/// The label of events that could not be read far enough to tell their type.
-const TYPE_UNKNOWN: &str = "unknown";
 
 /// A restored partition.
 #[derive(Debug)]
 pub struct RunningPartition {
-    owner: Owner,
-    store: Arc<PartitionStore>,
-    clock: PartitionClock,
-    cache: RecordCache,
+    pub(super) owner: Owner,
+    pub(super) store: Arc<PartitionStore>,
+    pub(super) clock: PartitionClock,
+    pub(super) cache: RecordCache,
     /// Whose entries are not as they were committed.
-    staged: Vec<CustomerId>,
-    offsets: AppliedOffsets,
-    committed: Checkpoint,
+    pub(super) staged: Vec<CustomerId>,
+    pub(super) offsets: AppliedOffsets,
+    pub(super) committed: Checkpoint,
     /// The changelog has no checkpoint of it yet.
-    is_new: bool,
-    table: DefinitionTable,
-    partitioner: Partitioner,
+    pub(super) is_new: bool,
+    pub(super) table: DefinitionTable,
+    pub(super) partitioner: Partitioner,
     /// What is due as of the last commit has been looked at.
-    has_fired: bool,
-    lateness: Lateness,
-}
-
-/// How a delivery ended.
-#[derive(Debug)]
-pub struct Judged {
-    /// Label of its type.
-    pub event_type: &'static str,
-    /// Exactly one.
-    pub verdict: Verdict,
-    /// The moves of the customer, in their order: those of time first.
-    pub changes: Vec<SegmentChange>,
-    /// How often time alone had the customer looked at before.
-    pub time_evaluations: usize,
-    /// When it arrived, if it was applied: its record time, or, on the event clock, when it was polled.
-    pub arrived_at: Option<Timestamp>,
+    pub(super) has_fired: bool,
+    pub(super) lateness: Lateness,
 }
 
 /// What came due.
@@ -133,16 +96,16 @@ impl RunningPartition {
         &self.store
     }
 
-    /// The input offset up to which everything is committed.
+    /// The next offset of every source as committed.
     #[must_use]
-    pub fn committed_offset(&self) -> u64 {
-        self.committed.offsets.next(Source::Events)
+    pub fn committed_offsets(&self) -> AppliedOffsets {
+        self.committed.offsets
     }
 
-    /// The input offset up to which everything is folded.
+    /// The next offset of every source as folded.
     #[must_use]
-    pub fn offset_next(&self) -> u64 {
-        self.offsets.next(Source::Events)
+    pub fn offsets(&self) -> AppliedOffsets {
+        self.offsets
     }
 
     /// Deliveries were taken, or deadlines came due, since the last commit, or there was none yet.
@@ -219,156 +182,6 @@ impl RunningPartition {
         Ok(fired)
     }
 
-    /// Parses a delivery that was polled at `wall`, folds it and stages its record.
-    ///
-    /// # Errors
-    /// If the customer's record cannot be read.
-    pub fn take(
-        &mut self,
-        delivery: &Delivery,
-        wall: Timestamp,
-        shared: &Shared,
-    ) -> Result<Judged, Error> {
-        let judged = match self.clock.effective_record_time(delivery.record_time, wall) {
-            Some(record_time) => self.judge(delivery, (record_time, wall), shared)?,
-            None => rejected(TYPE_UNKNOWN, no_record_time()),
-        };
-        if judged.verdict.reject_reason().is_none() {
-            self.clock.observe(delivery.record_time, wall);
-        }
-        self.offsets = self.offsets.after(delivery.position);
-        Ok(judged)
-    }
-
-    fn judge(
-        &mut self,
-        delivery: &Delivery,
-        (record_time, wall): (Timestamp, Timestamp),
-        shared: &Shared,
-    ) -> Result<Judged, Error> {
-        let event = match parse(&delivery.payload, record_time, &shared.intake) {
-            Ok(event) => event,
-            Err(invalid) => return Ok(rejected(TYPE_UNKNOWN, invalid)),
-        };
-        let event_type = event.body.event_type().as_str();
-        let placement = Placement {
-            partitioner: self.partitioner,
-            partition: delivery.position.partition,
-            partitions: shared.partition_count,
-        };
-        let customer_id = match admit(&event, delivery.key.as_deref(), placement) {
-            Admission::Customer { customer_id } => customer_id,
-            Admission::Ended(verdict) => {
-                return Ok(Judged {
-                    event_type,
-                    verdict,
-                    changes: Vec::new(),
-                    time_evaluations: 0,
-                    arrived_at: None,
-                });
-            }
-        };
-        let held = self
-            .cache
-            .hold(customer_id, || self.store.get(customer_id))?;
-        let delivered = Delivered {
-            event: &event,
-            position: delivery.position,
-            record_time,
-            clock: self.clock.now(),
-        };
-        let rules = Rules {
-            policy: &shared.policy,
-            model: &shared.model,
-        };
-        let done = decide(held.entry.take(), customer_id, delivered, rules);
-        held.entry = done.entry;
-        let is_applied = done.verdict == Verdict::Applied;
-        if is_applied && !held.is_staged {
-            held.is_staged = true;
-            self.staged.push(CustomerId::new(customer_id));
-        }
-        let arrived_at = is_applied.then_some(match shared.clock_rules.mode {
-            ClockMode::Wall => record_time,
-            ClockMode::Event => wall,
-        });
-        Ok(Judged {
-            event_type,
-            verdict: done.verdict,
-            changes: done.changes,
-            time_evaluations: done.time_evaluations,
-            arrived_at,
-        })
-    }
-
-    /// Empties the stage into what the transaction writes for this partition, and what becomes
-    /// visible once it is committed.
-    ///
-    /// # Errors
-    /// Only if a record cannot be encoded.
-    pub fn assemble(&mut self) -> Result<(PartitionCommit, Pending), Error> {
-        let encode_error = |source| Error::Encode(Box::new(source));
-        let mut staged = std::mem::take(&mut self.staged);
-        staged.sort_unstable();
-        let mut state = Vec::with_capacity(staged.len() + 1);
-        let mut customers = Vec::with_capacity(staged.len());
-        for customer_id in staged {
-            let unstaged = self.cache.unstage(&customer_id, codec::entry::encode);
-            let unstaged = unstaged.map_err(encode_error)?.ok_or(Error::NotWritten)?;
-            let after = unstaged.entry.as_ref().map(|entry| entry.summary);
-            let place = state.len();
-            state.push(StateRecord {
-                key: StateKey::Head(customer_id.clone()).encode(),
-                value: unstaged.entry.map(|entry| entry.bytes),
-            });
-            if unstaged.before.is_some_and(|before| before.has_old_key) {
-                // Else the old record stays in the compacted topic for ever.
-                state.push(tombstone(&StateKey::OldRecord(customer_id.clone())));
-            }
-            customers.push(Replaced {
-                customer_id,
-                before: unstaged.before,
-                after,
-                place,
-            });
-        }
-        self.cache.age();
-        let has_new_table = self.table != *self.store.table() || self.is_new;
-        let table = has_new_table.then(|| self.table.clone());
-        if let Some(table) = &table {
-            state.push(StateRecord {
-                key: StateKey::Table.encode(),
-                value: Some(codec::partition::encode_table(table).map_err(encode_error)?),
-            });
-        }
-        let checkpoint = Checkpoint {
-            offsets: self.offsets,
-            clock: self.clock.now(),
-            record_time_max: self.clock.record_time_max(),
-            transactions: self.committed.transactions + 1,
-            definition: self.table.definition.fingerprint(),
-        };
-        let value = codec::partition::encode_checkpoint(checkpoint).map_err(encode_error)?;
-        state.push(StateRecord {
-            key: StateKey::Checkpoint.encode(),
-            value: Some(value),
-        });
-        if self.store.has_old_checkpoint() {
-            state.push(tombstone(&StateKey::OldCheckpoint));
-        }
-        let commit = PartitionCommit {
-            partition: self.owner.partition(),
-            offset_next: self.offset_next(),
-            state,
-        };
-        let pending = Pending {
-            customers,
-            checkpoint,
-            table,
-        };
-        Ok((commit, pending))
-    }
-
     /// Whether the customer has a committed entry here.
     ///
     /// # Errors
@@ -390,72 +203,5 @@ impl RunningPartition {
             self.staged.push(customer_id.clone());
         }
         Ok(())
-    }
-
-    /// The transaction is committed: readers see it, and the gauges count it. `false` where another worker of this
-    /// process has taken the partition over since; then nothing was applied.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub fn apply(
-        &mut self,
-        (state, mut pending): (Vec<StateRecord>, Pending),
-        changelog_next: u64,
-        shared: &Shared,
-    ) -> Result<bool, Error> {
-        let wall = shared.wall.now();
-        let updates = pending.updates(state)?;
-        let advance = Advance {
-            checkpoint: Some(pending.checkpoint),
-            has_old_checkpoint: Some(false),
-            table: pending.table,
-            changelog_next,
-            caught_up_at: Some(wall),
-        };
-        let applied = self.store.apply(self.owner.epoch(), updates, advance)?;
-        let Some(deltas) = applied else {
-            return Ok(false);
-        };
-        if self.is_new {
-            shared.partitions.agree(&self.table.definition);
-            self.is_new = false;
-        }
-        if pending.checkpoint.offsets != self.committed.offsets {
-            let seconds = wall.seconds_since(Timestamp::default());
-            observe::last_event(&shared.metrics, self.owner.partition().0, seconds);
-        }
-        shared
-            .partitions
-            .count(self.owner, &deltas, &self.store.table());
-        self.has_fired = false;
-        self.committed = pending.checkpoint;
-        Ok(true)
-    }
-}
-
-fn rejected(event_type: &'static str, invalid: InvalidEvent) -> Judged {
-    let verdict = Verdict::Rejected(invalid);
-    Judged {
-        event_type,
-        verdict,
-        changes: Vec::new(),
-        time_evaluations: 0,
-        arrived_at: None,
-    }
-}
-
-fn tombstone(key: &StateKey) -> StateRecord {
-    StateRecord {
-        key: key.encode(),
-        value: None,
-    }
-}
-
-fn no_record_time() -> InvalidEvent {
-    InvalidEvent {
-        reason: RejectReason::NoRecordTime,
-        detail: "the record has no timestamp at or before the wall clock plus time.skew, and its \
-                 partition has had none yet"
-            .to_owned(),
     }
 }

@@ -21,7 +21,7 @@ const CHOSEN: &str = "var(--chosen)";
 const MARKED: &str = "var(--marked)";
 
 pub(super) fn charts(choice: &Choice) -> String {
-    // One number tried is a point, not a curve.
+    // A single number of segments is a point, not a curve.
     if choice.candidates.len() < 2 {
         return String::new();
     }
@@ -29,7 +29,7 @@ pub(super) fn charts(choice: &Choice) -> String {
     let inertia = curve(
         choice,
         "inertia-chart",
-        "Inertia: what the segments leave unexplained",
+        "Inertia: the differences that the segments do not explain",
         ("Elbow", elbow),
         |candidate| Some(candidate.inertia),
     );
@@ -37,7 +37,7 @@ pub(super) fn charts(choice: &Choice) -> String {
         curve(
             choice,
             "silhouette-chart",
-            "Silhouette: how well the segments are parted",
+            "Silhouette: how well the segments are separated",
             ("Best", choice.recommendations.get("silhouette").copied()),
             |candidate| candidate.silhouette,
         )
@@ -142,7 +142,7 @@ fn marks(
 }
 
 fn mark(k: usize, value: f64, symbol: MarkerSymbol, colour: &'static str) -> Box<dyn Trace> {
-    // The square is the larger one: both are seen where they mark the same point.
+    // The square is larger, so that both are visible where they mark the same point.
     let size = if matches!(symbol, MarkerSymbol::SquareOpen) {
         22
     } else {

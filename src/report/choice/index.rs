@@ -1,8 +1,8 @@
-//! The indices, in the words of the page.
+//! The names and descriptions of the indices on the page.
 
 use crate::learn::analysis::Candidate;
 
-/// What an index is called, what it looks at, and its value for a candidate.
+/// Name and meaning of an index, and its value for a candidate.
 pub(super) struct Index {
     pub(super) key: &'static str,
     pub(super) name: &'static str,
@@ -14,7 +14,7 @@ pub(super) const INDICES: [Index; 5] = [
     Index {
         key: "elbow",
         name: "Elbow of the inertia",
-        meaning: "where more segments stop paying off",
+        meaning: "where more segments add little",
         value: |candidate| Some(candidate.inertia),
     },
     Index {

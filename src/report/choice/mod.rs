@@ -1,4 +1,4 @@
-//! Why so many segments: two curves, and what each index would have chosen.
+//! The choice of the number of segments: two curves, and what each index would have chosen.
 
 mod curves;
 mod index;

@@ -6,7 +6,7 @@ use crate::report::numbers;
 use crate::report::text;
 
 pub(super) fn tables(choice: &Choice) -> String {
-    // One number tried leaves nothing to choose from.
+    // With a single number of segments there is no choice.
     if choice.candidates.len() < 2 && choice.recommendations.is_empty() {
         return String::new();
     }
@@ -44,7 +44,7 @@ fn recommendations(choice: &Choice) -> String {
 }
 
 fn recommendation(name: &str, meaning: &str, k: Option<usize>, value: Option<f64>) -> String {
-    let k = k.map_or_else(|| "cannot tell".to_owned(), |k| k.to_string());
+    let k = k.map_or_else(|| "no result".to_owned(), |k| k.to_string());
     format!(
         r#"<tr><th scope="row">{}<small>{}</small></th><td>{k}</td><td>{}</td></tr>
 "#,

@@ -1,7 +1,7 @@
 //! The closed list of metrics. docs/METRICS.md explains each.
 //!
-//! Gauges count owned partitions only and are taken back on revoke, so a sum over instances is
-//! right. Labels come from enums and the model, never from events.
+//! Gauges count owned partitions only, and a partition's part is subtracted when it is revoked, so a sum over
+//! instances is right. Labels come from enums and the model, never from events.
 
 pub mod deliveries;
 pub mod model;
@@ -48,15 +48,15 @@ pub struct Metrics {
     pub customers: IntGaugeVec,
     /// Moves by segments and reason; `from` is `none` for a first assignment. Alert on a storm.
     pub segment_transitions: IntCounterVec,
-    /// Customers by segment and band of churn risk. Alert when the high ones jump.
+    /// Customers by segment and band of churn risk. Alert when the number at high risk jumps.
     pub churn_risk_customers: IntGaugeVec,
-    /// Customers whom time alone will have looked at again.
+    /// Customers with a pending deadline.
     pub deadlines_pending: IntGauge,
-    /// How late the earliest deadline is that has not been looked at; on the event clock, how long ago the clock
+    /// How late the earliest deadline is that is due and not evaluated; on the event clock, how long ago the clock
     /// passed it. Alert when it stays above a minute.
     pub deadline_lag_seconds: Gauge,
     deadline_lag_by_partition: Mutex<BTreeMap<u32, f64>>,
-    /// How clear assignments were, 0 to 1, at each change, by new segment. Low: retrain.
+    /// Confidence of each move, 0 to 1, by the segment entered. If it stays low, train again.
     pub assignment_confidence: HistogramVec,
 }
 
@@ -77,7 +77,7 @@ impl Metrics {
             customers: new.gauges("customers", "Customers by segment", &["segment"])?,
             segment_transitions: new.counters(
                 "segment_transitions_total",
-                "Moves between segments",
+                "Moves between segments by reason",
                 &["from", "to", "reason"],
             )?,
             churn_risk_customers: new.gauges(
@@ -87,15 +87,19 @@ impl Metrics {
             )?,
             deadlines_pending: new.register(IntGauge::with_opts(options(
                 "deadlines_pending",
-                "Customers whom time alone will have looked at",
+                "Customers with a pending deadline",
             ))?)?,
             deadline_lag_seconds: new.gauge(
                 "deadline_lag_seconds",
-                "How late the earliest deadline is that was not looked at",
+                "How late the earliest deadline is that is due and not evaluated",
             )?,
             deadline_lag_by_partition: Mutex::default(),
             assignment_confidence: new.register(HistogramVec::new(
-                histogram_options("assignment_confidence", "Confidence at each change", SHARES),
+                histogram_options(
+                    "assignment_confidence",
+                    "Confidence of each move, by the segment entered",
+                    SHARES,
+                ),
                 &["segment"],
             )?)?,
             registry,
@@ -130,12 +134,12 @@ impl Metrics {
         }
     }
 
-    /// Says which model is in use.
+    /// Sets the metrics of the model in use.
     pub fn describe_model(&self, model: &DescribedModel<'_>) {
         self.model.describe(model);
     }
 
-    /// Takes a partition's lag of deadlines in, or leaves it out; the gauge is the greatest.
+    /// Sets or removes a partition's deadline lag; the gauge is the greatest over the partitions.
     pub(super) fn note_deadline_lag(&self, partition: u32, seconds: Option<f64>) {
         let mut lags = self
             .deadline_lag_by_partition

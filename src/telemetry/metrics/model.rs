@@ -5,14 +5,14 @@ use prometheus::IntGaugeVec;
 
 use crate::telemetry::metrics::registrar::Registrar;
 
-/// What the metrics say of the model in use.
+/// Facts of the model in use, for the metrics.
 #[derive(Clone, Copy, Debug)]
 pub struct DescribedModel<'a> {
     /// Its version.
     pub version: &'a str,
     /// Its number of segments.
     pub k: usize,
-    /// What churn risk rests on: `fitted`, `example`, `prior`, `silence` or `none`.
+    /// The basis of churn risk: `fitted`, `example`, `prior`, `silence` or `none`.
     pub churn: &'a str,
     /// When it was trained, in milliseconds since the epoch.
     pub trained_at_ms: i64,
@@ -23,7 +23,7 @@ pub struct DescribedModel<'a> {
 /// The model in use and the version of the program.
 #[derive(Debug)]
 pub struct ModelMetrics {
-    /// 1 for the model in use; the label `churn` says what its churn risk rests on.
+    /// 1 for the model in use; the label `churn` is the basis of its churn risk.
     pub model_info: IntGaugeVec,
     /// When the model in use was trained. Alert on its age.
     pub model_trained_timestamp_seconds: Gauge,
@@ -39,7 +39,7 @@ impl ModelMetrics {
             model_info: new.gauges("model_info", "The model in use", &["version", "k", "churn"])?,
             model_trained_timestamp_seconds: new.gauge(
                 "model_trained_timestamp_seconds",
-                "When the model was trained",
+                "When the model in use was trained",
             )?,
             model_silhouette: new.gauge(
                 "model_silhouette",
@@ -54,7 +54,7 @@ impl ModelMetrics {
         Ok(metrics)
     }
 
-    /// Says which model is in use.
+    /// Sets the metrics of the model in use.
     pub fn describe(&self, model: &DescribedModel<'_>) {
         let DescribedModel {
             version,

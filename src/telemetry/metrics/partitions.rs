@@ -17,15 +17,15 @@ use crate::telemetry::metrics::registrar::options;
 /// Assignments, restores and the stores of owned partitions.
 #[derive(Debug)]
 pub struct Partitions {
-    /// Partitions whose group offset differed from their checkpoint when assigned. Alert on any.
+    /// Partitions whose group offset differed from their checkpoint when they were assigned. Alert on any.
     pub offset_state_mismatch: IntCounter,
     /// Changelog records still to be restored. Alert when it does not fall.
     pub restore_remaining_records: IntGaugeVec,
-    /// Seconds of a partition's restore. Alert when it exceeds what a restart may take.
+    /// Seconds of a partition's restore. Alert when it is longer than a restart may take.
     pub restore_seconds: Histogram,
-    /// Assignments and revocations of any worker. Alert when they do not cease.
+    /// Assignments and revocations of any worker. Alert when they do not stop.
     pub rebalances: IntCounter,
-    /// Stores thrown away and restored in full. Alert on any: the disk may be failing.
+    /// Stores that were removed and restored in full. Alert on any: the disk may be failing.
     pub state_cache_wipes: IntCounterVec,
     /// Bytes on disk of the owned partitions' stores. Alert on the share of the disk.
     pub store_bytes: IntGauge,
@@ -37,27 +37,27 @@ impl Partitions {
         Ok(Self {
             offset_state_mismatch: new.counter(
                 "offset_state_mismatch_total",
-                "Group offsets that differ from the checkpoint",
+                "Partitions whose group offset differed from their checkpoint when they were assigned",
             )?,
             restore_remaining_records: new.gauges(
                 "restore_remaining_records",
-                "Changelog records to restore",
+                "Changelog records still to be restored",
                 &["partition"],
             )?,
             restore_seconds: new.histogram(
                 "restore_seconds",
-                "Seconds of a restore",
+                "Seconds of a partition's restore",
                 SECONDS_LONG,
             )?,
-            rebalances: new.counter("rebalances_total", "Assignments and revocations")?,
+            rebalances: new.counter("rebalances_total", "Assignments and revocations of partitions to a worker")?,
             state_cache_wipes: new.counters(
                 "state_cache_wipes_total",
-                "Stores thrown away",
+                "Stores that were removed and restored in full",
                 &["reason"],
             )?,
             store_bytes: new.register(IntGauge::with_opts(options(
                 "store_bytes",
-                "Bytes on disk",
+                "Size on disk of the stores of the owned partitions",
             ))?)?,
             store_bytes_by_partition: Mutex::default(),
         })
@@ -65,7 +65,7 @@ impl Partitions {
 
     /// Counts a partition's store as `bytes`, or not at all; the gauge is the sum.
     pub(in crate::telemetry) fn count_store_bytes(&self, partition: u32, bytes: Option<i64>) {
-        // A panic elsewhere leaves whole entries behind.
+        // An entry is written whole, so a panic of another thread leaves nothing half-written.
         let mut counted = self
             .store_bytes_by_partition
             .lock()

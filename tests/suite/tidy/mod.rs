@@ -18,24 +18,9 @@ mod layers;
 mod sizes;
 mod sources;
 
-/// Nobody else's machine has these.
+/// Paths that no other machine has.
 const PLACES: [&str; 3] = ["/root", "/work", "/home"];
 const UNFINISHED: [&str; 3] = ["TODO", "FIXME", "XXX"];
-/// Files that may break a rule until they are rewritten, and how what is said of it begins. One that is not
-/// needed any more is an error too.
-const EXCEPTIONS: [(&str, &str); 7] = [
-    ("log/embedded/mod.rs", "a circle of imports"),
-    ("log/embedded/mod.rs", "a file has at most 400 lines"),
-    ("log/kafka/admin.rs", "a circle of imports"),
-    ("log/kafka/worker.rs", "a file has at most 400 lines"),
-    ("log/kafka/worker.rs", "has_producer asks a question"),
-    (
-        "pipeline/partition/running.rs",
-        "a file has at most 400 lines",
-    ),
-    ("store/partition.rs", "a file has at most 400 lines"),
-];
-
 /// Every broken rule of one file as `path:line: rule`, `path` being its place under `src`.
 fn broken_rules(path: &str, text: &str) -> Vec<String> {
     let folder = path.split(['/', '.']).next().unwrap();
@@ -101,30 +86,10 @@ fn broken_everywhere(sources: &[Source]) -> Vec<String> {
         .collect()
 }
 
-fn is_excepted(broken: &str, (path, rule): &(&str, &str)) -> bool {
-    let said = broken
-        .strip_prefix(path)
-        .and_then(|rest| rest.strip_prefix(':'));
-    let said = said.and_then(|rest| rest.split_once(": "));
-    said.is_some_and(|(_, said)| said.starts_with(rule))
-}
-
 #[test]
 fn every_file_keeps_to_its_layer_and_the_habits() {
     let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     let mut broken = broken_everywhere(&sources);
-    let is_needed = |exception| broken.iter().any(|broken| is_excepted(broken, exception));
-    let idle: Vec<String> = EXCEPTIONS
-        .iter()
-        .filter(|exception| !is_needed(exception))
-        .map(|(path, rule)| format!("{path} keeps the rule now, drop its exception: {rule}"))
-        .collect();
-    broken.retain(|broken| {
-        !EXCEPTIONS
-            .iter()
-            .any(|exception| is_excepted(broken, exception))
-    });
-    broken.extend(idle);
     broken.sort();
     assert!(broken.is_empty(), "\n{}", broken.join("\n"));
 }

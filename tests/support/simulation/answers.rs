@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use segstream::domain::ids::Partition;
+use segstream::domain::ids::Source;
 use segstream::log::ChangelogChunk;
 use segstream::log::Committed;
 use segstream::log::Error;
@@ -232,10 +233,8 @@ impl<L: Assignable> FaultyLog<L> {
             facts = old;
         }
         facts.tombstones_kept = state.tombstones_kept;
-        if facts.group_offset.is_some() && state.strikes(Kind::GroupOffsetElsewhere, 4) {
-            let places = facts.input_end - facts.input_start + 1;
-            let elsewhere = facts.input_start + state.chance.below(places);
-            facts.group_offset = Some(elsewhere).filter(|_| state.chance.below(4) > 0);
+        if let Some(events) = facts.sources.get_mut(&Source::Events) {
+            state.move_group_offset(partition, events);
         }
         let now_ms = state.clocks.now_ms();
         self.asked_ms.entry(partition).or_insert(now_ms);
@@ -254,12 +253,15 @@ impl<L: Assignable> FaultyLog<L> {
             return Ok(None);
         }
         let mut progress = self.inner.progress(partition)?;
-        if let Some(progress) = &mut progress {
-            let old = self.old_ends.insert(partition, progress.input_end);
-            if let Some(old) = old.filter(|old| *old < progress.input_end)
+        if let Some(events) = progress
+            .as_mut()
+            .and_then(|progress| progress.get_mut(&Source::Events))
+        {
+            let old = self.old_ends.insert(partition, events.end);
+            if let Some(old) = old.filter(|old| *old < events.end)
                 && state.errs(Bug::OldEnd)
             {
-                progress.input_end = old;
+                events.end = old;
             }
         }
         Ok(progress)

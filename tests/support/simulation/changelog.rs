@@ -25,6 +25,7 @@ impl State {
     pub fn keep(&mut self, transaction: &Transaction, committed: &[Committed]) {
         let written_ms = self.clocks.now_ms();
         for (part, committed) in transaction.partitions.iter().zip(committed) {
+            self.elsewhere.remove(&part.partition);
             let first = committed.changelog_next - part.state.len() as u64;
             let changelog = self.changelogs.entry(part.partition).or_default();
             for (offset, record) in (first..).zip(&part.state) {

@@ -172,8 +172,8 @@ fn check_changes(world: &World, expected: &Expected) {
             assert!(
                 *record == whole,
                 "a change of {id}: {} instead of {}",
-                String::from_utf8_lossy(&record.value),
-                String::from_utf8_lossy(&whole.value)
+                String::from_utf8_lossy(record.value.as_deref().unwrap()),
+                String::from_utf8_lossy(whole.value.as_deref().unwrap())
             );
         }
     }
@@ -207,6 +207,7 @@ pub fn published_sequences(world: &World) -> BTreeMap<String, Vec<u64>> {
 fn header(record: &OutputRecord, name: &str) -> u64 {
     let mut headers = record.headers.iter();
     let (_, value) = headers.find(|(found, _)| found == name).unwrap();
+    let value = value.as_deref().unwrap();
     std::str::from_utf8(value).unwrap().parse().unwrap()
 }
 

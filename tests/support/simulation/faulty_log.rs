@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use segstream::domain::ids::Partition;
+use segstream::domain::ids::Source;
+use segstream::domain::offsets::AppliedOffsets;
 use segstream::log::ChangelogChunk;
 use segstream::log::Committed;
 use segstream::log::Error;
@@ -196,22 +198,23 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
         self.polled(limit)
     }
 
-    fn resume_at(&mut self, partition: Partition, offset: u64) -> Result<(), Error> {
+    fn resume_at(&mut self, partition: Partition, offsets: AppliedOffsets) -> Result<(), Error> {
         self.group.let_others_work(self.id);
         let mut state = self.group.lock();
         Self::fail_sometimes(&mut state)?;
         let read = self.read.get(&partition).copied().unwrap_or(0);
-        if read > offset && state.errs(Bug::ResumedWhereItHadRead) {
-            return self.inner.resume_at(partition, read);
+        if read > offsets.next(Source::Events) && state.errs(Bug::ResumedWhereItHadRead) {
+            let read_on = offsets.with(Source::Events, read);
+            return self.inner.resume_at(partition, read_on);
         }
         self.asked_ms.remove(&partition);
         if !self.is_fenced(&mut state) {
             state.deletions.drop_in(self.id, partition);
             let member = state.member(self.id);
             member.amid.remove(&(partition, Amid::Restore));
-            member.read.insert(partition, offset);
+            member.read.insert(partition, offsets.next(Source::Events));
         }
-        self.inner.resume_at(partition, offset)
+        self.inner.resume_at(partition, offsets)
     }
 
     fn pause(&mut self, partition: Partition) {

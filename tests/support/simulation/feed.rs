@@ -157,11 +157,11 @@ impl Feed {
             }
             let record_time = event.record_time.plus_milliseconds(silence_ms);
             let is_untimed = mode == ClockMode::Event && chance.below(25) == 0;
-            events.push(InputRecord {
-                timestamp: (!is_untimed).then_some(record_time),
-                key: event.key,
-                payload: event.payload,
-            });
+            events.push(InputRecord::new(
+                (!is_untimed).then_some(record_time),
+                event.key,
+                event.payload,
+            ));
             if chance.below(12) == 0 {
                 events.push(untimely(&events, mode, chance));
             }
@@ -267,9 +267,6 @@ fn untimely(sent: &[InputRecord], mode: ClockMode, chance: &mut Chance) -> Input
          \"order_id\":\"{stranger}-o\",\"currency\":\"USD\",\"revenue\":\"{}.50\"}}",
         10 + chance.below(200)
     );
-    InputRecord {
-        timestamp,
-        key: Some(stranger.into_bytes()),
-        payload: payload.into_bytes(),
-    }
+    let key = Some(stranger.into_bytes());
+    InputRecord::new(timestamp, key, payload.into_bytes())
 }

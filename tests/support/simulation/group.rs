@@ -11,6 +11,9 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use segstream::domain::ids::Partition;
+use segstream::domain::ids::Source;
+use segstream::domain::topic::Topic;
+use segstream::log::SourceFacts;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
 
@@ -141,6 +144,8 @@ pub struct State {
     /// All processes are of the older version.
     pub is_older: bool,
     pub deletions: Deletions,
+    /// Where the group's offset stands instead of the checkpoint's place, until the next commit.
+    pub(super) elsewhere: BTreeMap<Partition, Option<u64>>,
     pub others: Others,
 }
 
@@ -177,6 +182,7 @@ impl Group {
             tombstones_kept: None,
             is_older: false,
             deletions: Deletions::default(),
+            elsewhere: BTreeMap::new(),
             others: Others::default(),
         })))
     }
@@ -301,15 +307,16 @@ impl State {
     pub fn describe(&mut self, id: MemberId, transaction: &Transaction, is_heard: bool) -> Applied {
         let parts = transaction.partitions.iter();
         let ranges = parts.map(|part| {
-            let facts = self.log.facts(part.partition).unwrap().unwrap();
-            let first = facts.group_offset.unwrap_or(facts.input_start);
-            (part.partition, first, part.offset_next)
+            let (_, first) = self.place(part.partition);
+            (part.partition, first, part.offsets.next(Source::Events))
         });
+        let outputs = transaction.outputs.iter();
+        let changes = outputs.filter(|output| output.topic == Topic::Changes);
         Applied {
             member: id,
             is_heard,
             ranges: ranges.collect(),
-            changes: transaction.changes.len(),
+            changes: changes.count(),
         }
     }
 
@@ -321,12 +328,26 @@ impl State {
         }
     }
 
+    /// The group's offset expires, or somebody sets it. It is a hint: the checkpoint decides.
+    pub(super) fn move_group_offset(&mut self, partition: Partition, events: &mut SourceFacts) {
+        if events.group_offset.is_none() || self.is_calm {
+            return;
+        }
+        if self.strikes(Kind::GroupOffsetElsewhere, 8) {
+            let places = events.end - events.start + 1;
+            let offset = events.start + self.chance.below(places);
+            let offset = Some(offset).filter(|_| self.chance.below(4) > 0);
+            self.elsewhere.insert(partition, offset);
+        }
+        if let Some(offset) = self.elsewhere.get(&partition) {
+            events.group_offset = *offset;
+        }
+    }
+
     /// End of the input and the committed offset.
     pub fn place(&mut self, partition: Partition) -> (u64, u64) {
         let facts = self.log.facts(partition).unwrap().unwrap();
-        (
-            facts.input_end,
-            facts.group_offset.unwrap_or(facts.input_start),
-        )
+        let events = facts.sources[&Source::Events];
+        (events.end, events.group_offset.unwrap_or(events.start))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use segstream::domain::change::SegmentChange;
 use segstream::domain::event::InvalidEvent;
 use segstream::domain::event::RejectReason;
-use segstream::domain::event::parse::parse;
+use segstream::domain::event::parse::parse_value;
 use segstream::domain::event::rules::IntakeRules;
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Position;
@@ -153,6 +153,7 @@ pub fn fold(
                 record_time: input.timestamp,
                 key: input.key.clone(),
                 payload: input.payload.clone(),
+                headers: input.headers.clone(),
             };
             let letter = outputs::dead_letter(&delivery, cause, TOPIC, Timestamp::default());
             expected.dead_letters.insert(*position, letter);
@@ -185,7 +186,7 @@ fn fold_one(
     (record_time, known): (Timestamp, Option<Timestamp>),
     definition: &Definition,
 ) -> Verdict {
-    let event = match parse(&input.payload, record_time, &definition.intake) {
+    let event = match parse_value(input.payload.as_deref(), record_time, &definition.intake) {
         Ok(event) => event,
         Err(invalid) => return Verdict::Rejected(invalid),
     };
@@ -197,6 +198,7 @@ fn fold_one(
     let delivered = Delivered {
         event: &event,
         position,
+        origin: position,
         record_time,
         // The wall clock is never ahead of an event that counts: see the feed.
         clock: known.filter(|_| definition.mode == ClockMode::Event),

@@ -36,7 +36,6 @@ use super::group::MemberId;
 use super::interleaving::Turn;
 use crate::support;
 use crate::support::Chance;
-use crate::support::TOPIC;
 use crate::support::copy_directory;
 
 /// The model of every schedule, read once.
@@ -170,7 +169,7 @@ impl Process {
             }),
             partition_count: world.log.partitions(),
             model,
-            topic_events: TOPIC.to_owned(),
+            topics: support::topics(),
             partitions: Partitions::new(directory, world.settings.sizes, faults.clone(), metrics),
             tally: Tally::default(),
             control: Control::default(),

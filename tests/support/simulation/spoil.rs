@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use segstream::domain::topic::Topic;
 use segstream::log::Transaction;
 
 use super::Bug;
@@ -21,22 +22,29 @@ pub fn rewritten(transaction: &Transaction, state: &mut State) -> Option<Transac
 /// `None` where the bug would not show.
 fn spoiled(transaction: &Transaction, bug: Bug) -> Option<Transaction> {
     let mut spoiled = transaction.clone();
+    let outputs = &mut spoiled.outputs;
+    let last = |topic| {
+        let mut outputs = transaction.outputs.iter();
+        outputs.rposition(|output| output.topic == topic)
+    };
     match bug {
-        Bug::DoubledDeadLetter => spoiled
-            .dead_letters
-            .push(transaction.dead_letters.last()?.clone()),
-        Bug::LostDeadLetter => drop(spoiled.dead_letters.pop()?),
-        Bug::DoubledChange => spoiled.changes.push(transaction.changes.last()?.clone()),
-        Bug::LostChange => drop(spoiled.changes.pop()?),
-        Bug::LostCurrent => drop(spoiled.current.pop()?),
+        Bug::DoubledDeadLetter => outputs.push(outputs[last(Topic::DeadLetters)?].clone()),
+        Bug::LostDeadLetter => drop(outputs.remove(last(Topic::DeadLetters)?)),
+        Bug::DoubledChange => outputs.push(outputs[last(Topic::Changes)?].clone()),
+        Bug::LostChange => drop(outputs.remove(last(Topic::Changes)?)),
+        Bug::LostCurrent => drop(outputs.remove(last(Topic::Current)?)),
         Bug::CurrentHasFirst => {
-            let mut current = spoiled.current.iter_mut();
-            let (latest, first) = current.find_map(|latest| {
-                let mut changes = transaction.changes.iter();
-                let first = changes.find(|change| change.key == latest.key)?;
-                (first != latest).then_some((latest, first))
+            let mut latest = outputs
+                .iter_mut()
+                .filter(|output| output.topic == Topic::Current);
+            let (latest, first) = latest.find_map(|latest| {
+                let mut changes = transaction.outputs.iter();
+                let first = changes.find(|change| {
+                    change.topic == Topic::Changes && change.record.key == latest.record.key
+                })?;
+                (first.record != latest.record).then_some((latest, first))
             })?;
-            *latest = Arc::clone(first);
+            latest.record = Arc::clone(&first.record);
         }
         Bug::LostState => {
             let mut parts = spoiled.partitions.iter_mut();

@@ -107,7 +107,7 @@ impl Chunk<'_, '_> {
     }
 }
 
-/// Adds a logarithm to those used: to one of the same rate, if there is one, so that what cancels does.
+/// Adds a logarithm to those used: to one of the same rate, if there is one, so that opposite weights cancel.
 fn with(logarithms: &mut [Logarithm], used: usize, added: Logarithm) -> usize {
     let mut before = logarithms.iter_mut().take(used);
     if let Some(same) = before.find(|logarithm| logarithm.has_rate_of(&added)) {

@@ -1,9 +1,9 @@
 //! When a customer leaves a segment by time alone. docs/TIME_AND_CHURN.md, Crossings.
 //!
-//! What decides is the gap to each other segment: the squared distance to its centroid and the margin, less
-//! the squared distance to the own centroid. A path is cut into chunks, at the instants at which a coordinate
-//! begins to grow or reaches its cap; `motion` knows how it moves in one, `leaving` where a gap falls below zero:
-//! in closed form where it is linear, by branch and bound (`roots`) where logarithms grow.
+//! The gap to each other segment decides: the squared distance to its centroid and the margin, less the squared
+//! distance to the own centroid. A path is cut into chunks at the instants at which a coordinate begins to grow or
+//! reaches its cap. `motion` computes how coordinates move in a chunk. `leaving` finds where a gap falls below
+//! zero: in closed form where it is linear, by branch and bound (`roots`) where logarithms grow.
 
 mod borders;
 mod chunk;
@@ -24,8 +24,8 @@ use crate::model::kmeans::crossing::motion::Position;
 use crate::model::path::Coordinate;
 use crate::model::path::Crossing;
 
-/// Coordinates up to which a search makes do with a kilobyte. Beyond `FEATURES_MAX`, which no model is, it
-/// allocates.
+/// Coordinates for which a search has room on the stack, about a kilobyte. It would allocate for more, but no model
+/// has more than `FEATURES_MAX`.
 const FEW: usize = 8;
 
 /// The first crossing within `until_days` (inclusive; may be infinite): the infimum of t >= 0 with
@@ -67,7 +67,7 @@ pub fn next_crossing(
     }
 }
 
-/// Where a search keeps what it needs more than once.
+/// What a search needs more than once.
 struct Room<'a, 'path> {
     positions: &'a mut [Position],
     movers: &'a mut [Mover<'path>],

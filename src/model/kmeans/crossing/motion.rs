@@ -86,7 +86,7 @@ impl<'path> Mover<'path> {
         })
     }
 
-    /// Takes up the motion at the start of a chunk, and says when it changes next; infinite where it does not.
+    /// Sets the motion at the start of a chunk, and returns when it changes next; infinite where it does not.
     pub(super) fn enter(&mut self, at_days: f64) -> f64 {
         let coordinate = self.coordinate;
         let is_capped = at_days >= self.ends_days;

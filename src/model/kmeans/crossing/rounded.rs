@@ -1,11 +1,11 @@
-//! Numbers that know what rounding may have done to them.
+//! Numbers with a bound of their rounding error.
 
 use std::cmp::Ordering;
 
-/// What a sum may be off by, as a share of the sum of its terms' sizes: less is a tie.
+/// Bound of a sum's rounding error, as a share of the sum of its terms' sizes: a smaller sum is a tie.
 pub(super) const ROUNDING: f64 = 1e-13;
 
-/// A number and what it may be off by.
+/// A number and the bound of its rounding error.
 #[derive(Clone, Copy)]
 pub(super) struct Rounded {
     pub(super) value: f64,

@@ -1,4 +1,4 @@
-//! How far each source of a partition was folded.
+//! How far each source of a partition was folded, or goes.
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -35,6 +35,20 @@ impl AppliedOffsets {
     #[must_use]
     pub fn has(&self, position: Position) -> bool {
         position.offset < self.next(position.source)
+    }
+
+    /// Whether every source is at or past its offset in `ends`.
+    #[must_use]
+    pub fn covers(&self, ends: &Self) -> bool {
+        self.0.iter().zip(ends.0).all(|(next, end)| *next >= end)
+    }
+
+    /// How many offsets there are to `ends`, over all sources.
+    #[must_use]
+    pub fn short_of(&self, ends: &Self) -> u64 {
+        let each = self.0.iter().zip(ends.0);
+        let short = each.map(|(next, end)| end.saturating_sub(*next));
+        short.fold(0, u64::saturating_add)
     }
 
     /// The offsets after a delivery was folded.
@@ -78,5 +92,16 @@ mod tests {
         assert!(!applied.has(at(Source::Transfers, 5)));
         assert!(!applied.has(at(Source::Events, 0)));
         assert_eq!(applied.next(Source::Events), 0);
+    }
+
+    #[test]
+    fn ends_are_covered_when_every_source_has_reached_its_own() {
+        let ends = AppliedOffsets::default()
+            .with(Source::Events, 3)
+            .with(Source::Transfers, 2);
+        let applied = AppliedOffsets::default().with(Source::Events, 9);
+        assert!(!applied.covers(&ends));
+        assert_eq!(applied.short_of(&ends), 2);
+        assert!(applied.with(Source::Transfers, 2).covers(&ends));
     }
 }

@@ -1,0 +1,137 @@
+//! A cluster that holds what the service needs.
+
+use std::sync::Arc;
+
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::Consumer;
+
+use crate::domain::ids::Partition;
+use crate::domain::offsets::AppliedOffsets;
+use crate::log::Error;
+use crate::log::kafka::admin;
+use crate::log::kafka::admin::topic_problems;
+use crate::log::kafka::client::Connection;
+use crate::log::kafka::client::Identity;
+use crate::log::kafka::client::START_WAIT;
+use crate::log::kafka::places::number;
+use crate::log::kafka::reader::TopicReader;
+use crate::log::kafka::worker::KafkaWorker;
+
+/// Records of the changelog taken at a time.
+const CHUNK_RECORDS: usize = 4096;
+
+/// A cluster that was found to hold what the service needs.
+#[derive(Clone, Debug)]
+pub struct KafkaLog {
+    connection: Arc<Connection>,
+    partitions: u32,
+    identity: Identity,
+}
+
+impl KafkaLog {
+    /// Checks the cluster and its topics.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] if the cluster does not answer or the topics are not as the service needs them;
+    /// the error lists every problem.
+    pub fn open(connection: Connection) -> Result<Self, Error> {
+        let client: BaseConsumer = connection
+            .metadata_client()
+            .create()
+            .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
+        let found = admin::existing_topics(&connection, &client, START_WAIT)?;
+        let problems = topic_problems(&connection)?;
+        if !problems.is_empty() {
+            let all = problems.join("; ");
+            return Err(connection.unusable(format!("{all} (see `segstream topics check`)")));
+        }
+        let topic = &connection.topics.events;
+        let partitions = found
+            .get(topic)
+            .copied()
+            .ok_or_else(|| connection.unusable(format!("there is no topic {topic}")))?;
+        let cluster = client.client().fetch_cluster_id(START_WAIT);
+        let identity = Identity {
+            lineage: format!(
+                "{}/{}",
+                cluster.unwrap_or_default(),
+                connection.topics.state
+            ),
+            tombstones_kept: admin::tombstones_kept(&connection)?,
+        };
+        Ok(Self {
+            connection: Arc::new(connection),
+            partitions,
+            identity,
+        })
+    }
+
+    /// Number of partitions of the input and of the changelog.
+    #[must_use]
+    pub fn partitions(&self) -> u32 {
+        self.partitions
+    }
+
+    /// A worker's view.
+    ///
+    /// # Errors
+    /// If a client cannot be made.
+    pub fn worker(&self, index: usize) -> Result<KafkaWorker, Error> {
+        KafkaWorker::new(Arc::clone(&self.connection), self.identity.clone(), index)
+    }
+
+    /// The ends of the sources of each partition, open transactions included.
+    ///
+    /// # Errors
+    /// If the cluster does not answer.
+    pub fn ends(&self) -> Result<Vec<AppliedOffsets>, Error> {
+        let failed = |error| self.connection.unusable(format!("no ends: {error}"));
+        let client: BaseConsumer = self.connection.metadata_client().create().map_err(failed)?;
+        let end = |topic: &str, partition| {
+            let ends = client.fetch_watermarks(topic, number(partition), START_WAIT);
+            ends.map(|(_, end)| u64::try_from(end).unwrap_or(0))
+        };
+        (0..self.partitions)
+            .map(|partition| {
+                let mut sources = self.connection.topics.sources();
+                sources.try_fold(AppliedOffsets::default(), |ends, (source, topic)| {
+                    let end = end(topic, Partition(partition)).map_err(failed)?;
+                    Ok(ends.with(source, end))
+                })
+            })
+            .collect()
+    }
+
+    /// Hands every committed record of the state changelog to `take`, key and value, in offset order
+    /// within each partition, up to the ends as of now.
+    ///
+    /// # Errors
+    /// If the cluster does not answer.
+    pub fn read_state(&self, mut take: impl FnMut(&[u8], Option<&[u8]>)) -> Result<(), Error> {
+        let failed = |error| self.connection.unusable(format!("no changelog: {error}"));
+        let metadata_client: BaseConsumer =
+            self.connection.metadata_client().create().map_err(failed)?;
+        let mut reader =
+            TopicReader::new(&self.connection, &self.connection.topics.state).map_err(failed)?;
+        for partition in (0..self.partitions).map(Partition) {
+            let topic = &self.connection.topics.state;
+            let (low, high) = metadata_client
+                .fetch_watermarks(topic, number(partition), START_WAIT)
+                .map_err(failed)?;
+            let end = u64::try_from(high).unwrap_or(0);
+            let mut from = u64::try_from(low).unwrap_or(0);
+            loop {
+                let place = (partition, from);
+                let chunk = reader.read_changelog(&self.connection, place, CHUNK_RECORDS, end)?;
+                for record in &chunk.records {
+                    take(&record.key, record.value.as_deref());
+                }
+                from = chunk.offset_next;
+                if chunk.remaining == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! Asks the cluster for the real ends of partitions, open transactions included.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaResult;
+
+use crate::domain::ids::Partition;
+use crate::log::Error;
+use crate::log::kafka::client::Connection;
+use crate::log::kafka::places::is_passing;
+use crate::log::kafka::places::number;
+
+/// A question that is not answered in time is asked again later.
+pub(super) const ASK_WAIT: Duration = Duration::from_millis(500);
+
+pub(super) struct MetadataClient {
+    connection: Arc<Connection>,
+    client: BaseConsumer,
+}
+
+impl std::fmt::Debug for MetadataClient {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("MetadataClient")
+            .finish_non_exhaustive()
+    }
+}
+
+impl MetadataClient {
+    pub(super) fn new(connection: &Arc<Connection>) -> KafkaResult<Self> {
+        Ok(Self {
+            connection: Arc::clone(connection),
+            client: connection.metadata_client().create()?,
+        })
+    }
+
+    /// First offset and end of a partition, open transactions included; `None` if the cluster does not answer now.
+    pub(super) fn watermarks(
+        &self,
+        topic: &str,
+        partition: Partition,
+    ) -> Result<Option<(u64, u64)>, Error> {
+        let asked = self
+            .client
+            .fetch_watermarks(topic, number(partition), ASK_WAIT);
+        match asked {
+            Ok((low, high)) => Ok(Some((
+                u64::try_from(low).unwrap_or(0),
+                u64::try_from(high).unwrap_or(0),
+            ))),
+            Err(error) if is_passing(&error) => Ok(None),
+            Err(error) => {
+                let problem = format!("cannot ask for the ends of {topic}: {error}");
+                Err(self.connection.unusable(problem))
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Reads the transfers of a worker's partitions, with a client of its own that is no member of the group: an
+//! assignment by hand on the member could end a step of a rebalance by accident.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaError;
+use rdkafka::error::KafkaResult;
+
+use crate::domain::ids::Partition;
+use crate::domain::ids::Source;
+use crate::log::Delivery;
+use crate::log::Error;
+use crate::log::PollLimit;
+use crate::log::kafka::client::Connection;
+use crate::log::kafka::delivery::delivery;
+use crate::log::kafka::places::is_passing;
+use crate::log::kafka::places::list;
+use crate::log::kafka::places::number;
+use crate::log::kafka::places::offset;
+use crate::log::kafka::places::position_in;
+
+pub(super) struct TransferReader {
+    connection: Arc<Connection>,
+    topic: String,
+    consumer: BaseConsumer,
+    /// What is read; a silent partition is not assigned.
+    read: BTreeSet<Partition>,
+    /// Of an odd number of records this time, the one in the middle is a transfer.
+    has_larger_half: bool,
+}
+
+impl std::fmt::Debug for TransferReader {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("TransferReader")
+            .field("read", &self.read)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TransferReader {
+    /// `None` where the deployment has no transfers.
+    pub(super) fn new(connection: &Arc<Connection>) -> KafkaResult<Option<Self>> {
+        let Some(topic) = connection.topics.transfers.clone() else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            connection: Arc::clone(connection),
+            topic,
+            consumer: connection.transfer_reader().create()?,
+            read: BTreeSet::new(),
+            has_larger_half: false,
+        }))
+    }
+
+    /// Reads a partition from an offset on.
+    pub(super) fn resume_at(&mut self, partition: Partition, from: u64) -> Result<(), Error> {
+        self.silence(&[partition])?;
+        let mut place = TopicPartitionList::with_capacity(1);
+        place
+            .add_partition_offset(&self.topic, number(partition), offset(from))
+            .and_then(|()| self.consumer.incremental_assign(&place))
+            .map_err(|error| self.failed(&error))?;
+        self.read.insert(partition);
+        Ok(())
+    }
+
+    /// Reads these partitions no more.
+    pub(super) fn silence(&mut self, partitions: &[Partition]) -> Result<(), Error> {
+        let mut known = partitions.to_vec();
+        known.retain(|partition| self.read.remove(partition));
+        if known.is_empty() {
+            return Ok(());
+        }
+        self.consumer
+            .incremental_unassign(&list(&self.topic, &known))
+            .map_err(|error| self.failed(&error))
+    }
+
+    /// Takes what has come already, at most half of what a poll may take, so that events have room too.
+    pub(super) fn read(&mut self, limit: PollLimit) -> Result<Vec<Delivery>, Error> {
+        let mut deliveries = Vec::new();
+        if self.read.is_empty() {
+            return Ok(deliveries);
+        }
+        self.has_larger_half = !self.has_larger_half;
+        let more = usize::from(self.has_larger_half);
+        let records = limit.records.saturating_add(more) / 2;
+        let bytes_max = limit.bytes.saturating_add(more) / 2;
+        let mut bytes = 0;
+        while deliveries.len() < records && bytes < bytes_max {
+            match self.consumer.poll(Duration::ZERO) {
+                Some(Ok(message)) => {
+                    let delivery = delivery(Source::Transfers, &message);
+                    bytes += delivery.bytes();
+                    deliveries.push(delivery);
+                }
+                Some(Err(error)) if is_passing(&error) => {}
+                Some(Err(error)) => return Err(self.failed(&error)),
+                None => break,
+            }
+        }
+        Ok(deliveries)
+    }
+
+    /// The next offset to be delivered; `None` before the first.
+    pub(super) fn position(&self, partition: Partition) -> Result<Option<u64>, Error> {
+        let positions = self.consumer.position();
+        let positions = positions.map_err(|error| self.failed(&error))?;
+        Ok(position_in(&positions, &self.topic, partition))
+    }
+
+    fn failed(&self, error: &KafkaError) -> Error {
+        self.connection.cannot_read(&self.topic, error)
+    }
+}

@@ -1,0 +1,132 @@
+//! What a transaction writes for a running partition, and what becomes visible once it is committed.
+
+use crate::codec;
+use crate::codec::key::StateKey;
+use crate::domain::time::Timestamp;
+use crate::engine::state::checkpoint::Checkpoint;
+use crate::log::PartitionCommit;
+use crate::log::StateRecord;
+use crate::pipeline::Error;
+use crate::pipeline::Shared;
+use crate::pipeline::partition::pending::Pending;
+use crate::pipeline::partition::pending::Replaced;
+use crate::pipeline::partition::running::RunningPartition;
+use crate::store::memory::Advance;
+use crate::telemetry::observe;
+
+impl RunningPartition {
+    /// Empties the stage into what the transaction writes for this partition, and what becomes
+    /// visible once it is committed.
+    ///
+    /// # Errors
+    /// Only if a record cannot be encoded.
+    pub fn assemble(&mut self) -> Result<(PartitionCommit, Pending), Error> {
+        let encode_error = |source| Error::Encode(Box::new(source));
+        let mut staged = std::mem::take(&mut self.staged);
+        staged.sort_unstable();
+        let mut state = Vec::with_capacity(staged.len() + 1);
+        let mut customers = Vec::with_capacity(staged.len());
+        for customer_id in staged {
+            let unstaged = self.cache.unstage(&customer_id, codec::entry::encode);
+            let unstaged = unstaged.map_err(encode_error)?.ok_or(Error::NotWritten)?;
+            let after = unstaged.entry.as_ref().map(|entry| entry.summary);
+            let place = state.len();
+            state.push(StateRecord {
+                key: StateKey::Head(customer_id.clone()).encode(),
+                value: unstaged.entry.map(|entry| entry.bytes),
+            });
+            if unstaged.before.is_some_and(|before| before.has_old_key) {
+                // Else the old record stays in the compacted topic for ever.
+                state.push(tombstone(&StateKey::OldRecord(customer_id.clone())));
+            }
+            customers.push(Replaced {
+                customer_id,
+                before: unstaged.before,
+                after,
+                place,
+            });
+        }
+        self.cache.age();
+        let has_new_table = self.table != *self.store.table() || self.is_new;
+        let table = has_new_table.then(|| self.table.clone());
+        if let Some(table) = &table {
+            state.push(StateRecord {
+                key: StateKey::Table.encode(),
+                value: Some(codec::partition::encode_table(table).map_err(encode_error)?),
+            });
+        }
+        let checkpoint = Checkpoint {
+            offsets: self.offsets,
+            clock: self.clock.now(),
+            record_time_max: self.clock.record_time_max(),
+            transactions: self.committed.transactions + 1,
+            definition: self.table.definition.fingerprint(),
+        };
+        let value = codec::partition::encode_checkpoint(checkpoint).map_err(encode_error)?;
+        state.push(StateRecord {
+            key: StateKey::Checkpoint.encode(),
+            value: Some(value),
+        });
+        if self.store.has_old_checkpoint() {
+            state.push(tombstone(&StateKey::OldCheckpoint));
+        }
+        let commit = PartitionCommit {
+            partition: self.owner.partition(),
+            offsets: self.offsets,
+            state,
+        };
+        let pending = Pending {
+            customers,
+            checkpoint,
+            table,
+        };
+        Ok((commit, pending))
+    }
+
+    /// The transaction is committed: readers see it, and the gauges count it. `false` where another worker of this
+    /// process has taken the partition over since; then nothing was applied.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn apply(
+        &mut self,
+        (state, mut pending): (Vec<StateRecord>, Pending),
+        changelog_next: u64,
+        shared: &Shared,
+    ) -> Result<bool, Error> {
+        let wall = shared.wall.now();
+        let updates = pending.updates(state)?;
+        let advance = Advance {
+            checkpoint: Some(pending.checkpoint),
+            has_old_checkpoint: Some(false),
+            table: pending.table,
+            changelog_next,
+            caught_up_at: Some(wall),
+        };
+        let applied = self.store.apply(self.owner.epoch(), updates, advance)?;
+        let Some(deltas) = applied else {
+            return Ok(false);
+        };
+        if self.is_new {
+            shared.partitions.agree(&self.table.definition);
+            self.is_new = false;
+        }
+        if pending.checkpoint.offsets != self.committed.offsets {
+            let seconds = wall.seconds_since(Timestamp::default());
+            observe::last_event(&shared.metrics, self.owner.partition().0, seconds);
+        }
+        shared
+            .partitions
+            .count(self.owner, &deltas, &self.store.table());
+        self.has_fired = false;
+        self.committed = pending.checkpoint;
+        Ok(true)
+    }
+}
+
+fn tombstone(key: &StateKey) -> StateRecord {
+    StateRecord {
+        key: key.encode(),
+        value: None,
+    }
+}

@@ -1,0 +1,164 @@
+//! A delivery in a running partition: parsed, admitted, folded and staged.
+
+use crate::domain::change::SegmentChange;
+use crate::domain::event::InvalidEvent;
+use crate::domain::event::RejectReason;
+use crate::domain::event::parse::parse_value;
+use crate::domain::ids::CustomerId;
+use crate::domain::ids::Source;
+use crate::domain::time::Timestamp;
+use crate::domain::transfer::Origin;
+use crate::engine::admission::Admission;
+use crate::engine::admission::Placement;
+use crate::engine::admission::admit;
+use crate::engine::commands::Delivered;
+use crate::engine::commands::decide;
+use crate::engine::policy::Rules;
+use crate::engine::verdict::Verdict;
+use crate::log::Delivery;
+use crate::pipeline::Error;
+use crate::pipeline::Shared;
+use crate::pipeline::partition::clock::ClockMode;
+use crate::pipeline::partition::running::RunningPartition;
+
+/// The label of events that could not be read far enough to tell their type.
+const TYPE_UNKNOWN: &str = "unknown";
+
+/// How a delivery ended.
+#[derive(Debug)]
+pub struct Judged {
+    /// Label of its type.
+    pub event_type: &'static str,
+    /// Exactly one.
+    pub verdict: Verdict,
+    /// The moves of the customer, in their order: those of time first.
+    pub changes: Vec<SegmentChange>,
+    /// How often time alone had the customer looked at before.
+    pub time_evaluations: usize,
+    /// When it arrived, if it was applied: its record time, or, on the event clock, when it was polled.
+    pub arrived_at: Option<Timestamp>,
+}
+
+impl RunningPartition {
+    /// Parses a delivery that was polled at `wall`, folds it and stages its record.
+    ///
+    /// # Errors
+    /// If the customer's record cannot be read.
+    pub fn take(
+        &mut self,
+        delivery: &Delivery,
+        wall: Timestamp,
+        shared: &Shared,
+    ) -> Result<Judged, Error> {
+        let judged = match self.origin(delivery, wall) {
+            Ok(origin) => self.judge(delivery, (origin, wall), shared)?,
+            Err(invalid) => rejected(TYPE_UNKNOWN, invalid),
+        };
+        // The record time of a transfer moved the clock of the partition that its event came from.
+        let is_event = delivery.position.source == Source::Events;
+        if is_event && judged.verdict.reject_reason().is_none() {
+            self.clock.observe(delivery.record_time, wall);
+        }
+        self.offsets = self.offsets.after(delivery.position);
+        Ok(judged)
+    }
+
+    /// Where the event of a delivery was delivered first, and the record time that it counts with.
+    fn origin(&self, delivery: &Delivery, wall: Timestamp) -> Result<Origin, InvalidEvent> {
+        match delivery.position.source {
+            Source::Events => {
+                let stated = delivery.record_time;
+                let record_time = self.clock.effective_record_time(stated, wall);
+                Ok(Origin {
+                    position: delivery.position,
+                    record_time: record_time.ok_or_else(no_record_time)?,
+                })
+            }
+            Source::Transfers => Origin::read(|name| delivery.header(name)),
+        }
+    }
+
+    fn judge(
+        &mut self,
+        delivery: &Delivery,
+        (origin, wall): (Origin, Timestamp),
+        shared: &Shared,
+    ) -> Result<Judged, Error> {
+        let record_time = origin.record_time;
+        let payload = delivery.payload.as_deref();
+        let event = match parse_value(payload, record_time, &shared.intake) {
+            Ok(event) => event,
+            Err(invalid) => return Ok(rejected(TYPE_UNKNOWN, invalid)),
+        };
+        let event_type = event.body.event_type().as_str();
+        let placement = Placement {
+            partitioner: self.partitioner,
+            partition: delivery.position.partition,
+            partitions: shared.partition_count,
+        };
+        let customer_id = match admit(&event, delivery.key.as_deref(), placement) {
+            Admission::Customer { customer_id } => customer_id,
+            Admission::Ended(verdict) => {
+                return Ok(Judged {
+                    event_type,
+                    verdict,
+                    changes: Vec::new(),
+                    time_evaluations: 0,
+                    arrived_at: None,
+                });
+            }
+        };
+        let held = self
+            .cache
+            .hold(customer_id, || self.store.get(customer_id))?;
+        let delivered = Delivered {
+            event: &event,
+            position: delivery.position,
+            origin: origin.position,
+            record_time,
+            clock: self.clock.now(),
+        };
+        let rules = Rules {
+            policy: &shared.policy,
+            model: &shared.model,
+        };
+        let done = decide(held.entry.take(), customer_id, delivered, rules);
+        held.entry = done.entry;
+        let is_applied = done.verdict == Verdict::Applied;
+        if is_applied && !held.is_staged {
+            held.is_staged = true;
+            self.staged.push(CustomerId::new(customer_id));
+        }
+        let arrived_at = is_applied.then_some(match shared.clock_rules.mode {
+            ClockMode::Wall => record_time,
+            ClockMode::Event => wall,
+        });
+        Ok(Judged {
+            event_type,
+            verdict: done.verdict,
+            changes: done.changes,
+            time_evaluations: done.time_evaluations,
+            arrived_at,
+        })
+    }
+}
+
+fn rejected(event_type: &'static str, invalid: InvalidEvent) -> Judged {
+    let verdict = Verdict::Rejected(invalid);
+    Judged {
+        event_type,
+        verdict,
+        changes: Vec::new(),
+        time_evaluations: 0,
+        arrived_at: None,
+    }
+}
+
+fn no_record_time() -> InvalidEvent {
+    InvalidEvent {
+        reason: RejectReason::NoRecordTime,
+        detail: "the record has no timestamp at or before the wall clock plus time.skew, and its \
+                 partition has had none yet"
+            .to_owned(),
+    }
+}

@@ -1,0 +1,80 @@
+//! The records of a store whose deadlines have come.
+
+use crate::codec;
+use crate::codec::CodecError;
+use crate::domain::ids::CustomerId;
+use crate::domain::time::Timestamp;
+use crate::domain::time::earlier;
+use crate::store::Error;
+use crate::store::flush::DirtyRecord;
+use crate::store::memory::Memory;
+use crate::store::pages::Page;
+use crate::store::partition::Found;
+use crate::store::partition::PartitionStore;
+
+impl PartitionStore {
+    /// Records that are due by then, as of the last transaction applied: about so many, the earliest
+    /// pages first. They stay due until a transaction has moved their deadlines on.
+    ///
+    /// # Errors
+    /// If sled fails or a record is damaged.
+    pub fn due(&self, by: Timestamp, limit: usize) -> Result<Vec<(CustomerId, Found)>, Error> {
+        if self
+            .earliest_deadline()
+            .is_none_or(|earliest| earliest > by)
+        {
+            return Ok(Vec::new());
+        }
+        let mut memory = self.write();
+        let mut due = Vec::new();
+        for customer_id in memory.deadlines.due_dirty(by).take(limit) {
+            let bytes = memory
+                .find(customer_id.as_str())
+                .and_then(DirtyRecord::entry);
+            let bytes = bytes.ok_or_else(|| self.record_error(CodecError::Content))?;
+            let found = Found::decode(bytes, &memory.table);
+            let found = found.map_err(|source| self.record_error(source))?;
+            due.push((customer_id.clone(), found));
+        }
+        let mut after = None;
+        while due.len() < limit
+            && let Some(entry) = memory.deadlines.next_page(after.as_ref(), by)
+        {
+            let page = self.database.get(&*entry.1);
+            let page = page.map_err(|source| self.database_error(source))?;
+            let known = due.len();
+            let later = page.map_or(Ok(None), |page| due_of_page(&page, &memory, by, &mut due));
+            let later = later.map_err(|source| self.record_error(source))?;
+            if due.len() == known {
+                memory.deadlines.set_page(&entry.1, later);
+            }
+            after = Some(entry);
+        }
+        Ok(due)
+    }
+}
+
+/// Adds the records of a page that are due and the newest of their customers; the earliest deadline of the
+/// others.
+fn due_of_page(
+    page: &[u8],
+    memory: &Memory,
+    by: Timestamp,
+    due: &mut Vec<(CustomerId, Found)>,
+) -> Result<Option<Timestamp>, CodecError> {
+    let mut later: Option<Timestamp> = None;
+    for entry in Page::new(page)? {
+        let (id, bytes) = entry?;
+        match codec::entry::deadline_of(bytes)? {
+            Some(deadline) if !memory.has_newer(id) => {
+                if deadline <= by {
+                    due.push((CustomerId::new(id), Found::decode(bytes, &memory.table)?));
+                } else {
+                    later = earlier(later, Some(deadline));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(later)
+}
