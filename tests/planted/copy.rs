@@ -11,17 +11,17 @@ use serde_json::Value;
 use crate::places::Mutant;
 use crate::places::planted;
 
-/// What the copy has of the repository, and under which name.
-const COPIED: [(&str, &str); 7] = [
-    ("src", "src"),
-    ("tests/support", "tests/support"),
-    ("tests/planted/simulated.rs", "tests/simulated.rs"),
-    ("config/default.toml", "config/default.toml"),
-    ("models", "models"),
-    ("Cargo.lock", "Cargo.lock"),
-    (".cargo", ".cargo"),
+/// What the copy has of the repository.
+const COPIED: [&str; 7] = [
+    "src",
+    "tests/support",
+    "tests/planted/simulated.rs",
+    "config/default.toml",
+    "models",
+    "Cargo.lock",
+    ".cargo",
 ];
-/// The program that only the copy lacks: its tests need the library alone.
+/// The copy lacks the program: its test needs the library alone.
 const MAIN: &str = "src/main.rs";
 const CHOICE: &str = "//! Which mistake shows.
 
@@ -60,16 +60,10 @@ pub(crate) fn built(into: &Path, mutants: &[Mutant]) -> Result<PathBuf, String> 
 fn contents(repository: &Path, mutants: &[Mutant]) -> Result<Vec<(PathBuf, Vec<u8>)>, String> {
     let mut files = Vec::new();
     let mut names = BTreeSet::new();
-    for (from, to) in COPIED {
-        for path in files_under(&repository.join(from))? {
-            let rest = path.strip_prefix(repository.join(from)).unwrap();
-            let is_file = rest.as_os_str().is_empty();
-            let name = if is_file {
-                to.into()
-            } else {
-                Path::new(to).join(rest)
-            };
-            let original = path.strip_prefix(repository).unwrap().to_string_lossy();
+    for copied in COPIED {
+        for path in files_under(&repository.join(copied))? {
+            let name = path.strip_prefix(repository).unwrap().to_owned();
+            let original = name.to_string_lossy().into_owned();
             if original == MAIN {
                 continue;
             }
@@ -81,7 +75,7 @@ fn contents(repository: &Path, mutants: &[Mutant]) -> Result<Vec<(PathBuf, Vec<u
             {
                 let source = String::from_utf8(content).map_err(|error| said(&path, &error))?;
                 content = planted(&original, &source, mutants)?.into_bytes();
-                names.insert(original.clone().into_owned());
+                names.insert(original.clone());
             }
             if original == "src/lib.rs" {
                 content.extend_from_slice(b"\npub mod planted;\n");
@@ -116,7 +110,7 @@ fn reduced(manifest: &str) -> String {
             kept.push('\n');
         }
     }
-    kept.push_str("\n[[test]]\nname = \"simulated\"\nharness = false\n\n[workspace]\n");
+    kept.push_str("\n[[test]]\nname = \"simulated\"\npath = \"tests/planted/simulated.rs\"\nharness = false\n\n[workspace]\n");
     kept
 }
 

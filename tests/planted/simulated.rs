@@ -20,7 +20,7 @@
     reason = "a test may panic, and says what it saw"
 )]
 
-#[path = "support/mod.rs"]
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::process::ExitCode;
