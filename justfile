@@ -23,6 +23,10 @@ test-losses:
 test-chaos:
     SEGSTREAM_TEST_CHAOS_SECONDS=600 SEGSTREAM_TEST_SEED=$(date +%j) cargo test --test kafka three_instances
 
+# The simulation must find mistakes that are planted inside the program, one at a time.
+test-planted *names:
+    cargo test --test planted -- {{names}}
+
 # One Kafka node on 127.0.0.1:9092 until ctrl-c, for trying things by hand.
 kafka:
     tests/kafka/by-hand

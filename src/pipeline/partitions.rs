@@ -61,8 +61,16 @@ impl Owner {
     }
 }
 
-/// A store, and why the one on disk was thrown away, if it was.
-pub type Opened = (Arc<PartitionStore>, Option<WipeReason>);
+/// What came of opening a store.
+#[derive(Debug)]
+pub enum Opening {
+    /// The store, and why the one on disk was thrown away, if it was.
+    Opened(Arc<PartitionStore>, Option<WipeReason>),
+    /// It must be made anew, and an earlier owner that has not heard of its loss still has a handle of it.
+    InUse,
+    /// The caller is not the owner any more.
+    Displaced,
+}
 
 /// The partitions of this process.
 #[derive(Debug)]
@@ -149,19 +157,24 @@ impl Partitions {
         }
     }
 
-    /// Opens the store of a partition, or takes the handle that this process already has; `None` for an owner that
-    /// is not one any more.
+    /// Opens the store of a partition, or takes the handle that this process already has.
     ///
     /// # Errors
     /// If the store cannot be opened even when it is empty.
-    pub fn open(&self, owner: Owner, expected: &Expected) -> Result<Option<Opened>, store::Error> {
+    pub fn open(&self, owner: Owner, expected: &Expected) -> Result<Opening, store::Error> {
         let slot = self.slot(owner.partition);
         let mut slot = lock(&slot);
         if slot.epoch != owner.epoch {
-            return Ok(None);
+            return Ok(Opening::Displaced);
         }
-        if let Some(store) = slot.store.as_ref().filter(|store| store.fits(expected)) {
-            return Ok(Some((Arc::clone(store), None)));
+        if let Some(store) = &slot.store {
+            if store.fits(expected) {
+                return Ok(Opening::Opened(Arc::clone(store), None));
+            }
+            // To wait for its lock here would keep the earlier owner, which needs the slot, from giving it up.
+            if Arc::strong_count(store) > 1 {
+                return Ok(Opening::InUse);
+            }
         }
         slot.store = None;
         let (store, wiped) = PartitionStore::open(
@@ -174,7 +187,7 @@ impl Partitions {
         store.take(owner.epoch);
         let store = Arc::new(store);
         slot.store = Some(Arc::clone(&store));
-        Ok(Some((store, wiped)))
+        Ok(Opening::Opened(store, wiped))
     }
 
     /// The restore has ended: readers see the committed state, its customers are counted, and the store on disk is

@@ -48,7 +48,12 @@ impl Expected {
     pub fn of(deployment: &Deployment) -> Self {
         let events = deployment.topic("events");
         let inputs = events_on(&deployment.brokers, &events, PARTITIONS);
-        let fold = oracle::fold(&inputs, ClockMode::Event, None);
+        let fold = oracle::fold(
+            &inputs,
+            ClockMode::Event,
+            None,
+            oracle::Deletions::default(),
+        );
         let (model, policy) = (support::model(), support::policy());
         let mut export = String::new();
         let mut gauges: BTreeMap<String, i64> = BTreeMap::new();

@@ -4,23 +4,17 @@
 //! `SEGSTREAM_TEST_SCHEDULES=1000` is the default; `SEGSTREAM_TEST_SEED=n` replays one schedule.
 
 use std::collections::BTreeSet;
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
-use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
-
-use tempfile::TempDir;
 
 use crate::support::simulation::Amid;
 use crate::support::simulation::Bug;
 use crate::support::simulation::Heard;
 use crate::support::simulation::Hits;
 use crate::support::simulation::Kind;
-use crate::support::simulation::OLDER_FORMAT;
 use crate::support::simulation::process::CROSSINGS;
-use crate::support::simulation::schedule;
+use crate::support::simulation::runs::Extent;
+use crate::support::simulation::runs::every_kind;
+use crate::support::simulation::runs::run;
+use crate::support::simulation::runs::run_all;
 
 /// Schedules within which a planted bug must be found.
 const SCHEDULES_FOR_A_BUG: u64 = 1000;
@@ -29,69 +23,8 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-fn enabled() -> BTreeSet<Kind> {
-    let all = Kind::ALL.into_iter();
-    all.filter(|kind| *kind != Kind::OlderFormat || OLDER_FORMAT.is_some())
-        .collect()
-}
-
-/// A schedule syncs often: in memory where there is such a place.
-fn directory() -> TempDir {
-    let in_memory = Path::new("/dev/shm");
-    if in_memory.is_dir() {
-        tempfile::tempdir_in(in_memory).unwrap()
-    } else {
-        tempfile::tempdir().unwrap()
-    }
-}
-
-/// One schedule; what it found, if it found something.
-fn run(seed: u64, enabled: &BTreeSet<Kind>, bug: Option<Bug>) -> Result<Hits, String> {
-    let directory = directory();
-    let root = directory.path();
-    let run = catch_unwind(AssertUnwindSafe(|| schedule::run(seed, enabled, bug, root)));
-    run.map_err(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| Some((*panic.downcast_ref::<&str>()?).to_owned()));
-        let text = text.unwrap_or_default();
-        text.lines()
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .take(120)
-            .collect()
-    })
-}
-
 fn replay(seed: u64) -> String {
     format!("SEGSTREAM_TEST_SEED={seed} cargo test --test suite simulation")
-}
-
-/// Runs schedules on all cores; what happened in them, and the seeds of those that found something.
-fn run_all(seeds: std::ops::Range<u64>, enabled: &BTreeSet<Kind>) -> (Hits, Vec<u64>) {
-    let next = AtomicU64::new(seeds.start);
-    let (hits, failed) = (Mutex::new(Hits::default()), Mutex::new(Vec::new()));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end {
-                        return;
-                    }
-                    match run(seed, enabled, None) {
-                        Ok(found) => hits.lock().unwrap().add(&found),
-                        Err(what) => {
-                            println!("found: {what}; replay: {}", replay(seed));
-                            failed.lock().unwrap().push(seed);
-                        }
-                    }
-                }
-            });
-        }
-    });
-    (hits.into_inner().unwrap(), failed.into_inner().unwrap())
 }
 
 #[test]
@@ -101,17 +34,19 @@ fn whatever_goes_wrong_everything_seen_in_the_end_is_what_the_input_amounts_to()
         None => 0..number("SEGSTREAM_TEST_SCHEDULES").unwrap_or(1000),
     };
     let schedules = seeds.end - seeds.start;
-    let enabled = enabled();
-    let (hits, failed) = run_all(seeds, &enabled);
-    println!("{schedules} schedules, what happened: {hits:?}");
-    let first = failed.iter().min().copied().map(replay);
+    let enabled = every_kind();
+    let found = run_all(seeds, &enabled, Extent::All, |seed, what| {
+        println!("found: {what}; replay: {}", replay(seed));
+    });
+    println!("{schedules} schedules, what happened: {:?}", found.hits);
+    let first = found.failed.first().map(|(seed, _)| replay(*seed));
     assert!(
-        failed.is_empty(),
+        found.failed.is_empty(),
         "{} failed, the first: {first:?}",
-        failed.len()
+        found.failed.len()
     );
     if schedules >= 1000 {
-        assert_all_happened(&hits, &enabled);
+        assert_all_happened(&found.hits, &enabled);
     }
 }
 
@@ -148,7 +83,7 @@ fn assert_all_happened(hits: &Hits, enabled: &BTreeSet<Kind>) {
 
 #[test]
 fn a_seed_gives_the_same_schedule_every_time() {
-    let enabled = enabled();
+    let enabled = every_kind();
     for seed in 0..40 {
         let (first, second) = (run(seed, &enabled, None), run(seed, &enabled, None));
         assert_eq!(first, second, "seed {seed}");
@@ -157,7 +92,7 @@ fn a_seed_gives_the_same_schedule_every_time() {
 
 /// Every bug here is planted around the program, so the schedules must fail.
 fn is_found(bug: Bug) {
-    let enabled = enabled();
+    let enabled = every_kind();
     let found = (0..SCHEDULES_FOR_A_BUG)
         .find_map(|seed| Some((seed, run(seed, &enabled, Some(bug)).err()?)));
     let (seed, what) = found.unwrap_or_else(|| panic!("{bug:?} was not found"));

@@ -20,6 +20,7 @@ use crate::pipeline::Shared;
 use crate::pipeline::partition::definition::DECIDING;
 use crate::pipeline::partition::definition::DefinitionSearch;
 use crate::pipeline::partition::running::RunningPartition;
+use crate::pipeline::partitions::Opening;
 use crate::pipeline::partitions::Owner;
 use crate::store::memory::Advance;
 use crate::store::memory::Before;
@@ -80,8 +81,10 @@ impl Restore {
                 shared.wall.now().plus_milliseconds(-half_ms)
             }),
         };
-        let Some((store, wiped)) = shared.partitions.open(owner, &expected)? else {
-            return Ok(Step::Displaced);
+        let (store, wiped) = match shared.partitions.open(owner, &expected)? {
+            Opening::Opened(store, wiped) => (store, wiped),
+            Opening::InUse => return Ok(Step::NotYet),
+            Opening::Displaced => return Ok(Step::Displaced),
         };
         if let Some(reason) = wiped {
             observe::cache_wiped(&shared.metrics, partition.0, reason.as_str());

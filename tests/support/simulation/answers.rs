@@ -17,11 +17,13 @@ use super::Amid;
 use super::Bug;
 use super::Heard;
 use super::Kind;
+use super::deletions::Deletion;
 use super::faulty_log::Assignable;
 use super::faulty_log::FaultyLog;
 use super::faulty_log::failure;
 use super::group::State;
 use super::group::Undecided;
+use super::older;
 use super::spoil;
 
 impl<L: Assignable> FaultyLog<L> {
@@ -41,11 +43,16 @@ impl<L: Assignable> FaultyLog<L> {
             if state.errs(Bug::LostDelivery) {
                 deliveries.pop();
             }
+            let is_fenced = self.is_fenced(state);
             for delivery in &*deliveries {
-                let partition = delivery.position.partition;
+                let (partition, next) = (delivery.position.partition, delivery.position.offset + 1);
                 let read = self.read.entry(partition).or_default();
-                *read = (*read).max(delivery.position.offset + 1);
-                state.member(self.id).amid.insert((partition, Amid::Batch));
+                *read = (*read).max(next);
+                let member = state.member(self.id);
+                member.amid.insert((partition, Amid::Batch));
+                if !is_fenced {
+                    member.read.insert(partition, next);
+                }
             }
             if state.strikes(Kind::DeliveredAgain, 8) {
                 deliveries.extend(deliveries.clone());
@@ -83,16 +90,17 @@ impl<L: Assignable> FaultyLog<L> {
 
     fn commit_now(
         &mut self,
-        transaction: &Transaction,
+        (transaction, deletions): (&Transaction, Vec<Deletion>),
         state: &mut State,
         is_heard: bool,
     ) -> Result<Vec<Committed>, Error> {
         let applied = state.describe(self.id, transaction, is_heard);
-        let rewritten = spoil::rewritten(transaction, self.id, state);
+        let rewritten = spoil::rewritten(transaction, state);
         let written = rewritten.as_ref().unwrap_or(transaction);
         let committed = self.inner.commit(written)?;
         state.applied.push(applied);
         state.keep(written, &committed);
+        state.deletions.take_effect(deletions);
         for part in &transaction.partitions {
             state
                 .member(self.id)
@@ -155,6 +163,11 @@ impl<L: Assignable> FaultyLog<L> {
     pub(super) fn committed(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
         let group = self.group.clone();
         let mut state = group.lock();
+        let deletions = if self.is_fenced(&mut state) {
+            Vec::new()
+        } else {
+            state.deletions.held_by(self.id, transaction)
+        };
         if let Some(error) = self.refusal(transaction, &mut state) {
             state.refused += 1;
             let is_aborted = matches!(error, Error::Aborted);
@@ -174,23 +187,25 @@ impl<L: Assignable> FaultyLog<L> {
         }
         if state.strikes(Kind::UnknownApplied, 25) {
             state.heard(self.id, Heard::Unknown);
-            self.commit_now(transaction, &mut state, false)?;
+            self.commit_now((transaction, deletions), &mut state, false)?;
             if state.errs(Bug::SentAgainAfterUnknown) {
-                return self.commit_now(transaction, &mut state, true);
+                return self.commit_now((transaction, Vec::new()), &mut state, true);
             }
             return Err(Error::UnknownOutcome);
         }
         if state.undecided.is_none() && state.strikes(Kind::UnknownPending, 25) {
             let takes_effect = state.chance.below(2) == 0;
             state.heard(self.id, Heard::Unknown);
+            let older = state.is_older.then(|| older::rewritten(transaction));
             state.undecided = Some(Undecided {
                 member: self.id,
-                transaction: transaction.clone(),
+                transaction: older.unwrap_or_else(|| transaction.clone()),
+                deletions,
                 takes_effect,
             });
             return Err(Error::UnknownOutcome);
         }
-        self.commit_now(transaction, &mut state, true)
+        self.commit_now((transaction, deletions), &mut state, true)
     }
 
     pub(super) fn known_facts(
@@ -217,6 +232,12 @@ impl<L: Assignable> FaultyLog<L> {
         {
             facts = old;
         }
+        facts.tombstones_kept = state.tombstones_kept;
+        if let Some(events) = facts.sources.get_mut(&Source::Events) {
+            state.move_group_offset(partition, events);
+        }
+        let now_ms = state.clocks.now_ms();
+        self.asked_ms.entry(partition).or_insert(now_ms);
         self.changelog_ends.insert(partition, facts.changelog_end);
         Ok(Some(facts))
     }
@@ -242,10 +263,6 @@ impl<L: Assignable> FaultyLog<L> {
             {
                 events.end = old;
             }
-        }
-        if state.strikes(Kind::ClockMovesInProgress, 4) {
-            let part = state.chance.below(100);
-            state.clocks.pass(part);
         }
         Ok(progress)
     }
@@ -278,17 +295,21 @@ impl<L: Assignable> FaultyLog<L> {
             }
             state.hit(Kind::RestoredAfterLoss);
         }
+        let asked_ms = self.asked_ms.get(&partition).copied();
+        let asked_ms = asked_ms.unwrap_or_else(|| state.clocks.now_ms());
         let records = if state.strikes(Kind::ShortChunk, 2) {
             1 + state.chance.below(3) as usize
         } else {
             records
         };
-        if let Some(uncompacted) = state.read_uncompacted(partition, (from, end), records) {
+        if let Some(uncompacted) = state.read_uncompacted(partition, (from, end), records, asked_ms)
+        {
             state.hit(Kind::Uncompacted);
             chunk = uncompacted;
         } else {
             chunk = self.inner.read_changelog(partition, from, records)?;
             chunk.records.retain(|record| record.offset < end);
+            state.remove_tombstones(partition, asked_ms, &mut chunk.records);
             chunk.offset_next = chunk.offset_next.min(end);
             chunk.remaining = end - chunk.offset_next;
         }

@@ -192,6 +192,18 @@ fn check_changes(world: &World, expected: &Expected) {
     );
 }
 
+/// The sequences of the changes that were published of each customer, in their order.
+pub fn published_sequences(world: &World) -> BTreeMap<String, Vec<u64>> {
+    let mut published: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for entry in world.log.changes() {
+        let (_, _, record) = entry.unwrap();
+        let id = String::from_utf8(record.key.clone().unwrap()).unwrap();
+        let sequence = header(&record, "ce_sequence");
+        published.entry(id).or_default().push(sequence);
+    }
+    published
+}
+
 fn header(record: &OutputRecord, name: &str) -> u64 {
     let mut headers = record.headers.iter();
     let (_, value) = headers.find(|(found, _)| found == name).unwrap();

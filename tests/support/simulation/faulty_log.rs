@@ -60,6 +60,8 @@ pub struct FaultyLog<L> {
     pub(super) is_restarted: bool,
     /// Ends of changelogs as of the last facts.
     pub(super) changelog_ends: BTreeMap<Partition, u64>,
+    /// When a restore asked for the facts first.
+    pub(super) asked_ms: BTreeMap<Partition, i64>,
     /// For the bugs that answer with what was.
     pub(super) old_facts: BTreeMap<Partition, PartitionFacts>,
     pub(super) old_ends: BTreeMap<Partition, u64>,
@@ -77,6 +79,7 @@ impl<L: Assignable> FaultyLog<L> {
             incarnation,
             is_restarted: false,
             changelog_ends: BTreeMap::new(),
+            asked_ms: BTreeMap::new(),
             old_facts: BTreeMap::new(),
             old_ends: BTreeMap::new(),
             read: BTreeMap::new(),
@@ -142,6 +145,8 @@ impl<L: Assignable> FaultyLog<L> {
     pub(super) fn rebalance(&mut self, state: &mut State) -> Option<Polled> {
         let leaving = state.hand_over(self.id);
         self.inner.unassign(&leaving);
+        self.asked_ms
+            .retain(|partition, _| !leaving.contains(partition));
         state.decide_undecided_of(self.id);
         if let Some(note) = self.next_note(state) {
             if self.is_restarted && matches!(note, Note::Assigned(_)) {
@@ -202,10 +207,13 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
             let read_on = offsets.with(Source::Events, read);
             return self.inner.resume_at(partition, read_on);
         }
-        state
-            .member(self.id)
-            .amid
-            .remove(&(partition, Amid::Restore));
+        self.asked_ms.remove(&partition);
+        if !self.is_fenced(&mut state) {
+            state.deletions.drop_in(self.id, partition);
+            let member = state.member(self.id);
+            member.amid.remove(&(partition, Amid::Restore));
+            member.read.insert(partition, offsets.next(Source::Events));
+        }
         self.inner.resume_at(partition, offsets)
     }
 
@@ -228,6 +236,7 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
 
     fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
         let progress = self.known_progress(partition);
+        self.group.let_time_pass();
         self.group.let_others_work(self.id);
         progress
     }
@@ -245,10 +254,13 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
 
     fn restart(&mut self) {
         self.is_restarted = true;
-        let mut state = self.group.lock();
-        state
-            .member(self.id)
-            .amid
-            .retain(|(_, amid)| *amid != Amid::Batch);
+        self.asked_ms.clear();
+        let group = self.group.clone();
+        let mut state = group.lock();
+        if !self.is_fenced(&mut state) {
+            state.deletions.drop_of(self.id);
+        }
+        let member = state.member(self.id);
+        member.amid.retain(|(_, amid)| *amid != Amid::Batch);
     }
 }

@@ -2,6 +2,7 @@
 //! record time, so that it does not matter when a worker looked at the clock: no clock is ever ahead of an
 //! event that is still to come.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::AtomicU64;
@@ -32,6 +33,8 @@ const STARTS_AT: &str = "2026-01-01T00:00:00Z";
 const UNBELIEVABLE: &str = "2090-01-01T00:00:00Z";
 /// How long it may be quiet after the last event.
 const QUIET_MS: i64 = 40 * DAY_MS;
+/// How long the shop may be closed between two events, in days.
+const SILENCE_DAYS: u64 = 300;
 const GRACE: Duration = Duration::from_secs(10);
 
 pub fn clock_rules(mode: ClockMode) -> ClockRules {
@@ -144,11 +147,18 @@ impl Feed {
             dirt: 0.2,
         });
         let count = 4 + chance.below(52) as usize;
+        let mut silences = chance.below(3);
+        let mut silence_ms = 0;
         let mut events: Vec<InputRecord> = Vec::new();
         for event in shop.take(count) {
+            if silences > 0 && chance.below(12) == 0 {
+                silences -= 1;
+                silence_ms += (1 + chance.below(SILENCE_DAYS) as i64) * DAY_MS;
+            }
+            let record_time = event.record_time.plus_milliseconds(silence_ms);
             let is_untimed = mode == ClockMode::Event && chance.below(25) == 0;
             events.push(InputRecord::new(
-                (!is_untimed).then_some(event.record_time),
+                (!is_untimed).then_some(record_time),
                 event.key,
                 event.payload,
             ));
@@ -175,6 +185,25 @@ impl Feed {
 
     pub fn is_sent(&self) -> bool {
         self.sent == self.events.len() && self.unacknowledged.is_empty()
+    }
+
+    /// Customers of whom something was sent.
+    pub fn customers_sent(&self) -> BTreeSet<String> {
+        let keys = self.events[..self.sent]
+            .iter()
+            .filter_map(|event| event.key.clone());
+        keys.filter_map(|key| String::from_utf8(key).ok()).collect()
+    }
+
+    /// An event of a customer that was sent comes again.
+    pub fn will_send_again(&self, customer_id: &str) -> bool {
+        let is_again = |event: &&InputRecord| {
+            let mut before = self.events[..self.sent].iter();
+            before.any(|sent| sent.payload == event.payload)
+        };
+        let unsent = self.events[self.sent..].iter().filter(is_again);
+        let mut again = unsent.chain(&self.unacknowledged);
+        again.any(|event| event.key.as_deref() == Some(customer_id.as_bytes()))
     }
 
     /// The wall clock may go on until the next event must be sent.

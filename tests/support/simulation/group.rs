@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Source;
 use segstream::domain::topic::Topic;
-use segstream::log::ChangelogRecord;
+use segstream::log::SourceFacts;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
 
@@ -21,6 +22,9 @@ use super::Bug;
 use super::Heard;
 use super::Hits;
 use super::Kind;
+use super::changelog::Kept;
+use super::deletions::Deletion;
+use super::deletions::Deletions;
 use super::feed::Clocks;
 use super::interleaving::Others;
 use crate::support::Chance;
@@ -56,9 +60,9 @@ pub struct Member {
     pub is_leaving_lost: bool,
     /// Read and not committed, or known and not resumed.
     pub amid: BTreeSet<(Partition, Amid)>,
+    /// The next delivery of each partition that was resumed.
+    pub read: BTreeMap<Partition, u64>,
     last_heard: Option<Heard>,
-    /// It is of the older version.
-    pub is_older: bool,
 }
 
 impl Member {
@@ -106,6 +110,7 @@ pub struct Applied {
 pub struct Undecided {
     pub member: MemberId,
     pub transaction: Transaction,
+    pub deletions: Vec<Deletion>,
     pub takes_effect: bool,
 }
 
@@ -131,9 +136,16 @@ pub struct State {
     /// The log behind all views.
     log: Box<dyn WorkerLog>,
     /// Every record that the changelogs ever had.
-    pub changelogs: BTreeMap<Partition, Vec<ChangelogRecord>>,
+    pub changelogs: BTreeMap<Partition, Vec<Kept>>,
     /// A restore reads all of them.
     pub is_compacted_late: bool,
+    /// How long the changelogs keep tombstones; `None`: for ever.
+    pub tombstones_kept: Option<Duration>,
+    /// All processes are of the older version.
+    pub is_older: bool,
+    pub deletions: Deletions,
+    /// Where the group's offset stands instead of the checkpoint's place, until the next commit.
+    pub(super) elsewhere: BTreeMap<Partition, Option<u64>>,
     pub others: Others,
 }
 
@@ -167,6 +179,10 @@ impl Group {
             log,
             changelogs: BTreeMap::new(),
             is_compacted_late: false,
+            tombstones_kept: None,
+            is_older: false,
+            deletions: Deletions::default(),
+            elsewhere: BTreeMap::new(),
             others: Others::default(),
         })))
     }
@@ -225,6 +241,7 @@ impl State {
     /// A worker starts; one of the same id before it is fenced. It gets what the group has kept for it.
     pub fn join(&mut self, id: MemberId) -> u64 {
         self.decide_undecided_of(id);
+        self.deletions.drop_of(id);
         let kept: Vec<Partition> = self.owned_by(id);
         let member = self.member(id);
         let incarnation = member.incarnation + 1;
@@ -248,6 +265,7 @@ impl State {
             }
         }
         self.others.workers.retain(|(other, _)| *other != id);
+        self.deletions.drop_of(id);
         let member = self.member(id);
         *member = Member {
             incarnation: member.incarnation,
@@ -281,6 +299,7 @@ impl State {
             let committed = self.log.commit(&undecided.transaction).unwrap();
             self.applied.push(applied);
             self.keep(&undecided.transaction, &committed);
+            self.deletions.take_effect(undecided.deletions);
         }
     }
 
@@ -306,6 +325,22 @@ impl State {
         let mut applied = self.applied.iter_mut().rev();
         if let Some(last) = applied.find(|applied| applied.member == id) {
             last.is_heard = false;
+        }
+    }
+
+    /// The group's offset expires, or somebody sets it. It is a hint: the checkpoint decides.
+    pub(super) fn move_group_offset(&mut self, partition: Partition, events: &mut SourceFacts) {
+        if events.group_offset.is_none() || self.is_calm {
+            return;
+        }
+        if self.strikes(Kind::GroupOffsetElsewhere, 8) {
+            let places = events.end - events.start + 1;
+            let offset = events.start + self.chance.below(places);
+            let offset = Some(offset).filter(|_| self.chance.below(4) > 0);
+            self.elsewhere.insert(partition, offset);
+        }
+        if let Some(offset) = self.elsewhere.get(&partition) {
+            events.group_offset = *offset;
         }
     }
 

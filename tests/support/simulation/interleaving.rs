@@ -73,6 +73,23 @@ impl Group {
         self.lock().others.depth -= 1;
     }
 
+    /// Time passes while a worker is asked something: an event may come after the answer was made, and the clock may
+    /// go on to the next one.
+    pub fn let_time_pass(&self) {
+        let mut state = self.lock();
+        if !state.strikes(Kind::ClockMovesInProgress, 4) {
+            return;
+        }
+        let hundredths = state.chance.below(101);
+        let feed = state.others.feed.clone();
+        let feed = feed.filter(|_| state.chance.below(2) == 0);
+        drop(state);
+        if let Some(feed) = feed {
+            feed.lock().unwrap().send(self);
+        }
+        self.lock().clocks.pass(hundredths);
+    }
+
     fn turn_of_another(&self, favourite: u64) {
         let mut state = self.lock();
         state

@@ -3,20 +3,24 @@
 //!
 //! - [`group`] is the model of the consumer group and of fencing; [`faulty_log`] is a worker's view of it;
 //! - [`process`] is an instance with its stores, killed and started again from what it left on disk;
+//! - [`older`] is a process of the older version, as far as it leaves something behind;
 //! - [`feed`] sends the events and moves the clocks; [`schedule`] decides what happens next;
 //! - [`readers`] looks at the state on the way, [`checks`] compares all that can be seen in the end.
 
 mod answers;
 pub mod changelog;
 pub mod checks;
+pub mod deletions;
 pub mod faulty_log;
 pub mod feed;
 pub mod group;
 pub mod interleaving;
+pub mod older;
 pub mod oracle;
 pub mod process;
 pub mod readers;
 mod rebalance;
+pub mod runs;
 pub mod schedule;
 mod settling;
 pub mod spoil;
@@ -24,7 +28,6 @@ pub mod spoil;
 use std::collections::BTreeMap;
 
 use segstream::faults::FaultPoint;
-use segstream::log::StateRecord;
 
 /// What may happen in a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,13 +104,19 @@ pub enum Kind {
     StoreOlder,
     /// A producer that was not acknowledged sends again.
     AppendedTwice,
-    /// A process of the older version writes its state in the older format; see [`OLDER_FORMAT`].
+    /// The processes were of the older version until now: their state is in the older format.
     OlderFormat,
+    /// A customer is deleted.
+    Deleted,
+    /// The changelog has tombstones no more that it promised to keep for a time.
+    TombstonesRemoved,
+    /// The group's offset is not the checkpoint's: it has expired, or somebody has set it.
+    GroupOffsetElsewhere,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 40] = [
         Self::Aborted,
         Self::UnknownApplied,
         Self::UnknownNotApplied,
@@ -145,6 +154,9 @@ impl Kind {
         Self::StoreOlder,
         Self::AppendedTwice,
         Self::OlderFormat,
+        Self::Deleted,
+        Self::TombstonesRemoved,
+        Self::GroupOffsetElsewhere,
     ];
 
     /// The kind of this name.
@@ -153,9 +165,6 @@ impl Kind {
         all.find(|kind| format!("{kind:?}") == name)
     }
 }
-
-/// How a process of the older version writes a record of the state, once there is one.
-pub const OLDER_FORMAT: Option<fn(&StateRecord) -> StateRecord> = None;
 
 /// A mistake that a schedule must find; it is made once in a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use segstream::domain::event::parse::parse_value;
 use segstream::domain::event::rules::IntakeRules;
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Position;
+use segstream::domain::ids::Source;
 use segstream::domain::time::Timestamp;
 use segstream::engine::admission::Admission;
 use segstream::engine::admission::admit;
@@ -52,12 +53,65 @@ struct Definition {
     mode: ClockMode,
 }
 
+impl Definition {
+    fn rules(&self) -> Rules<'_> {
+        Rules {
+            policy: &self.policy,
+            model: model(),
+        }
+    }
+}
+
+impl Deletions {
+    /// Deletes those who were deleted before a delivery. Clocks stood at `until` at most.
+    fn take_place(
+        &mut self,
+        expected: &mut Expected,
+        position: Position,
+        until: Option<Timestamp>,
+        definition: &Definition,
+    ) {
+        let Some(before) = self.before.get_mut(&position.partition) else {
+            return;
+        };
+        let due = before.partition_point(|(offset, _)| *offset <= position.offset);
+        for (_, id) in before.drain(..due) {
+            let Some(mut record) = expected.records.remove(&id) else {
+                continue;
+            };
+            expected.homes.remove(&id);
+            let changes = expected.changes.entry(id.clone()).or_default();
+            let published = self
+                .published
+                .get(&id)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            while let Some(at) = record.deadline.filter(|at| Some(*at) <= until)
+                && published.get(changes.len()) == Some(&(record.sequence + 1))
+            {
+                elapse(&mut record, &id, at, definition.rules(), changes);
+            }
+        }
+    }
+}
+
+/// Who was deleted when.
+#[derive(Debug, Default)]
+pub struct Deletions {
+    /// Before which delivery of a partition.
+    pub before: BTreeMap<Partition, Vec<(u64, String)>>,
+    /// The sequences of the changes that were published of each customer, in their order. Time alone may have moved
+    /// a customer before the deletion or not: it depends on when the worker looked.
+    pub published: BTreeMap<String, Vec<u64>>,
+}
+
 /// Folds the input. In the end each clock stands at `clock`, or, without one, at the greatest record time of
 /// its partition.
 pub fn fold(
     inputs: &[(Position, InputRecord)],
     mode: ClockMode,
     clock: Option<Timestamp>,
+    mut deletions: Deletions,
 ) -> Expected {
     let definition = Definition {
         intake: support::intake(),
@@ -67,6 +121,8 @@ pub fn fold(
     let mut expected = Expected::default();
     let mut greatest: BTreeMap<Partition, Timestamp> = BTreeMap::new();
     for (position, input) in inputs {
+        let until = clock.max(greatest.get(&position.partition).copied());
+        deletions.take_place(&mut expected, *position, until, &definition);
         let known = greatest.get(&position.partition).copied();
         let stated = match mode {
             ClockMode::Event => input.timestamp,
@@ -103,10 +159,16 @@ pub fn fold(
             expected.dead_letters.insert(*position, letter);
         }
     }
-    let rules = Rules {
-        policy: &definition.policy,
-        model: model(),
-    };
+    for partition in deletions.before.keys().copied().collect::<Vec<_>>() {
+        let end = Position {
+            source: Source::Events,
+            partition,
+            offset: u64::MAX,
+        };
+        let until = clock.max(greatest.get(&partition).copied());
+        deletions.take_place(&mut expected, end, until, &definition);
+    }
+    let rules = definition.rules();
     for (id, record) in &mut expected.records {
         let latest = greatest.get(&expected.homes[id]).copied();
         if let Some(clock) = clock.or(latest) {
@@ -141,10 +203,7 @@ fn fold_one(
         // The wall clock is never ahead of an event that counts: see the feed.
         clock: known.filter(|_| definition.mode == ClockMode::Event),
     };
-    let rules = Rules {
-        policy: &definition.policy,
-        model: model(),
-    };
+    let rules = definition.rules();
     let done = decide(entry, id, delivered, rules);
     if done.verdict == Verdict::Applied {
         let record = done.entry.and_then(Entry::into_record).unwrap();

@@ -4,14 +4,17 @@
 use std::collections::BTreeMap;
 
 use segstream::codec;
-use segstream::codec::key::StateKey;
+use segstream::codec::changelog::Put;
+use segstream::codec::changelog::Said;
 use segstream::pipeline::partitions::Phase;
 
+use super::older;
 use super::process::Process;
 use super::process::World;
 
 /// Looks at every partition that a process shows.
 pub fn check(world: &World, process: &Process) {
+    let mut names = older::names();
     for (partition, phase) in &*process.shared.partitions.visible() {
         let Phase::Running(store) = phase else {
             continue;
@@ -19,16 +22,24 @@ pub fn check(world: &World, process: &Process) {
         let state = world.group.lock();
         let changelog = state.changelogs.get(partition);
         let changelog = changelog.map(Vec::as_slice).unwrap_or_default();
-        let until = changelog.partition_point(|record| record.offset < store.changelog_next());
+        let until = changelog.partition_point(|kept| kept.record.offset < store.changelog_next());
         let mut latest = BTreeMap::new();
-        for record in &changelog[..until] {
-            if let StateKey::Head(id) = StateKey::decode(&record.key).unwrap() {
-                latest.insert(id, record.value.as_deref());
+        for kept in &changelog[..until] {
+            let (key, value) = (&kept.record.key, kept.record.value.clone());
+            let said = codec::changelog::read(key, value, &mut names).unwrap();
+            let Said::Customer(id, put) = said else {
+                continue;
+            };
+            let known: &mut Option<codec::entry::Encoded> = latest.entry(id).or_default();
+            match put {
+                Put::Entry(entry) => *known = Some(entry),
+                Put::Nothing => *known = None,
+                Put::NothingOld => *known = known.take().filter(|one| !one.summary.has_old_key),
             }
         }
-        let table = store.table();
-        for (id, bytes) in latest {
-            let committed = bytes.map(|bytes| codec::entry::decode(bytes, &table).unwrap().0);
+        for (id, known) in latest {
+            let committed =
+                known.map(|known| codec::entry::decode(&known.bytes, &names).unwrap().0);
             let shown = store.get(id.as_str()).unwrap().map(|found| found.entry);
             let number = process.number;
             assert!(

@@ -24,7 +24,6 @@ use segstream::store;
 use super::Bug;
 use super::Hits;
 use super::Kind;
-use super::OLDER_FORMAT;
 use super::checks;
 use super::faulty_log::SIMULATED;
 use super::feed;
@@ -32,6 +31,7 @@ use super::feed::Clocks;
 use super::feed::Feed;
 use super::group::Group;
 use super::group::MemberId;
+use super::older;
 use super::oracle;
 use super::process::CrashPlan;
 use super::process::OwnWorker;
@@ -49,8 +49,6 @@ pub(super) struct Slot {
     pub(super) process: Option<Process>,
     pub(super) left_behind: PathBuf,
     pub(super) older: Option<PathBuf>,
-    /// It has not been started yet.
-    pub(super) is_first: bool,
 }
 
 pub(super) struct Schedule {
@@ -65,22 +63,38 @@ pub(super) struct Schedule {
     pub(super) partitions: u32,
     pub(super) directories: u32,
     pub(super) kills_left: u32,
+    pub(super) deletions_left: u64,
 }
 
 /// Runs the schedule of a seed with what may happen in it; what happened.
 pub fn run(seed: u64, enabled: &BTreeSet<Kind>, bug: Option<Bug>, root: &Path) -> Hits {
     let mut schedule = Schedule::new(seed, enabled, bug, root);
-    for _ in 0..60 + schedule.chance.below(240) {
+    let acts = 60 + schedule.chance.below(240);
+    let upgraded_at = schedule.chance.below(acts);
+    for number in 0..acts {
+        if number == upgraded_at {
+            schedule.upgrade();
+        }
         schedule.act();
     }
     let clock = schedule.settle();
     let inputs: Vec<(Position, InputRecord)> =
         schedule.world.log.inputs().map(Result::unwrap).collect();
-    let expected = oracle::fold(&inputs, schedule.world.settings.mode, clock);
+    let state = schedule.world.group.lock();
+    let deletions = oracle::Deletions {
+        before: state.deletions.committed.clone(),
+        published: checks::published_sequences(&schedule.world),
+    };
+    drop(state);
+    let mode = schedule.world.settings.mode;
+    let expected = oracle::fold(&inputs, mode, clock, deletions);
     schedule.plant(bug);
     schedule.check(&expected);
     for number in 0..schedule.slots.len() {
         schedule.kill(number);
+    }
+    if schedule.chance.below(2) == 0 {
+        schedule.lose_stores();
     }
     schedule.settle_at(clock);
     schedule.check(&expected);
@@ -120,10 +134,17 @@ impl Schedule {
             process: None,
             left_behind: root.join(format!("store-{number}")),
             older: None,
-            is_first: true,
         });
         let slots = slots.collect();
         let kills_left = chance.below(6) as u32;
+        let mut state = group.lock();
+        state.is_older = state.kinds.contains(&Kind::OlderFormat) && chance.below(2) == 0;
+        if state.kinds.contains(&Kind::TombstonesRemoved) {
+            let hours = [1, 24, 24 * 20][chance.below(3) as usize];
+            state.tombstones_kept = Some(Duration::from_secs(hours * 3600));
+        }
+        drop(state);
+        let deletions_left = chance.below(6);
         Self {
             world: World {
                 log,
@@ -141,6 +162,7 @@ impl Schedule {
             partitions,
             directories: 0,
             kills_left,
+            deletions_left,
         }
     }
 
@@ -149,6 +171,7 @@ impl Schedule {
             0..70 => self.turn_of_any(),
             70..80 => self.send(),
             80..88 => self.pass_time(),
+            88..91 if self.deletions_left > 0 => self.delete(),
             _ => self.upset(),
         }
         if self.chance.below(4) == 0 {
@@ -356,17 +379,47 @@ impl Schedule {
         };
         damage(&root, self.partitions, &self.world.group);
         let process = Process::start(&self.world, number, workers, root);
-        // Until it is killed the first time.
-        let is_first = self.slots[number].is_first;
-        self.slots[number].is_first = false;
+        self.slots[number].process = Some(process);
+    }
+
+    /// All processes are of the newer version from now on. They find what those of the older one left.
+    fn upgrade(&mut self) {
+        if !self.world.group.lock().is_older {
+            return;
+        }
+        self.fenced.clear();
+        // Nothing goes wrong with those that are killed now.
+        self.world.group.lock().is_calm = true;
+        for number in 0..self.slots.len() {
+            self.kill(number);
+        }
         let mut state = self.world.group.lock();
-        if is_first && OLDER_FORMAT.is_some() && state.strikes(Kind::OlderFormat, 2) {
-            for worker in 0..workers {
-                state.member(process.member(worker)).is_older = true;
+        state.is_calm = false;
+        state.decide_undecided();
+        state.is_older = false;
+        state.hit(Kind::OlderFormat);
+        drop(state);
+        for number in 0..self.slots.len() {
+            let left_behind = self.slots[number].left_behind.clone();
+            self.slots[number].older = None;
+            if !left_behind.exists() {
+                continue;
+            }
+            older::put_back_stores(&left_behind, self.partitions);
+            // The database lets the lock of its directory go a moment later.
+            let copy = self.directory();
+            copy_directory(&left_behind, &copy);
+            self.slots[number].left_behind = copy;
+        }
+    }
+
+    /// What is on disk is gone, but for the log.
+    fn lose_stores(&mut self) {
+        for slot in &self.slots {
+            if slot.left_behind.exists() {
+                std::fs::remove_dir_all(&slot.left_behind).unwrap();
             }
         }
-        drop(state);
-        self.slots[number].process = Some(process);
     }
 
     fn check(&self, expected: &oracle::Expected) {

@@ -6,26 +6,13 @@ use segstream::domain::topic::Topic;
 use segstream::log::Transaction;
 
 use super::Bug;
-use super::Kind;
-use super::OLDER_FORMAT;
-use super::group::MemberId;
 use super::group::State;
+use super::older;
 
 /// The transaction that is written instead, if any.
-pub fn rewritten(
-    transaction: &Transaction,
-    id: MemberId,
-    state: &mut State,
-) -> Option<Transaction> {
-    if let Some(older) = OLDER_FORMAT
-        && state.member(id).is_older
-    {
-        state.hit(Kind::OlderFormat);
-        let mut rewritten = transaction.clone();
-        for part in &mut rewritten.partitions {
-            part.state = part.state.iter().map(older).collect();
-        }
-        return Some(rewritten);
+pub fn rewritten(transaction: &Transaction, state: &mut State) -> Option<Transaction> {
+    if state.is_older {
+        return Some(older::rewritten(transaction));
     }
     let bug = state.bug?;
     let spoiled = spoiled(transaction, bug)?;

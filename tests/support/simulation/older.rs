@@ -1,0 +1,249 @@
+//! A process of the version that wrote format 3, as far as it leaves something behind: what its transactions write
+//! to the changelog, and its stores.
+
+use std::path::Path;
+
+use segstream::codec::changelog;
+use segstream::codec::changelog::Put;
+use segstream::codec::changelog::Said;
+use segstream::codec::entry;
+use segstream::codec::key::StateKey;
+use segstream::codec::partition;
+use segstream::codec::stored::StoreCheckpoint;
+use segstream::domain::aggregate::CustomerAggregate;
+use segstream::domain::churn::RiskBand;
+use segstream::domain::ids::ModelVersion;
+use segstream::domain::ids::SegmentId;
+use segstream::domain::ids::Source;
+use segstream::domain::time::Timestamp;
+use segstream::engine::state::checkpoint::Checkpoint;
+use segstream::engine::state::record::CustomerRecord;
+use segstream::engine::state::record::RememberedIds;
+use segstream::engine::state::table::DefinitionTable;
+use segstream::log::StateRecord;
+use segstream::log::Transaction;
+use serde::Serialize;
+use twox_hash::XxHash3_64;
+
+use super::process::model;
+
+const FORMAT: u8 = 3;
+const NO_DEADLINE_MS: i64 = i64::MAX;
+/// Of the store: its own checkpoint, and the first page of customers.
+const STORE_KEY: &[u8] = b"s";
+const PAGE_KEY: &[u8] = b"c";
+
+#[derive(Serialize)]
+struct RecordBytes {
+    offset_next: u64,
+    evaluated_at: Timestamp,
+    aggregate: CustomerAggregate,
+    remembered: RememberedIds,
+    sequence: u64,
+    assignment: Option<AssignedBytes>,
+    band: Option<RiskBand>,
+}
+
+#[derive(Serialize)]
+struct AssignedBytes {
+    segment_id: SegmentId,
+    model_version: ModelVersion,
+    since: Timestamp,
+}
+
+#[derive(Serialize)]
+struct CheckpointBytes {
+    offset_next: u64,
+    clock: Option<Timestamp>,
+    record_time_max: Option<Timestamp>,
+    model_version: String,
+    model_fingerprint: String,
+    transactions: u64,
+}
+
+#[derive(Serialize)]
+struct GroupBytes {
+    segment_id: SegmentId,
+    band: Option<RiskBand>,
+}
+
+#[derive(Serialize)]
+struct StoreBytes {
+    checkpoint: Option<CheckpointBytes>,
+    changelog_next: u64,
+    changelog_reach: u64,
+    caught_up_at: Option<Timestamp>,
+    lineage: String,
+    records: u64,
+    digest: u64,
+    customers: Vec<(GroupBytes, u64)>,
+    deadlines: u64,
+}
+
+/// The names of the numbers in the entries of a schedule.
+pub fn names() -> DefinitionTable {
+    let mut names = DefinitionTable::default();
+    names.add(model()).unwrap();
+    names
+}
+
+/// The format byte, the checksum of the rest, and the rest.
+fn framed(head: &[u8], content: &impl Serialize) -> Vec<u8> {
+    let content = postcard::to_extend(content, head.to_vec()).unwrap();
+    let mut bytes = vec![FORMAT];
+    bytes.extend_from_slice(&crc32fast::hash(&content).to_le_bytes());
+    bytes.extend_from_slice(&content);
+    bytes
+}
+
+fn record_bytes(record: &CustomerRecord) -> Vec<u8> {
+    let deadline_ms = record
+        .deadline
+        .map_or(NO_DEADLINE_MS, Timestamp::as_milliseconds);
+    let content = RecordBytes {
+        offset_next: record.applied.next(Source::Events),
+        evaluated_at: record.evaluated_at,
+        aggregate: record.aggregate.clone(),
+        remembered: record.remembered.clone(),
+        sequence: record.sequence,
+        assignment: record.assignment.as_ref().map(|assigned| AssignedBytes {
+            segment_id: assigned.segment_id.clone(),
+            model_version: assigned.model_version.clone(),
+            since: assigned.since,
+        }),
+        band: record.band,
+    };
+    framed(&deadline_ms.to_le_bytes(), &content)
+}
+
+fn entry_bytes(bytes: &[u8], names: &DefinitionTable) -> Vec<u8> {
+    let (entry, _) = entry::decode(bytes, names).unwrap();
+    record_bytes(&entry.into_record().unwrap())
+}
+
+fn checkpoint_content(checkpoint: Checkpoint) -> CheckpointBytes {
+    CheckpointBytes {
+        offset_next: checkpoint.offsets.next(Source::Events),
+        clock: checkpoint.clock,
+        record_time_max: checkpoint.record_time_max,
+        model_version: model().facts().version.to_string(),
+        model_fingerprint: model().fingerprint().to_owned(),
+        transactions: checkpoint.transactions,
+    }
+}
+
+/// The transaction as the older version writes it: it has neither tables nor keys with a kind.
+pub fn rewritten(transaction: &Transaction) -> Transaction {
+    let mut rewritten = transaction.clone();
+    for part in &mut rewritten.partitions {
+        let records = std::mem::take(&mut part.state).into_iter();
+        part.state = records.filter_map(state_record).collect();
+    }
+    rewritten
+}
+
+fn state_record(record: StateRecord) -> Option<StateRecord> {
+    let mut names = names();
+    let (key, value) = match (StateKey::decode(&record.key).unwrap(), record.value) {
+        (StateKey::Head(id), Some(bytes)) => (StateKey::OldRecord(id), entry_bytes(&bytes, &names)),
+        (StateKey::Checkpoint, Some(bytes)) => {
+            let checkpoint = partition::decode_checkpoint(&bytes).unwrap();
+            let content = checkpoint_content(checkpoint);
+            (StateKey::OldCheckpoint, framed(&[], &content))
+        }
+        (StateKey::Table, _) => return None,
+        // The newer version removes the old keys that it replaces.
+        (StateKey::OldRecord(_) | StateKey::OldCheckpoint, None) => return None,
+        (key, value) => panic!("the older version writes no {key:?}: {value:?}"),
+    };
+    let key = key.encode();
+    let read = changelog::read(&key, Some(value.clone()), &mut names).unwrap();
+    assert!(
+        matches!(
+            read,
+            Said::OldCheckpoint(_) | Said::Customer(_, Put::Entry(_))
+        ),
+        "what the older version writes reads as {read:?}"
+    );
+    Some(StateRecord {
+        key,
+        value: Some(value),
+    })
+}
+
+/// Writes the stores of a directory again as the older version left them.
+pub fn put_back_stores(root: &Path, partitions: u32) {
+    for partition in 0..partitions {
+        let store = root.join(format!("partition-{partition:05}"));
+        if store.is_dir() && !put_back_store(&store) {
+            std::fs::remove_dir_all(&store).unwrap();
+        }
+    }
+}
+
+/// `false` for a store that cannot be read.
+fn put_back_store(store: &Path) -> bool {
+    let config = sled::Config::new().path(store).flush_every_ms(None);
+    let Ok(database) = config.open() else {
+        return false;
+    };
+    let Some(bytes) = database.get(STORE_KEY).unwrap() else {
+        return false;
+    };
+    let stored = partition::decode_store(&bytes).unwrap();
+    let pages = database.iter().map(Result::unwrap);
+    let pages: Vec<(sled::IVec, sled::IVec)> = pages.filter(|(key, _)| key != STORE_KEY).collect();
+    let mut page = vec![FORMAT];
+    for (key, bytes) in pages {
+        for (id, entry) in entries(&bytes) {
+            let entry = entry_bytes(entry, &stored.table);
+            page.extend_from_slice(&(id.len() as u16).to_le_bytes());
+            page.extend_from_slice(id);
+            page.extend_from_slice(&(entry.len() as u32).to_le_bytes());
+            page.extend_from_slice(&entry);
+        }
+        database.remove(key).unwrap();
+    }
+    let digest = XxHash3_64::oneshot_with_seed(XxHash3_64::oneshot(PAGE_KEY), &page);
+    let has_entries = page.len() > 1;
+    if has_entries {
+        database.insert(PAGE_KEY, page).unwrap();
+    }
+    let content = store_content(&stored, if has_entries { digest } else { 0 });
+    database.insert(STORE_KEY, framed(&[], &content)).unwrap();
+    database.flush().unwrap();
+    true
+}
+
+/// Ids and entries of a page.
+fn entries(page: &[u8]) -> Vec<(&[u8], &[u8])> {
+    let mut rest = &page[1..];
+    let mut entries = Vec::new();
+    while let Some((length, after)) = rest.split_first_chunk::<2>() {
+        let (id, after) = after.split_at(usize::from(u16::from_le_bytes(*length)));
+        let (length, after) = after.split_first_chunk::<4>().unwrap();
+        let (entry, after) = after.split_at(u32::from_le_bytes(*length) as usize);
+        entries.push((id, entry));
+        rest = after;
+    }
+    entries
+}
+
+fn store_content(stored: &StoreCheckpoint, digest: u64) -> StoreBytes {
+    let customers = stored.customers.iter().map(|(group, customers)| {
+        let segment_id = stored.table.segment(group.segment).unwrap().clone();
+        let band = group.band;
+        (GroupBytes { segment_id, band }, *customers)
+    });
+    StoreBytes {
+        checkpoint: stored.checkpoint.map(checkpoint_content),
+        changelog_next: stored.changelog_next,
+        changelog_reach: stored.changelog_reach,
+        caught_up_at: stored.caught_up_at,
+        lineage: stored.lineage.clone(),
+        records: stored.records,
+        digest,
+        customers: customers.collect(),
+        deadlines: stored.deadlines,
+    }
+}
