@@ -103,7 +103,8 @@ impl Scene {
 pub fn revoked_while_it_commits() {
     // The transaction may be open for as long as the group takes.
     let scene = Scene::new(
-        "revoked-instance",
+        "revoked",
+        "one-revoked",
         &["workers=1", "kafka.transaction_timeout=60s"],
     );
     let deployment = &scene.deployment;
@@ -152,7 +153,8 @@ pub fn revoked_while_it_commits() {
 
 pub fn lost_while_it_commits() {
     let scene = Scene::new(
-        "lost-instance",
+        "lost",
+        "one-lost",
         &["workers=2", "kafka.transaction_timeout=60s"],
     );
     let deployment = &scene.deployment;
