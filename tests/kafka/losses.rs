@@ -91,13 +91,15 @@ pub fn lost_sessions() {
     };
     let names = [0, 1].map(|worker| format!("{INSTANCE}-{worker}"));
     let both = [names[0].as_str(), names[1].as_str()];
-    let mut shop = shop(150, 1);
+    // Enough that some still buy after the last loss, however slow the machine is.
+    let customers = u32::try_from(200 * losses()).unwrap();
+    let mut shop = shop(customers, 1);
     for number in 0..losses() {
         wait_until("both workers have partitions", || {
             share_all(&deployment, &both)
         });
-        let feed = Feed::start(&deployment, shop, 60.0);
-        feed.wait_sent(200);
+        let feed = Feed::start(&deployment, shop, 30.0);
+        feed.wait_sent(100);
         let loss = if number % 2 == 0 {
             Loss::Cut
         } else {
