@@ -1,6 +1,6 @@
 //! segstream keeps every customer of a retailer in the right segment, all the time.
 //!
-//! The way of an event: [`log`] delivers bytes, [`domain::event::parse`] makes an event or a rejection of
+//! The path of an event: [`log`] delivers bytes, [`domain::event::parse`] makes an event or a rejection of
 //! them, [`engine`] decides its verdict, the next entry and the changes, [`pipeline`] commits all of it as one
 //! transaction, and only then [`store`] makes it visible to readers. ARCHITECTURE.md has the layers;
 //! `tests/suite/tidy` enforces them.

@@ -10,6 +10,7 @@ pub mod exit;
 mod learning_source;
 pub mod predict;
 pub mod records;
+pub mod remote_changes;
 pub mod replay;
 pub mod run;
 pub mod serve;

@@ -128,12 +128,15 @@ impl PublishedChanges for LogChanges {
         }
         let chunk = log.read_changes(Partition(partition), from, limit);
         let chunk = chunk.map_err(|error| error.to_string())?;
+        if from > chunk.end {
+            return Ok(ChangesLookup::PastEnd { end: chunk.end });
+        }
         let changes = chunk.changes.iter().map(|change| {
             let published =
                 serde_json::from_slice(change.record.value.as_deref().unwrap_or_default());
             Ok(ChangeAt {
                 offset: change.offset,
-                change: published.map_err(|error| format!("a change is no JSON: {error}"))?,
+                change: published.map_err(|error| format!("a change is not JSON: {error}"))?,
             })
         });
         Ok(ChangesLookup::Found(ChangesView {

@@ -7,7 +7,9 @@ use std::fmt;
 pub struct Secret(String);
 
 impl Secret {
-    pub(super) fn new(text: String) -> Self {
+    /// Keeps a text out of logs.
+    #[must_use]
+    pub fn new(text: String) -> Self {
         Self(text)
     }
 

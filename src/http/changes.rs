@@ -55,8 +55,9 @@ impl Asked {
                     }
                 }
                 _ => {
-                    let detail =
-                        format!("{name:?} is no parameter, allowed are partition, from and limit");
+                    let detail = format!(
+                        "{name:?} is not a parameter, allowed are partition, from and limit"
+                    );
                     return Err(bad(detail));
                 }
             }
@@ -87,6 +88,10 @@ pub(super) async fn changes(
             let no_store = [(header::CACHE_CONTROL, "no-store")];
             Ok((no_store, Json(view)).into_response())
         }
+        ChangesLookup::PastEnd { end } => Err(bad(format!(
+            "from is {}, which is past the end {end} of the partition: was the log made anew or restored?",
+            asked.from
+        ))),
         ChangesLookup::NoPartition { partitions } => Err(bad(format!(
             "partition is {}, allowed is 0 to {}",
             asked.partition,

@@ -82,6 +82,11 @@ pub trait EventIntake: Send + Sync + 'static {
 pub enum ChangesLookup {
     /// A part of a partition.
     Found(ChangesView),
+    /// The partition ends before the offset that was asked for.
+    PastEnd {
+        /// Where it ends.
+        end: u64,
+    },
     /// There is no such partition.
     NoPartition {
         /// How many there are.

@@ -99,6 +99,9 @@ impl PublishedChanges for Published {
         if partition >= 2 {
             return Ok(ChangesLookup::NoPartition { partitions: 2 });
         }
+        if from > 5000 {
+            return Ok(ChangesLookup::PastEnd { end: 5000 });
+        }
         let offset_next = from + limit as u64;
         let changes = (from..offset_next).map(|offset| ChangeAt {
             offset,
@@ -531,11 +534,15 @@ async fn changes_come_from_where_the_request_says_and_a_bad_parameter_is_named()
             "partition is \"-1\", allowed is the number of a partition, from 0",
         ),
         ("from=x", "from is \"x\", allowed is an offset, from 0"),
+        (
+            "from=5001",
+            "from is 5001, which is past the end 5000 of the partition: was the log made anew or restored?",
+        ),
         ("limit=0", "limit is 0, allowed is 1 to 1000"),
         ("limit=1001", "limit is 1001, allowed is 1 to 1000"),
         (
             "after=1",
-            "\"after\" is no parameter, allowed are partition, from and limit",
+            "\"after\" is not a parameter, allowed are partition, from and limit",
         ),
     ] {
         let answer = get(&router, &format!("/v1/changes?{parameters}")).await;

@@ -82,8 +82,8 @@ impl Batch {
         self.dead_letters.push(Arc::new(letter));
     }
 
-    /// A delivery of this poll is taken; the first one decides when the transaction is due. What it waited
-    /// in the log counts towards the interval, but for a quarter of it, so that records stamped long ago do
+    /// A delivery of this poll is taken; the first one decides when the transaction is due. The time that it waited
+    /// in the log counts towards the interval, at most three quarters of it, so that records stamped long ago do
     /// not end in a transaction each.
     pub fn start(&mut self, limits: &Limits, poll: Poll) {
         self.due_at.get_or_insert_with(|| {

@@ -1,4 +1,4 @@
-//! The way of an event: poll, step, stage, commit, apply. One worker is one thread with its own
+//! The path of an event: poll, step, stage, commit, apply. One worker is one thread with its own
 //! view of the log; nothing is shared on the way but committed state for readers.
 //!
 //! [`worker`] is the whole of it on one screen; [`service`] starts and stops the threads.

@@ -1,6 +1,6 @@
 //! A worker: one thread, its own view of the log, its own partitions.
 //!
-//! [`Worker::turn`] is the way of an event. Between any two of its steps the process may die: before the
+//! [`Worker::turn`] is the path of an event. Between any two of its steps the process may die: before the
 //! commit nothing has happened, after it everything is in the log. [`crate::faults`] names each place.
 
 use std::collections::BTreeMap;

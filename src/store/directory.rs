@@ -6,6 +6,7 @@ use std::fs;
 use std::fs::File;
 use std::fs::TryLockError;
 use std::io;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
@@ -33,7 +34,7 @@ const HTTP_ADDRESS_NAME: &str = "http.address";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
     /// No process.
-    Nobody,
+    None,
     /// A running process.
     Instance {
         /// Where it answers HTTP, if it does.
@@ -104,11 +105,11 @@ impl StoreDirectory {
         let path = root.join(LOCK_NAME);
         let lock = match File::open(&path) {
             Ok(lock) => lock,
-            Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(Holder::Nobody),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(Holder::None),
             Err(source) => return Err(io_error(&path, source)),
         };
         match lock.try_lock_shared() {
-            Ok(()) => return Ok(Holder::Nobody),
+            Ok(()) => return Ok(Holder::None),
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(source)) => return Err(io_error(&path, source)),
         }
@@ -132,7 +133,7 @@ impl StoreDirectory {
         let path = self.0.root.join(HTTP_ADDRESS_NAME);
         match address {
             Some(address) => {
-                fs::write(&path, address.to_string()).map_err(|source| io_error(&path, source))
+                write_anew(&path, &address.to_string()).map_err(|source| io_error(&path, source))
             }
             None => remove_if_there(&path),
         }
@@ -222,6 +223,18 @@ impl StoreDirectory {
             Ok(()) => Ok(()),
         }
     }
+}
+
+/// Writes a new file and puts it in place of an old one; what stands at the path is never written through.
+fn write_anew(path: &Path, text: &str) -> io::Result<()> {
+    let new = path.with_extension("new");
+    match fs::remove_file(&new) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(source),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = File::options().write(true).create_new(true).open(&new)?;
+    file.write_all(text.as_bytes())?;
+    fs::rename(&new, path)
 }
 
 fn remove_if_there(path: &Path) -> Result<(), Error> {

@@ -130,7 +130,7 @@ fn an_instance_without_http_is_named_as_what_holds_the_log() {
         use segstream::store::directory::StoreDirectory;
         let holder = StoreDirectory::holder(&directory).ok()?;
         let log = root.path().join("store-log");
-        (holder != Holder::Nobody && log.is_dir()).then_some(())
+        (holder != Holder::None && log.is_dir()).then_some(())
     });
     fails_with(&changes(root.path(), &[]), 4, "does not answer HTTP");
     drop(service);

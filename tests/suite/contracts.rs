@@ -27,6 +27,8 @@ use segstream::domain::event::parse::parse;
 use segstream::domain::ids::CustomerId;
 use segstream::domain::ids::ModelVersion;
 use segstream::domain::ids::SegmentId;
+use segstream::domain::topic::Key;
+use segstream::domain::topic::Topic;
 use segstream::engine::verdict::Outcome;
 use segstream::http::EventIntake;
 use segstream::http::Lookup;
@@ -797,4 +799,29 @@ fn a_loose_citation_is_noticed() {
     let ending = ".md";
     let named = format!("//! See `docs/X{ending}` (a{ending}).");
     assert_eq!(pages_named(&named), ["docs/X.md", "a.md"]);
+}
+
+#[test]
+fn the_page_of_the_topics_has_a_row_for_each_as_the_table_says() {
+    let text = page("docs/TOPICS.md");
+    let head = section(&text, "# Topics");
+    let found = rows(head);
+    assert_eq!(found.len(), Topic::ALL.len());
+    for topic in Topic::ALL {
+        let row = topic.row();
+        let setting = format!("`{}`", row.setting);
+        let mut of_setting = found.iter().filter(|cells| cells[1] == setting);
+        let cells = of_setting.next().unwrap_or_else(|| panic!("{setting}"));
+        match row.cleanup {
+            Some(cleanup) => assert_eq!(cells[2], cleanup.as_str(), "{setting}"),
+            None => assert!(cells[2].starts_with("yours"), "{setting}"),
+        }
+        let key = match row.key {
+            Key::Customer => "customer's id",
+            Key::State => "see [State keys](#state-keys)",
+            Key::Input => "key of the input record",
+        };
+        assert_eq!(cells[3], key, "{setting}");
+        assert_eq!(cells[0] == "none", row.is_optional, "{setting}");
+    }
 }
