@@ -1,4 +1,4 @@
-//! How far each source of a partition was folded, or goes.
+//! Offsets of a partition's sources: how far each was folded, or where it ends.
 
 use serde::Deserialize;
 use serde::Serialize;

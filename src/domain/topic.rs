@@ -39,17 +39,6 @@ impl Cleanup {
     }
 }
 
-/// What the key of a topic's records is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key {
-    /// The customer's id. It decides the partition.
-    Customer,
-    /// A key of the state. The record goes to the partition whose state it is.
-    State,
-    /// The key of the record that was not processed; it may be absent. It decides the partition.
-    Input,
-}
-
 /// What a topic must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -63,8 +52,6 @@ pub struct Row {
     pub is_optional: bool,
     /// A transaction writes outputs to it.
     pub is_output: bool,
-    /// The key of its records.
-    pub key: Key,
 }
 
 impl Topic {
@@ -87,7 +74,6 @@ impl Topic {
             has_input_partitions: false,
             is_optional: false,
             is_output: true,
-            key: Key::Customer,
         };
         match self {
             Self::Input => Row {
@@ -109,7 +95,6 @@ impl Topic {
                 cleanup: Some(Cleanup::Compact),
                 has_input_partitions: true,
                 is_output: false,
-                key: Key::State,
                 ..OUTPUT
             },
             Self::Changes => Row {
@@ -123,7 +108,6 @@ impl Topic {
             },
             Self::DeadLetters => Row {
                 setting: "topics.dead_letters",
-                key: Key::Input,
                 ..OUTPUT
             },
         }

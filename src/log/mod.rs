@@ -47,13 +47,18 @@ impl Delivery {
         named.next_back()?.1.as_deref()
     }
 
-    /// Size of its value and its headers.
+    /// Size of its key, its value and its headers.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let headers = self.headers.iter();
-        let headers = headers.map(|(name, value)| name.len() + value.as_ref().map_or(0, Vec::len));
-        self.payload.as_ref().map_or(0, Vec::len) + headers.sum::<usize>()
+        bytes_of(self.key.as_deref(), self.payload.as_deref(), &self.headers)
     }
+}
+
+fn bytes_of(key: Option<&[u8]>, value: Option<&[u8]>, headers: &[Header]) -> usize {
+    let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    let headers = headers.iter();
+    let headers = headers.map(|(name, value)| name.len() + length(value.as_deref()));
+    length(key) + length(value) + headers.sum::<usize>()
 }
 
 /// The answer of a poll.
@@ -82,6 +87,14 @@ pub struct OutputRecord {
     pub headers: Vec<Header>,
     /// The record's timestamp.
     pub timestamp: Timestamp,
+}
+
+impl OutputRecord {
+    /// Size of its key, its value and its headers.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        bytes_of(self.key.as_deref(), self.value.as_deref(), &self.headers)
+    }
 }
 
 /// An output and its topic.
@@ -121,6 +134,23 @@ pub struct Transaction {
     pub partitions: Vec<PartitionCommit>,
     /// Records of output topics, in their order; the key decides the partition.
     pub outputs: Vec<Output>,
+}
+
+impl Transaction {
+    /// Checks what every log demands of a transaction before it writes any of it.
+    ///
+    /// # Errors
+    /// What is wrong, if it has no partition or an output for a topic to which no transaction writes.
+    pub fn check(&self) -> Result<(), String> {
+        if self.partitions.is_empty() {
+            return Err("a transaction without offsets would not be fenced".to_owned());
+        }
+        let mut rows = self.outputs.iter().map(|output| output.topic.row());
+        match rows.find(|row| !row.is_output) {
+            Some(row) => Err(format!("a transaction has an output for {}", row.setting)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Where a partition's changelog ends after a commit.
@@ -195,7 +225,7 @@ pub type Progress = BTreeMap<Source, SourceProgress>;
 /// Limits of one poll.
 #[derive(Clone, Copy, Debug)]
 pub struct PollLimit {
-    /// Most records.
+    /// Most records; one more where the log asks each of its sources.
     pub records: usize,
     /// Stop after the record that reaches this many bytes.
     pub bytes: usize,
@@ -272,7 +302,7 @@ pub trait WorkerLog: Send {
 
     /// Commits a transaction. When it returns, what it wrote survives power loss and is visible to
     /// every reader. A refused transaction ([`Error::Unusable`]) wrote nothing; after any other
-    /// error only the log, opened or asked again, knows.
+    /// error it may have been written or not: open the log or ask it again.
     ///
     /// # Errors
     /// [`Error::UnknownOutcome`] where the log does not know, [`Error::Aborted`] where no part took effect.

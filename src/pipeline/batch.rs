@@ -78,7 +78,7 @@ impl Batch {
 
     /// Adds a dead letter.
     pub fn push_dead_letter(&mut self, letter: OutputRecord) {
-        self.bytes += letter.value.as_ref().map_or(0, Vec::len);
+        self.bytes += letter.bytes();
         self.dead_letters.push(Arc::new(letter));
     }
 
@@ -121,5 +121,39 @@ impl Batch {
             .saturating_add(self.counts.time_evaluations);
         let records = usize::try_from(records).unwrap_or(usize::MAX);
         records >= limits.commit_records || self.bytes >= limits.commit_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_letter_fills_a_batch_by_its_key_its_value_and_its_headers() {
+        let limits = Limits {
+            commit_interval: Duration::from_secs(1),
+            commit_records: 10,
+            commit_bytes: 12,
+            flush_interval: Duration::from_secs(1),
+            flush_records: 1,
+            flush_bytes: 1,
+            flush_pages: 1,
+            record_cache_bytes: 1,
+            checkpoint_interval: Duration::from_secs(1),
+        };
+        let is_full = |key: &[u8], value: &[u8], header: &[u8]| {
+            let mut batch = Batch::default();
+            batch.push_dead_letter(OutputRecord {
+                key: Some(key.to_vec()),
+                value: Some(value.to_vec()),
+                headers: vec![("name".into(), Some(header.to_vec()))],
+                timestamp: Timestamp::default(),
+            });
+            batch.is_full(&limits)
+        };
+        assert!(is_full(b"key", b"val", b"he"));
+        assert!(!is_full(b"ke", b"val", b"he"));
+        assert!(!is_full(b"key", b"va", b"he"));
+        assert!(!is_full(b"key", b"val", b"h"));
     }
 }

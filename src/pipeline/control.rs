@@ -15,7 +15,7 @@ use crate::domain::offsets::AppliedOffsets;
 use crate::domain::time::Timestamp;
 use crate::engine::verdict::Outcome;
 
-/// Tells the workers when to stop.
+/// When the workers are to stop, and which ends they have reached.
 #[derive(Debug, Default)]
 pub struct Control {
     is_stopping: AtomicBool,

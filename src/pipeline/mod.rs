@@ -59,7 +59,7 @@ pub struct Limits {
     pub flush_pages: usize,
     /// Memory of a partition for decoded records that are used again.
     pub record_cache_bytes: usize,
-    /// A clock that only moved is written this often.
+    /// A clock that only moved, and offsets that were only passed, are written this often.
     pub checkpoint_interval: Duration,
 }
 

@@ -49,7 +49,8 @@ impl<L: WorkerLog> Worker<L> {
             self.displaced(partition)?;
             return Ok(true);
         }
-        // The wall time is taken before the question: nothing older can still come.
+        // The wall time is taken before the question: events that were written to the log before it are counted in the
+        // answer. Record times of transfers may be older; they do not move the clock.
         let wall = self.shared.wall.now();
         let Some(progress) = self.log.progress(partition)? else {
             return Ok(false);
@@ -71,25 +72,32 @@ impl<L: WorkerLog> Worker<L> {
         if passed.covers(&ends) && !self.shared.control.has_ends() {
             running.caught_up(wall);
         }
+        let end = self.shared.control.end_of(partition);
+        // What is beyond the end that was asked for is for another run.
+        let passed_all = passed.covers(&end.unwrap_or(ends));
+        if passed_all && !running.has_moved() {
+            running.pass(end.unwrap_or(passed));
+        }
         let now = self.shared.monotonic.now();
         let mode = self.shared.clock_rules.mode;
         let late_seconds = running.deadline_lag_seconds(mode, now);
         observe::deadline_lag(&self.shared.metrics, partition.0, late_seconds);
         // An end made of control or aborted records is never delivered, only passed.
-        let end = self.shared.control.end_of(partition);
         if end.is_some_and(|end| committed.covers(&end)) {
             self.shared.control.reached(partition);
         }
         Ok(true)
     }
 
-    /// Commits what was taken and the clocks that moved.
+    /// Commits what was taken or passed, and the clocks that moved.
     pub(super) fn write_moved_clocks(&mut self) -> Result<(), Error> {
         self.checkpointed_at = self.shared.monotonic.now();
         let moved: Vec<Partition> = self
             .partitions
             .running()
-            .filter(|(_, running)| running.has_moved() || running.has_moved_clock())
+            .filter(|(_, running)| {
+                running.has_moved() || running.has_moved_offsets() || running.has_moved_clock()
+            })
             .map(|(partition, _)| partition)
             .collect();
         if moved.is_empty() {

@@ -104,7 +104,7 @@ struct EndGuard {
 impl Drop for EndGuard {
     fn drop(&mut self) {
         if let Some(end) = self.end.take() {
-            // Nobody listens any more only when the process is already leaving.
+            // There is no receiver any more only where the process is already leaving.
             drop(self.sender.try_send(end));
         }
     }
@@ -114,7 +114,7 @@ fn work<B: WorkerLog>(log: B, shared: Arc<Shared>, index: usize, mut guard: EndG
     observe::worker_started(index);
     let mut worker = Worker::new(log, shared);
     let end = worker.run();
-    // Stores and log are let go before anybody hears of the end.
+    // Stores and log are released before the end is reported.
     drop(worker);
     observe::worker_stopped(index, end.is_ok());
     guard.end = Some(end);

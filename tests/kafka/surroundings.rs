@@ -85,7 +85,7 @@ pub fn wrong_surroundings() {
     );
     ends_with(
         run().args(["--set", &format!("topics.transfers={small}")]),
-        "(topics.transfers) has 1: make it anew with as many",
+        "partitions, once it is read to its end",
     );
     // The transactional ids begin with the group.
     let denied = deployment.topic("denied");

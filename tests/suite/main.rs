@@ -35,6 +35,7 @@ mod embedded_log;
 mod engine;
 mod formats;
 mod ownership;
+mod progress;
 mod shutdown;
 mod simulation;
 mod store;

@@ -86,6 +86,28 @@ fn life() -> (TempDir, Life) {
     (root, life)
 }
 
+/// A life whose partition follows the wall clock.
+fn life_on_the_wall() -> (TempDir, Life) {
+    let (root, life) = life();
+    let Life {
+        log,
+        shared,
+        worker,
+        advance_to,
+    } = life;
+    drop(worker);
+    let mut shared = Arc::try_unwrap(shared).unwrap();
+    shared.clock_rules.mode = ClockMode::Wall;
+    let shared = Arc::new(shared);
+    let life = Life {
+        worker: Worker::new(log.worker(0, 1), Arc::clone(&shared)),
+        log,
+        shared,
+        advance_to,
+    };
+    (root, life)
+}
+
 /// The checkpoint of the only partition.
 fn checkpoint(shared: &Shared) -> Checkpoint {
     let visible = shared.partitions.visible();
@@ -295,6 +317,36 @@ fn a_transfer_without_its_headers_and_a_null_value_are_dead_letters_as_they_came
     assert_eq!(letter.key, null.key);
     assert_eq!(letter.headers[..2], null.headers[..]);
     assert_eq!(letters.len(), 4);
+}
+
+#[test]
+fn a_transfer_whose_record_time_is_ahead_of_the_wall_clock_is_a_dead_letter() {
+    let (_root, mut life) = life_on_the_wall();
+    let counted_at = |number, text| {
+        let mut transfer = transfer("a", number, "41");
+        let record_time = support::at(text).as_milliseconds().to_string();
+        transfer.headers[0].1 = Some(record_time.into_bytes());
+        transfer
+    };
+    // The wall clock stands at midnight, and time.skew is five minutes.
+    let transfers = vec![
+        counted_at(1, "2026-11-24T00:05:00Z"),
+        counted_at(2, "2026-11-24T00:05:00.001Z"),
+        counted_at(3, "9999-12-31T23:59:59Z"),
+    ];
+    life.log.append_transfers(transfers).unwrap();
+    life.run_to_end().unwrap();
+    let counts = life.shared.tally.counts();
+    assert_eq!(counts.verdicts[&Outcome::Applied], 1);
+    assert_eq!(counts.rejected[&"transfer"], 2);
+    let evaluated_at = life.records()["a"].evaluated_at;
+    assert_eq!(evaluated_at, support::at("2026-11-24T00:05:00Z"));
+    for letter in life.log.dead_letters() {
+        let headers = letter.unwrap().2.headers;
+        let detail = headers.into_iter().find(|(name, _)| name == "detail");
+        let detail = String::from_utf8(detail.unwrap().1.unwrap()).unwrap();
+        assert!(detail.ends_with("wall clock plus time.skew"), "{detail}");
+    }
 }
 
 #[test]

@@ -19,9 +19,9 @@ impl EmbeddedLog {
     /// Writes a transaction as one batch.
     pub(super) fn commit(&self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
         let inner = &*self.0;
-        if transaction.partitions.is_empty() {
-            return Err(self.unusable("a transaction without offsets would not be fenced"));
-        }
+        transaction
+            .check()
+            .map_err(|problem| self.unusable(&problem))?;
         let mut written = self.lock();
         let mut next = written.tail.ends.clone();
         let mut batch = sled::Batch::default();
@@ -48,7 +48,7 @@ impl EmbeddedLog {
         let (topic, record) = (output.topic, &*output.record);
         let kind = layout::kind_of_output(topic).ok_or_else(|| {
             let setting = topic.row().setting;
-            self.unusable(&format!("a transaction has an output for {setting}"))
+            self.unusable(&format!("this log has no place for an output of {setting}"))
         })?;
         let partition = self.partition_of(record.key.as_deref(), record.value.as_deref());
         let ends = self.ends_of(next, partition)?;

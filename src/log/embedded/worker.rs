@@ -37,7 +37,7 @@ type Place = (Partition, Source);
 pub struct EmbeddedWorker {
     log: EmbeddedLog,
     assigned: BTreeSet<Partition>,
-    /// The worker has heard of the assignment.
+    /// A poll has reported the assignment.
     is_announced: bool,
     positions: BTreeMap<Place, u64>,
     /// Where reading begins next time, so that no partition and no source starves.

@@ -21,7 +21,7 @@ use crate::log::Error;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::client::START_WAIT;
 
-/// A dead letter is its input record and headers of at most this size.
+/// A dead letter is the record as it came and headers of at most this size.
 const DEAD_LETTER_HEADERS_BYTES: u64 = 64 * 1024;
 /// Tombstones stay readable for a day, so that a store that old can catch up.
 const TOMBSTONES_MS: u64 = 24 * 3600 * 1000;
@@ -124,12 +124,15 @@ fn other_partitions(connection: &Connection, found: &BTreeMap<String, u32>) -> V
             let remedy = match topic {
                 Topic::State => {
                     "the state belongs to another partition count; begin with a new topics.state, and replay the input"
+                        .to_owned()
                 }
                 Topic::Input
                 | Topic::Transfers
                 | Topic::Changes
                 | Topic::Current
-                | Topic::DeadLetters => "make it anew with as many",
+                | Topic::DeadLetters => {
+                    format!("create {name} again with {input} partitions, once it is read to its end")
+                }
             };
             problems.push(format!(
                 "{} has {input} partitions and {name} ({}) has {partitions}: {remedy}",
@@ -200,23 +203,34 @@ fn setting_problems(connection: &Connection, settings: &Settings) -> Vec<String>
     {
         problems.push(format!(
             "{} has delete.retention.ms={kept_ms}: set it to {TOMBSTONES_MS} or more, so that a \
-             store left behind learns of what was deleted",
+             store that lags can still read deletions",
             topics.state
         ));
     }
-    let input_bytes = number(settings, &topics.events, "max.message.bytes");
     let letter_bytes = number(settings, &topics.dead_letters, "max.message.bytes");
-    if let (Some(input), Some(letter)) = (input_bytes, letter_bytes) {
-        let needed = input + DEAD_LETTER_HEADERS_BYTES;
+    if let (Some((source_bytes, source)), Some(letter)) =
+        (greatest_source(connection, settings), letter_bytes)
+    {
+        let needed = source_bytes + DEAD_LETTER_HEADERS_BYTES;
         if letter < needed {
             problems.push(format!(
-                "{} has max.message.bytes={letter}, and a dead letter of {} may need {needed}: set \
-                 it to that",
-                topics.dead_letters, topics.events
+                "{} has max.message.bytes={letter}, and a dead letter of {source} may need {needed}: \
+                 set it to that",
+                topics.dead_letters
             ));
         }
     }
     problems
+}
+
+/// The source that takes the largest records: its limit in bytes, and its name.
+fn greatest_source<'a>(connection: &'a Connection, settings: &Settings) -> Option<(u64, &'a str)> {
+    let sources = connection.topics.sources();
+    let limits = sources.filter_map(|(_, name)| {
+        let bytes = number(settings, name, "max.message.bytes")?;
+        Some((bytes, name))
+    });
+    limits.max_by_key(|(bytes, _)| *bytes)
 }
 
 /// Makes the topics that are missing; their names.
@@ -238,15 +252,16 @@ pub fn create_topics(connection: &Connection, plan: Plan) -> Result<Vec<String>,
         .each()
         .partition(|(topic, _)| *topic == Topic::DeadLetters);
     let mut created = creator.create(&others, 0)?;
-    // The limit of an input that exists already is not the plan's.
-    let input = settings(connection, &[&topics.events])?;
-    let input_bytes = number(&input, &topics.events, "max.message.bytes");
-    created.extend(creator.create(&letters, input_bytes.unwrap_or(0))?);
+    // The limit of a source that exists already is not the plan's.
+    let sources: Vec<&str> = topics.sources().map(|(_, name)| name).collect();
+    let settings = settings(connection, &sources)?;
+    let source_bytes = greatest_source(connection, &settings).map_or(0, |(bytes, _)| bytes);
+    created.extend(creator.create(&letters, source_bytes)?);
     Ok(created)
 }
 
 /// Settings that a new topic gets.
-fn settings_of(topic: Topic, input_bytes: u64) -> Vec<(&'static str, String)> {
+fn settings_of(topic: Topic, source_bytes: u64) -> Vec<(&'static str, String)> {
     let retention_ms = |text: &str| ("retention.ms", text.to_owned());
     let compact = ("cleanup.policy", Cleanup::Compact.as_str().to_owned());
     match topic {
@@ -255,7 +270,7 @@ fn settings_of(topic: Topic, input_bytes: u64) -> Vec<(&'static str, String)> {
         Topic::Current => vec![compact],
         Topic::State => vec![compact, ("delete.retention.ms", TOMBSTONES_MS.to_string())],
         Topic::DeadLetters => {
-            let letter_bytes = input_bytes + DEAD_LETTER_HEADERS_BYTES;
+            let letter_bytes = source_bytes + DEAD_LETTER_HEADERS_BYTES;
             vec![
                 retention_ms(OUTPUT_RETENTION_MS),
                 ("max.message.bytes", letter_bytes.to_string()),
@@ -272,13 +287,13 @@ struct Creator<'a> {
 
 impl Creator<'_> {
     /// Makes those of the topics that are missing, each with its settings, and waits until they show.
-    fn create(&self, wanted: &[(Topic, &str)], input_bytes: u64) -> Result<Vec<String>, Error> {
+    fn create(&self, wanted: &[(Topic, &str)], source_bytes: u64) -> Result<Vec<String>, Error> {
         let connection = self.connection;
         let found = existing_topics(connection, self.metadata_client, START_WAIT)?;
         let input_partitions = found.get(&connection.topics.events).copied();
         let missing = wanted.iter().filter(|(_, name)| !found.contains_key(*name));
         let missing: Vec<_> = missing
-            .map(|(topic, name)| (*topic, *name, settings_of(*topic, input_bytes)))
+            .map(|(topic, name)| (*topic, *name, settings_of(*topic, source_bytes)))
             .collect();
         let missing: Vec<NewTopic<'_>> = missing
             .iter()
@@ -310,7 +325,7 @@ impl Creator<'_> {
                 }
             }
         }
-        // Brokers learn of new topics a moment later.
+        // A broker shows a topic a moment after it was created.
         let deadline = Instant::now() + START_WAIT;
         loop {
             let found = existing_topics(connection, self.metadata_client, START_WAIT)?;
@@ -322,5 +337,57 @@ impl Creator<'_> {
             }
             std::thread::park_timeout(SHOW_LOOK);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::topic::TopicNames;
+
+    fn connection() -> Connection {
+        Connection {
+            brokers: "b:1".to_owned(),
+            group_id: "group".to_owned(),
+            instance_id: "instance".to_owned(),
+            session_timeout: Duration::from_secs(45),
+            transaction_timeout: Duration::from_secs(15),
+            topics: TopicNames {
+                events: "events".to_owned(),
+                transfers: Some("transfers".to_owned()),
+                state: "state".to_owned(),
+                changes: "changes".to_owned(),
+                current: "current".to_owned(),
+                dead_letters: "letters".to_owned(),
+            },
+            security: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_dead_letter_has_room_for_the_largest_record_of_every_source() {
+        let limited = |events: u64, transfers: u64, letters: u64| {
+            let bytes = [
+                ("events", events),
+                ("transfers", transfers),
+                ("letters", letters),
+            ];
+            let settings: Settings = bytes
+                .map(|(topic, bytes)| {
+                    let bytes = ("max.message.bytes".to_owned(), bytes.to_string());
+                    (topic.to_owned(), BTreeMap::from([bytes]))
+                })
+                .into();
+            setting_problems(&connection(), &settings)
+        };
+        let sentence = |letters, source, needed| {
+            let has = format!("letters has max.message.bytes={letters}");
+            format!("{has}, and a dead letter of {source} may need {needed}: set it to that")
+        };
+        assert_eq!(limited(1000, 2000, 67_536), [""; 0]);
+        let problem = sentence(67_535, "transfers", 67_536);
+        assert_eq!(limited(1000, 2000, 67_535), [problem]);
+        let problem = sentence(67_536, "events", 68_536);
+        assert_eq!(limited(3000, 2000, 67_536), [problem]);
     }
 }

@@ -1,8 +1,8 @@
 //! The topic of the changes, as a reader without a group sees it.
 
+use std::sync::Arc;
+
 use rdkafka::Message;
-use rdkafka::consumer::BaseConsumer;
-use rdkafka::consumer::Consumer;
 use rdkafka::message::BorrowedMessage;
 
 use crate::domain::ids::Partition;
@@ -13,16 +13,14 @@ use crate::log::changes::ChangesChunk;
 use crate::log::changes::ChangesReader;
 use crate::log::changes::PublishedChange;
 use crate::log::kafka::client::Connection;
-use crate::log::kafka::client::START_WAIT;
 use crate::log::kafka::delivery::headers;
-use crate::log::kafka::places::number;
+use crate::log::kafka::metadata::MetadataClient;
 use crate::log::kafka::reader::TopicReader;
 
 /// Reads the committed records of the topic of the changes.
 pub struct KafkaChanges {
-    connection: Connection,
-    /// Asks for the ends, open transactions included.
-    ends: BaseConsumer,
+    connection: Arc<Connection>,
+    metadata_client: MetadataClient,
     reader: TopicReader,
     partitions: u32,
 }
@@ -42,21 +40,18 @@ impl KafkaChanges {
     /// # Errors
     /// [`Error::Unusable`] if the cluster does not answer or the topic is not there.
     pub fn open(connection: Connection) -> Result<Self, Error> {
+        let connection = Arc::new(connection);
         let topic = connection.topics.changes.clone();
         let failed = |error| connection.unusable(format!("cannot read {topic}: {error}"));
-        let ends: BaseConsumer = connection.metadata_client().create().map_err(failed)?;
-        let metadata = ends
-            .fetch_metadata(Some(&topic), START_WAIT)
-            .map_err(failed)?;
-        let found = metadata.topics().iter().find(|found| found.name() == topic);
-        let count = found.map_or(0, |found| found.partitions().len());
-        if count == 0 {
+        let metadata_client = MetadataClient::new(&connection).map_err(failed)?;
+        let partitions = metadata_client.partitions(&topic).map_err(failed)?;
+        if partitions == 0 {
             return Err(connection.unusable(format!("there is no topic {topic}")));
         }
         Ok(Self {
             reader: TopicReader::new(&connection, &topic).map_err(failed)?,
-            ends,
-            partitions: u32::try_from(count).unwrap_or(u32::MAX),
+            metadata_client,
+            partitions,
             connection,
         })
     }
@@ -74,14 +69,7 @@ impl ChangesReader for KafkaChanges {
         limit: usize,
     ) -> Result<ChangesChunk, Error> {
         let topic = &self.connection.topics.changes;
-        let (start, end) = self
-            .ends
-            .fetch_watermarks(topic, number(partition), START_WAIT)
-            .map_err(|error| {
-                let what = format!("cannot ask for the ends of partition {partition} of {topic}");
-                self.connection.unusable(format!("{what}: {error}"))
-            })?;
-        let [start, end] = [start, end].map(|offset| u64::try_from(offset).unwrap_or(0));
+        let (start, end) = self.metadata_client.watermarks_at_last(topic, partition)?;
         let place = (partition, from.max(start));
         let chunk = self
             .reader

@@ -13,7 +13,7 @@ use crate::log::kafka::admin::topic_problems;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::client::Identity;
 use crate::log::kafka::client::START_WAIT;
-use crate::log::kafka::places::number;
+use crate::log::kafka::metadata::MetadataClient;
 use crate::log::kafka::reader::TopicReader;
 use crate::log::kafka::worker::KafkaWorker;
 
@@ -86,16 +86,13 @@ impl KafkaLog {
     /// If the cluster does not answer.
     pub fn ends(&self) -> Result<Vec<AppliedOffsets>, Error> {
         let failed = |error| self.connection.unusable(format!("no ends: {error}"));
-        let client: BaseConsumer = self.connection.metadata_client().create().map_err(failed)?;
-        let end = |topic: &str, partition| {
-            let ends = client.fetch_watermarks(topic, number(partition), START_WAIT);
-            ends.map(|(_, end)| u64::try_from(end).unwrap_or(0))
-        };
+        let metadata_client = MetadataClient::new(&self.connection).map_err(failed)?;
         (0..self.partitions)
             .map(|partition| {
                 let mut sources = self.connection.topics.sources();
                 sources.try_fold(AppliedOffsets::default(), |ends, (source, topic)| {
-                    let end = end(topic, Partition(partition)).map_err(failed)?;
+                    let (_, end) =
+                        metadata_client.watermarks_at_last(topic, Partition(partition))?;
                     Ok(ends.with(source, end))
                 })
             })
@@ -109,17 +106,12 @@ impl KafkaLog {
     /// If the cluster does not answer.
     pub fn read_state(&self, mut take: impl FnMut(&[u8], Option<&[u8]>)) -> Result<(), Error> {
         let failed = |error| self.connection.unusable(format!("no changelog: {error}"));
-        let metadata_client: BaseConsumer =
-            self.connection.metadata_client().create().map_err(failed)?;
+        let metadata_client = MetadataClient::new(&self.connection).map_err(failed)?;
         let mut reader =
             TopicReader::new(&self.connection, &self.connection.topics.state).map_err(failed)?;
         for partition in (0..self.partitions).map(Partition) {
             let topic = &self.connection.topics.state;
-            let (low, high) = metadata_client
-                .fetch_watermarks(topic, number(partition), START_WAIT)
-                .map_err(failed)?;
-            let end = u64::try_from(high).unwrap_or(0);
-            let mut from = u64::try_from(low).unwrap_or(0);
+            let (mut from, end) = metadata_client.watermarks_at_last(topic, partition)?;
             loop {
                 let place = (partition, from);
                 let chunk = reader.read_changelog(&self.connection, place, CHUNK_RECORDS, end)?;

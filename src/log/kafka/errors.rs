@@ -40,7 +40,7 @@ const FENCED: [RDKafkaErrorCode; 3] = [
     RDKafkaErrorCode::InvalidProducerEpoch,
 ];
 
-/// Codes that a repetition does not mend.
+/// Codes of errors that a repetition meets again.
 const HOPELESS: [RDKafkaErrorCode; 8] = [
     RDKafkaErrorCode::TopicAuthorizationFailed,
     RDKafkaErrorCode::GroupAuthorizationFailed,

@@ -24,6 +24,8 @@ use crate::log::Polled;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::delivery::delivery;
 use crate::log::kafka::metadata::ASK_WAIT;
+use crate::log::kafka::places::PLACE_PATIENCE;
+use crate::log::kafka::places::PLACE_RETRY;
 use crate::log::kafka::places::is_passing;
 use crate::log::kafka::places::list;
 use crate::log::kafka::places::number;
@@ -34,8 +36,6 @@ use crate::log::kafka::rebalance::RebalanceEvent;
 
 /// A silent partition whose reading has not started yet cannot be placed for a moment.
 const PLACE_WAIT: Duration = Duration::from_secs(1);
-const PLACE_PATIENCE: Duration = Duration::from_secs(30);
-const PLACE_RETRY: Duration = Duration::from_millis(5);
 /// A member that does not close within this time is left behind.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -45,7 +45,7 @@ pub(super) struct Member {
     consumer: Arc<BaseConsumer<GroupContext>>,
     closer: Closer,
     assigned: BTreeSet<Partition>,
-    /// The worker has heard that it gives these up; the next poll hands them over.
+    /// A poll has reported that these are given up; the next poll hands them over.
     leaving: Vec<Partition>,
     fenced_at: Option<Instant>,
 }
@@ -90,7 +90,7 @@ impl Member {
         cause.is_some_and(|(code, _)| code == RDKafkaErrorCode::FencedInstanceId)
     }
 
-    /// A member that is fenced may be its own rival: its session may have ended while the process did not run.
+    /// A member may be fenced by its own membership: its session may have ended while the process did not run.
     /// So it joins anew, once. The partitions that it had are lost.
     pub(super) fn join_anew(&mut self) -> Result<Vec<Partition>, Error> {
         let quiet = self.connection.session_timeout * 2;
@@ -122,7 +122,7 @@ impl Member {
         Ok(leaving)
     }
 
-    /// The oldest event of a rebalance that the worker has not heard of.
+    /// The oldest event of a rebalance that no poll has reported yet.
     pub(super) fn next_event(&mut self) -> Result<Option<Polled>, Error> {
         Ok(match self.consumer.context().next() {
             None => None,
@@ -144,7 +144,8 @@ impl Member {
         })
     }
 
-    /// Reads events until the limit is reached. It waits only where there are no deliveries yet.
+    /// Reads events until the limit is reached. It waits only where there are no deliveries yet. It polls the member
+    /// at least once, as rebalances and the limit of `max.poll.interval.ms` depend on it.
     pub(super) fn read(
         &self,
         limit: PollLimit,
@@ -152,7 +153,7 @@ impl Member {
     ) -> Result<(), Error> {
         let started = Instant::now();
         let mut bytes: usize = deliveries.iter().map(Delivery::bytes).sum();
-        while deliveries.len() < limit.records && bytes < limit.bytes {
+        loop {
             let wait = if deliveries.is_empty() {
                 limit.timeout.saturating_sub(started.elapsed())
             } else {
@@ -173,6 +174,9 @@ impl Member {
                 }
                 // Also after a callback, whose event the next poll answers.
                 None => break,
+            }
+            if deliveries.len() >= limit.records || bytes >= limit.bytes {
+                break;
             }
         }
         Ok(())
@@ -206,7 +210,8 @@ impl Member {
         if self.assigned.contains(&partition)
             && let Err(error) = self.consumer.pause(&self.list(&[partition]))
         {
-            // What still comes is below or beyond what the worker expects, and is dropped there.
+            // What still comes does no harm: the worker takes deliveries of running partitions only, and this one
+            // runs again only after a seek.
             tracing::warn!(%error, partition = partition.0, "cannot pause");
         }
     }

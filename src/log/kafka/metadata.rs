@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
@@ -10,11 +11,15 @@ use rdkafka::error::KafkaResult;
 use crate::domain::ids::Partition;
 use crate::log::Error;
 use crate::log::kafka::client::Connection;
+use crate::log::kafka::client::START_WAIT;
 use crate::log::kafka::places::is_passing;
 use crate::log::kafka::places::number;
 
 /// A question that is not answered in time is asked again later.
 pub(super) const ASK_WAIT: Duration = Duration::from_millis(500);
+
+/// Before such a question is asked again at once.
+const ASK_RETRY: Duration = Duration::from_millis(50);
 
 pub(super) struct MetadataClient {
     connection: Arc<Connection>,
@@ -35,6 +40,35 @@ impl MetadataClient {
             connection: Arc::clone(connection),
             client: connection.metadata_client().create()?,
         })
+    }
+
+    /// How many partitions a topic has; 0 if there is no such topic.
+    pub(super) fn partitions(&self, topic: &str) -> KafkaResult<u32> {
+        let metadata = self.client.fetch_metadata(Some(topic), START_WAIT)?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        let count = found.map_or(0, |found| found.partitions().len());
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
+    /// First offset and end of a partition, for a caller that does not ask again: the cluster has as long to answer as
+    /// when a command starts.
+    pub(super) fn watermarks_at_last(
+        &self,
+        topic: &str,
+        partition: Partition,
+    ) -> Result<(u64, u64), Error> {
+        let deadline = Instant::now() + START_WAIT;
+        loop {
+            if let Some(watermarks) = self.watermarks(topic, partition)? {
+                return Ok(watermarks);
+            }
+            if Instant::now() >= deadline {
+                let what = format!("the ends of partition {partition} of {topic}");
+                let problem = format!("the cluster does not answer when asked for {what}");
+                return Err(self.connection.unusable(problem));
+            }
+            std::thread::park_timeout(ASK_RETRY);
+        }
     }
 
     /// First offset and end of a partition, open transactions included; `None` if the cluster does not answer now.

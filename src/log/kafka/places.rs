@@ -1,4 +1,6 @@
-//! Partitions and offsets as the client counts them, and the errors that it mends by itself.
+//! Partitions and offsets as the client counts them, and the errors from which it recovers by itself.
+
+use std::time::Duration;
 
 use rdkafka::Offset;
 use rdkafka::TopicPartitionList;
@@ -6,6 +8,11 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::domain::ids::Partition;
+
+/// How long the client may take until a partition is read from another offset.
+pub(super) const PLACE_PATIENCE: Duration = Duration::from_secs(30);
+/// Between two looks whether it is.
+pub(super) const PLACE_RETRY: Duration = Duration::from_millis(5);
 
 /// The partition as the client counts it.
 pub(super) fn number(partition: Partition) -> i32 {
@@ -42,7 +49,7 @@ pub(super) fn position_in(
     }
 }
 
-/// An error that the client mends by itself: the cluster is away or changes its leaders.
+/// An error from which the client recovers by itself: the cluster is away or changes its leaders.
 pub(super) fn is_passing(error: &KafkaError) -> bool {
     const PASSING: [RDKafkaErrorCode; 20] = [
         RDKafkaErrorCode::OffsetNotAvailable,

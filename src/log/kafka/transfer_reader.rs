@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::BaseConsumer;
@@ -18,6 +19,8 @@ use crate::log::Error;
 use crate::log::PollLimit;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::delivery::delivery;
+use crate::log::kafka::places::PLACE_PATIENCE;
+use crate::log::kafka::places::PLACE_RETRY;
 use crate::log::kafka::places::is_passing;
 use crate::log::kafka::places::list;
 use crate::log::kafka::places::number;
@@ -28,7 +31,7 @@ pub(super) struct TransferReader {
     connection: Arc<Connection>,
     topic: String,
     consumer: BaseConsumer,
-    /// What is read; a silent partition is not assigned.
+    /// The partitions that are read. One that was silenced is not assigned.
     read: BTreeSet<Partition>,
     /// Of an odd number of records this time, the one in the middle is a transfer.
     has_larger_half: bool,
@@ -67,19 +70,35 @@ impl TransferReader {
             .and_then(|()| self.consumer.incremental_assign(&place))
             .map_err(|error| self.failed(&error))?;
         self.read.insert(partition);
-        Ok(())
+        self.wait_for_place(partition)
     }
 
     /// Reads these partitions no more.
     pub(super) fn silence(&mut self, partitions: &[Partition]) -> Result<(), Error> {
         let mut known = partitions.to_vec();
-        known.retain(|partition| self.read.remove(partition));
+        known.retain(|partition| self.read.contains(partition));
         if known.is_empty() {
             return Ok(());
         }
         self.consumer
             .incremental_unassign(&list(&self.topic, &known))
-            .map_err(|error| self.failed(&error))
+            .map_err(|error| self.failed(&error))?;
+        self.read.retain(|partition| !known.contains(partition));
+        Ok(())
+    }
+
+    /// Waits until the client has forgotten where it read before. It stops reading in a thread of its own, and until
+    /// then it gives the old position, below which records may have to be read again.
+    fn wait_for_place(&self, partition: Partition) -> Result<(), Error> {
+        let deadline = Instant::now() + PLACE_PATIENCE;
+        while self.position(partition)?.is_some() {
+            if Instant::now() >= deadline {
+                let problem = format!("partition {partition} of {} does not stop", self.topic);
+                return Err(self.connection.unusable(problem));
+            }
+            std::thread::park_timeout(PLACE_RETRY);
+        }
+        Ok(())
     }
 
     /// Takes what has come already, at most half of what a poll may take, so that events have room too.

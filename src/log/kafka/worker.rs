@@ -148,21 +148,16 @@ impl WorkerLog for KafkaWorker {
     fn pause(&mut self, partition: Partition) {
         self.member.pause(partition);
         if let Err(error) = self.silence_transfers(&[partition]) {
-            // What still comes is below or beyond what the worker expects, and is dropped there.
+            // What still comes does no harm: the worker takes deliveries of running partitions only, and this one
+            // runs again only after a resumption, which silences it first.
             tracing::warn!(%error, partition = partition.0, "cannot pause transfers");
         }
     }
 
     fn commit(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
-        if transaction.partitions.is_empty() {
-            let problem = "a transaction without offsets would not be fenced";
-            return Err(self.connection.unusable(problem));
-        }
-        let mut topics = transaction.outputs.iter().map(|output| output.topic.row());
-        if let Some(row) = topics.find(|row| !row.is_output) {
-            let problem = format!("a transaction has an output for {}", row.setting);
-            return Err(self.connection.unusable(problem));
-        }
+        transaction
+            .check()
+            .map_err(|problem| self.connection.unusable(problem))?;
         let Some(group) = self.member.group_metadata() else {
             return Err(self.connection.unusable("the consumer has no group"));
         };

@@ -89,7 +89,7 @@ pub enum ClockMode {
 pub struct ClockRules {
     /// Which clock.
     pub mode: ClockMode,
-    /// A record time this far ahead of the wall clock is not believed.
+    /// A record time this far ahead of the wall clock is not valid.
     pub skew: Duration,
     /// Disorder of record times within a partition.
     pub disorder: Duration,
@@ -131,6 +131,15 @@ impl PartitionClock {
         self.valid(stated, wall).or(self.record_time_max)
     }
 
+    /// Whether a record time is at most `time.skew` ahead of the wall clock; on the event clock every one is valid.
+    #[must_use]
+    pub fn is_valid(&self, record_time: Timestamp, wall: Timestamp) -> bool {
+        match self.rules.mode {
+            ClockMode::Event => true,
+            ClockMode::Wall => record_time <= wall.plus_milliseconds(milliseconds(self.rules.skew)),
+        }
+    }
+
     /// A delivery that was not rejected moves the clock.
     pub fn observe(&mut self, stated: Option<Timestamp>, wall: Timestamp) {
         let Some(record_time) = self.valid(stated, wall) else {
@@ -157,7 +166,7 @@ impl PartitionClock {
         }
     }
 
-    /// Somebody says that nothing older will come.
+    /// Moves the clock to an instant: everything before it is due.
     pub fn advance(&mut self, to: Timestamp) {
         self.clock = self.clock.max(Some(to));
     }
@@ -175,13 +184,7 @@ impl PartitionClock {
     }
 
     fn valid(&self, stated: Option<Timestamp>, wall: Timestamp) -> Option<Timestamp> {
-        let believable = |record_time: &Timestamp| match self.rules.mode {
-            ClockMode::Event => true,
-            ClockMode::Wall => {
-                *record_time <= wall.plus_milliseconds(milliseconds(self.rules.skew))
-            }
-        };
-        stated.filter(believable)
+        stated.filter(|record_time| self.is_valid(*record_time, wall))
     }
 }
 

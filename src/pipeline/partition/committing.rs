@@ -111,7 +111,7 @@ impl RunningPartition {
             shared.partitions.agree(&self.table.definition);
             self.is_new = false;
         }
-        if pending.checkpoint.offsets != self.committed.offsets {
+        if self.has_taken {
             let seconds = wall.seconds_since(Timestamp::default());
             observe::last_event(&shared.metrics, self.owner.partition().0, seconds);
         }
@@ -119,6 +119,7 @@ impl RunningPartition {
             .partitions
             .count(self.owner, &deltas, &self.store.table());
         self.has_fired = false;
+        self.has_taken = false;
         self.committed = pending.checkpoint;
         Ok(true)
     }

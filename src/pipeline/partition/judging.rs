@@ -8,6 +8,7 @@ use crate::domain::ids::CustomerId;
 use crate::domain::ids::Source;
 use crate::domain::time::Timestamp;
 use crate::domain::transfer::Origin;
+use crate::domain::transfer::RECORD_TIME;
 use crate::engine::admission::Admission;
 use crate::engine::admission::Placement;
 use crate::engine::admission::admit;
@@ -60,6 +61,7 @@ impl RunningPartition {
             self.clock.observe(delivery.record_time, wall);
         }
         self.offsets = self.offsets.after(delivery.position);
+        self.has_taken = true;
         Ok(judged)
     }
 
@@ -74,7 +76,14 @@ impl RunningPartition {
                     record_time: record_time.ok_or_else(no_record_time)?,
                 })
             }
-            Source::Transfers => Origin::read(|name| delivery.header(name)),
+            Source::Transfers => {
+                let origin = Origin::read(|name| delivery.header(name))?;
+                if self.clock.is_valid(origin.record_time, wall) {
+                    Ok(origin)
+                } else {
+                    Err(ahead_of_wall(origin.record_time))
+                }
+            }
         }
     }
 
@@ -151,6 +160,16 @@ fn rejected(event_type: &'static str, invalid: InvalidEvent) -> Judged {
         changes: Vec::new(),
         time_evaluations: 0,
         arrived_at: None,
+    }
+}
+
+fn ahead_of_wall(record_time: Timestamp) -> InvalidEvent {
+    let found = record_time.as_milliseconds();
+    InvalidEvent {
+        reason: RejectReason::Transfer,
+        detail: format!(
+            "the header {RECORD_TIME}: \"{found}\" is not at or before the wall clock plus time.skew"
+        ),
     }
 }
 

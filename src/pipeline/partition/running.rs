@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::domain::change::SegmentChange;
 use crate::domain::ids::CustomerId;
+use crate::domain::ids::Source;
 use crate::domain::offsets::AppliedOffsets;
 use crate::domain::partitioner::Partitioner;
 use crate::domain::time::Timestamp;
@@ -31,6 +32,8 @@ pub struct RunningPartition {
     pub(super) cache: RecordCache,
     /// Whose entries are not as they were committed.
     pub(super) staged: Vec<CustomerId>,
+    /// Deliveries were taken since the last commit.
+    pub(super) has_taken: bool,
     pub(super) offsets: AppliedOffsets,
     pub(super) committed: Checkpoint,
     /// The changelog has no checkpoint of it yet.
@@ -75,6 +78,7 @@ impl RunningPartition {
             clock,
             cache: RecordCache::new(shared.limits.record_cache_bytes),
             staged: Vec::new(),
+            has_taken: false,
             offsets: committed.offsets,
             committed,
             partitioner: table.definition.partitioner(),
@@ -102,7 +106,7 @@ impl RunningPartition {
         self.committed.offsets
     }
 
-    /// The next offset of every source as folded.
+    /// The next offset of every source as folded or passed.
     #[must_use]
     pub fn offsets(&self) -> AppliedOffsets {
         self.offsets
@@ -111,13 +115,28 @@ impl RunningPartition {
     /// Deliveries were taken, or deadlines came due, since the last commit, or there was none yet.
     #[must_use]
     pub fn has_moved(&self) -> bool {
-        self.is_new || self.offsets != self.committed.offsets || !self.staged.is_empty()
+        self.is_new || self.has_taken || !self.staged.is_empty()
+    }
+
+    /// Records that are never delivered were passed, or deliveries taken, since the last commit.
+    #[must_use]
+    pub fn has_moved_offsets(&self) -> bool {
+        self.offsets != self.committed.offsets
     }
 
     /// The clock moved since the last commit.
     #[must_use]
     pub fn has_moved_clock(&self) -> bool {
         self.clock.now() != self.committed.clock
+    }
+
+    /// Every record below these offsets was taken, or is never delivered. The checkpoint must say so: once retention
+    /// has deleted the records, the source may start there.
+    pub fn pass(&mut self, offsets: AppliedOffsets) {
+        for source in Source::ALL {
+            let next = self.offsets.next(source).max(offsets.next(source));
+            self.offsets = self.offsets.with(source, next);
+        }
     }
 
     /// Nothing was unread at `wall`.

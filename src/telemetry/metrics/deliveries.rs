@@ -25,7 +25,7 @@ pub struct Deliveries {
     /// Seconds from the record time of a delivery until what it changed is visible. On the event clock, where record
     /// times are not wall time, from its poll. Alert on p99.
     pub end_to_end_latency_seconds: Histogram,
-    /// Input records that are not committed. Alert while it grows.
+    /// Records of the input and of the transfers that are not committed. Alert while it grows.
     pub consumer_lag_records: IntGaugeVec,
     /// Wall time of the last commit with deliveries of the partition. Alert on its age.
     pub last_event_timestamp_seconds: GaugeVec,
@@ -63,7 +63,7 @@ impl Deliveries {
             )?,
             consumer_lag_records: new.gauges(
                 "consumer_lag_records",
-                "Input records that are not committed",
+                "Records of the input and of the transfers that are not committed",
                 &["partition"],
             )?,
             last_event_timestamp_seconds: new.register(GaugeVec::new(

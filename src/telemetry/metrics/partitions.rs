@@ -17,7 +17,7 @@ use crate::telemetry::metrics::registrar::options;
 /// Assignments, restores and the stores of owned partitions.
 #[derive(Debug)]
 pub struct Partitions {
-    /// Partitions whose group offset differed from their checkpoint when they were assigned. Alert on any.
+    /// Sources of partitions whose group offset differed from the checkpoint when they were assigned. Alert on any.
     pub offset_state_mismatch: IntCounter,
     /// Changelog records still to be restored. Alert when it does not fall.
     pub restore_remaining_records: IntGaugeVec,
@@ -37,7 +37,7 @@ impl Partitions {
         Ok(Self {
             offset_state_mismatch: new.counter(
                 "offset_state_mismatch_total",
-                "Partitions whose group offset differed from their checkpoint when they were assigned",
+                "Sources of partitions whose group offset differed from the checkpoint when they were assigned",
             )?,
             restore_remaining_records: new.gauges(
                 "restore_remaining_records",
