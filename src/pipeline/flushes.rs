@@ -69,7 +69,7 @@ impl Flushes {
             {
                 return Ok(());
             }
-            observe_bytes(*partition, running, shared)?;
+            observe_bytes(running, shared)?;
         }
         self.pending.pop_front();
         Ok(())
@@ -80,9 +80,9 @@ impl Flushes {
     /// # Errors
     /// If a store fails.
     pub fn write_all(&mut self, partitions: &HeldPartitions, shared: &Shared) -> Result<(), Error> {
-        for (partition, running) in partitions.running() {
+        for (_, running) in partitions.running() {
             running.store().flush(running.owner().epoch())?;
-            observe_bytes(partition, running, shared)?;
+            observe_bytes(running, shared)?;
         }
         self.pending.clear();
         self.begun_at = shared.monotonic.now();
@@ -96,13 +96,13 @@ fn haste(reached: usize, limit: usize) -> usize {
     1 + (HASTE_MAX - 1).saturating_mul(beyond_half) / limit.max(1)
 }
 
-fn observe_bytes(
-    partition: Partition,
-    running: &RunningPartition,
-    shared: &Shared,
-) -> Result<(), Error> {
+fn observe_bytes(running: &RunningPartition, shared: &Shared) -> Result<(), Error> {
     let bytes = running.store().disk_bytes()?;
-    observe::store_bytes(&shared.metrics, partition.0, bytes);
+    shared
+        .partitions
+        .observe(running.owner(), |metrics, number| {
+            observe::store_bytes(metrics, number, bytes);
+        });
     Ok(())
 }
 

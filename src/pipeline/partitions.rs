@@ -270,6 +270,16 @@ impl Partitions {
         slot.epoch == owner.epoch
     }
 
+    /// Sets gauges of a partition. An owner that is not one any more sets nothing: its gauges would stay after the
+    /// partition has gone.
+    pub fn observe(&self, owner: Owner, set: impl FnOnce(&Metrics, u32)) {
+        let slot = self.slot(owner.partition);
+        let slot = lock(&slot);
+        if slot.epoch == owner.epoch && slot.is_held {
+            set(&self.metrics, owner.partition.0);
+        }
+    }
+
     /// Whether the owner has nothing left to do in a run with ends.
     pub fn finish(&self, owner: Owner, is_finished: bool) {
         let slot = self.slot(owner.partition);

@@ -67,7 +67,7 @@ impl<L: WorkerLog> Worker<L> {
         } else {
             passed
         };
-        observe::lag(&self.shared.metrics, partition.0, committed.short_of(&ends));
+        let lag = committed.short_of(&ends);
         // A run with ends uses record times only, never the wall clock.
         if passed.covers(&ends) && !self.shared.control.has_ends() {
             running.caught_up(wall);
@@ -81,7 +81,11 @@ impl<L: WorkerLog> Worker<L> {
         let now = self.shared.monotonic.now();
         let mode = self.shared.clock_rules.mode;
         let late_seconds = running.deadline_lag_seconds(mode, now);
-        observe::deadline_lag(&self.shared.metrics, partition.0, late_seconds);
+        let owner = running.owner();
+        self.shared.partitions.observe(owner, |metrics, number| {
+            observe::lag(metrics, number, lag);
+            observe::deadline_lag(metrics, number, late_seconds);
+        });
         // An end made of control or aborted records is never delivered, only passed.
         if end.is_some_and(|end| committed.covers(&end)) {
             self.shared.control.reached(partition);

@@ -27,7 +27,6 @@ use segstream::domain::event::parse::parse;
 use segstream::domain::ids::CustomerId;
 use segstream::domain::ids::ModelVersion;
 use segstream::domain::ids::SegmentId;
-use segstream::domain::topic::Key;
 use segstream::domain::topic::Topic;
 use segstream::engine::verdict::Outcome;
 use segstream::http::EventIntake;
@@ -816,12 +815,6 @@ fn the_page_of_the_topics_has_a_row_for_each_as_the_table_says() {
             Some(cleanup) => assert_eq!(cells[2], cleanup.as_str(), "{setting}"),
             None => assert!(cells[2].starts_with("yours"), "{setting}"),
         }
-        let key = match row.key {
-            Key::Customer => "customer's id",
-            Key::State => "see [State keys](#state-keys)",
-            Key::Input => "key of the input record",
-        };
-        assert_eq!(cells[3], key, "{setting}");
         assert_eq!(cells[0] == "none", row.is_optional, "{setting}");
     }
 }

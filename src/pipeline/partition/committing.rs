@@ -113,7 +113,9 @@ impl RunningPartition {
         }
         if self.has_taken {
             let seconds = wall.seconds_since(Timestamp::default());
-            observe::last_event(&shared.metrics, self.owner.partition().0, seconds);
+            shared.partitions.observe(self.owner, |metrics, number| {
+                observe::last_event(metrics, number, seconds);
+            });
         }
         shared
             .partitions

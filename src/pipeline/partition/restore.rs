@@ -160,7 +160,9 @@ impl Restore {
         if is_large {
             self.store.flush(epoch)?;
         }
-        observe::restore_progress(&shared.metrics, partition.0, chunk.remaining);
+        shared.partitions.observe(self.owner, |metrics, number| {
+            observe::restore_progress(metrics, number, chunk.remaining);
+        });
         Ok(if chunk.remaining == 0 {
             Step::Done(())
         } else {
@@ -218,7 +220,9 @@ impl Restore {
         let partition = self.owner.partition();
         log.resume_at(partition, checkpoint.offsets)?;
         let seconds = self.started.elapsed().as_secs_f64();
-        observe::restore_finished(&shared.metrics, partition.0, self.records, seconds);
+        shared.partitions.observe(self.owner, |metrics, number| {
+            observe::restore_finished(metrics, number, self.records, seconds);
+        });
         let store = Arc::clone(&self.store);
         let running = RunningPartition::new(self.owner, store, checkpoint, table, shared);
         Ok(Step::Done(running))
