@@ -18,9 +18,10 @@ const COPIED: [&str; 7] = [
     "tests/planted/simulated.rs",
     "config/default.toml",
     "models",
-    "Cargo.lock",
+    LOCK,
     ".cargo",
 ];
+const LOCK: &str = "Cargo.lock";
 /// The copy lacks the program: its test needs the library alone.
 const MAIN: &str = "src/main.rs";
 const CHOICE: &str = "//! Which mistake shows.
@@ -77,6 +78,9 @@ fn contents(repository: &Path, mutants: &[Mutant]) -> Result<Vec<(PathBuf, Vec<u
                 content = planted(&original, &source, mutants)?.into_bytes();
                 names.insert(original.clone());
             }
+            if original == LOCK {
+                content = renamed(&String::from_utf8_lossy(&content)).into_bytes();
+            }
             if original == "src/lib.rs" {
                 content.extend_from_slice(b"\npub mod planted;\n");
             }
@@ -95,12 +99,21 @@ fn contents(repository: &Path, mutants: &[Mutant]) -> Result<Vec<(PathBuf, Vec<u
     Ok(files)
 }
 
+/// The package has a name of its own: what is built of it would replace what is built of the repository.
+fn renamed(text: &str) -> String {
+    text.replacen(
+        "name = \"segstream\"\n",
+        "name = \"segstream-planted\"\n",
+        1,
+    )
+}
+
 /// The manifest with one test and no other target. Dependencies and profiles are those of the repository, so that
 /// what is built of them is the same.
 fn reduced(manifest: &str) -> String {
     let mut kept = String::new();
     let mut is_kept = true;
-    for line in manifest.lines() {
+    for line in renamed(manifest).lines() {
         if line.starts_with('[') {
             let is_target = line.starts_with("[[");
             is_kept = !is_target && !line.starts_with("[lints");
@@ -110,6 +123,7 @@ fn reduced(manifest: &str) -> String {
             kept.push('\n');
         }
     }
+    kept.push_str("\n[lib]\nname = \"segstream\"\n");
     kept.push_str("\n[[test]]\nname = \"simulated\"\npath = \"tests/planted/simulated.rs\"\nharness = false\n\n[workspace]\n");
     kept
 }

@@ -248,6 +248,11 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
         records: usize,
     ) -> Result<ChangelogChunk, Error> {
         let chunk = self.chunk(partition, from, records);
+        let has_records = chunk.as_ref().is_ok_and(|chunk| !chunk.records.is_empty());
+        let is_known = self.group.lock().member(self.id).known.contains(&partition);
+        if has_records && is_known {
+            self.group.let_next_owner_work(self.id, partition);
+        }
         self.group.let_others_work(self.id);
         chunk
     }

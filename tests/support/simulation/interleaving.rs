@@ -5,7 +5,9 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::Weak;
+use std::time::Duration;
 
+use segstream::domain::ids::Partition;
 use segstream::log::WorkerLog;
 use segstream::pipeline::Error;
 use segstream::pipeline::worker::Worker;
@@ -17,6 +19,8 @@ use super::group::MemberId;
 
 /// Calls within calls.
 const DEPTH_MAX: u32 = 2;
+/// Enough to restore a partition, to take deliveries and to commit.
+const TURNS_OF_THE_NEXT_OWNER: u32 = 30;
 
 /// Somebody who can take a turn.
 pub trait Turn: Send + Sync {
@@ -107,6 +111,48 @@ impl Group {
             return;
         };
         drop(state);
+        self.turn_of(id, &worker);
+    }
+
+    /// A worker loses its session while a chunk of its restore is on its way. Another one of the process restores the
+    /// partition, takes deliveries and commits before the chunk arrives.
+    pub fn let_next_owner_work(&self, id: MemberId, partition: Partition) {
+        let mut state = self.lock();
+        let kinds = [Kind::Lost, Kind::LostWithinProcess];
+        let may_be_lost = kinds.iter().all(|kind| state.kinds.contains(kind));
+        let is_owner = state.owners.get(&partition) == Some(&id) && state.member(id).is_member;
+        let members = state.members.iter().filter(|(other, _)| **other != id);
+        let mut members = members.filter(|(other, member)| {
+            let is_there = member.is_alive && member.is_member && member.notes.is_empty();
+            other.process == id.process && is_there && !member.believes(partition)
+        });
+        let next = members.next().map(|(next, _)| *next);
+        let mut workers = state.others.workers.iter();
+        let worker = workers.find(|(other, _)| Some(*other) == next).cloned();
+        let Some((next, worker)) = worker.filter(|_| may_be_lost && is_owner) else {
+            return;
+        };
+        if state.others.depth > 0 || !state.strikes(Kind::RestoredAfterLoss, 4) {
+            return;
+        }
+        state.others.depth += 1;
+        state.expire(id);
+        state.hit(Kind::LostWithinProcess);
+        state.owners.insert(partition, next);
+        state.member(next).note_assigned(partition, 0);
+        let feed = state.others.feed.clone();
+        drop(state);
+        if let Some(feed) = feed {
+            feed.lock().unwrap().send(self);
+        }
+        for _ in 0..TURNS_OF_THE_NEXT_OWNER {
+            self.turn_of(next, &worker);
+            self.lock().clocks.tick(Duration::from_millis(200));
+        }
+        self.lock().others.depth -= 1;
+    }
+
+    fn turn_of(&self, id: MemberId, worker: &Weak<dyn Turn>) {
         let turned = worker.upgrade().and_then(|worker| worker.try_turn());
         if let Some(Err(error)) = turned {
             let mut state = self.lock();
