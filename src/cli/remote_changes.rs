@@ -84,8 +84,8 @@ impl RemoteChanges {
                 }
                 _ => {
                     let problem: Option<serde_json::Value> = serde_json::from_str(&body).ok();
-                    let detail =
-                        problem.and_then(|problem| Some(problem["detail"].as_str()?.to_owned()));
+                    let detail = problem
+                        .and_then(|problem| Some(problem.get("detail")?.as_str()?.to_owned()));
                     let detail = detail.unwrap_or_else(|| "it gave no reason".to_owned());
                     return Err(self.unusable(format!("it answered {status}: {detail}")));
                 }
@@ -147,7 +147,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
     };
     SocketAddr::new(ip, address.port())
 }

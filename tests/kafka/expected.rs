@@ -49,7 +49,7 @@ impl Expected {
         let events = deployment.topic("events");
         let inputs = events_on(&deployment.brokers, &events, PARTITIONS);
         let fold = oracle::fold(
-            &inputs,
+            (&inputs, &[]),
             ClockMode::Event,
             None,
             oracle::Deletions::default(),

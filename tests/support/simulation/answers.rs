@@ -45,11 +45,15 @@ impl<L: Assignable> FaultyLog<L> {
             }
             let is_fenced = self.is_fenced(state);
             for delivery in &*deliveries {
+                let (partition, source) = (delivery.position.partition, delivery.position.source);
+                let member = state.member(self.id);
+                member.amid.insert((partition, Amid::Batch));
+                if source != Source::Events {
+                    continue;
+                }
                 let (partition, next) = (delivery.position.partition, delivery.position.offset + 1);
                 let read = self.read.entry(partition).or_default();
                 *read = (*read).max(next);
-                let member = state.member(self.id);
-                member.amid.insert((partition, Amid::Batch));
                 if !is_fenced {
                     member.read.insert(partition, next);
                 }

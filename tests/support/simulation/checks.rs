@@ -15,6 +15,7 @@ use segstream::pipeline::outputs;
 use segstream::pipeline::partitions::Phase;
 
 use super::group::State;
+use super::oracle;
 use super::oracle::Expected;
 use super::process::Process;
 use super::process::World;
@@ -204,11 +205,14 @@ pub fn published_sequences(world: &World) -> BTreeMap<String, Vec<u64>> {
     published
 }
 
-fn header(record: &OutputRecord, name: &str) -> u64 {
+fn header_text<'a>(record: &'a OutputRecord, name: &str) -> &'a str {
     let mut headers = record.headers.iter();
     let (_, value) = headers.find(|(found, _)| found == name).unwrap();
-    let value = value.as_deref().unwrap();
-    std::str::from_utf8(value).unwrap().parse().unwrap()
+    std::str::from_utf8(value.as_deref().unwrap()).unwrap()
+}
+
+fn header(record: &OutputRecord, name: &str) -> u64 {
+    header_text(record, name).parse().unwrap()
 }
 
 /// Exactly one dead letter of each delivery that has one, with its bytes.
@@ -216,8 +220,11 @@ fn check_dead_letters(world: &World, expected: &Expected) {
     let mut found = BTreeMap::new();
     for entry in world.log.dead_letters() {
         let (_, _, letter) = entry.unwrap();
+        let topic = header_text(&letter, "source_topic");
+        let sources = Source::ALL.into_iter();
+        let mut of_topic = sources.filter(|source| oracle::topic_of(*source) == topic);
         let position = Position {
-            source: Source::Events,
+            source: of_topic.next().unwrap(),
             partition: Partition(header(&letter, "source_partition") as u32),
             offset: header(&letter, "source_offset"),
         };
@@ -240,10 +247,10 @@ fn check_counts(state: &State, expected: &Expected, counts: &[Counts]) {
     for applied in heard {
         transactions += 1;
         changes += applied.changes as u64;
-        for (partition, first, next) in &applied.ranges {
+        for (source, partition, first, next) in &applied.ranges {
             for offset in *first..*next {
                 let position = Position {
-                    source: Source::Events,
+                    source: *source,
                     partition: *partition,
                     offset,
                 };

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use segstream::domain::ids::CustomerId;
 use segstream::domain::ids::Partition;
+use segstream::domain::ids::Source;
 use segstream::log::Transaction;
 use segstream::pipeline::partition::clock::ClockMode;
 use segstream::pipeline::partition::phase;
@@ -81,7 +82,7 @@ impl Schedule {
         for (partition, _) in running {
             let mut state = self.world.group.lock();
             let read = state.member(member).read.get(&partition).copied();
-            let (end, _) = state.place(partition);
+            let (end, _) = state.place(Source::Events, partition);
             drop(state);
             let shown = process.shared.partitions.phase(partition);
             let (Some(offset), Some(Phase::Running(store))) = (read, shown) else {

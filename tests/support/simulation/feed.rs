@@ -23,6 +23,7 @@ use segstream::simulate::ShopOptions;
 
 use super::Kind;
 use super::group::Group;
+use super::transfers::Transfers;
 use crate::support::Chance;
 use crate::support::at;
 
@@ -135,6 +136,7 @@ pub struct Feed {
     unacknowledged: Vec<InputRecord>,
     mode: ClockMode,
     log: EmbeddedLog,
+    transfers: Transfers,
 }
 
 impl Feed {
@@ -180,6 +182,7 @@ impl Feed {
             unacknowledged: Vec::new(),
             mode,
             log,
+            transfers: Transfers::default(),
         }
     }
 
@@ -218,6 +221,7 @@ impl Feed {
     /// Sends the next events; now and then the producer hears nothing and sends them again.
     pub fn send(&mut self, group: &Group) {
         let mut state = group.lock();
+        self.transfers.send(&self.log, &mut state);
         if !self.unacknowledged.is_empty() && (state.is_calm || state.chance.below(2) == 0) {
             let again = std::mem::take(&mut self.unacknowledged);
             self.log.append(again, None).unwrap();

@@ -100,8 +100,8 @@ pub struct Applied {
     pub member: MemberId,
     /// The worker knows of it, so it is in the counts of its process.
     pub is_heard: bool,
-    /// Partition, first delivery and the one after the last.
-    pub ranges: Vec<(Partition, u64, u64)>,
+    /// Source, partition, first delivery and the one after the last.
+    pub ranges: Vec<(Source, Partition, u64, u64)>,
     pub changes: usize,
 }
 
@@ -306,9 +306,11 @@ impl State {
     /// What a transaction commits; asked before it is written.
     pub fn describe(&mut self, id: MemberId, transaction: &Transaction, is_heard: bool) -> Applied {
         let parts = transaction.partitions.iter();
-        let ranges = parts.map(|part| {
-            let (_, first) = self.place(part.partition);
-            (part.partition, first, part.offsets.next(Source::Events))
+        let ranges = parts.flat_map(|part| {
+            Source::ALL.map(|source| {
+                let (_, first) = self.place(source, part.partition);
+                (source, part.partition, first, part.offsets.next(source))
+            })
         });
         let outputs = transaction.outputs.iter();
         let changes = outputs.filter(|output| output.topic == Topic::Changes);
@@ -344,10 +346,10 @@ impl State {
         }
     }
 
-    /// End of the input and the committed offset.
-    pub fn place(&mut self, partition: Partition) -> (u64, u64) {
+    /// End of a source and the committed offset.
+    pub fn place(&mut self, source: Source, partition: Partition) -> (u64, u64) {
         let facts = self.log.facts(partition).unwrap().unwrap();
-        let events = facts.sources[&Source::Events];
-        (events.end, events.group_offset.unwrap_or(events.start))
+        let found = facts.sources[&source];
+        (found.end, found.group_offset.unwrap_or(found.start))
     }
 }

@@ -24,6 +24,7 @@ pub mod runs;
 pub mod schedule;
 mod settling;
 pub mod spoil;
+mod transfers;
 
 use std::collections::BTreeMap;
 
@@ -104,6 +105,8 @@ pub enum Kind {
     StoreOlder,
     /// A producer that was not acknowledged sends again.
     AppendedTwice,
+    /// Another partition hands events over.
+    Transferred,
     /// The processes were of the older version until now: their state is in the older format.
     OlderFormat,
     /// A customer is deleted.
@@ -116,7 +119,8 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
+        Self::Transferred,
         Self::Aborted,
         Self::UnknownApplied,
         Self::UnknownNotApplied,

@@ -11,6 +11,7 @@ use segstream::domain::ids::Partition;
 use segstream::domain::ids::Position;
 use segstream::domain::ids::Source;
 use segstream::domain::time::Timestamp;
+use segstream::domain::transfer::Origin;
 use segstream::engine::admission::Admission;
 use segstream::engine::admission::admit;
 use segstream::engine::commands::Delivered;
@@ -106,9 +107,9 @@ pub struct Deletions {
 }
 
 /// Folds the input. In the end each clock stands at `clock`, or, without one, at the greatest record time of
-/// its partition.
+/// its partition. Transfers are such that it does not matter when they come.
 pub fn fold(
-    inputs: &[(Position, InputRecord)],
+    (inputs, transfers): (&[(Position, InputRecord)], &[(Position, InputRecord)]),
     mode: ClockMode,
     clock: Option<Timestamp>,
     mut deletions: Deletions,
@@ -131,7 +132,8 @@ pub fn fold(
         let verdict = match stated.or(known) {
             Some(record_time) => {
                 let times = (record_time, known);
-                fold_one(&mut expected, (*position, input), times, &definition)
+                let delivered = (*position, *position, input);
+                fold_one(&mut expected, delivered, times, &definition)
             }
             None => Verdict::Rejected(InvalidEvent {
                 reason: RejectReason::NoRecordTime,
@@ -146,18 +148,10 @@ pub fn fold(
             let latest = greatest.entry(position.partition).or_insert(stated);
             *latest = stated.max(*latest);
         }
-        expected.outcomes.insert(*position, verdict.outcome());
-        if let Some(cause) = verdict.dead_letter() {
-            let delivery = Delivery {
-                position: *position,
-                record_time: input.timestamp,
-                key: input.key.clone(),
-                payload: input.payload.clone(),
-                headers: input.headers.clone(),
-            };
-            let letter = outputs::dead_letter(&delivery, cause, TOPIC, Timestamp::default());
-            expected.dead_letters.insert(*position, letter);
-        }
+        end(&mut expected, (*position, input), &verdict);
+    }
+    for (position, transfer) in transfers {
+        fold_transfer(&mut expected, *position, transfer, &definition);
     }
     for partition in deletions.before.keys().copied().collect::<Vec<_>>() {
         let end = Position {
@@ -180,9 +174,56 @@ pub fn fold(
     expected
 }
 
+/// How a delivery ends.
+fn end(expected: &mut Expected, (position, input): (Position, &InputRecord), verdict: &Verdict) {
+    expected.outcomes.insert(position, verdict.outcome());
+    let Some(cause) = verdict.dead_letter() else {
+        return;
+    };
+    let delivery = Delivery {
+        position,
+        record_time: input.timestamp,
+        key: input.key.clone(),
+        payload: input.payload.clone(),
+        headers: input.headers.clone(),
+    };
+    let topic = topic_of(position.source);
+    let letter = outputs::dead_letter(&delivery, cause, topic, Timestamp::default());
+    expected.dead_letters.insert(position, letter);
+}
+
+/// The name of a source in dead letters.
+pub fn topic_of(source: Source) -> &'static str {
+    match source {
+        Source::Events => TOPIC,
+        Source::Transfers => source.as_str(),
+    }
+}
+
+fn fold_transfer(
+    expected: &mut Expected,
+    position: Position,
+    transfer: &InputRecord,
+    definition: &Definition,
+) {
+    let value_of = |name: &str| {
+        let mut found = transfer.headers.iter().rev();
+        let (_, value) = found.find(|(known, _)| known == name)?;
+        value.as_deref()
+    };
+    let verdict = match Origin::read(value_of) {
+        Ok(origin) => {
+            let delivered = (position, origin.position, transfer);
+            fold_one(expected, delivered, (origin.record_time, None), definition)
+        }
+        Err(invalid) => Verdict::Rejected(invalid),
+    };
+    end(expected, (position, transfer), &verdict);
+}
+
 fn fold_one(
     expected: &mut Expected,
-    (position, input): (Position, &InputRecord),
+    (position, origin, input): (Position, Position, &InputRecord),
     (record_time, known): (Timestamp, Option<Timestamp>),
     definition: &Definition,
 ) -> Verdict {
@@ -198,7 +239,7 @@ fn fold_one(
     let delivered = Delivered {
         event: &event,
         position,
-        origin: position,
+        origin,
         record_time,
         // The wall clock is never ahead of an event that counts: see the feed.
         clock: known.filter(|_| definition.mode == ClockMode::Event),

@@ -80,6 +80,8 @@ pub fn run(seed: u64, enabled: &BTreeSet<Kind>, bug: Option<Bug>, root: &Path) -
     let clock = schedule.settle();
     let inputs: Vec<(Position, InputRecord)> =
         schedule.world.log.inputs().map(Result::unwrap).collect();
+    let transfers = schedule.world.log.transfers().map(Result::unwrap);
+    let transfers: Vec<(Position, InputRecord)> = transfers.collect();
     let state = schedule.world.group.lock();
     let deletions = oracle::Deletions {
         before: state.deletions.committed.clone(),
@@ -87,7 +89,7 @@ pub fn run(seed: u64, enabled: &BTreeSet<Kind>, bug: Option<Bug>, root: &Path) -
     };
     drop(state);
     let mode = schedule.world.settings.mode;
-    let expected = oracle::fold(&inputs, mode, clock, deletions);
+    let expected = oracle::fold((&inputs, &transfers), mode, clock, deletions);
     schedule.plant(bug);
     schedule.check(&expected);
     for number in 0..schedule.slots.len() {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use segstream::domain::ids::Partition;
+use segstream::domain::ids::Source;
 use segstream::domain::time::DAY_MS;
 use segstream::domain::time::Timestamp;
 use segstream::engine::verdict::Outcome;
@@ -100,14 +101,18 @@ impl Schedule {
             }
         }
         for partition in (0..self.partitions).map(Partition) {
-            let (end, committed) = state.place(partition);
             let owner = state.owners.get(&partition).copied();
+            for source in Source::ALL {
+                let (end, committed) = state.place(source, partition);
+                if committed < end {
+                    return Some(format!(
+                        "{source:?} of {partition} are at {committed} of {end}"
+                    ));
+                }
+            }
             let Some(process) = owner.and_then(|id| self.slots[id.process].process.as_ref()) else {
                 return Some(format!("partition {partition} is nobody's"));
             };
-            if committed < end {
-                return Some(format!("partition {partition} is at {committed} of {end}"));
-            }
             let Some(Phase::Running(store)) = process.shared.partitions.phase(partition) else {
                 return Some(format!("partition {partition} does not run"));
             };
