@@ -588,7 +588,6 @@ fn changes_are_read_on_from_any_offset_in_chunks_of_any_size<S: Subject>() {
                 outputs: (0..7)
                     .map(|number| to(Topic::Changes, output("change", 10 * round + number)))
                     .collect(),
-                ..Transaction::default()
             })
             .unwrap();
     }
