@@ -83,9 +83,10 @@ pub fn wrong_surroundings() {
         run().args(["--set", &format!("topics.dead_letters={small}")]),
         "a dead letter of",
     );
+    let remedy = format!("create {small} again with 12 partitions, once it is read to its end");
     ends_with(
         run().args(["--set", &format!("topics.transfers={small}")]),
-        "partitions, once it is read to its end",
+        &format!("(topics.transfers) has 1: {remedy}"),
     );
     // The transactional ids begin with the group.
     let denied = deployment.topic("denied");

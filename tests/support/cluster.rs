@@ -230,7 +230,9 @@ impl Subject for Cluster {
     }
 
     fn changes(&self) -> Vec<OutputRecord> {
-        committed(&self.connection.topics.changes, PARTITIONS)
+        let mut changes = committed_by_partition(&self.connection.topics.changes, PARTITIONS);
+        changes.sort_by_key(|(partition, _)| *partition);
+        changes.into_iter().map(|(_, record)| record).collect()
     }
 
     fn dead_letters(&self) -> Vec<OutputRecord> {
