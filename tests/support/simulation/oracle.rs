@@ -34,6 +34,7 @@ use super::process::model;
 use crate::support;
 use crate::support::ANY_PLACEMENT;
 use crate::support::TOPIC;
+use crate::support::TRANSFERS;
 
 /// Everything that is to be seen in the end.
 #[derive(Debug, Default)]
@@ -196,7 +197,7 @@ fn end(expected: &mut Expected, (position, input): (Position, &InputRecord), ver
 pub fn topic_of(source: Source) -> &'static str {
     match source {
         Source::Events => TOPIC,
-        Source::Transfers => source.as_str(),
+        Source::Transfers => TRANSFERS,
     }
 }
 
