@@ -81,10 +81,11 @@ impl Group {
     /// go on to the next one.
     pub fn let_time_pass(&self) {
         let mut state = self.lock();
-        if !state.strikes(Kind::ClockMovesInProgress, 4) {
+        if !state.strikes(Kind::ClockMovesInProgress, 2) {
             return;
         }
-        let hundredths = state.chance.below(101);
+        // Most often as far as it may.
+        let hundredths = state.chance.below(300).min(100);
         let feed = state.others.feed.clone();
         let feed = feed.filter(|_| state.chance.below(2) == 0);
         drop(state);

@@ -42,9 +42,7 @@ impl State {
                 self.hit(Kind::LostWithinProcess);
             }
             self.owners.insert(partition, id);
-            // Heard late, it may be another worker's of the process by then.
-            let is_late = may_share && self.chance.below(6) == 0;
-            let delay = self.delay(if is_late { 40 } else { 2 });
+            let delay = self.delay(2);
             self.member(id).note_assigned(partition, delay);
         }
     }
