@@ -147,6 +147,16 @@ impl Group {
             feed.lock().unwrap().send(self);
         }
         for _ in 0..TURNS_OF_THE_NEXT_OWNER {
+            // A worker that failed does nothing more.
+            if !self
+                .lock()
+                .others
+                .workers
+                .iter()
+                .any(|(other, _)| *other == next)
+            {
+                break;
+            }
             self.turn_of(next, &worker);
             self.lock().clocks.tick(Duration::from_millis(200));
         }
