@@ -171,30 +171,36 @@ fn state_record(record: StateRecord) -> Option<StateRecord> {
     })
 }
 
-/// Writes the stores of a directory again as the older version left them.
-pub fn put_back_stores(root: &Path, partitions: u32) {
+/// Writes the stores of a directory into a copy of it as the older version leaves them. They are made anew: a file that
+/// is cut must not go back to what the older version never wrote.
+pub fn put_back_stores(root: &Path, into: &Path, partitions: u32) {
     for partition in 0..partitions {
-        let store = root.join(format!("partition-{partition:05}"));
-        if store.is_dir() && !put_back_store(&store) {
-            std::fs::remove_dir_all(&store).unwrap();
+        let name = format!("partition-{partition:05}");
+        let (store, copy) = (root.join(&name), into.join(&name));
+        if copy.is_dir() {
+            std::fs::remove_dir_all(&copy).unwrap();
+        }
+        if store.is_dir() {
+            put_back_store(&store, &copy);
         }
     }
 }
 
-/// `false` for a store that cannot be read.
-fn put_back_store(store: &Path) -> bool {
-    let config = sled::Config::new().path(store).flush_every_ms(None);
-    let Ok(database) = config.open() else {
-        return false;
+/// Writes nothing for a store that cannot be read.
+fn put_back_store(store: &Path, copy: &Path) {
+    let open = |path| sled::Config::new().path(path).flush_every_ms(None).open();
+    let Ok(database) = open(store) else {
+        return;
     };
     let Some(bytes) = database.get(STORE_KEY).unwrap() else {
-        return false;
+        return;
     };
+    let older = open(copy).unwrap();
     let stored = partition::decode_store(&bytes).unwrap();
     let pages = database.iter().map(Result::unwrap);
     let pages: Vec<(sled::IVec, sled::IVec)> = pages.filter(|(key, _)| key != STORE_KEY).collect();
     let mut page = vec![FORMAT];
-    for (key, bytes) in pages {
+    for (_, bytes) in pages {
         for (id, entry) in entries(&bytes) {
             let entry = entry_bytes(entry, &stored.table);
             page.extend_from_slice(&(id.len() as u16).to_le_bytes());
@@ -202,17 +208,15 @@ fn put_back_store(store: &Path) -> bool {
             page.extend_from_slice(&(entry.len() as u32).to_le_bytes());
             page.extend_from_slice(&entry);
         }
-        database.remove(key).unwrap();
     }
     let digest = XxHash3_64::oneshot_with_seed(XxHash3_64::oneshot(PAGE_KEY), &page);
     let has_entries = page.len() > 1;
     if has_entries {
-        database.insert(PAGE_KEY, page).unwrap();
+        older.insert(PAGE_KEY, page).unwrap();
     }
     let content = store_content(&stored, if has_entries { digest } else { 0 });
-    database.insert(STORE_KEY, framed(&[], &content)).unwrap();
-    database.flush().unwrap();
-    true
+    older.insert(STORE_KEY, framed(&[], &content)).unwrap();
+    older.flush().unwrap();
 }
 
 /// Ids and entries of a page.

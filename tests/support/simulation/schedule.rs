@@ -407,10 +407,12 @@ impl Schedule {
             if !left_behind.exists() {
                 continue;
             }
-            older::put_back_stores(&left_behind, self.partitions);
+            let older = self.directory();
+            copy_directory(&left_behind, &older);
+            older::put_back_stores(&left_behind, &older, self.partitions);
             // The database lets the lock of its directory go a moment later.
             let copy = self.directory();
-            copy_directory(&left_behind, &copy);
+            copy_directory(&older, &copy);
             self.slots[number].left_behind = copy;
         }
     }
