@@ -107,10 +107,13 @@ pub struct Deletions {
     pub published: BTreeMap<String, Vec<u64>>,
 }
 
+/// A record of a source, and where it stands.
+type Sent = (Position, InputRecord);
+
 /// Folds the input. In the end each clock stands at `clock`, or, without one, at the greatest record time of
 /// its partition. Transfers are such that it does not matter when they come.
 pub fn fold(
-    (inputs, transfers): (&[(Position, InputRecord)], &[(Position, InputRecord)]),
+    (inputs, transfers): (&[Sent], &[Sent]),
     mode: ClockMode,
     clock: Option<Timestamp>,
     mut deletions: Deletions,
