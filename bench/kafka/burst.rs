@@ -68,9 +68,9 @@ fn send(mut load: Load, brokers: &str, topic: &str, events: u64, rate: Option<u6
 }
 
 fn print_latencies(moments: &[(i64, i64)], at_ms: i64, customers: u64) {
-    let of_burst = moments.iter().filter(|(on_rebalance, seen)| {
+    let of_burst = moments.iter().filter(|(occurred, seen)| {
         // What is live and happened in that very millisecond is seen before the clock gets there.
-        *on_rebalance == at_ms && *seen >= at_ms + GRACE_MS
+        *occurred == at_ms && *seen >= at_ms + GRACE_MS
     });
     let fired = of_burst.clone().count();
     let first_ms = of_burst
@@ -79,12 +79,13 @@ fn print_latencies(moments: &[(i64, i64)], at_ms: i64, customers: u64) {
         .min()
         .unwrap_or(at_ms);
     let last_ms = of_burst.map(|(_, seen)| *seen).max().unwrap_or(at_ms);
-    let live = |from_ms: i64, to_ms: i64| {
-        let live = moments.iter().copied();
-        Sorted::of(live.filter(move |(on_rebalance, _)| {
-            *on_rebalance != at_ms && (from_ms..to_ms).contains(on_rebalance)
-        }))
-    };
+    let live =
+        |from_ms: i64, to_ms: i64| {
+            let live = moments.iter().copied();
+            Sorted::of(live.filter(move |(occurred, _)| {
+                *occurred != at_ms && (from_ms..to_ms).contains(occurred)
+            }))
+        };
     let before = live(at_ms - QUIET_MS, at_ms - GRACE_MS);
     let during = live(first_ms, last_ms);
     println!(

@@ -13,15 +13,9 @@ use std::time::Instant;
 
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Source;
-use segstream::domain::offsets::AppliedOffsets;
-use segstream::log::ChangelogChunk;
-use segstream::log::Committed;
 use segstream::log::Error;
-use segstream::log::PartitionFacts;
 use segstream::log::PollLimit;
 use segstream::log::Polled;
-use segstream::log::Progress;
-use segstream::log::Transaction;
 use segstream::log::WorkerLog;
 use segstream::log::embedded::EmbeddedWorker;
 use segstream::log::embedded::InputRecord;
@@ -34,6 +28,8 @@ use segstream::simulate::ShopOptions;
 use crate::support;
 use crate::support::Life;
 use crate::support::Sizing;
+use crate::support::log_view::LogView;
+use crate::support::log_view::Viewed;
 
 const PARTITIONS: u32 = 2;
 const MOVING: Partition = Partition(0);
@@ -60,13 +56,17 @@ fn feed(customers: u32) -> Vec<InputRecord> {
 /// What the group says to a worker, in the order in which the worker hears it.
 type News = Arc<Mutex<VecDeque<Polled>>>;
 
-/// A worker's view whose assignment the test decides. It waits for nothing.
+/// A worker's view whose assignment the test decides.
 struct Member {
     inner: EmbeddedWorker,
     news: News,
 }
 
-impl WorkerLog for Member {
+impl LogView for Member {
+    fn inner(&mut self) -> &mut EmbeddedWorker {
+        &mut self.inner
+    }
+
     fn poll(&mut self, limit: PollLimit) -> Result<Polled, Error> {
         let heard = self.news.lock().unwrap().pop_front();
         match &heard {
@@ -76,49 +76,15 @@ impl WorkerLog for Member {
             }
             Some(Polled::Idle | Polled::Deliveries(_)) | None => {}
         }
-        let timeout = Duration::ZERO;
-        heard.map_or_else(|| self.inner.poll(PollLimit { timeout, ..limit }), Ok)
-    }
-
-    fn resume_at(&mut self, partition: Partition, offsets: AppliedOffsets) -> Result<(), Error> {
-        self.inner.resume_at(partition, offsets)
-    }
-
-    fn pause(&mut self, partition: Partition) {
-        self.inner.pause(partition);
-    }
-
-    fn commit(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
-        self.inner.commit(transaction)
-    }
-
-    fn facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, Error> {
-        self.inner.facts(partition)
-    }
-
-    fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
-        self.inner.progress(partition)
-    }
-
-    fn read_changelog(
-        &mut self,
-        partition: Partition,
-        from: u64,
-        records: usize,
-    ) -> Result<ChangelogChunk, Error> {
-        self.inner.read_changelog(partition, from, records)
-    }
-
-    fn restart(&mut self) {
-        self.inner.restart();
+        heard.map_or_else(|| self.inner.poll(limit), Ok)
     }
 }
 
 /// Two workers of one process, X with the even partitions and Y with the odd ones.
 struct Pair {
     life: Life,
-    x: Worker<Member>,
-    y: Worker<Member>,
+    x: Worker<Viewed<Member>>,
+    y: Worker<Viewed<Member>>,
     news_of_x: News,
     news_of_y: News,
 }
@@ -138,7 +104,7 @@ impl Pair {
                 inner: life.log.member(),
                 news: Arc::clone(&news),
             };
-            (Worker::new(log, Arc::clone(&life.shared)), news)
+            (Worker::new(Viewed(log), Arc::clone(&life.shared)), news)
         };
         let (x, news_of_x) = member(Partition(0));
         let (y, news_of_y) = member(Partition(1));

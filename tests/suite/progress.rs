@@ -12,12 +12,9 @@ use std::time::Instant;
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Source;
 use segstream::domain::offsets::AppliedOffsets;
-use segstream::log::ChangelogChunk;
 use segstream::log::Committed;
 use segstream::log::Error;
 use segstream::log::PartitionFacts;
-use segstream::log::PollLimit;
-use segstream::log::Polled;
 use segstream::log::Progress;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
@@ -32,6 +29,8 @@ use serde_json::json;
 use crate::support;
 use crate::support::Life;
 use crate::support::Sizing;
+use crate::support::log_view::LogView;
+use crate::support::log_view::Viewed;
 
 const SIZING: Sizing = Sizing {
     commit_records: 100,
@@ -65,19 +64,14 @@ impl Transactional {
     }
 }
 
-impl WorkerLog for Transactional {
-    fn poll(&mut self, limit: PollLimit) -> Result<Polled, Error> {
-        let timeout = Duration::ZERO;
-        self.inner.poll(PollLimit { timeout, ..limit })
+impl LogView for Transactional {
+    fn inner(&mut self) -> &mut EmbeddedWorker {
+        &mut self.inner
     }
 
     fn resume_at(&mut self, partition: Partition, offsets: AppliedOffsets) -> Result<(), Error> {
         let offsets = self.without_control(offsets);
         self.inner.resume_at(partition, offsets)
-    }
-
-    fn pause(&mut self, partition: Partition) {
-        self.inner.pause(partition);
     }
 
     fn commit(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
@@ -109,25 +103,12 @@ impl WorkerLog for Transactional {
         events.end += 1;
         Ok(Some(progress))
     }
-
-    fn read_changelog(
-        &mut self,
-        partition: Partition,
-        from: u64,
-        records: usize,
-    ) -> Result<ChangelogChunk, Error> {
-        self.inner.read_changelog(partition, from, records)
-    }
-
-    fn restart(&mut self) {
-        self.inner.restart();
-    }
 }
 
 /// A process on such a log. The test moves its monotonic clock by seconds; each reading moves it by a millisecond.
 struct Process {
     life: Life,
-    worker: Worker<Transactional>,
+    worker: Worker<Viewed<Transactional>>,
     commits: Commits,
     seconds: Arc<AtomicU32>,
 }
@@ -148,7 +129,7 @@ impl Process {
             is_deleted,
         };
         Self {
-            worker: Worker::new(log, Arc::clone(&life.shared)),
+            worker: Worker::new(Viewed(log), Arc::clone(&life.shared)),
             life,
             commits,
             seconds,

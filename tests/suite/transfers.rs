@@ -17,14 +17,10 @@ use segstream::engine::state::checkpoint::Checkpoint;
 use segstream::engine::verdict::Outcome;
 use segstream::engine::verdict::Verdict;
 use segstream::faults::Faults;
-use segstream::log::ChangelogChunk;
-use segstream::log::Committed;
 use segstream::log::Error;
-use segstream::log::PartitionFacts;
 use segstream::log::PollLimit;
 use segstream::log::Polled;
 use segstream::log::Progress;
-use segstream::log::Transaction;
 use segstream::log::WorkerLog;
 use segstream::log::embedded::EmbeddedWorker;
 use segstream::log::embedded::InputRecord;
@@ -39,6 +35,8 @@ use crate::support;
 use crate::support::Life;
 use crate::support::Sizing;
 use crate::support::TRANSFERS;
+use crate::support::log_view::LogView;
+use crate::support::log_view::Viewed;
 
 const SIZING: Sizing = Sizing {
     commit_records: 3,
@@ -133,10 +131,12 @@ impl Odd {
     }
 }
 
-impl WorkerLog for Odd {
+impl LogView for Odd {
+    fn inner(&mut self) -> &mut EmbeddedWorker {
+        &mut self.inner
+    }
+
     fn poll(&mut self, limit: PollLimit) -> Result<Polled, Error> {
-        let timeout = Duration::ZERO;
-        let limit = PollLimit { timeout, ..limit };
         if self.withheld == 0 {
             return self.polled(limit);
         }
@@ -153,39 +153,6 @@ impl WorkerLog for Odd {
             self.inner.resume_at(Partition(0), offsets)?;
         }
         Ok(polled)
-    }
-
-    fn resume_at(&mut self, partition: Partition, offsets: AppliedOffsets) -> Result<(), Error> {
-        self.inner.resume_at(partition, offsets)
-    }
-
-    fn pause(&mut self, partition: Partition) {
-        self.inner.pause(partition);
-    }
-
-    fn commit(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
-        self.inner.commit(transaction)
-    }
-
-    fn facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, Error> {
-        self.inner.facts(partition)
-    }
-
-    fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
-        self.inner.progress(partition)
-    }
-
-    fn read_changelog(
-        &mut self,
-        partition: Partition,
-        from: u64,
-        records: usize,
-    ) -> Result<ChangelogChunk, Error> {
-        self.inner.read_changelog(partition, from, records)
-    }
-
-    fn restart(&mut self) {
-        self.inner.restart();
     }
 }
 
@@ -204,7 +171,9 @@ fn a_transfer_folds_once_with_its_original_record_time_and_moves_no_clock() {
         inner: life.log.worker(0, 1),
         withheld: 0,
     };
-    Worker::new(log, Arc::clone(&life.shared)).run().unwrap();
+    Worker::new(Viewed(log), Arc::clone(&life.shared))
+        .run()
+        .unwrap();
     let counts = life.shared.tally.counts();
     assert_eq!(counts.verdicts.len(), 1, "{counts:?}");
     assert_eq!(counts.verdicts[&Outcome::Applied], 4);
@@ -360,7 +329,9 @@ fn a_run_to_the_end_ends_only_after_the_transfers() {
         inner: life.log.worker(0, 1),
         withheld: 30,
     };
-    Worker::new(log, Arc::clone(&life.shared)).run().unwrap();
+    Worker::new(Viewed(log), Arc::clone(&life.shared))
+        .run()
+        .unwrap();
     assert_eq!(life.records().len(), 2);
     assert_eq!(checkpoint(&life.shared).offsets, life.log.ends()[0]);
 }
@@ -434,7 +405,7 @@ fn clock_on_the_wall(withheld: u32) -> Timestamp {
         inner: log.worker(0, 1),
         withheld,
     };
-    let mut worker = Worker::new(log, Arc::clone(&shared));
+    let mut worker = Worker::new(Viewed(log), Arc::clone(&shared));
     for _ in 0..40 {
         worker.turn().unwrap();
     }

@@ -16,6 +16,7 @@ pub mod cdnow;
 pub mod cluster;
 pub mod contract;
 pub mod kafka;
+pub mod log_view;
 pub mod simulation;
 
 use std::collections::BTreeMap;
