@@ -7,13 +7,13 @@ use segstream::domain::time::Timestamp;
 
 use crate::Args;
 use crate::PARTITIONS;
-use crate::Side;
-use crate::input;
 use crate::kafka;
 use crate::load::Load;
 use crate::outputs::Latencies;
 use crate::outputs::Sorted;
 use crate::outputs::now_ms;
+use crate::side::Side;
+use crate::side::input;
 
 const SILENCE_DAYS: i64 = 10;
 const DAY_MS: i64 = 86_400_000;
@@ -33,7 +33,7 @@ pub fn burst(args: &Args, brokers: &str) {
     let at_ms = now_ms() + i64::try_from(BEFORE.as_millis()).unwrap();
     let bought_at = Timestamp::from_milliseconds(at_ms - SILENCE_DAYS * DAY_MS).unwrap();
     let customers = u64::from(args.customers);
-    let side = Side::new(brokers, "run-burst", &topic);
+    let side = Side::new(brokers, "run-burst", &topic, args.commit_ms);
     let latencies = Latencies::watch(brokers, &side.topic("changes"), PARTITIONS);
     let settings = [
         "churn.method=silence".to_owned(),

@@ -1,5 +1,6 @@
 //! What a side wrote, and how long a purchase took to become a visible change.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -16,16 +17,38 @@ use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::message::Headers;
+use segstream::codec::key::StateKey;
 use segstream::domain::time::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
-/// Records of a kind, by event of the input.
+use crate::WORKERS;
+use crate::kafka;
+
+/// Records of a topic, or of several, by event of the input.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Stream {
     pub records_per_event: f64,
+    /// Keys and values.
     pub bytes_per_record: f64,
     pub headers_bytes_per_record: f64,
+}
+
+impl Stream {
+    pub fn bytes_per_event(&self) -> f64 {
+        self.records_per_event * (self.bytes_per_record + self.headers_bytes_per_record)
+    }
+}
+
+/// What a side wrote to one topic.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct TopicBytes {
+    pub kind: String,
+    pub records_per_event: f64,
+    /// Keys, values, headers, and what the format of a record adds: not compressed.
+    pub bytes_per_event: f64,
+    /// In the broker's files, with the batches' own bytes; `None` where they are not on this machine.
+    pub stored_bytes_per_event: Option<f64>,
 }
 
 /// What a side wrote.
@@ -35,59 +58,149 @@ pub struct Written {
     pub state: Stream,
     /// Changes and latest changes.
     pub others: Stream,
+    pub topics: Vec<TopicBytes>,
+    /// Customers written in a transaction, about.
+    pub customers_per_transaction: f64,
+}
+
+/// Sums over a topic.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    records: u64,
+    bytes: u64,
+    of_headers: u64,
+    of_format: u64,
+    customers: u64,
+    /// Of the partition that has most of them.
+    checkpoints_max: u64,
+}
+
+impl Sums {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            records: self.records + other.records,
+            bytes: self.bytes + other.bytes,
+            of_headers: self.of_headers + other.of_headers,
+            of_format: self.of_format + other.of_format,
+            customers: self.customers + other.customers,
+            checkpoints_max: self.checkpoints_max.max(other.checkpoints_max),
+        }
+    }
+
+    fn stream(self, events: u64) -> Stream {
+        let count = self.records.max(1) as f64;
+        Stream {
+            records_per_event: self.records as f64 / events as f64,
+            bytes_per_record: self.bytes as f64 / count,
+            headers_bytes_per_record: self.of_headers as f64 / count,
+        }
+    }
 }
 
 impl Written {
-    pub fn read(brokers: &str, state: &str, others: &[String], events: u64) -> Self {
-        Self {
-            state: Stream::read(brokers, &[state.to_owned()], events),
-            others: Stream::read(brokers, others, events),
+    /// Reads the changelog and the output topics; the changelog comes first.
+    pub fn read(brokers: &str, topics: &[String], events: u64) -> Self {
+        let mut written = Self::default();
+        let mut of_others = Sums::default();
+        for (place, topic) in topics.iter().enumerate() {
+            let sums = sums(brokers, topic);
+            let all = sums.bytes + sums.of_headers + sums.of_format;
+            written.topics.push(TopicBytes {
+                kind: topic.rsplit('.').next().unwrap().to_owned(),
+                records_per_event: sums.records as f64 / events as f64,
+                bytes_per_event: all as f64 / events as f64,
+                stored_bytes_per_event: stored_bytes(topic)
+                    .map(|bytes| bytes as f64 / events as f64),
+            });
+            if place == 0 {
+                written.state = sums.stream(events);
+                // A full transaction of a worker has a checkpoint of each of its partitions.
+                let transactions = WORKERS as u64 * sums.checkpoints_max;
+                written.customers_per_transaction = sums.customers as f64 / transactions as f64;
+            } else {
+                of_others = of_others.plus(sums);
+            }
         }
+        written.others = of_others.stream(events);
+        written
     }
 
     pub fn bytes_per_event(&self) -> f64 {
-        [&self.state, &self.others]
-            .iter()
-            .map(|stream| {
-                let bytes = stream.bytes_per_record + stream.headers_bytes_per_record;
-                stream.records_per_event * bytes
-            })
-            .sum()
+        self.state.bytes_per_event() + self.others.bytes_per_event()
     }
 }
 
-impl Stream {
-    fn read(brokers: &str, topics: &[String], events: u64) -> Self {
-        let (mut records, mut bytes, mut of_headers) = (0_u64, 0, 0);
-        for topic in topics {
-            let (consumer, partitions) = reader(brokers, topic, Offset::Beginning);
-            let mut ended = 0;
-            while ended < partitions {
-                match consumer.poll(Duration::from_millis(100)) {
-                    Some(Ok(message)) => {
-                        records += 1;
-                        bytes += message.key_len() + message.payload_len();
-                        of_headers += message.headers().map_or(0, |headers| {
-                            let each = headers.iter();
-                            each.map(|header| {
-                                header.key.len() + header.value.map_or(0, <[u8]>::len)
-                            })
-                            .sum::<usize>()
-                        });
+fn sums(brokers: &str, topic: &str) -> Sums {
+    let mut sums = Sums::default();
+    let mut checkpoints = BTreeMap::<i32, u64>::new();
+    let (consumer, partitions) = reader(brokers, topic, Offset::Beginning);
+    let mut ended = 0;
+    while ended < partitions {
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Ok(message)) => {
+                sums = sums.plus(of_record(&message));
+                match message.key().map(StateKey::decode) {
+                    Some(Ok(StateKey::Head(_))) => sums.customers += 1,
+                    Some(Ok(StateKey::Checkpoint)) => {
+                        *checkpoints.entry(message.partition()).or_default() += 1;
                     }
-                    Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
-                    Some(Err(error)) => panic!("{error}"),
-                    None => {}
+                    _ => {}
                 }
             }
-        }
-        let count = records.max(1) as f64;
-        Self {
-            records_per_event: records as f64 / events as f64,
-            bytes_per_record: bytes as f64 / count,
-            headers_bytes_per_record: of_headers as f64 / count,
+            Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
+            Some(Err(error)) => panic!("{error}"),
+            None => {}
         }
     }
+    sums.checkpoints_max = checkpoints.into_values().max().unwrap_or(0);
+    sums
+}
+
+/// Lengths precede what they are lengths of; attributes, time and offset take about five bytes more.
+fn of_record(message: &impl Message) -> Sums {
+    let (key, value) = (message.key_len(), message.payload_len());
+    let mut sums = Sums {
+        records: 1,
+        bytes: (key + value) as u64,
+        of_format: 1 + 5 + length_bytes(key) + length_bytes(value),
+        ..Sums::default()
+    };
+    for header in message.headers().into_iter().flat_map(Headers::iter) {
+        let (name, value) = (header.key.len(), header.value.map_or(0, <[u8]>::len));
+        sums.of_headers += (name + value) as u64;
+        sums.of_format += length_bytes(name) + length_bytes(value);
+    }
+    let all = sums.bytes + sums.of_headers + sums.of_format;
+    sums.of_format += length_bytes(all as usize);
+    sums
+}
+
+/// Of a number of Kafka's record format: seven bits a byte, one of them for the sign.
+fn length_bytes(length: usize) -> u64 {
+    let bits = usize::BITS - length.leading_zeros() + 1;
+    u64::from(bits.div_ceil(7))
+}
+
+/// What the broker of this benchmark holds of a topic on its disk.
+fn stored_bytes(topic: &str) -> Option<u64> {
+    let partitions = std::fs::read_dir(&kafka::node()?.log_directory).ok()?;
+    let folders = partitions
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
+            let place = name
+                .strip_prefix(topic)
+                .and_then(|rest| rest.strip_prefix('-'));
+            place.is_some_and(|place| place.parse::<u32>().is_ok())
+        });
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let segments = files
+        .map(|file| file.unwrap())
+        .filter(|file| file.path().extension().is_some_and(|kind| kind == "log"));
+    Some(segments.map(|file| file.metadata().unwrap().len()).sum())
 }
 
 fn reader(brokers: &str, topic: &str, from: Offset) -> (BaseConsumer, usize) {

@@ -23,7 +23,6 @@ use segstream::log::kafka::Connection;
 use serde::Deserialize;
 use serde::Serialize;
 
-use crate::COMMIT_INTERVAL;
 use crate::outputs::Stream;
 use crate::outputs::Written;
 
@@ -41,6 +40,7 @@ pub struct Plan {
     pub changes: String,
     pub workers: usize,
     pub partitions: u32,
+    pub commit_interval_ms: u64,
     pub written: Written,
     /// Ends after so many; without, when it is stopped.
     pub events: Option<u64>,
@@ -121,6 +121,7 @@ fn work(plan: &Plan, worker: usize, taken_by_all: &AtomicU64) {
         instance_id: "pipe".to_owned(),
         session_timeout: Duration::from_secs(45),
         transaction_timeout: Duration::from_secs(15),
+        compression: "none",
         topics: TopicNames {
             events: plan.input.clone(),
             transfers: None,
@@ -137,14 +138,15 @@ fn work(plan: &Plan, worker: usize, taken_by_all: &AtomicU64) {
     consumer.subscribe(&[&plan.input]).unwrap();
     let mut state = Due::new(plan.written.state);
     let mut changes = Due::new(plan.written.others);
+    let interval = Duration::from_millis(plan.commit_interval_ms);
     let mut events = 0;
     loop {
         let mut taken = 0;
         let mut next = vec![None; plan.partitions as usize];
         let mut started: Option<Instant> = None;
         while taken < COMMIT_RECORDS {
-            let left = started.map_or(COMMIT_INTERVAL, |started| {
-                COMMIT_INTERVAL.saturating_sub(started.elapsed())
+            let left = started.map_or(interval, |started| {
+                interval.saturating_sub(started.elapsed())
             });
             if left.is_zero() {
                 break;

@@ -258,6 +258,7 @@ pub fn connection(settings: &Settings, instance_id: &str) -> Connection {
         instance_id: instance_id.to_owned(),
         session_timeout: settings.kafka.session_timeout,
         transaction_timeout: settings.kafka.transaction_timeout,
+        compression: settings.kafka.compression,
         topics: settings.topics.names.clone(),
         security: security
             .map(|(key, value)| (key.to_owned(), value.to_owned()))

@@ -6,6 +6,9 @@ use crate::config::reader::Reader;
 use crate::config::security::Security;
 use crate::config::security::security;
 
+/// How batches of records may be compressed, by the client's names.
+const COMPRESSIONS: [&str; 3] = ["none", "lz4", "zstd"];
+
 /// The cluster.
 #[derive(Clone, Debug)]
 pub struct Kafka {
@@ -17,6 +20,8 @@ pub struct Kafka {
     pub session_timeout: Duration,
     /// An open transaction is aborted after this time.
     pub transaction_timeout: Duration,
+    /// How batches of records are compressed: `none`, `lz4` or `zstd`.
+    pub compression: &'static str,
     /// TLS and SASL.
     pub security: Security,
 }
@@ -27,12 +32,17 @@ pub(super) fn kafka(reader: &mut Reader) -> Option<Kafka> {
     let group_id = reader.name("kafka.group_id");
     let session_timeout = reader.duration("kafka.session_timeout", second, second * 1800);
     let transaction_timeout = reader.duration("kafka.transaction_timeout", second, second * 900);
+    let allowed = "\"none\", \"lz4\" or \"zstd\"";
+    let compression = reader.parsed("kafka.compression", allowed, |text| {
+        COMPRESSIONS.into_iter().find(|known| *known == text)
+    });
     let security = security(reader);
     Some(Kafka {
         brokers: brokers?,
         group_id: group_id?,
         session_timeout: session_timeout?,
         transaction_timeout: transaction_timeout?,
+        compression: compression?,
         security: security?,
     })
 }

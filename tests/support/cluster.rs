@@ -189,6 +189,7 @@ impl Subject for Cluster {
             instance_id: "a".to_owned(),
             session_timeout: Duration::from_secs(6),
             transaction_timeout: Duration::from_secs(10),
+            compression: "lz4",
             topics: TopicNames {
                 events: topic("events"),
                 transfers: Some(topic("transfers")),

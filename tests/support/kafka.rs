@@ -28,6 +28,8 @@ pub struct Node {
     /// Where the proxy reaches it, if there is one.
     pub port_behind: Option<u16>,
     pub process_id: u32,
+    /// Where its topics are.
+    pub log_directory: PathBuf,
     wrapper: Child,
     /// The node lives until this pipe closes.
     held: Option<ChildStdin>,
@@ -60,15 +62,23 @@ pub fn why_not() -> Option<String> {
 
 /// The address of the binary's Kafka.
 pub fn brokers() -> &'static str {
+    &binary_kafka().0
+}
+
+/// The node that was started for the binary, unless `SEGSTREAM_TEST_BROKERS` names another Kafka.
+pub fn node() -> Option<&'static Node> {
+    binary_kafka().1.as_ref()
+}
+
+fn binary_kafka() -> &'static (String, Option<Node>) {
     static BROKERS: OnceLock<(String, Option<Node>)> = OnceLock::new();
-    let (brokers, _node) = BROKERS.get_or_init(|| {
+    BROKERS.get_or_init(|| {
         if let Ok(given) = std::env::var("SEGSTREAM_TEST_BROKERS") {
             return (given, None);
         }
         let node = Node::start();
         (node.brokers.clone(), Some(node))
-    });
-    brokers
+    })
 }
 
 impl Node {
@@ -120,6 +130,7 @@ impl Node {
             brokers: format!("127.0.0.1:{port}"),
             port_behind,
             process_id: line.trim().parse().unwrap_or(0),
+            log_directory: data.join("log"),
             wrapper,
             held,
         };

@@ -352,6 +352,7 @@ mod tests {
             instance_id: "instance".to_owned(),
             session_timeout: Duration::from_secs(45),
             transaction_timeout: Duration::from_secs(15),
+            compression: "lz4",
             topics: TopicNames {
                 events: "events".to_owned(),
                 transfers: Some("transfers".to_owned()),

@@ -34,6 +34,8 @@ pub struct Connection {
     pub session_timeout: Duration,
     /// The broker aborts a transaction that is open for so long.
     pub transaction_timeout: Duration,
+    /// How batches of records are compressed: `none`, `lz4` or `zstd`.
+    pub compression: &'static str,
     /// Names of the topics.
     pub topics: TopicNames,
     /// librdkafka's own keys for TLS and SASL; may hold secrets.
@@ -152,6 +154,8 @@ impl Connection {
             .set("enable.idempotence", "true")
             // Java's, so that every client agrees on a key's partition.
             .set("partitioner", "murmur2_random")
+            // The changes of a batch are alike, so compression saves most of the broker's disk and network.
+            .set("compression.type", self.compression)
             // A commit sends all its records at once and waits for them.
             .set("linger.ms", "1")
             // The topics decide what is too large.
