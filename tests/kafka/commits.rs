@@ -29,17 +29,17 @@ use crate::scraper::get;
 const LOOK_ON: Duration = Duration::from_secs(2);
 
 /// A deployment behind the proxy.
-struct Scene {
-    deployment: Deployment,
+pub struct Scene {
+    pub deployment: Deployment,
     /// The instance that the proxy knows.
-    id: &'static str,
+    pub id: &'static str,
     member: Member<'static>,
     settings: Vec<String>,
 }
 
 impl Scene {
     /// The group's name does not begin with the instance's id, so that a request names a member by that id alone.
-    fn new(name: &str, id: &'static str, extra: &[&str]) -> Self {
+    pub fn new(name: &str, id: &'static str, extra: &[&str]) -> Self {
         let proxy = proxy();
         let deployment = Deployment::on(&proxy.node.brokers, name);
         let address = free_address();
@@ -65,7 +65,7 @@ impl Scene {
         }
     }
 
-    fn start(&self) -> Running {
+    pub fn start(&self) -> Running {
         let settings: Vec<&str> = self.settings.iter().map(String::as_str).collect();
         let running = self.deployment.start("a", &settings);
         wait_owned(&self.deployment.store("a"), 12, Duration::ZERO);
@@ -78,7 +78,7 @@ impl Scene {
     }
 
     /// Everything is as the fold has it, and stays so when the instances stop.
-    fn end(&self, feed: Feed, mut others: Vec<(Member<'static>, Running)>, running: Running) {
+    pub fn end(&self, feed: Feed, mut others: Vec<(Member<'static>, Running)>, running: Running) {
         feed.finish();
         let expected = Expected::of(&self.deployment);
         let mut members = vec![self.member];

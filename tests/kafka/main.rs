@@ -35,6 +35,7 @@ mod commits;
 mod deployment;
 mod expected;
 mod feed;
+mod fences;
 mod group;
 mod instances;
 mod losses;
@@ -60,7 +61,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 16] = [
+    let tests: [(&str, fn()); 18] = [
         (
             "three_instances_under_random_blows_end_with_what_the_input_amounts_to",
             chaos::random_blows,
@@ -80,6 +81,14 @@ fn main() {
         (
             "a_commit_whose_outcome_is_unknown_counts_once_applied_or_not",
             commits::unknown_outcomes,
+        ),
+        (
+            "what_another_writer_wrote_since_the_last_transaction_aborts_the_next_one",
+            fences::overtaken,
+        ),
+        (
+            "a_member_that_is_joined_anew_without_a_word_writes_nothing_twice",
+            fences::joined_anew_without_a_word,
         ),
         (
             "a_rebalance_in_the_middle_of_a_restore_changes_nothing",

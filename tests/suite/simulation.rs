@@ -127,6 +127,7 @@ planted! {
     old_facts_of_a_partition_are_found: OldFacts,
     an_old_end_of_a_partition_is_found: OldEnd,
     a_commit_after_a_lost_session_is_found: NotFenced,
+    a_commit_after_another_workers_is_found: ChangelogNotFenced,
     a_loss_that_is_never_heard_of_is_found: LostUnheard,
     a_partition_handed_over_too_early_is_found: HandedOverTooEarly,
     deliveries_of_an_aborted_transaction_that_are_counted_are_found: AbortedCounted,

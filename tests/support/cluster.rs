@@ -47,6 +47,22 @@ pub struct Cluster {
     log: KafkaLog,
 }
 
+impl Cluster {
+    /// Writes a record to a changelog, as another worker may.
+    pub fn write_to_changelog(&self, partition: Partition) {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", kafka::brokers())
+            .create()
+            .unwrap();
+        let record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(&self.connection.topics.state)
+            .partition(i32::try_from(partition.0).unwrap())
+            .key(b"another".as_slice())
+            .payload(b"writer".as_slice());
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        producer.flush(PATIENCE).unwrap();
+    }
+}
+
 /// The committed records of a topic, in offset order within each partition.
 pub fn committed(topic: &str, partitions: u32) -> Vec<OutputRecord> {
     let all = committed_by_partition(topic, partitions);

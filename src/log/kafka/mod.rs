@@ -9,6 +9,7 @@ mod cluster;
 mod delivery;
 mod errors;
 mod event_producer;
+mod fence;
 mod member;
 mod metadata;
 mod places;

@@ -33,6 +33,7 @@ use crate::log::kafka::client::Connection;
 use crate::log::kafka::errors::Call;
 use crate::log::kafka::errors::Remedy;
 use crate::log::kafka::errors::remedy;
+use crate::log::kafka::fence::ChangelogFence;
 use crate::log::kafka::places::number;
 use crate::log::kafka::places::offset;
 
@@ -48,8 +49,9 @@ const CALL_WAIT_MIN: Duration = Duration::from_millis(100);
 #[derive(Debug, Default)]
 struct Delivered {
     error: Option<KafkaError>,
-    /// By partition of the changelog, the offset after the last record.
-    state_next: BTreeMap<i32, i64>,
+    /// By partition of the changelog, the offset of the first record and that after the last one. The first is
+    /// below 0 where the broker did not say it of every record.
+    state: BTreeMap<i32, (i64, i64)>,
 }
 
 struct Context {
@@ -74,8 +76,11 @@ impl ProducerContext for Context {
         match result {
             Ok(message) if message.topic() == self.state_topic => {
                 // A batch that was acknowledged twice comes back without its offsets.
-                let next = delivered.state_next.entry(message.partition()).or_default();
-                *next = (*next).max(message.offset() + 1);
+                let offset = message.offset();
+                let place = delivered.state.entry(message.partition());
+                let (first, next) = place.or_insert((offset, 0));
+                *first = offset.min(*first);
+                *next = (*next).max(offset + 1);
             }
             Ok(_) => {}
             Err((error, _)) => {
@@ -143,11 +148,13 @@ impl TransactionalProducer {
         }))
     }
 
-    /// Sends and commits. `group` is the membership as of now, which fences the offsets.
+    /// Sends and commits. `group` is the membership as of now, which fences the offsets; `fence` has the places from
+    /// which the changelogs must go on.
     pub(super) fn commit(
         &self,
         transaction: &Transaction,
         group: &ConsumerGroupMetadata,
+        fence: &ChangelogFence,
     ) -> Result<Vec<Committed>, Failure> {
         *self.delivered() = Delivered::default();
         self.producer
@@ -158,6 +165,7 @@ impl TransactionalProducer {
         self.send_all(transaction, deadline)
             .and_then(|()| self.drain(deadline))
             .map_err(|error| self.failed(Call::Send, &error))?;
+        self.check(transaction, fence)?;
         let offsets = self
             .offsets(transaction)
             .map_err(|error| self.failed(Call::Offsets, &error))?;
@@ -257,11 +265,29 @@ impl TransactionalProducer {
         Ok(offsets)
     }
 
+    /// Aborts where another worker has written to a changelog since this one read it.
+    fn check(&self, transaction: &Transaction, fence: &ChangelogFence) -> Result<(), Failure> {
+        let first_of = |partition: Partition| {
+            let delivered = self.delivered();
+            let place = delivered.state.get(&number(partition));
+            u64::try_from(place?.0).ok()
+        };
+        let mut partitions = transaction.partitions.iter().map(|part| part.partition);
+        let Some(partition) = partitions.find(|one| !fence.admits(*one, first_of(*one))) else {
+            return Ok(());
+        };
+        tracing::warn!(
+            partition = partition.0,
+            "another worker has written to the changelog: the transaction is aborted, and the state is read again"
+        );
+        Err(self.aborted())
+    }
+
     fn committed(&self, transaction: &Transaction) -> Vec<Committed> {
         let delivered = self.delivered();
         let next_of = |partition: Partition| {
-            let next = delivered.state_next.get(&i32::try_from(partition.0).ok()?);
-            u64::try_from(*next?).ok()
+            let place = delivered.state.get(&number(partition));
+            u64::try_from(place?.1).ok()
         };
         let partitions = transaction.partitions.iter().map(|part| part.partition);
         partitions
@@ -284,13 +310,15 @@ impl TransactionalProducer {
                 self.abort();
                 Failure::Broken(self.connection.unusable(format!("{error}")))
             }
-            Remedy::Abort | Remedy::Retry => {
-                if self.abort() {
-                    Failure::Aborted
-                } else {
-                    Failure::Unknown
-                }
-            }
+            Remedy::Abort | Remedy::Retry => self.aborted(),
+        }
+    }
+
+    fn aborted(&self) -> Failure {
+        if self.abort() {
+            Failure::Aborted
+        } else {
+            Failure::Unknown
         }
     }
 

@@ -23,6 +23,7 @@ use crate::log::Transaction;
 use crate::log::WorkerLog;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::client::Identity;
+use crate::log::kafka::fence::ChangelogFence;
 use crate::log::kafka::member::Member;
 use crate::log::kafka::metadata::MetadataClient;
 use crate::log::kafka::places::position_in;
@@ -46,6 +47,7 @@ pub struct KafkaWorker {
     is_restarted: bool,
     /// Ends of changelogs as of the last [`WorkerLog::facts`].
     changelog_ends: BTreeMap<Partition, u64>,
+    fence: ChangelogFence,
 }
 
 impl KafkaWorker {
@@ -66,6 +68,7 @@ impl KafkaWorker {
             index,
             is_restarted: false,
             changelog_ends: BTreeMap::new(),
+            fence: ChangelogFence::default(),
         })
     }
 
@@ -137,6 +140,9 @@ impl WorkerLog for KafkaWorker {
             let problem = format!("partition {partition} is not assigned");
             return Err(self.connection.unusable(problem));
         }
+        if let Some(end) = self.changelog_ends.get(&partition) {
+            self.fence.read_to(partition, *end);
+        }
         self.member
             .resume_at(partition, offsets.next(Source::Events))?;
         match &mut self.transfers {
@@ -164,8 +170,13 @@ impl WorkerLog for KafkaWorker {
         let Some(producer) = &self.producer else {
             return Err(Error::Aborted);
         };
-        match producer.commit(transaction, &group) {
-            Ok(committed) => Ok(committed),
+        match producer.commit(transaction, &group, &self.fence) {
+            Ok(committed) => {
+                for end in &committed {
+                    self.fence.committed(end.partition, end.changelog_next);
+                }
+                Ok(committed)
+            }
             Err(Failure::Aborted) => Err(Error::Aborted),
             Err(Failure::Unknown) => {
                 self.producer = None;

@@ -80,16 +80,29 @@ impl<L: Assignable> FaultyLog<L> {
             state.hit(Kind::Refused);
             return Some(Error::Aborted);
         }
+        let mut partitions = transaction.partitions.iter().map(|part| part.partition);
+        let is_overtaken = partitions.any(|partition| self.is_overtaken(partition, state));
+        if is_overtaken && !is_unfenced && !state.errs(Bug::ChangelogNotFenced) {
+            state.hit(Kind::Refused);
+            return Some(Error::Aborted);
+        }
         for part in &transaction.partitions {
-            let owner = state.owners.get(&part.partition);
+            let owner = state.owners.get(&part.partition).copied();
+            let believes = state.member(self.id).believed.contains(&part.partition);
             assert!(
-                owner == Some(&self.id) || is_unfenced,
+                owner == Some(self.id) || is_unfenced || believes,
                 "{:?} commits for partition {}, which is {owner:?}'s",
                 self.id,
                 part.partition
             );
         }
         state.strikes(Kind::Aborted, 12).then_some(Error::Aborted)
+    }
+
+    /// Another worker has written to the changelog since this one read it or wrote it.
+    fn is_overtaken(&self, partition: Partition, state: &mut State) -> bool {
+        let expected = self.fence.get(&partition);
+        expected.is_some_and(|expected| *expected != state.changelog_end(partition))
     }
 
     fn commit_now(
@@ -103,6 +116,9 @@ impl<L: Assignable> FaultyLog<L> {
         let written = rewritten.as_ref().unwrap_or(transaction);
         let committed = self.inner.commit(written)?;
         state.applied.push(applied);
+        for end in &committed {
+            self.fence.insert(end.partition, end.changelog_next);
+        }
         state.keep(written, &committed);
         state.deletions.take_effect(deletions);
         for part in &transaction.partitions {

@@ -60,6 +60,8 @@ pub struct FaultyLog<L> {
     pub(super) is_restarted: bool,
     /// Ends of changelogs as of the last facts.
     pub(super) changelog_ends: BTreeMap<Partition, u64>,
+    /// Where the next transaction begins in each changelog, if nothing else has written to it.
+    pub(super) fence: BTreeMap<Partition, u64>,
     /// When a restore asked for the facts first.
     pub(super) asked_ms: BTreeMap<Partition, i64>,
     /// For the bugs that answer with what was.
@@ -79,6 +81,7 @@ impl<L: Assignable> FaultyLog<L> {
             incarnation,
             is_restarted: false,
             changelog_ends: BTreeMap::new(),
+            fence: BTreeMap::new(),
             asked_ms: BTreeMap::new(),
             old_facts: BTreeMap::new(),
             old_ends: BTreeMap::new(),
@@ -103,6 +106,13 @@ impl<L: Assignable> FaultyLog<L> {
         match note {
             // There is nothing to tell: it joins again.
             Note::Lost(partitions) if partitions.is_empty() => member.is_member = true,
+            Note::JoinedAnew(partitions) => {
+                member.is_member = true;
+                if !partitions.is_empty() {
+                    member.believed.extend(&partitions);
+                    member.notes.push_front((2, Note::Revoked(partitions)));
+                }
+            }
             Note::Lost(_) if state.errs(Bug::LostUnheard) => {}
             note => return Some(note),
         }
@@ -114,7 +124,7 @@ impl<L: Assignable> FaultyLog<L> {
             self.id,
             match note {
                 Note::Assigned(_) => Heard::Assigned,
-                Note::Revoked(_) => Heard::Revoked,
+                Note::Revoked(_) | Note::JoinedAnew(_) => Heard::Revoked,
                 Note::Lost(_) => Heard::Lost,
             },
         );
@@ -129,7 +139,7 @@ impl<L: Assignable> FaultyLog<L> {
                 self.inner.assign(&partitions);
                 Polled::Assigned(partitions)
             }
-            Note::Revoked(partitions) => {
+            Note::Revoked(partitions) | Note::JoinedAnew(partitions) => {
                 member.leaving.clone_from(&partitions);
                 Polled::Revoked(partitions)
             }
@@ -202,6 +212,9 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
         self.group.let_others_work(self.id);
         let mut state = self.group.lock();
         Self::fail_sometimes(&mut state)?;
+        if let Some(end) = self.changelog_ends.get(&partition) {
+            self.fence.insert(partition, *end);
+        }
         let read = self.read.get(&partition).copied().unwrap_or(0);
         if read > offsets.next(Source::Events) && state.errs(Bug::ResumedWhereItHadRead) {
             let read_on = offsets.with(Source::Events, read);

@@ -42,6 +42,8 @@ pub enum Note {
     Assigned(Vec<Partition>),
     Revoked(Vec<Partition>),
     Lost(Vec<Partition>),
+    /// The worker may commit again, and hears later that these are asked back.
+    JoinedAnew(Vec<Partition>),
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +60,8 @@ pub struct Member {
     /// Given up at the next poll.
     pub leaving: Vec<Partition>,
     pub is_leaving_lost: bool,
+    /// It believes in these, which are another's, and may commit.
+    pub believed: BTreeSet<Partition>,
     /// Read and not committed, or known and not resumed.
     pub amid: BTreeSet<(Partition, Amid)>,
     /// The next delivery of each partition that was resumed.
@@ -76,8 +80,11 @@ impl Member {
     pub(super) fn giving_up(&self) -> Vec<Partition> {
         let mut giving_up = self.leaving.clone();
         for (_, note) in &self.notes {
-            if let Note::Revoked(partitions) | Note::Lost(partitions) = note {
-                giving_up.extend(partitions);
+            match note {
+                Note::Revoked(partitions)
+                | Note::Lost(partitions)
+                | Note::JoinedAnew(partitions) => giving_up.extend(partitions),
+                Note::Assigned(_) => {}
             }
         }
         giving_up
@@ -301,6 +308,11 @@ impl State {
             self.keep(&undecided.transaction, &committed);
             self.deletions.take_effect(undecided.deletions);
         }
+    }
+
+    /// The end of a changelog.
+    pub fn changelog_end(&mut self, partition: Partition) -> u64 {
+        self.log.facts(partition).unwrap().unwrap().changelog_end
     }
 
     /// What a transaction commits; asked before it is written.

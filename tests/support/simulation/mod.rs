@@ -73,6 +73,9 @@ pub enum Kind {
     Lost,
     /// A session ends unnoticed; another worker of the same process gets the partitions.
     LostWithinProcess,
+    /// A session ends unnoticed, and the client joins again without a word: the worker may commit again, and still has
+    /// partitions that are another's.
+    JoinedAnew,
     /// A worker goes on restoring a partition that is another's already, whose changelog moves on meanwhile.
     RestoredAfterLoss,
     /// A commit is refused because the worker's session has ended.
@@ -119,7 +122,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::Transferred,
         Self::Aborted,
         Self::UnknownApplied,
@@ -141,6 +144,7 @@ impl Kind {
         Self::Revoked,
         Self::Lost,
         Self::LostWithinProcess,
+        Self::JoinedAnew,
         Self::RestoredAfterLoss,
         Self::Refused,
         Self::AssignedTwice,
@@ -206,6 +210,8 @@ pub enum Bug {
     OldEnd,
     /// Who lost its session may still commit.
     NotFenced,
+    /// A transaction may follow what another worker wrote to the changelog.
+    ChangelogNotFenced,
     /// A lost partition is never heard of.
     LostUnheard,
     /// A partition goes to the next worker before the last one has handed it over, and nothing is fenced.

@@ -103,8 +103,13 @@ impl State {
             let mut lost = owned;
             lost.retain(|partition| !giving_up.contains(partition));
             let delay = self.delay(12);
-            self.member(id).notes.push_back((delay, Note::Lost(lost)));
-            self.hit(Kind::Lost);
+            let note = if self.strikes(Kind::JoinedAnew, 3) {
+                Note::JoinedAnew(lost)
+            } else {
+                self.hit(Kind::Lost);
+                Note::Lost(lost)
+            };
+            self.member(id).notes.push_back((delay, note));
         } else {
             self.hit(Kind::DeadExpired);
         }
@@ -116,6 +121,7 @@ impl State {
         let leaving = std::mem::take(&mut member.leaving);
         for partition in &leaving {
             member.known.remove(partition);
+            member.believed.remove(partition);
             member.amid.retain(|(of, _)| of != partition);
         }
         if std::mem::take(&mut member.is_leaving_lost) {
