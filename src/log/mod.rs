@@ -305,7 +305,8 @@ pub trait WorkerLog: Send {
     /// error it may have been written or not: open the log or ask it again.
     ///
     /// # Errors
-    /// [`Error::UnknownOutcome`] where the log does not know, [`Error::Aborted`] where no part took effect.
+    /// [`Error::UnknownOutcome`] where the log does not know, [`Error::Aborted`] where no part took effect. A log on which
+    /// several processes work also aborts where another worker has written to a changelog since this one has read it.
     fn commit(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error>;
 
     /// What the log says of a partition now; `None` if it cannot say yet, to be asked again.

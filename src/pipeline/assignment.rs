@@ -5,6 +5,7 @@ use crate::domain::ids::Partition;
 use crate::log::WorkerLog;
 use crate::pipeline::Error;
 use crate::pipeline::batch::Batch;
+use crate::pipeline::batch::Poll;
 use crate::pipeline::partition::held::Held;
 use crate::pipeline::partition::phase;
 use crate::pipeline::partition::phase::Action;
@@ -91,10 +92,13 @@ impl<L: WorkerLog> Worker<L> {
         match step {
             Step::Done(running) => {
                 self.change(partition, PhaseEvent::RestoreEnded)?;
-                let is_new = running.has_moved();
+                let is_new = running.is_new();
                 let running = Held::Running(Box::new(running));
                 self.partitions.0.insert(partition, running);
-                // Its first checkpoint says under which definition it runs.
+                // The first checkpoint claims the partition.
+                let poll = Poll::without_deliveries(&self.shared);
+                self.batch.start(&self.shared.limits, poll);
+                // That of a new partition says under which definition it runs, and others wait for it.
                 if is_new { self.commit() } else { Ok(()) }
             }
             Step::NotYet => Ok(()),

@@ -12,6 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::verdict::Verdict;
 use crate::log::OutputRecord;
 use crate::pipeline::Limits;
+use crate::pipeline::Shared;
 use crate::pipeline::control::Counts;
 
 /// Memory of a change until it is committed, estimated: itself, its record, and the client's copies of it
@@ -28,6 +29,18 @@ pub struct Poll {
     /// How long the oldest of them had waited in the log; `None` where it is not known, or where the log is
     /// read behind its end.
     pub waited: Option<Duration>,
+}
+
+impl Poll {
+    /// Now, for what no delivery has caused.
+    #[must_use]
+    pub fn without_deliveries(shared: &Shared) -> Self {
+        Self {
+            wall: shared.wall.now(),
+            at: shared.monotonic.now(),
+            waited: None,
+        }
+    }
 }
 
 /// The transaction in the making.

@@ -128,11 +128,7 @@ impl<L: WorkerLog> Worker<L> {
     /// # Errors
     /// If the customer's entry cannot be read.
     pub fn delete(&mut self, customer_id: &CustomerId) -> Result<(), Error> {
-        let poll = Poll {
-            wall: self.shared.wall.now(),
-            at: self.shared.monotonic.now(),
-            waited: None,
-        };
+        let poll = Poll::without_deliveries(&self.shared);
         for (_, running) in self.partitions.running_mut() {
             if running.has(customer_id)? {
                 running.delete(customer_id)?;
@@ -196,11 +192,7 @@ impl<L: WorkerLog> Worker<L> {
     fn fire_due(&mut self) -> Result<(), Error> {
         let mut left = poll_records(&self.shared.limits);
         let mut is_cut = false;
-        let poll = Poll {
-            wall: self.shared.wall.now(),
-            at: self.shared.monotonic.now(),
-            waited: None,
-        };
+        let poll = Poll::without_deliveries(&self.shared);
         // The one after the last that had its turn, so that none is always the one that is cut.
         let after = self.fired_last;
         let (before, behind): (Vec<Partition>, Vec<Partition>) = self

@@ -65,9 +65,14 @@ impl Scene {
         }
     }
 
-    pub fn start(&self) -> Running {
+    /// Starts the instance when it may not get all partitions.
+    pub fn start_again(&self) -> Running {
         let settings: Vec<&str> = self.settings.iter().map(String::as_str).collect();
-        let running = self.deployment.start("a", &settings);
+        self.deployment.start("a", &settings)
+    }
+
+    pub fn start(&self) -> Running {
+        let running = self.start_again();
         wait_owned(&self.deployment.store("a"), 12, Duration::ZERO);
         running
     }

@@ -44,6 +44,7 @@ mod restores;
 mod running;
 mod surroundings;
 mod upgrade;
+mod vacancies;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -61,7 +62,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 18] = [
+    let tests: [(&str, fn()); 19] = [
         (
             "three_instances_under_random_blows_end_with_what_the_input_amounts_to",
             chaos::random_blows,
@@ -89,6 +90,10 @@ fn main() {
         (
             "a_member_that_is_joined_anew_without_a_word_writes_nothing_twice",
             fences::joined_anew_without_a_word,
+        ),
+        (
+            "partitions_that_a_restart_between_two_generations_left_without_an_owner_get_one",
+            vacancies::restarted_between_two_generations,
         ),
         (
             "a_rebalance_in_the_middle_of_a_restore_changes_nothing",

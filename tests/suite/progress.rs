@@ -199,7 +199,11 @@ fn a_partition_starts_again_after_retention_has_deleted_the_control_record_at_it
     let mut process = Process::begin(root.path(), true);
     process.turns(10);
     assert!(is_running(&process.life.shared));
-    assert_eq!(process.committed(), [0; 0], "nothing is new");
+    assert_eq!(
+        process.committed(),
+        [2],
+        "the worker's claim, and nothing new"
+    );
 }
 
 #[test]

@@ -77,7 +77,8 @@ impl KafkaLog {
     /// # Errors
     /// If a client cannot be made.
     pub fn worker(&self, index: usize) -> Result<KafkaWorker, Error> {
-        KafkaWorker::new(Arc::clone(&self.connection), self.identity.clone(), index)
+        let connection = Arc::clone(&self.connection);
+        KafkaWorker::new(connection, self.identity.clone(), (index, self.partitions))
     }
 
     /// The ends of the sources of each partition, open transactions included.

@@ -36,6 +36,8 @@ use crate::log::kafka::rebalance::RebalanceEvent;
 
 /// A silent partition whose reading has not started yet cannot be placed for a moment.
 const PLACE_WAIT: Duration = Duration::from_secs(1);
+/// A member that has left stays away for so long, so that the group notices.
+const ABSENCE: Duration = Duration::from_secs(1);
 /// A member that does not close within this time is left behind.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -48,6 +50,8 @@ pub(super) struct Member {
     /// A poll has reported that these are given up; the next poll hands them over.
     leaving: Vec<Partition>,
     fenced_at: Option<Instant>,
+    /// It has left the group, and joins it again then, once it has handed over what it had.
+    joins_at: Option<Instant>,
 }
 
 impl std::fmt::Debug for Member {
@@ -71,6 +75,7 @@ impl Member {
             assigned: BTreeSet::new(),
             leaving: Vec::new(),
             fenced_at: None,
+            joins_at: None,
         })
     }
 
@@ -103,8 +108,27 @@ impl Member {
         self.consumer = consumer;
         self.closer = closer;
         self.leaving.clear();
+        self.joins_at = None;
         let lost = std::mem::take(&mut self.assigned);
         Ok(lost.into_iter().collect())
+    }
+
+    /// Leaves the group, which asks for the partitions back, to join it again a moment later.
+    pub(super) fn leave(&mut self) {
+        self.consumer.unsubscribe();
+        self.joins_at = Some(Instant::now() + ABSENCE);
+    }
+
+    /// Joins the group again if it has left it and has nothing to hand over any more.
+    pub(super) fn join_again(&mut self) -> Result<(), Error> {
+        let is_due = self.joins_at.is_some_and(|at| Instant::now() >= at);
+        if !is_due || !self.assigned.is_empty() || !self.leaving.is_empty() {
+            return Ok(());
+        }
+        self.joins_at = None;
+        self.consumer
+            .subscribe(&[&self.connection.topics.events])
+            .map_err(|error| self.failed("cannot join the group again", &error))
     }
 
     /// Hands over what the last poll said is to be given up; the partitions.

@@ -1,5 +1,6 @@
 //! Asks the cluster for the real ends of partitions, open transactions included.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -14,9 +15,14 @@ use crate::log::kafka::client::Connection;
 use crate::log::kafka::client::START_WAIT;
 use crate::log::kafka::places::is_passing;
 use crate::log::kafka::places::number;
+use crate::log::kafka::vacancy::GroupAssignment;
+use crate::log::kafka::vacancy::partitions_of;
 
 /// A question that is not answered in time is asked again later.
 pub(super) const ASK_WAIT: Duration = Duration::from_millis(500);
+
+/// The state of a group whose members have their assignments.
+const STABLE: &str = "Stable";
 
 /// Before such a question is asked again at once.
 const ASK_RETRY: Duration = Duration::from_millis(50);
@@ -48,6 +54,28 @@ impl MetadataClient {
         let found = metadata.topics().iter().find(|found| found.name() == topic);
         let count = found.map_or(0, |found| found.partitions().len());
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
+    /// What the broker says of the group that a worker is a member of.
+    pub(super) fn group_assignment(&self) -> GroupAssignment {
+        let (group, topic) = (&self.connection.group_id, &self.connection.topics.events);
+        let asked = self.client.client().fetch_group_list(Some(group), ASK_WAIT);
+        let Ok(list) = asked else {
+            return GroupAssignment::Changing;
+        };
+        let found = list.groups().iter().find(|found| found.name() == group);
+        let Some(found) = found.filter(|found| found.state() == STABLE) else {
+            return GroupAssignment::Changing;
+        };
+        let mut assigned = BTreeSet::new();
+        for member in found.members() {
+            let bytes = member.assignment().unwrap_or_default();
+            let Some(partitions) = partitions_of(bytes, topic) else {
+                return GroupAssignment::Changing;
+            };
+            assigned.extend(partitions);
+        }
+        GroupAssignment::Stable(assigned)
     }
 
     /// First offset and end of a partition, for a caller that does not ask again: the cluster has as long to answer as

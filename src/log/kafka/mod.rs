@@ -17,6 +17,7 @@ mod reader;
 mod rebalance;
 mod transactional_producer;
 mod transfer_reader;
+mod vacancy;
 mod worker;
 
 pub use crate::log::kafka::admin::Plan;

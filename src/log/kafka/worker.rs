@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rdkafka::error::KafkaError;
 
@@ -31,6 +32,7 @@ use crate::log::kafka::reader::TopicReader;
 use crate::log::kafka::transactional_producer::Failure;
 use crate::log::kafka::transactional_producer::TransactionalProducer;
 use crate::log::kafka::transfer_reader::TransferReader;
+use crate::log::kafka::vacancy::VacancyWatch;
 
 /// One worker's view.
 #[derive(Debug)]
@@ -48,13 +50,16 @@ pub struct KafkaWorker {
     /// Ends of changelogs as of the last [`WorkerLog::facts`].
     changelog_ends: BTreeMap<Partition, u64>,
     fence: ChangelogFence,
+    vacancy: VacancyWatch,
+    /// Of the input.
+    partition_count: u32,
 }
 
 impl KafkaWorker {
     pub(super) fn new(
         connection: Arc<Connection>,
         identity: Identity,
-        index: usize,
+        (index, partition_count): (usize, u32),
     ) -> Result<Self, Error> {
         let failed = |error: KafkaError| connection.unusable(format!("no client: {error}"));
         Ok(Self {
@@ -69,6 +74,8 @@ impl KafkaWorker {
             is_restarted: false,
             changelog_ends: BTreeMap::new(),
             fence: ChangelogFence::default(),
+            vacancy: VacancyWatch::default(),
+            partition_count,
         })
     }
 
@@ -78,6 +85,22 @@ impl KafkaWorker {
             self.producer = TransactionalProducer::start(&self.connection, self.index)?;
         }
         Ok(self.producer.is_some())
+    }
+
+    /// Leaves the group and joins it again where it has left partitions without an owner.
+    fn fill_vacancies(&mut self) -> Result<(), Error> {
+        self.member.join_again()?;
+        let now = Instant::now();
+        if !self.vacancy.is_due(now) {
+            return Ok(());
+        }
+        let group = self.metadata_client.group_assignment();
+        let counts = (self.member.assigned().len(), self.partition_count);
+        if self.vacancy.must_rejoin(&group, counts, now) {
+            tracing::warn!("partitions have no owner in the group: leaving it and joining again");
+            self.member.leave();
+        }
+        Ok(())
     }
 
     fn silence_transfers(&mut self, partitions: &[Partition]) -> Result<(), Error> {
@@ -117,8 +140,10 @@ impl WorkerLog for KafkaWorker {
         self.silence_transfers(&left)?;
         // Before a restart is answered: what was lost meanwhile must not be said to be assigned.
         if let Some(polled) = self.member.next_event()? {
+            self.vacancy.heard(Instant::now());
             return Ok(polled);
         }
+        self.fill_vacancies()?;
         // Before anything is read: it ends what an earlier holder of the id left open.
         if !self.start_producer()? {
             return Ok(Polled::Idle);

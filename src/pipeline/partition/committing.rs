@@ -120,6 +120,7 @@ impl RunningPartition {
         shared
             .partitions
             .count(self.owner, &deltas, &self.store.table());
+        self.is_claimed = true;
         self.has_fired = false;
         self.has_taken = false;
         self.committed = pending.checkpoint;

@@ -38,6 +38,9 @@ pub struct RunningPartition {
     pub(super) committed: Checkpoint,
     /// The changelog has no checkpoint of it yet.
     pub(super) is_new: bool,
+    /// This worker has written to the changelog since it read it. Until then an earlier owner that the log has not
+    /// stopped may still write there; afterwards the log aborts whatever it writes.
+    pub(super) is_claimed: bool,
     pub(super) table: DefinitionTable,
     pub(super) partitioner: Partitioner,
     /// What is due as of the last commit is staged.
@@ -74,6 +77,7 @@ impl RunningPartition {
         Self {
             owner,
             is_new: store.checkpoint().is_none(),
+            is_claimed: false,
             store,
             clock,
             cache: RecordCache::new(shared.limits.record_cache_bytes),
@@ -112,10 +116,16 @@ impl RunningPartition {
         self.offsets
     }
 
-    /// Deliveries were taken, or deadlines came due, since the last commit, or there was none yet.
+    /// Deliveries were taken, or deadlines came due, since the last commit, or this worker has committed nothing yet.
     #[must_use]
     pub fn has_moved(&self) -> bool {
-        self.is_new || self.has_taken || !self.staged.is_empty()
+        !self.is_claimed || self.has_taken || !self.staged.is_empty()
+    }
+
+    /// The changelog has no checkpoint of it yet.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Records that are never delivered were passed, or deliveries taken, since the last commit.

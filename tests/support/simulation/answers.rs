@@ -99,8 +99,13 @@ impl<L: Assignable> FaultyLog<L> {
         state.strikes(Kind::Aborted, 12).then_some(Error::Aborted)
     }
 
-    /// Another worker has written to the changelog since this one read it or wrote it.
+    /// Another worker has written to the changelog since this one read it or wrote it. The records of a transaction that
+    /// is not decided yet are there too.
     fn is_overtaken(&self, partition: Partition, state: &mut State) -> bool {
+        let writes = |undecided: &Undecided| undecided.writes(partition);
+        if state.undecided.as_ref().is_some_and(writes) {
+            return true;
+        }
         let expected = self.fence.get(&partition);
         expected.is_some_and(|expected| *expected != state.changelog_end(partition))
     }
@@ -236,10 +241,7 @@ impl<L: Assignable> FaultyLog<L> {
         let mut state = group.lock();
         Self::fail_sometimes(&mut state)?;
         // Where a transaction stands open, the group's offset is not known.
-        let writes = |undecided: &Undecided| {
-            let mut parts = undecided.transaction.partitions.iter();
-            parts.any(|part| part.partition == partition)
-        };
+        let writes = |undecided: &Undecided| undecided.writes(partition);
         if state.undecided.as_ref().is_some_and(writes) || state.strikes(Kind::NoFacts, 4) {
             return Ok(None);
         }

@@ -121,6 +121,14 @@ pub struct Undecided {
     pub takes_effect: bool,
 }
 
+impl Undecided {
+    /// Whether it writes for a partition.
+    pub fn writes(&self, partition: Partition) -> bool {
+        let mut parts = self.transaction.partitions.iter();
+        parts.any(|part| part.partition == partition)
+    }
+}
+
 pub struct State {
     pub chance: Chance,
     /// What may happen in this schedule.
