@@ -166,7 +166,14 @@ impl Load {
         let chance = &mut self.chance;
         let id = uuid::Uuid::from_u128(chance.r#gen());
         let (quantity, price) = (chance.gen_range(1..=3), chance.gen_range(300..4500));
-        let (revenue, web_share) = (quantity * price, if customer % 3 == 0 { 0.15 } else { 0.8 });
+        let (revenue, web_share) = (
+            quantity * price,
+            if customer.is_multiple_of(3) {
+                0.15
+            } else {
+                0.8
+            },
+        );
         let channel = if chance.gen_bool(web_share) {
             "web"
         } else {
