@@ -30,14 +30,22 @@ use crate::scraper::free_address;
 use crate::support::cluster::Cluster;
 use crate::support::contract::Subject;
 use crate::support::contract::assigned;
+use crate::support::contract::facts;
 use crate::support::contract::output;
 use crate::support::contract::part;
 use crate::support::contract::replayed;
 use crate::support::contract::state;
 use crate::support::contract::to;
 
+/// As a worker restores a partition: until the end of its changelog has stood still.
 fn restore(worker: &mut KafkaWorker, partition: Partition) {
-    replayed(worker, partition, 100);
+    loop {
+        let before = facts(worker, partition).changelog_end;
+        replayed(worker, partition, 100);
+        if facts(worker, partition).changelog_end == before {
+            break;
+        }
+    }
     let from = AppliedOffsets::default();
     worker.resume_at(partition, from).unwrap();
 }

@@ -272,7 +272,7 @@ impl TransactionalProducer {
             let place = delivered.state.get(&number(partition));
             u64::try_from(place?.0).ok()
         };
-        let mut partitions = transaction.partitions.iter().map(|part| part.partition);
+        let mut partitions = written(transaction);
         let Some(partition) = partitions.find(|one| !fence.admits(*one, first_of(*one))) else {
             return Ok(());
         };
@@ -340,6 +340,13 @@ impl TransactionalProducer {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The partitions to whose changelogs a transaction writes.
+pub(super) fn written(transaction: &Transaction) -> impl Iterator<Item = Partition> {
+    let parts = transaction.partitions.iter();
+    let parts = parts.filter(|part| !part.state.is_empty());
+    parts.map(|part| part.partition)
 }
 
 /// The time that is left for a call.

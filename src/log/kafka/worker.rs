@@ -31,6 +31,7 @@ use crate::log::kafka::places::position_in;
 use crate::log::kafka::reader::TopicReader;
 use crate::log::kafka::transactional_producer::Failure;
 use crate::log::kafka::transactional_producer::TransactionalProducer;
+use crate::log::kafka::transactional_producer::written;
 use crate::log::kafka::transfer_reader::TransferReader;
 use crate::log::kafka::vacancy::VacancyWatch;
 
@@ -197,8 +198,11 @@ impl WorkerLog for KafkaWorker {
         };
         match producer.commit(transaction, &group, &self.fence) {
             Ok(committed) => {
-                for end in &committed {
-                    self.fence.committed(end.partition, end.changelog_next);
+                for partition in written(transaction) {
+                    let end = committed.iter().find(|end| end.partition == partition);
+                    if let Some(end) = end {
+                        self.fence.committed(partition, end.changelog_next);
+                    }
                 }
                 Ok(committed)
             }
