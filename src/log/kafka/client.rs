@@ -154,7 +154,7 @@ impl Connection {
             .set("enable.idempotence", "true")
             // Java's, so that every client agrees on a key's partition.
             .set("partitioner", "murmur2_random")
-            // The changes of a batch are alike, so compression saves most of the broker's disk and network.
+            // The changes of a batch are alike, so compression saves most of their bytes on the broker.
             .set("compression.type", self.compression)
             // A commit sends all its records at once and waits for them.
             .set("linger.ms", "1")
