@@ -1,4 +1,4 @@
-//! State of format 3, written by an earlier version: it opens, continues, and leaves nothing behind.
+//! State of formats 3 and 4, as an earlier version left it: it opens, continues, and leaves nothing behind.
 //! `tests/fixtures/README.md` tells where the files come from.
 
 use std::collections::BTreeMap;
@@ -46,10 +46,12 @@ fn text(name: &str) -> String {
 }
 
 /// A copy of the log and the stores as the earlier version left them.
-fn left() -> TempDir {
+fn left(format: &str) -> TempDir {
     let root = tempfile::tempdir().unwrap();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     for (from, to) in [("store", "store"), ("log", "store-log")] {
-        support::copy_directory(&fixtures().join(from), &root.path().join(to));
+        let from = fixtures.join(format).join(from);
+        support::copy_directory(&from, &root.path().join(to));
     }
     root
 }
@@ -79,9 +81,9 @@ fn changes(lines: &str) -> Vec<serde_json::Value> {
     parsed.collect()
 }
 
-#[test]
-fn state_of_format_3_exports_the_same_and_goes_on_without_a_trace() {
-    let root = left();
+/// The feed, the exports and the changes are the same whichever format the state was left in.
+fn exports_the_same_and_goes_on(format: &str) {
+    let root = left(format);
     assert_eq!(
         segstream(root.path(), &["state", "export"]),
         text("export_before.jsonl")
@@ -111,6 +113,16 @@ fn state_of_format_3_exports_the_same_and_goes_on_without_a_trace() {
         segstream(root.path(), &["state", "export"]),
         text("export_after.jsonl")
     );
+}
+
+#[test]
+fn state_of_format_3_exports_the_same_and_goes_on_without_a_trace() {
+    exports_the_same_and_goes_on("format3");
+}
+
+#[test]
+fn state_of_format_4_exports_the_same_and_goes_on_without_a_trace() {
+    exports_the_same_and_goes_on("format4");
 }
 
 /// A life on the log of format 3, laid where a life has it.

@@ -60,8 +60,14 @@ impl MetadataClient {
     pub(super) fn group_assignment(&self) -> GroupAssignment {
         let (group, topic) = (&self.connection.group_id, &self.connection.topics.events);
         let asked = self.client.client().fetch_group_list(Some(group), ASK_WAIT);
-        let Ok(list) = asked else {
-            return GroupAssignment::Changing;
+        let list = match asked {
+            Ok(list) => list,
+            Err(error) => {
+                if !is_passing(&error) {
+                    tracing::warn!(%error, "cannot ask for the assignments of the group");
+                }
+                return GroupAssignment::Changing;
+            }
         };
         let found = list.groups().iter().find(|found| found.name() == group);
         let Some(found) = found.filter(|found| found.state() == STABLE) else {

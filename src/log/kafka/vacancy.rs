@@ -1,11 +1,11 @@
 //! Partitions that no member of the group has.
 //!
-//! When a partition goes from one member to another, the group first takes it from the one, in a generation in which
-//! nobody has it, and gives it to the other in the next generation, for which the first one asks. If that member is
-//! started again in between, the broker answers its new process with what it had in the generation without an owner, and
-//! does not rebalance, as the member is the same. Then the partition stays without an owner. So every worker looks at the
-//! group for a time after it has heard of its assignment, and a worker that finds such partitions twice leaves the group
-//! and joins it again, which makes it rebalance.
+//! A partition moves between two members in two generations: in the first one it has no owner, and the member that gave
+//! it up asks for the second one, which assigns it to the other member. If the first member restarts in between, the
+//! broker returns its assignment of the first generation and does not rebalance, as a static member has come back. The
+//! partition then stays without an owner. So after each assignment a worker asks the broker for the assignments of all
+//! members. If partitions have no owner in two answers, the worker leaves the group and joins it again, and the group
+//! rebalances.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use crate::domain::ids::Partition;
 
-/// The group is looked at this long after the last news of the assignment.
-const LOOK_AFTER: Duration = Duration::from_secs(5);
+/// The worker asks for the group's assignments this long after the last event of a rebalance.
+const ASK_AFTER: Duration = Duration::from_secs(5);
 /// Partitions that still have no owner after so long are not on their way to one.
 const CONFIRM_AFTER: Duration = Duration::from_secs(10);
 
@@ -27,23 +27,23 @@ pub(super) enum GroupAssignment {
     Stable(BTreeSet<Partition>),
 }
 
-/// When to look at the group, and what was found.
+/// When the worker asks the broker next, and whether the last answer had partitions without an owner.
 #[derive(Debug, Default)]
 pub(super) struct VacancyWatch {
-    look_at: Option<Instant>,
+    ask_at: Option<Instant>,
     is_confirming: bool,
 }
 
 impl VacancyWatch {
     /// The worker has heard of its assignment.
     pub(super) fn heard(&mut self, now: Instant) {
-        self.look_at = Some(now + LOOK_AFTER);
+        self.ask_at = Some(now + ASK_AFTER);
         self.is_confirming = false;
     }
 
-    /// Whether the group is to be looked at now.
+    /// Whether the worker asks the broker now.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.look_at.is_some_and(|at| now >= at)
+        self.ask_at.is_some_and(|at| now >= at)
     }
 
     /// Whether the worker is to leave the group and join it again, given what it has itself. A worker with few
@@ -63,7 +63,7 @@ impl VacancyWatch {
             GroupAssignment::Stable(assigned) => assigned.len(),
         };
         if assigned >= all {
-            self.look_at = None;
+            self.ask_at = None;
             return false;
         }
         if self.is_confirming {
@@ -72,7 +72,7 @@ impl VacancyWatch {
         }
         self.is_confirming = true;
         let share = u32::try_from(own.saturating_mul(100) / all.max(1)).unwrap_or(u32::MAX);
-        self.look_at = Some(now + CONFIRM_AFTER + CONFIRM_AFTER * share / 100);
+        self.ask_at = Some(now + CONFIRM_AFTER + CONFIRM_AFTER * share / 100);
         false
     }
 }
@@ -124,8 +124,8 @@ mod tests {
             let mut watch = VacancyWatch::default();
             assert!(!watch.is_due(start), "nothing was heard yet");
             watch.heard(start);
-            assert!(!watch.is_due(start + LOOK_AFTER - Duration::from_millis(1)));
-            let first = start + LOOK_AFTER;
+            assert!(!watch.is_due(start + ASK_AFTER - Duration::from_millis(1)));
+            let first = start + ASK_AFTER;
             assert!(watch.is_due(first));
             assert!(!watch.must_rejoin(&stable(6..12), (own, 12), first));
             let second = first + Duration::from_secs(seconds);
@@ -137,15 +137,15 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_changes_is_looked_at_again_and_a_whole_one_is_not() {
+    fn a_worker_asks_again_about_a_changing_group_and_not_about_a_complete_one() {
         let start = Instant::now();
         let mut watch = VacancyWatch::default();
         watch.heard(start);
-        let first = start + LOOK_AFTER;
+        let first = start + ASK_AFTER;
         assert!(!watch.must_rejoin(&stable(0..3), (3, 12), first));
         let second = first + CONFIRM_AFTER * 2;
         assert!(!watch.must_rejoin(&GroupAssignment::Changing, (3, 12), second));
-        let third = second + LOOK_AFTER;
+        let third = second + ASK_AFTER;
         assert!(watch.is_due(third));
         assert!(!watch.must_rejoin(&stable(0..12), (3, 12), third));
         assert!(!watch.is_due(third + CONFIRM_AFTER * 10));
