@@ -121,7 +121,8 @@ fn work(plan: &Plan, worker: usize, taken_by_all: &AtomicU64) {
         instance_id: "pipe".to_owned(),
         session_timeout: Duration::from_secs(45),
         transaction_timeout: Duration::from_secs(15),
-        compression: "none",
+        // As `run` has it by default.
+        compression: "lz4",
         topics: TopicNames {
             events: plan.input.clone(),
             transfers: None,

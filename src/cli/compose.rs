@@ -12,6 +12,7 @@ use crate::domain::offsets::AppliedOffsets;
 use crate::engine::policy::Policy;
 use crate::engine::state::definition::Definition;
 use crate::engine::state::definition::Parts as DefinitionParts;
+use crate::engine::state::seal::Sealing;
 use crate::faults::Faults;
 use crate::log::WorkerLog;
 use crate::log::embedded::EmbeddedLog;
@@ -319,6 +320,7 @@ fn limits(settings: &Settings, partitions: u32) -> Limits {
         flush_bytes: settings.store.flush_bytes,
         flush_pages: settings.store.flush_pages,
         record_cache_bytes: usize::try_from(record_cache_bytes).unwrap_or(usize::MAX),
+        sealing: Sealing::default(),
         checkpoint_interval: settings.time.checkpoint_interval,
     }
 }

@@ -94,6 +94,7 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
         Some(
             pipeline::Error::OtherDefinition { .. }
             | pipeline::Error::OffsetWithoutCheckpoint { .. }
+            | pipeline::Error::IncompleteChangelog { .. }
             | pipeline::Error::SourceOutOfRange { .. },
         ) => Some(ExitCode::Environment),
         Some(_) | None => None,

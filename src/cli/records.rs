@@ -13,11 +13,7 @@ use crate::cli::compose::sizes;
 use crate::cli::compose::store_directory;
 use crate::cli::exit::CallError;
 use crate::cli::exit::Failed;
-use crate::codec;
-use crate::codec::changelog;
-use crate::codec::changelog::Put;
-use crate::codec::changelog::Said;
-use crate::codec::entry::Encoded;
+use crate::codec::latest::LatestEntries;
 use crate::config::bus::BusKind;
 use crate::config::settings::Settings;
 use crate::domain::ids::CustomerId;
@@ -25,7 +21,6 @@ use crate::domain::ids::Partition;
 use crate::engine::policy::Policy;
 use crate::engine::state::definition::Definition;
 use crate::engine::state::record::CustomerRecord;
-use crate::engine::state::table::DefinitionTable;
 use crate::log::WorkerLog;
 use crate::log::kafka::KafkaLog;
 use crate::model::segment_model::SegmentModel;
@@ -130,53 +125,35 @@ pub fn changelog(settings: &Settings) -> anyhow::Result<Snapshot> {
         return Err(CallError(problem).into());
     }
     let log = KafkaLog::open(connection(settings, "state-export"))?;
-    let mut entries: BTreeMap<CustomerId, Encoded> = BTreeMap::new();
-    // A number is a hash of its name, so one table serves all partitions.
-    let mut table = DefinitionTable::default();
+    // The numbers of categories are those of a partition.
+    let mut partitions: BTreeMap<Partition, LatestEntries> = BTreeMap::new();
     let mut problem = None;
-    log.read_state(|key, value| {
-        match changelog::read(key, value.map(<[u8]>::to_vec), &mut table) {
-            Ok(Said::Customer(customer_id, put)) => take(&mut entries, customer_id, put),
-            Ok(
-                Said::Checkpoint(_) | Said::OldCheckpoint(_) | Said::NoOldCheckpoint | Said::Table,
-            ) => {}
-            Err(error) => {
-                problem.get_or_insert(error);
-            }
+    log.read_state(|partition, key, value| {
+        let latest = partitions.entry(partition).or_default();
+        if let Err(error) = latest.take(key, value.map(<[u8]>::to_vec)) {
+            problem.get_or_insert(error);
         }
     })?;
     let unreadable = |error| anyhow::Error::from(error).context("a record of the changelog");
     if let Some(error) = problem {
         return Err(unreadable(error));
     }
-    let mut records = Vec::with_capacity(entries.len());
-    for (customer_id, encoded) in entries {
-        let (entry, _) = codec::entry::decode(&encoded.bytes, &table).map_err(unreadable)?;
-        records.extend(entry.into_record().map(|record| (customer_id, record)));
+    let mut records = Vec::new();
+    let mut definition = Definition::default();
+    for latest in partitions.into_values() {
+        let entries = latest.entries().map_err(unreadable)?;
+        records.extend(
+            entries
+                .into_iter()
+                .filter_map(|(customer_id, entry)| Some((customer_id, entry.into_record()?))),
+        );
+        definition = latest.table.definition;
     }
+    records.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
     Ok(Snapshot {
         records,
-        definition: table.definition,
+        definition,
     })
-}
-
-fn take(entries: &mut BTreeMap<CustomerId, Encoded>, customer_id: CustomerId, put: Put) {
-    match put {
-        Put::Entry(entry) => {
-            entries.insert(customer_id, entry);
-        }
-        Put::Nothing => {
-            entries.remove(&customer_id);
-        }
-        Put::NothingOld => {
-            if entries
-                .get(&customer_id)
-                .is_some_and(|entry| entry.summary.has_old_key)
-            {
-                entries.remove(&customer_id);
-            }
-        }
-    }
 }
 
 /// All records of a deployment.

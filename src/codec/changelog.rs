@@ -3,9 +3,11 @@
 
 use crate::codec::CodecError;
 use crate::codec::entry;
-use crate::codec::entry::Encoded;
+use crate::codec::entry::Head;
 use crate::codec::format_3;
+use crate::codec::frame;
 use crate::codec::key::StateKey;
+use crate::codec::part::Part;
 use crate::codec::partition;
 use crate::domain::ids::CustomerId;
 use crate::engine::state::checkpoint::Checkpoint;
@@ -22,15 +24,17 @@ pub enum Said {
     NoOldCheckpoint,
     /// Names and definition, which were added to the table.
     Table,
-    /// What a customer's key holds.
+    /// What the key of a customer's head holds.
     Customer(CustomerId, Put),
+    /// What the key of a part of a customer's entry holds; nothing after it was deleted.
+    Part(CustomerId, Part, Option<Vec<u8>>),
 }
 
 /// What a customer's key holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Put {
-    /// This entry.
-    Entry(Encoded),
+    /// This head.
+    Entry(Head),
     /// Nothing: the customer is unknown.
     Nothing,
     /// A tombstone of a key of the older format: the key holds nothing if it held an entry of that format; any other
@@ -65,13 +69,23 @@ pub fn read(
         // Neither is ever deleted.
         (StateKey::Checkpoint | StateKey::Table, None) => return Err(CodecError::Content),
         (StateKey::Head(customer_id), Some(bytes)) => {
-            let summary = entry::summary_of(&bytes)?;
-            Said::Customer(customer_id, Put::Entry(Encoded { bytes, summary }))
+            let head = Head {
+                summary: entry::summary_of(&bytes)?,
+                bytes,
+            };
+            Said::Customer(customer_id, Put::Entry(head))
+        }
+        (StateKey::Part(customer_id, part), bytes) => {
+            if let Some(bytes) = &bytes {
+                frame::checked(bytes)?;
+            }
+            Said::Part(customer_id, part, bytes)
         }
         (StateKey::Head(customer_id), None) => Said::Customer(customer_id, Put::Nothing),
         (StateKey::OldRecord(customer_id), Some(bytes)) => {
-            let entry = entry::upgrade(&bytes, table)?;
-            Said::Customer(customer_id, Put::Entry(entry))
+            entry::add_names(&bytes, table)?;
+            let summary = entry::summary_of(&bytes)?;
+            Said::Customer(customer_id, Put::Entry(Head { bytes, summary }))
         }
         (StateKey::OldRecord(customer_id), None) => Said::Customer(customer_id, Put::NothingOld),
     })

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Format of everything that is written.
-pub const FORMAT: u8 = 4;
+pub const FORMAT: u8 = 5;
 pub(super) const CHECKSUM_BYTES: usize = 4;
 /// Bytes before the content.
 pub(super) const PREFIX_BYTES: usize = 1 + CHECKSUM_BYTES;
@@ -14,7 +14,7 @@ pub(super) const PREFIX_BYTES: usize = 1 + CHECKSUM_BYTES;
 pub enum CodecError {
     /// Written by a newer version.
     #[error(
-        "it was written in format {found} by a newer version of segstream, and this one reads formats 3 and {FORMAT}: \
+        "it was written in format {found} by a newer version of segstream, and this one reads formats 3 to {FORMAT}: \
          run the newer version"
     )]
     Newer {
@@ -22,7 +22,7 @@ pub enum CodecError {
         found: u8,
     },
     /// Written by a version whose format is not read any more, or not by segstream.
-    #[error("the bytes are of format {found}, and formats 3 and {FORMAT} are read")]
+    #[error("the bytes are of format {found}, and formats 3 to {FORMAT} are read")]
     Format {
         /// Its format byte.
         found: u8,
@@ -33,8 +33,13 @@ pub enum CodecError {
     /// The checksum matches, but the content does not fit the format.
     #[error("the bytes do not decode")]
     Content,
+    /// A part that an entry names is not there, or is an older one.
+    #[error("a part that the entry names is missing")]
+    Missing,
     /// An entry names a number that its partition's table does not have.
-    #[error("number {number} of a segment or model version is not in the partition's table")]
+    #[error(
+        "number {number} of a segment, model version or category is not in the partition's table"
+    )]
     Unnamed {
         /// The number.
         number: u32,
@@ -67,8 +72,13 @@ pub(super) fn seal(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.as_slice().to_vec()
 }
 
-/// What follows the checksum of a value of a format, if it is right.
-pub(super) fn checked(bytes: &[u8], format: u8) -> Result<&[u8], CodecError> {
+/// What follows the checksum of a value of the current format, if it is right.
+pub(super) fn checked(bytes: &[u8]) -> Result<&[u8], CodecError> {
+    checked_of(bytes, FORMAT)
+}
+
+/// The same for a value of another format.
+pub(super) fn checked_of(bytes: &[u8], format: u8) -> Result<&[u8], CodecError> {
     let (found, rest) = bytes.split_first().ok_or(CodecError::Content)?;
     if *found != format {
         return Err(unexpected(*found));

@@ -2,7 +2,9 @@
 //! the bare customer ids as keys, and the empty key for the checkpoint: no such key begins so either.
 
 use crate::codec::frame::CodecError;
+use crate::codec::part::Part;
 use crate::domain::ids::CustomerId;
+use crate::engine::state::chunk::ChunkNumber;
 
 /// The partition's checkpoint.
 const CHECKPOINT: u8 = 0xF8;
@@ -10,7 +12,11 @@ const CHECKPOINT: u8 = 0xF8;
 const TABLE: u8 = 0xF9;
 /// A customer's entry: its id, with its length before it.
 const HEAD: u8 = 0xFA;
-// 0xFB chunks, 0xFC profiles, 0xFD histories, 0xFE suppressions and 0xFF for further kinds are not written yet.
+/// A chunk of a customer: its id, with its length before it, and its number.
+const CHUNK: u8 = 0xFB;
+/// A customer's profile: its id, with its length before it.
+const PROFILE: u8 = 0xFC;
+// 0xFD histories, 0xFE suppressions and 0xFF for further kinds are not written yet.
 const KIND_MIN: u8 = 0xF8;
 const LENGTH_BYTES: usize = 2;
 
@@ -21,8 +27,10 @@ pub enum StateKey {
     Checkpoint,
     /// The partition's definition table.
     Table,
-    /// A customer's entry.
+    /// The head of a customer's entry.
     Head(CustomerId),
+    /// A part of a customer's entry.
+    Part(CustomerId, Part),
     /// The checkpoint in format 3.
     OldCheckpoint,
     /// A customer's record in format 3.
@@ -37,14 +45,10 @@ impl StateKey {
         match self {
             Self::Checkpoint => vec![CHECKPOINT],
             Self::Table => vec![TABLE],
-            Self::Head(customer_id) => {
-                let id = customer_id.as_str().as_bytes();
-                let length = u16::try_from(id.len()).unwrap_or(u16::MAX);
-                let mut bytes = Vec::with_capacity(1 + LENGTH_BYTES + id.len());
-                bytes.push(HEAD);
-                bytes.extend_from_slice(&length.to_be_bytes());
-                bytes.extend_from_slice(id);
-                bytes
+            Self::Head(customer_id) => of_customer(HEAD, customer_id, &[]),
+            Self::Part(customer_id, Part::Profile) => of_customer(PROFILE, customer_id, &[]),
+            Self::Part(customer_id, Part::Chunk(number)) => {
+                of_customer(CHUNK, customer_id, &number.0.to_be_bytes())
             }
             Self::OldCheckpoint => Vec::new(),
             Self::OldRecord(customer_id) => customer_id.as_str().as_bytes().to_vec(),
@@ -60,19 +64,44 @@ impl StateKey {
             None => Ok(Self::OldCheckpoint),
             Some((&CHECKPOINT, [])) => Ok(Self::Checkpoint),
             Some((&TABLE, [])) => Ok(Self::Table),
-            Some((&HEAD, rest)) => {
-                let (length, id) = rest
-                    .split_first_chunk::<LENGTH_BYTES>()
-                    .ok_or(CodecError::Content)?;
-                if usize::from(u16::from_be_bytes(*length)) != id.len() {
-                    return Err(CodecError::Content);
-                }
-                customer(id).map(Self::Head)
+            Some((&HEAD, rest)) => match split_customer(rest)? {
+                (customer_id, []) => Ok(Self::Head(customer_id)),
+                _ => Err(CodecError::Content),
+            },
+            Some((&PROFILE, rest)) => match split_customer(rest)? {
+                (customer_id, []) => Ok(Self::Part(customer_id, Part::Profile)),
+                _ => Err(CodecError::Content),
+            },
+            Some((&CHUNK, rest)) => {
+                let (customer_id, number) = split_customer(rest)?;
+                let number = number.try_into().map_err(|_| CodecError::Content)?;
+                let number = ChunkNumber(u32::from_be_bytes(number));
+                Ok(Self::Part(customer_id, Part::Chunk(number)))
             }
             Some((found, _)) if *found >= KIND_MIN => Err(CodecError::Newer { found: *found }),
             Some(_) => customer(bytes).map(Self::OldRecord),
         }
     }
+}
+
+fn of_customer(kind: u8, customer_id: &CustomerId, rest: &[u8]) -> Vec<u8> {
+    let id = customer_id.as_str().as_bytes();
+    let length = u16::try_from(id.len()).unwrap_or(u16::MAX);
+    let mut bytes = Vec::with_capacity(1 + LENGTH_BYTES + id.len() + rest.len());
+    bytes.push(kind);
+    bytes.extend_from_slice(&length.to_be_bytes());
+    bytes.extend_from_slice(id);
+    bytes.extend_from_slice(rest);
+    bytes
+}
+
+fn split_customer(bytes: &[u8]) -> Result<(CustomerId, &[u8]), CodecError> {
+    let (length, rest) = bytes
+        .split_first_chunk::<LENGTH_BYTES>()
+        .ok_or(CodecError::Content)?;
+    let length = usize::from(u16::from_be_bytes(*length));
+    let (id, rest) = rest.split_at_checked(length).ok_or(CodecError::Content)?;
+    Ok((customer(id)?, rest))
 }
 
 fn customer(id: &[u8]) -> Result<CustomerId, CodecError> {
@@ -94,6 +123,8 @@ mod tests {
             StateKey::Checkpoint,
             StateKey::Table,
             StateKey::Head(id()),
+            StateKey::Part(id(), Part::Profile),
+            StateKey::Part(id(), Part::Chunk(ChunkNumber(u32::MAX))),
             StateKey::OldCheckpoint,
             StateKey::OldRecord(id()),
         ] {
@@ -103,7 +134,7 @@ mod tests {
 
     #[test]
     fn keys_of_newer_kinds_and_broken_ones_are_refused() {
-        for kind in 0xFB..=0xFF {
+        for kind in 0xFD..=0xFF {
             let newer = StateKey::decode(&[kind, 0, 1, b'x']);
             assert_eq!(newer, Err(CodecError::Newer { found: kind }));
         }

@@ -6,25 +6,41 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::domain::categories::Categories;
+use crate::domain::categories::CategorySlot;
 use crate::domain::event::Order;
 use crate::domain::ledger::Ledger;
+use crate::domain::money::Money;
 use crate::domain::profile::Profile;
 use crate::domain::profile::ProfileUpdate;
 use crate::domain::profile::Statement;
+use crate::domain::purchase::Purchase;
+use crate::domain::purchase::PurchaseCategories;
 use crate::domain::time::Day;
 use crate::domain::time::Timestamp;
 
 /// The aggregate of one customer.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CustomerAggregate {
     /// Purchases by day.
     pub ledger: Ledger,
+    /// Spend by category.
+    pub categories: Categories,
     /// The first and the last purchase; `None` before the first.
     pub purchases: Option<PurchaseSpan>,
     /// What is known of the person; shared between copies of a record because it hardly changes.
     pub profile: Arc<Profile>,
     /// The greatest day of any accepted event; the ledger's length counts back from it.
     pub greatest_event_day: Option<Day>,
+}
+
+/// An order that was added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoldedOrder {
+    /// What is kept of it.
+    pub purchase: Purchase,
+    /// Slots that had another category before.
+    pub displaced: Vec<CategorySlot>,
 }
 
 /// From the first to the last purchase.
@@ -45,14 +61,41 @@ impl CustomerAggregate {
     }
 
     /// Adds an order that is not older than the ledger.
-    pub fn fold_order(&mut self, order: &Order<'_>, occurred_at: Timestamp, day: Day) {
-        self.ledger.add(day, order);
+    pub fn fold_order(
+        &mut self,
+        order: &Order<'_>,
+        occurred_at: Timestamp,
+        day: Day,
+    ) -> FoldedOrder {
+        let mut displaced = Vec::new();
+        let mut lines: Vec<(CategorySlot, Money)> = Vec::with_capacity(order.category_spend.len());
+        for (name, spend) in &order.category_spend {
+            let counted = self.categories.add(name, *spend);
+            if counted.has_displaced {
+                let of_this_slot = lines.iter_mut().filter(|(slot, _)| *slot == counted.slot);
+                of_this_slot.for_each(|(slot, _)| *slot = CategorySlot::OTHER);
+                displaced.push(counted.slot);
+            }
+            lines.push((counted.slot, *spend));
+        }
+        let purchase = Purchase {
+            day,
+            channel: order.channel,
+            is_deal: order.is_deal,
+            spend: order.spend,
+            categories: PurchaseCategories::of(order.spend, lines),
+        };
+        self.ledger.add(day, &purchase.totals());
         let span = self.purchases.get_or_insert(PurchaseSpan {
             first_at: occurred_at,
             last_at: occurred_at,
         });
         span.first_at = span.first_at.min(occurred_at);
         span.last_at = span.last_at.max(occurred_at);
+        FoldedOrder {
+            purchase,
+            displaced,
+        }
     }
 
     /// Applies the facts of a profile event.
@@ -60,13 +103,17 @@ impl CustomerAggregate {
         Arc::make_mut(&mut self.profile).fold(update, stated);
     }
 
-    /// Moves the end of the ledger to the day of an accepted event, and folds the days that leave it.
-    pub fn advance_ledger(&mut self, day: Day, ledger_days: u32) {
+    /// Moves the end of the ledger to the day of an accepted event; the first day that is kept apart, if it is
+    /// another one than before.
+    pub fn advance_ledger(&mut self, day: Day, ledger_days: u32) -> Option<Day> {
         let greatest = self.greatest_event_day.map_or(day, |known| known.max(day));
-        if self.greatest_event_day != Some(greatest) {
-            self.greatest_event_day = Some(greatest);
-            self.ledger.fold_before(first_kept(greatest, ledger_days));
+        if self.greatest_event_day == Some(greatest) {
+            return None;
         }
+        self.greatest_event_day = Some(greatest);
+        let first = first_kept(greatest, ledger_days);
+        self.ledger.keep_since(first);
+        Some(first)
     }
 }
 

@@ -1,23 +1,15 @@
 //! The day ledger: what a customer bought on each purchase day of the business zone.
 //!
 //! It has sums, counts and sets of days only, so the order in which events arrive does not matter. Days
-//! older than the ledger's length are folded into one lifetime summary; days are never merged.
+//! older than the ledger's length count in the sums since ever alone; days are never merged.
 //! docs/TIME_AND_CHURN.md, The ledger.
-
-use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::Serialize;
 
 use crate::domain::event::Channel;
-use crate::domain::event::Order;
 use crate::domain::money::Money;
 use crate::domain::time::Day;
-
-/// Categories that a record keeps apart; the first by name stay, the rest is [`OTHER_CATEGORY`].
-pub const CATEGORIES_MAX: usize = 64;
-/// The name under which the remaining categories are summed.
-pub const OTHER_CATEGORY: &str = "other";
 
 /// Orders by channel, in the order of [`Channel::ALL`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +26,18 @@ impl ChannelCounts {
         for (count, more) in self.0.iter_mut().zip(other.0) {
             *count = count.saturating_add(more);
         }
+    }
+
+    /// The counts in the order of [`Channel::ALL`].
+    #[must_use]
+    pub fn each(&self) -> [u32; Channel::ALL.len()] {
+        self.0
+    }
+
+    /// From the counts in the order of [`Channel::ALL`].
+    #[must_use]
+    pub fn from_each(counts: [u32; Channel::ALL.len()]) -> Self {
+        Self(counts)
     }
 
     /// Orders of one channel.
@@ -67,95 +71,102 @@ pub struct Totals {
 }
 
 impl Totals {
-    fn add(&mut self, other: &Self) {
+    /// Of one order.
+    #[must_use]
+    pub fn of_order(channel: Channel, is_deal: bool, spend: Money) -> Self {
+        let mut orders = ChannelCounts::default();
+        orders.add_one(channel);
+        Self {
+            days: 1,
+            orders,
+            deal_orders: u32::from(is_deal),
+            spend,
+        }
+    }
+
+    /// Adds what was bought on other days.
+    pub fn add(&mut self, other: &Self) {
         self.days = self.days.saturating_add(other.days);
         self.orders.add(&other.orders);
         self.deal_orders = self.deal_orders.saturating_add(other.deal_orders);
         self.spend = self.spend.plus(other.spend);
     }
+
+    /// Adds what was bought on the same day.
+    pub fn add_of_same_day(&mut self, other: &Self) {
+        let days = self.days;
+        self.add(other);
+        self.days = days;
+    }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct LedgerDay {
     day: Day,
     totals: Totals,
 }
 
-/// Spend of one category on one day, or of the folded days where `day` is `None`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct CategorySpend {
-    day: Option<Day>,
-    category: CategoryIndex,
-    spend: Money,
-}
-
-/// A place in the ledger's sorted category names; one past the greatest is the rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct CategoryIndex(u8);
-
-impl CategoryIndex {
-    const OTHER: Self = Self(u8::MAX);
-}
-
 /// The purchase days of one customer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
-    /// Ascending by day.
+    /// Ascending by day; those that are kept apart.
     days: Vec<LedgerDay>,
-    /// Ascending by day and category; the folded days come first.
-    category_spend: Vec<CategorySpend>,
-    /// Ascending; shared between copies of a record because it hardly ever changes.
-    category_names: Arc<Vec<Box<str>>>,
-    /// Days older than the ledger.
-    folded: Totals,
+    /// Of all days since ever.
+    lifetime: Totals,
 }
 
 impl Ledger {
-    /// Adds an order to its day.
-    pub fn add(&mut self, day: Day, order: &Order<'_>) {
-        let place = match self.days.binary_search_by_key(&day, |entry| entry.day) {
-            Ok(place) => place,
-            Err(place) => {
-                let totals = Totals {
-                    days: 1,
-                    ..Totals::default()
-                };
-                self.days.insert(place, LedgerDay { day, totals });
-                place
-            }
-        };
-        if let Some(LedgerDay { totals, .. }) = self.days.get_mut(place) {
-            totals.orders.add_one(order.channel);
-            totals.deal_orders = totals.deal_orders.saturating_add(u32::from(order.is_deal));
-            totals.spend = totals.spend.plus(order.spend);
-        }
-        for (category, spend) in &order.category_spend {
-            let category = self.category_index(category);
-            self.add_category_spend(CategorySpend {
-                day: Some(day),
-                category,
-                spend: *spend,
-            });
+    /// A ledger without days whose sums since ever are these. What [`Self::restore_day`] adds is part of them.
+    #[must_use]
+    pub fn with_lifetime(lifetime: Totals) -> Self {
+        Self {
+            days: Vec::new(),
+            lifetime,
         }
     }
 
-    /// Folds every day before `first_kept` into the lifetime summary.
-    pub fn fold_before(&mut self, first_kept: Day) {
-        let folded_days = self.days.partition_point(|entry| entry.day < first_kept);
-        if folded_days == 0 {
-            return;
+    /// Adds an order to its day, and to the sums since ever.
+    pub fn add(&mut self, day: Day, order: &Totals) {
+        if self.add_to_day(day, order) {
+            self.lifetime.add(order);
+        } else {
+            self.lifetime.add_of_same_day(order);
         }
-        for entry in self.days.drain(..folded_days) {
-            self.folded.add(&entry.totals);
+    }
+
+    /// Puts back what was bought on a day, or a part of it.
+    pub fn restore_day(&mut self, day: Day, totals: &Totals) {
+        self.add_to_day(day, totals);
+    }
+
+    /// `true` for the first purchase of a day.
+    fn add_to_day(&mut self, day: Day, more: &Totals) -> bool {
+        // Most purchases are of the last day, or of a later one.
+        let place = match self.days.last() {
+            Some(last) if last.day < day => Err(self.days.len()),
+            Some(last) if last.day == day => Ok(self.days.len() - 1),
+            Some(_) | None => self.days.binary_search_by_key(&day, |entry| entry.day),
+        };
+        match place {
+            Ok(place) => {
+                if let Some(entry) = self.days.get_mut(place) {
+                    entry.totals.add_of_same_day(more);
+                }
+                false
+            }
+            Err(place) => {
+                let totals = Totals { days: 1, ..*more };
+                self.days.insert(place, LedgerDay { day, totals });
+                true
+            }
         }
-        let is_folded = |entry: &CategorySpend| entry.day.is_none_or(|day| day < first_kept);
-        let (folded, kept): (Vec<CategorySpend>, Vec<CategorySpend>) =
-            std::mem::take(&mut self.category_spend)
-                .into_iter()
-                .partition(is_folded);
-        self.category_spend = kept;
-        for entry in folded {
-            self.add_category_spend(CategorySpend { day: None, ..entry });
+    }
+
+    /// Every day before `first_kept` counts in the sums since ever alone from now on.
+    pub fn keep_since(&mut self, first_kept: Day) {
+        let older = self.days.partition_point(|entry| entry.day < first_kept);
+        if older > 0 {
+            self.days.drain(..older);
         }
     }
 
@@ -174,111 +185,20 @@ impl Ledger {
     /// Purchase days since ever.
     #[must_use]
     pub fn purchase_days(&self) -> u32 {
-        let kept = u32::try_from(self.days.len()).unwrap_or(u32::MAX);
-        self.folded.days.saturating_add(kept)
+        self.lifetime.days
     }
 
     /// What was bought on `first` and later; since ever where it is `None`.
     #[must_use]
     pub fn totals_since(&self, first: Option<Day>) -> Totals {
-        let mut totals = if first.is_none() {
-            self.folded
-        } else {
-            Totals::default()
+        let Some(first) = first else {
+            return self.lifetime;
         };
-        let start = first.map_or(0, |first| {
-            self.days.partition_point(|entry| entry.day < first)
-        });
+        let start = self.days.partition_point(|entry| entry.day < first);
+        let mut totals = Totals::default();
         for entry in self.days.iter().skip(start) {
             totals.add(&entry.totals);
         }
         totals
     }
-
-    /// Spend by category since ever, ascending by name with the rest last.
-    #[must_use]
-    pub fn spend_by_category(&self) -> Vec<(&str, Money)> {
-        let mut sums: Vec<(CategoryIndex, Money)> = Vec::new();
-        for entry in &self.category_spend {
-            match sums
-                .iter_mut()
-                .find(|(category, _)| *category == entry.category)
-            {
-                Some((_, sum)) => *sum = sum.plus(entry.spend),
-                None => sums.push((entry.category, entry.spend)),
-            }
-        }
-        sums.sort_by_key(|(category, _)| *category);
-        sums.into_iter()
-            .map(|(category, sum)| (self.category_name(category), sum))
-            .collect()
-    }
-
-    fn category_name(&self, category: CategoryIndex) -> &str {
-        self.category_names
-            .get(usize::from(category.0))
-            .map_or(OTHER_CATEGORY, |name| name)
-    }
-
-    fn add_category_spend(&mut self, more: CategorySpend) {
-        let key = |entry: &CategorySpend| (entry.day, entry.category);
-        match self.category_spend.binary_search_by_key(&key(&more), key) {
-            Ok(place) => {
-                if let Some(entry) = self.category_spend.get_mut(place) {
-                    entry.spend = entry.spend.plus(more.spend);
-                }
-            }
-            Err(place) => self.category_spend.insert(place, more),
-        }
-    }
-
-    /// The index of a category; adds it if there is room. Of all names ever seen the first 64 by name are
-    /// kept. A name that was removed can never return, so the order of arrival does not matter.
-    fn category_index(&mut self, name: &str) -> CategoryIndex {
-        if name == OTHER_CATEGORY {
-            return CategoryIndex::OTHER;
-        }
-        let place = match self
-            .category_names
-            .binary_search_by(|known| (**known).cmp(name))
-        {
-            Ok(place) => return index(place),
-            Err(place) => place,
-        };
-        if place >= CATEGORIES_MAX {
-            return CategoryIndex::OTHER;
-        }
-        let names = Arc::make_mut(&mut self.category_names);
-        names.insert(place, name.into());
-        let overflows = names.len() > CATEGORIES_MAX;
-        names.truncate(CATEGORIES_MAX);
-        self.renumber_from(index(place), overflows);
-        index(place)
-    }
-
-    fn renumber_from(&mut self, first: CategoryIndex, overflows: bool) {
-        let last = index(CATEGORIES_MAX - 1);
-        let mut pushed_out = Vec::new();
-        self.category_spend.retain_mut(|entry| {
-            if entry.category == CategoryIndex::OTHER || entry.category < first {
-                return true;
-            }
-            if overflows && entry.category == last {
-                pushed_out.push(CategorySpend {
-                    category: CategoryIndex::OTHER,
-                    ..*entry
-                });
-                return false;
-            }
-            entry.category = CategoryIndex(entry.category.0 + 1);
-            true
-        });
-        for entry in pushed_out {
-            self.add_category_spend(entry);
-        }
-    }
-}
-
-fn index(place: usize) -> CategoryIndex {
-    u8::try_from(place).map_or(CategoryIndex::OTHER, CategoryIndex)
 }

@@ -5,6 +5,7 @@
 //! functions on it; bad input is a value ([`event::InvalidEvent`]), never an error.
 
 pub mod aggregate;
+pub mod categories;
 pub mod change;
 pub mod churn;
 pub mod event;
@@ -15,6 +16,7 @@ pub mod money;
 pub mod offsets;
 pub mod partitioner;
 pub mod profile;
+pub mod purchase;
 pub mod time;
 pub mod topic;
 pub mod transfer;

@@ -140,6 +140,7 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::state::seal::Sealing;
 
     #[test]
     fn a_dead_letter_fills_a_batch_by_its_key_its_value_and_its_headers() {
@@ -152,6 +153,7 @@ mod tests {
             flush_bytes: 1,
             flush_pages: 1,
             record_cache_bytes: 1,
+            sealing: Sealing::default(),
             checkpoint_interval: Duration::from_secs(1),
         };
         let is_full = |key: &[u8], value: &[u8], header: &[u8]| {

@@ -26,6 +26,7 @@ use crate::domain::topic::TopicNames;
 use crate::engine::policy::Policy;
 use crate::engine::state::definition::Definition;
 use crate::engine::state::definition::Difference;
+use crate::engine::state::seal::Sealing;
 use crate::engine::state::table::SameNumber;
 use crate::faults::Fault;
 use crate::faults::Faults;
@@ -59,6 +60,8 @@ pub struct Limits {
     pub flush_pages: usize,
     /// Memory of a partition for decoded records that are used again.
     pub record_cache_bytes: usize,
+    /// When parts of records are written under keys of their own.
+    pub sealing: Sealing,
     /// A clock that only moved, and offsets that were only passed, are written this often.
     pub checkpoint_interval: Duration,
 }
@@ -158,6 +161,15 @@ pub enum Error {
         partition: Partition,
         /// The group's offset.
         group_offset: u64,
+    },
+    /// The changelog does not hold all of an entry, even when it is read from its start.
+    #[error(
+        "the changelog of partition {partition} does not hold all of a customer's state: records of the topic were \
+         deleted; make it again from the events, or bring the topic back"
+    )]
+    IncompleteChangelog {
+        /// The partition.
+        partition: Partition,
     },
     /// A source does not have the records the state continues with.
     #[error(

@@ -6,11 +6,12 @@ use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
 use crate::domain::time::earlier;
 use crate::store::Error;
-use crate::store::flush::DirtyRecord;
+use crate::store::dirty::Layers;
 use crate::store::memory::Memory;
 use crate::store::pages::Page;
 use crate::store::partition::Found;
 use crate::store::partition::PartitionStore;
+use crate::store::partition::layers_over;
 
 impl PartitionStore {
     /// Records that are due by then, as of the last transaction applied: about so many, the earliest
@@ -28,11 +29,10 @@ impl PartitionStore {
         let mut memory = self.write();
         let mut due = Vec::new();
         for customer_id in memory.deadlines.due_dirty(by).take(limit) {
-            let bytes = memory
-                .find(customer_id.as_str())
-                .and_then(DirtyRecord::entry);
-            let bytes = bytes.ok_or_else(|| self.record_error(CodecError::Content))?;
-            let found = Found::decode(bytes, &memory.table);
+            let page = self.page_below(&memory, customer_id.as_str())?;
+            let layers = layers_over(&memory, page.as_deref(), customer_id.as_str());
+            let found = layers.and_then(|layers| Found::decode(&layers, &memory.table));
+            let found = found.and_then(|found| found.ok_or(CodecError::Content));
             let found = found.map_err(|source| self.record_error(source))?;
             due.push((customer_id.clone(), found));
         }
@@ -64,11 +64,17 @@ fn due_of_page(
 ) -> Result<Option<Timestamp>, CodecError> {
     let mut later: Option<Timestamp> = None;
     for entry in Page::new(page)? {
-        let (id, bytes) = entry?;
-        match codec::entry::deadline_of(bytes)? {
+        let (id, stored) = entry?;
+        let deadline = stored.head.map(codec::entry::deadline_of).transpose()?;
+        match deadline.flatten() {
             Some(deadline) if !memory.has_newer(id) => {
                 if deadline <= by {
-                    due.push((CustomerId::new(id), Found::decode(bytes, &memory.table)?));
+                    let layers = Layers {
+                        stored: Some(stored),
+                        ..memory.layers(id)
+                    };
+                    let found = Found::decode(&layers, &memory.table)?;
+                    due.extend(found.map(|found| (CustomerId::new(id), found)));
                 } else {
                     later = earlier(later, Some(deadline));
                 }

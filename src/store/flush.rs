@@ -4,11 +4,10 @@ use std::collections::HashMap;
 
 use crate::codec;
 use crate::codec::CodecError;
-use crate::codec::entry::Encoded;
 use crate::codec::stored::StoreCheckpoint;
 use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
-use crate::engine::state::record::RecordSummary;
+use crate::store::dirty::DirtyRecord;
 use crate::store::pages;
 use crate::store::pages::Page;
 use crate::store::pages::PageKeys;
@@ -17,41 +16,6 @@ use crate::store::verification::digest;
 
 /// Records put into pages at a time, so that a chunk is short even into an empty store.
 const CHUNK_RECORDS_MAX: usize = 2048;
-
-/// Memory a record that is not on disk takes beyond its id and its encoded bytes, estimated.
-const RECORD_OVERHEAD_BYTES: usize = 184;
-
-/// Memory of a record that is not on disk, estimated.
-pub(super) fn memory_bytes(id_bytes: usize, record: &[u8]) -> usize {
-    RECORD_OVERHEAD_BYTES + id_bytes + record.len()
-}
-
-/// An entry that is not on disk yet, or its deletion.
-#[derive(Clone, Debug)]
-pub(super) struct DirtyRecord(Option<(Box<[u8]>, RecordSummary)>);
-
-impl DirtyRecord {
-    pub(super) fn new(entry: Option<Encoded>) -> Self {
-        Self(entry.map(|entry| (entry.bytes.into_boxed_slice(), entry.summary)))
-    }
-
-    /// The entry's bytes; none where the customer is unknown.
-    pub(super) fn entry(&self) -> Option<&[u8]> {
-        self.0.as_ref().map(|(bytes, _)| &**bytes)
-    }
-
-    pub(super) fn bytes(&self) -> &[u8] {
-        self.entry().unwrap_or_default()
-    }
-
-    pub(super) fn summary(&self) -> Option<RecordSummary> {
-        self.0.as_ref().map(|(_, summary)| *summary)
-    }
-
-    pub(super) fn deadline(&self) -> Option<Timestamp> {
-        self.0.as_ref()?.1.deadline
-    }
-}
 
 pub(super) type DirtyRecords = HashMap<CustomerId, DirtyRecord, foldhash::fast::RandomState>;
 
@@ -78,6 +42,8 @@ pub(super) struct Chunk {
     pub(super) written: usize,
     /// Keys of the pages, some of which may be new, and the earliest deadlines in them.
     pub(super) pages: Vec<(Vec<u8>, Option<Timestamp>)>,
+    /// Those of whose entries a part is missing.
+    pub(super) incomplete: Vec<CustomerId>,
 }
 
 /// Why there is no chunk.
@@ -103,11 +69,22 @@ impl Flush {
         self.records.get(customer_id)
     }
 
-    /// A record of this customer is not on disk yet.
+    /// Whose records they are.
+    pub(super) fn customers(&self) -> impl Iterator<Item = &CustomerId> {
+        self.order.iter()
+    }
+
+    /// The head of this customer is not on disk yet.
     pub(super) fn has_dirty(&self, customer_id: &str) -> bool {
         let next = self.order.get(self.written);
         let is_left = next.is_some_and(|next| next.as_str() <= customer_id);
-        is_left && self.records.contains_key(customer_id)
+        let dirty = self.records.get(customer_id);
+        is_left && dirty.is_some_and(DirtyRecord::has_head)
+    }
+
+    /// Those whose records the next chunk writes, up to this place.
+    pub(super) fn customers_up_to(&self, written: usize) -> &[CustomerId] {
+        self.order.get(self.written..written).unwrap_or(&[])
     }
 
     /// Records that are not on disk yet.
@@ -140,29 +117,26 @@ impl Flush {
         page_limit: usize,
     ) -> Result<Chunk, ChunkError> {
         let mut checkpoint = stored.clone();
+        // The names of the numbers in the entries that are written.
+        checkpoint.table = self.position.table.clone();
         let reach = stored.changelog_reach.max(self.position.changelog_next);
         checkpoint.changelog_reach = reach;
         let mut batch = sled::Batch::default();
         let mut written = self.written;
         let mut pages = 0;
         let mut into = Vec::new();
+        let mut incomplete = Vec::new();
         while let Some(rest) = self.order.get(written..)
             && let Some(first) = rest.first()
             && pages < page_limit
         {
-            let (key, old) = match keys.covering(first.as_str()) {
-                Some(key) => (
-                    key.to_vec(),
-                    database.get(key).map_err(ChunkError::Database)?,
-                ),
-                None => (pages::page_key_of(""), None),
-            };
+            let (key, old) = page_of(first, database, keys)?;
             let here = keys.count_before_next(&key, rest);
             let taken = here.min(CHUNK_RECORDS_MAX);
             let new: Vec<pages::Change<'_>> = rest
                 .iter()
                 .take(taken)
-                .filter_map(|id| Some((id.as_str(), self.records.get(id)?.entry())))
+                .filter_map(|id| Some((id.as_str(), self.records.get(id)?)))
                 .collect();
             let old = old.as_deref();
             let merged = pages::merge(&key, old, &new, page_bytes).map_err(ChunkError::Content)?;
@@ -170,6 +144,8 @@ impl Flush {
             checkpoint.digest = checkpoint.digest.wrapping_sub(before);
             checkpoint.records = checkpoint.records.saturating_add_signed(merged.added);
             pages += merged.pages.len();
+            let lacking = merged.incomplete.iter();
+            incomplete.extend(lacking.filter_map(|place| rest.get(*place)).cloned());
             for (key, bytes) in merged.pages {
                 checkpoint.digest = checkpoint.digest.wrapping_add(digest(&key, &bytes));
                 let earliest = Page::new(&bytes).and_then(Page::earliest_deadline);
@@ -199,6 +175,20 @@ impl Flush {
             is_last,
             written,
             pages: into,
+            incomplete,
         })
     }
+}
+
+/// The page that holds a customer: its key, and what is on disk.
+fn page_of(
+    customer_id: &CustomerId,
+    database: &sled::Db,
+    keys: &PageKeys,
+) -> Result<(Vec<u8>, Option<sled::IVec>), ChunkError> {
+    let Some(key) = keys.covering(customer_id.as_str()) else {
+        return Ok((pages::page_key_of(""), None));
+    };
+    let page = database.get(key).map_err(ChunkError::Database)?;
+    Ok((key.to_vec(), page))
 }

@@ -2,10 +2,12 @@
 //! pages, and the deadline index.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use crate::codec::changelog::Put;
-use crate::codec::entry::Encoded;
+use crate::codec::part::PartChange;
 use crate::codec::stored::Group;
 use crate::codec::stored::StoreCheckpoint;
 use crate::domain::ids::CustomerId;
@@ -14,21 +16,25 @@ use crate::engine::state::checkpoint::Checkpoint;
 use crate::engine::state::record::RecordSummary;
 use crate::engine::state::table::DefinitionTable;
 use crate::store::deadlines::Deadlines;
+use crate::store::dirty::DirtyRecord;
+use crate::store::dirty::EntryChange;
+use crate::store::dirty::HeadChange;
+use crate::store::dirty::Layers;
 use crate::store::flush::Chunk;
-use crate::store::flush::DirtyRecord;
 use crate::store::flush::DirtyRecords;
 use crate::store::flush::Flush;
-use crate::store::flush::memory_bytes;
 use crate::store::owner::OwnerEpoch;
 use crate::store::pages::PageKeys;
 
-/// A customer's entry of a committed transaction.
+/// What a transaction or a record of the changelog says of a customer.
 #[derive(Clone, Debug)]
 pub struct Update {
     /// The customer.
     pub customer_id: CustomerId,
-    /// What the customer's key holds now.
-    pub put: Put,
+    /// What the key of the customer's head holds now; `None` where nothing is said of it.
+    pub put: Option<Put>,
+    /// Parts of the entry that were made, changed, or deleted for `None`.
+    pub parts: Vec<PartChange>,
     /// The entry that it replaces, as far as it is known.
     pub before: Before,
 }
@@ -91,8 +97,8 @@ impl Deltas {
     }
 }
 
-/// A customer, and the entry that the customer's key holds now.
-pub(super) type Replacement = (CustomerId, Option<Encoded>);
+/// A customer, and the change of the entry.
+pub(super) type Replacement = (CustomerId, EntryChange);
 
 #[derive(Debug, Default)]
 pub(super) struct Memory {
@@ -110,19 +116,52 @@ pub(super) struct Memory {
     pub(super) deadlines: Deadlines,
     /// The table of `position`, for readers.
     pub(super) table: Arc<DefinitionTable>,
+    /// Customers of whose entries on disk a part is missing: a flush in the middle of a restore may write such.
+    pub(super) incomplete: BTreeSet<CustomerId>,
 }
 
 impl Memory {
-    /// The record of a customer, if the one in sled is not the newest or may be on its way there.
-    pub(super) fn find(&self, customer_id: &str) -> Option<&DirtyRecord> {
-        let taken_over = || self.flush.as_ref()?.find(customer_id);
-        self.dirty.get(customer_id).or_else(taken_over)
+    /// What is in memory of a customer's entry.
+    pub(super) fn layers(&self, customer_id: &str) -> Layers<'_> {
+        let taken_over = self
+            .flush
+            .as_ref()
+            .and_then(|flush| flush.find(customer_id));
+        Layers {
+            dirty: [self.dirty.get(customer_id), taken_over],
+            stored: None,
+        }
     }
 
-    /// The record in sled is not the newest of its customer.
+    /// The head in sled is not the newest of its customer.
     pub(super) fn has_newer(&self, customer_id: &str) -> bool {
         let is_taken_over = |flush: &Flush| flush.has_dirty(customer_id);
-        self.dirty.contains_key(customer_id) || self.flush.as_ref().is_some_and(is_taken_over)
+        let dirty = self.dirty.get(customer_id);
+        dirty.is_some_and(DirtyRecord::has_head) || self.flush.as_ref().is_some_and(is_taken_over)
+    }
+
+    /// Customers of whose entries a part is missing, unless it is on disk.
+    pub(super) fn maybe_incomplete(&self) -> Vec<CustomerId> {
+        let taken_over = self.flush.iter().flat_map(Flush::customers);
+        let in_memory = self.dirty.keys().chain(taken_over);
+        let lacks = |customer_id: &&CustomerId| {
+            // What cannot be decoded is found by whoever reads the entry.
+            self.layers(customer_id.as_str()).lacks_a_part() != Ok(false)
+        };
+        let in_memory = in_memory.filter(lacks);
+        in_memory.chain(&self.incomplete).cloned().collect()
+    }
+
+    /// Forgets everything but its owner and its log.
+    pub(super) fn clear(&mut self) {
+        *self = Self {
+            owner: self.owner,
+            position: StoreCheckpoint {
+                lineage: std::mem::take(&mut self.position.lineage),
+                ..StoreCheckpoint::default()
+            },
+            ..Self::default()
+        };
     }
 
     /// Takes over a transaction.
@@ -149,20 +188,31 @@ impl Memory {
         position.caught_up_at = position.caught_up_at.max(advance.caught_up_at);
     }
 
-    fn put(&mut self, (customer_id, after): Replacement) {
-        let replaced = self.find(customer_id.as_str());
-        if let Some(deadline) = replaced.and_then(DirtyRecord::deadline) {
-            self.deadlines.remove(deadline, &customer_id);
-        }
-        let dirty = DirtyRecord::new(after);
-        if let Some(deadline) = dirty.deadline() {
-            self.deadlines.add(deadline, customer_id.clone());
+    fn put(&mut self, (customer_id, change): Replacement) {
+        if change.head.is_some() {
+            let replaced = self.layers(customer_id.as_str()).deadline_in_memory();
+            if let Some(deadline) = replaced {
+                self.deadlines.remove(deadline, &customer_id);
+            }
+            if let Some(HeadChange::Put(head)) = &change.head
+                && let Some(deadline) = head.summary.deadline
+            {
+                self.deadlines.add(deadline, customer_id.clone());
+            }
         }
         let id_bytes = customer_id.as_str().len();
-        self.dirty_bytes += memory_bytes(id_bytes, dirty.bytes());
-        if let Some(replaced) = self.dirty.insert(customer_id, dirty) {
-            self.dirty_bytes -= memory_bytes(id_bytes, replaced.bytes());
-        }
+        let dirty = self.dirty.entry(customer_id);
+        let (is_new, dirty) = match dirty {
+            Entry::Occupied(known) => (false, known.into_mut()),
+            Entry::Vacant(place) => (true, place.insert(DirtyRecord::default())),
+        };
+        let before = if is_new {
+            0
+        } else {
+            dirty.memory_bytes(id_bytes)
+        };
+        dirty.take(change);
+        self.dirty_bytes = self.dirty_bytes + dirty.memory_bytes(id_bytes) - before;
     }
 
     /// A chunk of the flush is in sled; what it wrote is due by its pages from now on.
@@ -175,8 +225,15 @@ impl Memory {
             self.deadlines.set_page(&key, earliest);
         }
         let flush = self.flush.as_mut()?;
+        if !self.incomplete.is_empty() {
+            for customer_id in flush.customers_up_to(chunk.written) {
+                self.incomplete.remove(customer_id);
+            }
+        }
+        self.incomplete.extend(chunk.incomplete);
         for (customer_id, deadline) in flush.written_up_to(chunk.written) {
-            if !self.dirty.contains_key(customer_id.as_str()) {
+            let dirty = self.dirty.get(customer_id.as_str());
+            if !dirty.is_some_and(DirtyRecord::has_head) {
                 self.deadlines.remove(deadline, customer_id);
             }
         }

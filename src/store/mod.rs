@@ -8,6 +8,7 @@
 
 mod deadlines;
 pub mod directory;
+mod dirty;
 mod due;
 mod flush;
 pub mod memory;
@@ -16,6 +17,7 @@ pub mod owner;
 pub mod pages;
 pub mod partition;
 pub mod records;
+mod stored;
 pub mod verification;
 mod writing;
 

@@ -63,7 +63,11 @@ impl PartitionStore {
         let opened = Self::open_verified(&path, None, sizes, Faults::none())?;
         let trusted = opened.and_then(|store| {
             let is_whole = store.changelog_reach() <= store.changelog_next();
-            is_whole.then_some(store).ok_or(WipeReason::Unfinished)
+            if !is_whole {
+                return Err(WipeReason::Unfinished);
+            }
+            let is_complete = store.read().incomplete.is_empty();
+            is_complete.then_some(store).ok_or(WipeReason::Incomplete)
         });
         trusted.map_err(|reason| Error::Untrusted { path, reason })
     }
@@ -104,6 +108,7 @@ impl PartitionStore {
             stored: verified.stored,
             pages: verified.keys,
             deadlines: verified.deadlines,
+            incomplete: verified.incomplete,
             ..Memory::default()
         };
         Ok(Ok(Self {

@@ -5,6 +5,7 @@
 //! A page's key is the smallest customer id it may hold; it holds all up to the next page's key. The
 //! first page's key is the empty id, so there is a page for every customer once there is any.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
@@ -13,9 +14,16 @@ use sled::IVec;
 use crate::codec;
 use crate::codec::CodecError;
 use crate::codec::format_3;
+use crate::codec::format_4;
 use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
 use crate::domain::time::earlier;
+use crate::store::dirty::DirtyRecord;
+use crate::store::dirty::Layers;
+use crate::store::stored::RECORD_LENGTH_BYTES;
+use crate::store::stored::Stored;
+use crate::store::stored::split_length;
+use crate::store::stored::stored_bytes;
 
 /// What the key of a page of customers begins with.
 pub(super) const CUSTOMER_PREFIX: u8 = b'c';
@@ -24,46 +32,62 @@ pub(super) const CUSTOMER_PREFIX: u8 = b'c';
 pub const PAGE_BYTES: usize = 8192;
 
 const ID_LENGTH_BYTES: usize = 2;
-const RECORD_LENGTH_BYTES: usize = 4;
 
-/// A customer's id and encoded record.
-pub(super) type Entry<'a> = (&'a str, &'a [u8]);
+/// A customer's id and the bytes of the entry.
+type Entry<'a> = (&'a str, &'a [u8]);
 
-/// A customer's id, and the entry that the customer's key holds now.
-pub(super) type Change<'a> = (&'a str, Option<&'a [u8]>);
-
-/// The records of one page, ascending by the bytes of the customer id.
+/// The entries of one page, ascending by the bytes of the customer id.
 #[derive(Clone, Debug)]
 pub(super) struct Page<'a> {
     rest: &'a [u8],
+    /// Whether entries have parts; those of older formats have not.
+    has_parts: bool,
 }
 
 impl<'a> Page<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Result<Self, CodecError> {
-        match bytes.split_first() {
-            Some((&(codec::FORMAT | format_3::FORMAT), rest)) => Ok(Self { rest }),
-            Some((found, _)) => Err(CodecError::Format { found: *found }),
-            None => Err(CodecError::Content),
+        let (format, rest) = bytes.split_first().ok_or(CodecError::Content)?;
+        let has_parts = match *format {
+            codec::FORMAT => true,
+            format_4::FORMAT | format_3::FORMAT => false,
+            found => return Err(CodecError::Format { found }),
+        };
+        Ok(Self { rest, has_parts })
+    }
+
+    /// A page of one format.
+    fn new_of(bytes: &'a [u8], format: u8) -> Result<Self, CodecError> {
+        match bytes.first() {
+            Some(found) if *found != format => Err(CodecError::Format { found: *found }),
+            Some(_) | None => Self::new(bytes),
         }
     }
 
-    /// The encoded record of a customer.
-    pub(super) fn find(mut self, customer_id: &str) -> Result<Option<&'a [u8]>, CodecError> {
-        while let Some((id, record)) = self.read_entry()? {
+    /// The entry of a customer.
+    pub(super) fn find(mut self, customer_id: &str) -> Result<Option<Stored<'a>>, CodecError> {
+        while let Some((id, bytes)) = self.read_entry()? {
             if id >= customer_id {
-                return Ok((id == customer_id).then_some(record));
+                let found = (id == customer_id).then(|| self.stored(bytes));
+                return found.transpose();
             }
         }
         Ok(None)
+    }
+
+    fn stored(&self, bytes: &'a [u8]) -> Result<Stored<'a>, CodecError> {
+        if self.has_parts {
+            return Stored::read(bytes);
+        }
+        Ok(Stored::of_head(bytes))
     }
 
     /// The earliest deadline of its records.
     pub(super) fn earliest_deadline(self) -> Result<Option<Timestamp>, CodecError> {
         let mut earliest: Option<Timestamp> = None;
         for entry in self {
-            let (_, record) = entry?;
-            let deadline = codec::entry::deadline_of(record)?;
-            earliest = earlier(earliest, deadline);
+            let (_, stored) = entry?;
+            let deadline = stored.head.map(codec::entry::deadline_of).transpose()?;
+            earliest = earlier(earliest, deadline.flatten());
         }
         Ok(earliest)
     }
@@ -87,26 +111,19 @@ impl<'a> Page<'a> {
 }
 
 impl<'a> Iterator for Page<'a> {
-    type Item = Result<Entry<'a>, CodecError>;
+    type Item = Result<(&'a str, Stored<'a>), CodecError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let taken = self.read_entry();
         if taken.is_err() {
             self.rest = &[];
         }
-        taken.transpose()
+        let (id, bytes) = match taken.transpose()? {
+            Ok(entry) => entry,
+            Err(error) => return Some(Err(error)),
+        };
+        Some(self.stored(bytes).map(|stored| (id, stored)))
     }
-}
-
-fn split_length<const BYTES: usize>(bytes: &[u8]) -> Result<(usize, &[u8]), CodecError> {
-    let (length, rest) = bytes
-        .split_first_chunk::<BYTES>()
-        .ok_or(CodecError::Content)?;
-    let length = length
-        .iter()
-        .rev()
-        .fold(0, |length, byte| length << 8 | usize::from(*byte));
-    Ok((length, rest))
 }
 
 fn entry_bytes((id, record): Entry<'_>) -> usize {
@@ -133,7 +150,12 @@ pub(super) struct Merged {
     pub(super) pages: Vec<KeyAndPage>,
     /// Entries that were not there before, less those that are not there any more.
     pub(super) added: i64,
+    /// The places among the changes of customers of whose entries a part is missing.
+    pub(super) incomplete: Vec<usize>,
 }
+
+/// A customer, and what is not on disk of the entry.
+pub(super) type Change<'a> = (&'a str, &'a DirtyRecord);
 
 /// Puts entries, ascending by id, into a page or takes them out, and splits it where it would grow beyond
 /// `page_bytes`. A page stays even when it is empty.
@@ -143,31 +165,49 @@ pub(super) fn merge(
     new: &[Change<'_>],
     page_bytes: usize,
 ) -> Result<Merged, CodecError> {
-    let mut kept = old.map(Page::new).transpose()?;
+    // A store of an older format is made again, never written to.
+    let mut kept = old
+        .map(|bytes| Page::new_of(bytes, codec::FORMAT))
+        .transpose()?;
     let mut next_kept = || kept.as_mut().map_or(Ok(None), Page::read_entry);
-    let mut entries = Vec::with_capacity(new.len() + 2 * page_bytes / 256);
+    let mut entries: Vec<(&str, Cow<'_, [u8]>)> =
+        Vec::with_capacity(new.len() + 2 * page_bytes / 256);
     let mut added = 0;
+    let mut incomplete = Vec::new();
     let mut pending = next_kept()?;
-    for (id, entry) in new {
+    for (place, (id, dirty)) in new.iter().enumerate() {
         while let Some(known) = pending.filter(|known| known.0 < *id) {
-            entries.push(known);
+            entries.push((known.0, Cow::Borrowed(known.1)));
             pending = next_kept()?;
         }
-        if pending.is_some_and(|known| known.0 == *id) {
+        let mut layers = Layers {
+            dirty: [Some(dirty), None],
+            stored: None,
+        };
+        if let Some(known) = pending.filter(|known| known.0 == *id) {
             added -= 1;
+            layers.stored = Some(Stored::read(known.1)?);
             pending = next_kept()?;
         }
-        if let Some(entry) = entry {
+        if let Some(bytes) = stored_bytes(layers.head(), &layers.parts())? {
             added += 1;
-            entries.push((*id, *entry));
+            entries.push((*id, Cow::Owned(bytes)));
+        }
+        if layers.lacks_a_part()? {
+            incomplete.push(place);
         }
     }
     while let Some(known) = pending {
-        entries.push(known);
+        entries.push((known.0, Cow::Borrowed(known.1)));
         pending = next_kept()?;
     }
+    let entries: Vec<Entry<'_>> = entries.iter().map(|(id, bytes)| (*id, &**bytes)).collect();
     let pages = split(key, &entries, page_bytes)?;
-    Ok(Merged { pages, added })
+    Ok(Merged {
+        pages,
+        added,
+        incomplete,
+    })
 }
 
 /// Equal pages, with room to grow where there is more than one.
@@ -254,67 +294,97 @@ pub(super) fn covering(database: &sled::Db, customer_id: &str) -> sled::Result<O
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::entry::Head;
+    use crate::engine::state::record::RecordSummary;
+    use crate::store::dirty::EntryChange;
+    use crate::store::dirty::HeadChange;
 
-    fn read(merged: &Merged) -> Vec<(String, Vec<u8>)> {
+    /// A head of an older format, which has no parts: its format byte and what is read of it here.
+    fn head(text: &str) -> HeadChange {
+        let mut bytes = vec![format_4::FORMAT];
+        bytes.extend_from_slice(text.as_bytes());
+        let summary = RecordSummary {
+            segment: None,
+            band: None,
+            deadline: None,
+            has_old_key: false,
+        };
+        HeadChange::Put(Head { bytes, summary })
+    }
+
+    fn dirty(head: HeadChange) -> DirtyRecord {
+        let mut dirty = DirtyRecord::default();
+        dirty.take(EntryChange {
+            head: Some(head),
+            parts: Vec::new(),
+        });
+        dirty
+    }
+
+    /// Merges heads, or deletes them for `None`.
+    fn merged(old: Option<&Merged>, new: &[(&str, Option<&str>)], page_bytes: usize) -> Merged {
+        let dirty: Vec<(&str, DirtyRecord)> = new
+            .iter()
+            .map(|(id, text)| (*id, dirty(text.map_or(HeadChange::Delete, head))))
+            .collect();
+        let changes: Vec<Change<'_>> = dirty.iter().map(|(id, dirty)| (*id, dirty)).collect();
+        let old = old.map(|old| old.pages[0].1.as_slice());
+        merge(b"c", old, &changes, page_bytes).unwrap()
+    }
+
+    fn read(merged: &Merged) -> Vec<(String, String)> {
         let pages = merged.pages.iter();
-        pages
-            .flat_map(|(_, bytes)| Page::new(bytes).unwrap())
-            .map(|entry| entry.map(|(id, record)| (id.to_owned(), record.to_vec())))
-            .collect::<Result<_, _>>()
-            .unwrap()
+        let entries = pages.flat_map(|(_, bytes)| Page::new(bytes).unwrap());
+        entries
+            .map(|entry| {
+                let (id, stored) = entry.unwrap();
+                let text = std::str::from_utf8(&stored.head.unwrap()[1..]).unwrap();
+                (id.to_owned(), text.to_owned())
+            })
+            .collect()
     }
 
     #[test]
     fn merged_pages_hold_the_newest_of_every_record_in_order() {
-        let old: [Change<'_>; 3] = [
-            ("b", Some(b"old")),
-            ("d", Some(b"old")),
-            ("f", Some(b"old")),
-        ];
-        let new: [Change<'_>; 4] = ["a", "d", "e", "g"].map(|id| (id, Some(b"new".as_slice())));
-        let first = merge(b"c", None, &old, 1000).unwrap();
+        let old = ["b", "d", "f"].map(|id| (id, Some("old")));
+        let new = ["a", "d", "e", "g"].map(|id| (id, Some("new")));
+        let first = merged(None, &old, 1000);
         assert_eq!((first.added, first.pages.len()), (3, 1));
-        // Six entries of 2 + 1 + 4 + 3 bytes: beyond 40, two parts of 30; beyond 20, four of 15, which hold
-        // one each.
-        for (page_bytes, pages) in [(1000, 1), (60, 1), (40, 2), (20, 6)] {
-            let bytes = first.pages[0].1.as_slice();
-            let merged = merge(b"c", Some(bytes), &new, page_bytes).unwrap();
+        // Six entries of 2 + 1 + 4 + 4 + 4 bytes: beyond 60, two pages of 45; beyond 30, five of 18, which hold one
+        // each.
+        for (page_bytes, pages) in [(1000, 1), (90, 1), (60, 2), (30, 6)] {
+            let merged = merged(Some(&first), &new, page_bytes);
             assert_eq!(merged.added, 3);
             assert_eq!(merged.pages.len(), pages, "{page_bytes}");
             assert_eq!(merged.pages[0].0, b"c");
-            let found: Vec<(String, Vec<u8>)> = read(&merged);
             let expected = ["a new", "b old", "d new", "e new", "f old", "g new"].map(|text| {
-                let (id, record) = text.split_once(' ').unwrap();
-                (id.to_owned(), record.as_bytes().to_vec())
+                let (id, text) = text.split_once(' ').unwrap();
+                (id.to_owned(), text.to_owned())
             });
-            assert_eq!(found, expected);
+            assert_eq!(read(&merged), expected);
         }
     }
 
     #[test]
     fn a_page_cut_anywhere_is_no_page_or_has_fewer_records() {
-        let entries: [Change<'_>; 2] = [("b", Some(b"one")), ("d", Some(b"two"))];
-        let whole = merge(b"c", None, &entries, 1000).unwrap().pages[0]
-            .1
-            .clone();
+        let whole = merged(None, &[("b", Some("one")), ("d", Some("two"))], 1000);
+        let whole = &whole.pages[0].1;
         for length in 0..whole.len() {
             let read = Page::new(&whole[..length]).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-            let is_boundary = length == 1 || length == 1 + 10;
+            let is_boundary = length == 1 || length == 1 + 15;
             assert_eq!(read.is_ok(), is_boundary, "{length}");
         }
     }
 
     #[test]
     fn what_is_taken_out_of_a_page_is_gone_and_counted() {
-        let old: [Change<'_>; 2] = [("b", Some(b"old")), ("d", Some(b"old"))];
-        let first = merge(b"c", None, &old, 1000).unwrap();
-        let taken: [Change<'_>; 3] = [("a", None), ("b", None), ("c", Some(b"new"))];
-        let merged = merge(b"c", Some(&first.pages[0].1), &taken, 1000).unwrap();
-        assert_eq!(merged.added, 0, "one came and one went");
-        let ids: Vec<String> = read(&merged).into_iter().map(|(id, _)| id).collect();
+        let first = merged(None, &[("b", Some("old")), ("d", Some("old"))], 1000);
+        let taken = [("a", None), ("b", None), ("c", Some("new"))];
+        let second = merged(Some(&first), &taken, 1000);
+        assert_eq!(second.added, 0, "one came and one went");
+        let ids: Vec<String> = read(&second).into_iter().map(|(id, _)| id).collect();
         assert_eq!(ids, ["c", "d"]);
-        let rest: [Change<'_>; 2] = [("c", None), ("d", None)];
-        let empty = merge(b"c", Some(&merged.pages[0].1), &rest, 1000).unwrap();
+        let empty = merged(Some(&second), &[("c", None), ("d", None)], 1000);
         assert_eq!((empty.added, empty.pages.len()), (-2, 1));
         assert!(read(&empty).is_empty());
     }

@@ -16,6 +16,7 @@ use std::sync::RwLockWriteGuard;
 use crate::codec;
 use crate::codec::CodecError;
 use crate::codec::changelog::Put;
+use crate::codec::part::Part;
 use crate::codec::stored::Group;
 use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
@@ -25,6 +26,9 @@ use crate::engine::state::record::RecordSummary;
 use crate::engine::state::table::DefinitionTable;
 use crate::faults::Faults;
 use crate::store::Error;
+use crate::store::dirty::EntryChange;
+use crate::store::dirty::HeadChange;
+use crate::store::dirty::Layers;
 use crate::store::flush::Flush;
 use crate::store::memory::Advance;
 use crate::store::memory::Before;
@@ -68,44 +72,64 @@ impl PartitionStore {
         self.read_entry(customer_id, Found::decode)
     }
 
-    /// Reads a customer's entry where it stands; `None` for an unknown customer.
+    /// Reads a customer's entry where its layers stand.
     fn read_entry<T>(
         &self,
         customer_id: &str,
-        read: impl Fn(&[u8], &DefinitionTable) -> Result<T, CodecError>,
-    ) -> Result<Option<T>, Error> {
-        let (page, table) = {
-            let memory = self.read();
-            if let Some(dirty) = memory.find(customer_id) {
-                let found = dirty.entry().map(|bytes| read(bytes, &memory.table));
-                return found
-                    .transpose()
-                    .map_err(|source| self.record_error(source));
-            }
-            let Some(key) = memory.pages.covering(customer_id) else {
-                return Ok(None);
-            };
-            // Under the lock: no flush can move a part of the page meanwhile.
-            (self.database.get(key), Arc::clone(&memory.table))
+        read: impl Fn(&Layers<'_>, &DefinitionTable) -> Result<T, CodecError>,
+    ) -> Result<T, Error> {
+        let memory = self.read();
+        let page = self.page_below(&memory, customer_id)?;
+        let layers = layers_over(&memory, page.as_deref(), customer_id);
+        let found = layers.and_then(|layers| read(&layers, &memory.table));
+        found.map_err(|source| self.record_error(source))
+    }
+
+    /// The page that holds what is below the layers in memory; `None` where nothing of it counts. Under the lock: no
+    /// flush can move a part of the page meanwhile.
+    pub(super) fn page_below(
+        &self,
+        memory: &Memory,
+        customer_id: &str,
+    ) -> Result<Option<sled::IVec>, Error> {
+        if !memory.layers(customer_id).needs_stored() {
+            return Ok(None);
+        }
+        let Some(key) = memory.pages.covering(customer_id) else {
+            return Ok(None);
         };
-        let page = match page {
+        let page = match self.database.get(key) {
             // A flush knows the page, but has not written it yet.
             Ok(None) => pages::covering(&self.database, customer_id),
             page => page,
         };
-        let Some(page) = page.map_err(|source| self.database_error(source))? else {
-            return Ok(None);
-        };
-        let found = Page::new(&page).and_then(|page| page.find(customer_id));
-        let found = found.and_then(|found| found.map(|bytes| read(bytes, &table)).transpose());
-        found.map_err(|source| self.record_error(source))
+        page.map_err(|source| self.database_error(source))
     }
 
     fn summary_of(&self, customer_id: &str) -> Result<Option<RecordSummary>, Error> {
-        if let Some(dirty) = self.read().find(customer_id) {
-            return Ok(dirty.summary());
+        if let Some(head) = self.read().layers(customer_id).head_in_memory() {
+            return Ok(head.summary());
         }
-        self.read_entry(customer_id, |bytes, _| codec::entry::summary_of(bytes))
+        self.read_entry(customer_id, |layers, _| layers.summary())
+    }
+
+    /// Whether every part that a head names is there: of the entries that are not on disk, and of those that a flush has
+    /// written without one.
+    ///
+    /// # Errors
+    /// If sled fails or an entry is damaged.
+    pub fn is_complete(&self) -> Result<bool, Error> {
+        // The lock is taken anew for each: a writer that waits would keep out a second reader of the same thread.
+        let mut doubtful = self.read().maybe_incomplete();
+        // Neighbours share a page.
+        doubtful.sort_unstable();
+        for customer_id in doubtful {
+            let lacks = |layers: &Layers<'_>, _: &DefinitionTable| layers.lacks_a_part();
+            if self.read_entry(customer_id.as_str(), lacks)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Takes over what a transaction committed. Visible to readers when it returns; on disk after a
@@ -131,17 +155,27 @@ impl PartitionStore {
                     None => self.summary_of(update.customer_id.as_str())?,
                 },
             };
-            let entry = match update.put {
-                Put::Entry(entry) => Some(entry),
-                Put::NothingOld if before.is_some_and(|before| !before.has_old_key) => continue,
-                Put::Nothing | Put::NothingOld => None,
+            let head = match update.put {
+                None => None,
+                Some(Put::Entry(head)) => Some(HeadChange::Put(head)),
+                // Parts of a newer entry may be here already, so nothing is deleted but an entry of the older format.
+                Some(Put::NothingOld) if before.is_none_or(|before| !before.has_old_key) => {
+                    continue;
+                }
+                Some(Put::Nothing | Put::NothingOld) => Some(HeadChange::Delete),
             };
-            let after = entry.as_ref().map(|entry| entry.summary);
-            deltas.count(before.as_ref(), after.as_ref());
-            if matches!(update.before, Before::Unknown) {
-                unknown.insert(update.customer_id.clone(), after);
+            if let Some(change) = &head {
+                let after = change.summary();
+                deltas.count(before.as_ref(), after.as_ref());
+                if matches!(update.before, Before::Unknown) {
+                    unknown.insert(update.customer_id.clone(), after);
+                }
             }
-            entries.push((update.customer_id, entry));
+            let change = EntryChange {
+                head,
+                parts: update.parts,
+            };
+            entries.push((update.customer_id, change));
         }
         deltas.customers.retain(|_, customers| *customers != 0);
         Ok(self
@@ -313,6 +347,19 @@ impl PartitionStore {
     }
 }
 
+/// All layers of a customer's entry, over a page.
+pub(super) fn layers_over<'a>(
+    memory: &'a Memory,
+    page: Option<&'a [u8]>,
+    customer_id: &str,
+) -> Result<Layers<'a>, CodecError> {
+    let mut layers = memory.layers(customer_id);
+    if let Some(page) = page {
+        layers.stored = Page::new(page)?.find(customer_id)?;
+    }
+    Ok(layers)
+}
+
 /// An entry of the store.
 #[derive(Clone, Debug)]
 pub struct Found {
@@ -320,11 +367,24 @@ pub struct Found {
     pub entry: Entry,
     /// What is counted of it.
     pub summary: RecordSummary,
+    /// The parts that its head names.
+    pub parts: Vec<Part>,
 }
 
 impl Found {
-    pub(super) fn decode(bytes: &[u8], table: &DefinitionTable) -> Result<Self, CodecError> {
-        let (entry, summary) = codec::entry::decode(bytes, table)?;
-        Ok(Self { entry, summary })
+    /// Decodes an entry from its layers; `None` for an unknown customer.
+    pub(super) fn decode(
+        layers: &Layers<'_>,
+        table: &DefinitionTable,
+    ) -> Result<Option<Self>, CodecError> {
+        let Some(head) = layers.head() else {
+            return Ok(None);
+        };
+        let (entry, summary) = codec::entry::decode(head, &mut |part| layers.part(part), table)?;
+        Ok(Some(Self {
+            entry,
+            summary,
+            parts: layers.named()?,
+        }))
     }
 }

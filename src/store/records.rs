@@ -33,8 +33,10 @@ impl<'a> Records<'a> {
 
     fn read(&mut self, page: &[u8]) -> Result<(), CodecError> {
         for entry in Page::new(page)? {
-            let (id, bytes) = entry?;
-            let (entry, _) = codec::entry::decode(bytes, &self.table)?;
+            let (id, stored) = entry?;
+            let head = stored.head.ok_or(CodecError::Missing)?;
+            let (entry, _) =
+                codec::entry::decode(head, &mut |part| stored.part(part), &self.table)?;
             self.ready.push_back((CustomerId::new(id), entry));
         }
         Ok(())

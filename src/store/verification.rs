@@ -1,14 +1,17 @@
 //! Verifies that a store can be trusted: reads all of it, and compares it with the log.
 
+use std::collections::BTreeSet;
+
 use twox_hash::XxHash3_64;
 
 use crate::codec;
 use crate::codec::CodecError;
-use crate::codec::format_3;
 use crate::codec::stored::Group;
 use crate::codec::stored::StoreCheckpoint;
+use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
 use crate::store::deadlines::Deadlines;
+use crate::store::dirty::Layers;
 use crate::store::pages::CUSTOMER_PREFIX;
 use crate::store::pages::Page;
 use crate::store::pages::PageKeys;
@@ -63,6 +66,8 @@ pub enum WipeReason {
     Digest,
     /// Its last flush was interrupted: its records are of two places in the changelog, which only a restore can mend.
     Unfinished,
+    /// A part that an entry names is missing: in the middle of a restore, or although all of the changelog was read.
+    Incomplete,
     /// It lagged for so long that the changelog has deleted tombstones that it missed.
     TooOld,
 }
@@ -79,16 +84,50 @@ impl WipeReason {
             Self::OffsetOutOfRange => "offset_out_of_range",
             Self::Digest => "digest",
             Self::Unfinished => "unfinished",
+            Self::Incomplete => "incomplete",
             Self::TooOld => "too_old",
         }
     }
 }
 
 /// What a store holds.
+#[derive(Default)]
 pub(super) struct Verified {
     pub(super) stored: StoreCheckpoint,
     pub(super) keys: PageKeys,
     pub(super) deadlines: Deadlines,
+    /// Customers of whose entries a part is missing.
+    pub(super) incomplete: BTreeSet<CustomerId>,
+}
+
+impl Verified {
+    /// Adds what a page holds.
+    fn take_page(&mut self, key: &[u8], bytes: &[u8]) -> Result<(), CodecError> {
+        let found = &mut self.stored;
+        self.keys.insert(key.to_vec());
+        found.digest = found.digest.wrapping_add(digest(key, bytes));
+        for entry in Page::new(bytes)? {
+            let (id, stored) = entry?;
+            found.records += 1;
+            let layers = Layers {
+                stored: Some(stored),
+                ..Layers::default()
+            };
+            if layers.head().is_none() || layers.lacks_a_part()? {
+                self.incomplete.insert(CustomerId::new(id));
+            }
+            let Some(summary) = layers.summary()? else {
+                continue;
+            };
+            found.deadlines += u64::from(summary.deadline.is_some());
+            if let Some(group) = Group::of(&summary) {
+                *found.customers.entry(group).or_default() += 1;
+            }
+        }
+        let earliest = Page::new(bytes).and_then(Page::earliest_deadline)?;
+        self.deadlines.set_page(key, earliest);
+        Ok(())
+    }
 }
 
 /// Reads every entry and compares checksums, the digest of all records, the counts, and, where there is a log,
@@ -97,18 +136,13 @@ pub(super) fn verify(
     database: &sled::Db,
     expected: Option<&Expected>,
 ) -> Result<Verified, WipeReason> {
-    let mut keys = PageKeys::default();
-    let mut deadlines = Deadlines::default();
-    let mut found = StoreCheckpoint {
-        lineage: expected.map_or_else(String::new, |expected| expected.lineage.clone()),
-        ..Default::default()
-    };
+    let mut verified = Verified::default();
     let mut stored = None;
     for entry in database.iter() {
         let (key, bytes) = entry.map_err(|_| WipeReason::OpenFailed)?;
         if key == CHECKPOINT_KEY {
-            // Its checkpoint names no number: what its entries need may be missing from the rest of the changelog.
-            if expected.is_some() && bytes.first() == Some(&format_3::FORMAT) {
+            // What its entries need, such as the names of numbers, may be missing from the rest of the changelog.
+            if expected.is_some() && bytes.first() != Some(&codec::FORMAT) {
                 return Err(WipeReason::Format);
             }
             stored = Some(codec::partition::decode_store(&bytes).map_err(wipe_reason)?);
@@ -117,31 +151,16 @@ pub(super) fn verify(
         if key.first() != Some(&CUSTOMER_PREFIX) {
             return Err(WipeReason::Digest);
         }
-        keys.insert(key.to_vec());
-        found.digest = found.digest.wrapping_add(digest(&key, &bytes));
-        for entry in Page::new(&bytes).map_err(wipe_reason)? {
-            let (_, bytes) = entry.map_err(wipe_reason)?;
-            let summary = codec::entry::summary_of(bytes).map_err(wipe_reason)?;
-            found.records += 1;
-            found.deadlines += u64::from(summary.deadline.is_some());
-            if let Some(group) = Group::of(&summary) {
-                *found.customers.entry(group).or_default() += 1;
-            }
-        }
-        let earliest = Page::new(&bytes).and_then(Page::earliest_deadline);
-        deadlines.set_page(&key, earliest.map_err(wipe_reason)?);
+        verified.take_page(&key, &bytes).map_err(wipe_reason)?;
     }
+    let found = &mut verified.stored;
     let Some(stored) = stored else {
         // A store without a checkpoint was never written to, or has lost it.
-        return if found.records == 0 {
-            Ok(Verified {
-                stored: found,
-                keys,
-                deadlines,
-            })
-        } else {
-            Err(WipeReason::Digest)
-        };
+        if found.records > 0 {
+            return Err(WipeReason::Digest);
+        }
+        found.lineage = expected.map_or_else(String::new, |expected| expected.lineage.clone());
+        return Ok(verified);
     };
     if let Some(reason) = expected.and_then(|expected| expected.misfit(&stored)) {
         return Err(reason);
@@ -149,24 +168,21 @@ pub(super) fn verify(
     if (stored.records, stored.digest) != (found.records, found.digest) {
         return Err(WipeReason::Digest);
     }
-    let stored = StoreCheckpoint {
-        customers: found.customers,
+    *found = StoreCheckpoint {
+        customers: std::mem::take(&mut found.customers),
         deadlines: found.deadlines,
         ..stored
     };
-    Ok(Verified {
-        stored,
-        keys,
-        deadlines,
-    })
+    Ok(verified)
 }
 
 fn wipe_reason(error: CodecError) -> WipeReason {
     match error {
         CodecError::Newer { .. } | CodecError::Format { .. } => WipeReason::Format,
-        CodecError::Checksum | CodecError::Content | CodecError::Unnamed { .. } => {
-            WipeReason::Checksum
-        }
+        CodecError::Checksum
+        | CodecError::Content
+        | CodecError::Missing
+        | CodecError::Unnamed { .. } => WipeReason::Checksum,
     }
 }
 

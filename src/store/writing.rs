@@ -70,6 +70,23 @@ impl PartitionStore {
         Ok(is_last)
     }
 
+    /// Removes everything, so that the changelog is read from its start. `false` where another owner has come since:
+    /// then it stays as it is.
+    ///
+    /// # Errors
+    /// If sled fails.
+    pub fn clear(&self, owner: OwnerEpoch) -> Result<bool, Error> {
+        let _alone = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = self.write();
+        if memory.owner != owner {
+            return Ok(false);
+        }
+        memory.clear();
+        let cleared = self.database.clear();
+        cleared.map_err(|source| self.database_error(source))?;
+        Ok(true)
+    }
+
     /// `false` where there is nothing to write, or another owner has come.
     fn begin_flush(&self, owner: OwnerEpoch) -> bool {
         let mut memory = self.write();

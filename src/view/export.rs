@@ -104,7 +104,7 @@ impl ExportLine {
         let assigned = record.assignment.as_ref();
         let purchases = aggregate.purchases;
         let profile = &aggregate.profile;
-        let spend_by_category = aggregate.ledger.spend_by_category().into_iter();
+        let spend_by_category = aggregate.categories.by_name().into_iter();
         Self {
             customer_id: customer_id.to_owned(),
             segment_id: assigned.map(|assigned| assigned.segment_id.to_string()),

@@ -244,7 +244,7 @@ fn the_first_checkpoint_and_the_first_rewrite_remove_the_old_keys() {
                 let head = (*partition, StateKey::Head(id.clone()).encode());
                 assert_eq!(value.is_none(), latest.contains_key(&head), "{id}");
             }
-            StateKey::Checkpoint | StateKey::Table | StateKey::Head(_) => {
+            StateKey::Checkpoint | StateKey::Table | StateKey::Head(_) | StateKey::Part(..) => {
                 assert!(value.is_some());
             }
         }

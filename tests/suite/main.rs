@@ -34,6 +34,7 @@ mod definition;
 mod embedded_log;
 mod engine;
 mod formats;
+mod layout;
 mod ownership;
 mod progress;
 mod shutdown;

@@ -2,19 +2,26 @@
 
 use crate::support;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::at;
 use segstream::codec;
 use segstream::codec::changelog::Put;
+use segstream::codec::part::Part;
+use segstream::codec::part::PartChange;
 use segstream::domain::ids::CustomerId;
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Source;
 use segstream::domain::offsets::AppliedOffsets;
 use segstream::domain::time::Timestamp;
 use segstream::engine::state::checkpoint::Checkpoint;
+use segstream::engine::state::chunk::Chunk;
+use segstream::engine::state::chunk::ChunkNumber;
 use segstream::engine::state::entry::Entry;
 use segstream::engine::state::record::CustomerRecord;
+use segstream::engine::state::seal::Sealing;
+use segstream::engine::state::table::DefinitionTable;
 use segstream::faults::Faults;
 use segstream::store::Error;
 use segstream::store::directory::StoreDirectory;
@@ -54,9 +61,13 @@ fn update(customer_id: &str, sequence: u64) -> Update {
         sequence,
         ..CustomerRecord::default()
     };
+    let table = &mut DefinitionTable::default();
+    let encoded =
+        codec::entry::encode(&mut Entry::Live(record), table, Sealing::default()).unwrap();
     Update {
         customer_id: CustomerId::new(customer_id),
-        put: Put::Entry(codec::entry::encode(&Entry::Live(record)).unwrap()),
+        put: Some(Put::Entry(encoded.head)),
+        parts: Vec::new(),
         before: Before::Unknown,
     }
 }
@@ -262,4 +273,100 @@ fn a_flush_cut_between_two_pieces_leaves_a_store_that_is_trusted_and_lags() {
             .iter()
             .all(|(id, sequence)| *sequence == if id.len() == 1 { 1 } else { 2 })
     );
+}
+
+/// The head of a record whose past lies in these chunks.
+fn head_of(chunks: &[u32]) -> Option<Put> {
+    let chunks = chunks.iter().map(|number| Chunk {
+        number: ChunkNumber(*number),
+        level: 0,
+    });
+    let mut record = CustomerRecord::default();
+    record.layout.chunks = chunks.collect();
+    let table = &mut DefinitionTable::default();
+    let encoded = codec::entry::encode(&mut Entry::Live(record), table, Sealing::default());
+    Some(Put::Entry(encoded.unwrap().head))
+}
+
+/// What a restore reads of a customer, record by record, with a flush after some of them.
+#[test]
+fn a_restored_entry_has_every_part_that_its_head_names_and_a_missing_one_is_noticed() {
+    let part = |number: u32, text: Option<&str>| {
+        let bytes = text.map(|text| Arc::from(text.as_bytes()));
+        (None, vec![(Part::Chunk(ChunkNumber(number)), bytes)])
+    };
+    let head = |chunks: &[u32]| (head_of(chunks), Vec::new());
+    type Read = (Option<Put>, Vec<PartChange>);
+    let cases: [(&str, Vec<Read>, bool); 5] = [
+        ("whole", vec![part(1, Some("a")), head(&[1])], true),
+        (
+            "merged",
+            vec![
+                part(1, Some("a")),
+                head(&[1]),
+                part(2, Some("b")),
+                head(&[2]),
+                part(1, None),
+            ],
+            true,
+        ),
+        (
+            "deleted and come again in one transaction",
+            vec![
+                part(3, Some("a")),
+                head(&[3]),
+                part(1, Some("b")),
+                head(&[1]),
+                part(3, None),
+            ],
+            true,
+        ),
+        ("missing", vec![part(1, Some("a")), head(&[1, 2])], false),
+        (
+            "deleted",
+            vec![part(1, Some("a")), part(1, None), head(&[1])],
+            false,
+        ),
+    ];
+    for (what, reads, is_complete) in cases {
+        for flushed_after in 0..=reads.len() {
+            let root = tempfile::tempdir().unwrap();
+            let (store, _) = open(root.path(), &expected());
+            for (place, (put, parts)) in reads.iter().cloned().enumerate() {
+                let update = Update {
+                    customer_id: CustomerId::new("c"),
+                    before: Before::Unknown,
+                    put,
+                    parts,
+                };
+                store
+                    .apply(OwnerEpoch::default(), vec![update], to(None, 1, None))
+                    .unwrap();
+                if place + 1 == flushed_after {
+                    store.flush(OwnerEpoch::default()).unwrap();
+                }
+            }
+            let case = format!("{what}, flushed after {flushed_after}");
+            assert_eq!(store.is_complete().unwrap(), is_complete, "{case}");
+            store.flush(OwnerEpoch::default()).unwrap();
+            assert_eq!(store.is_complete().unwrap(), is_complete, "{case}");
+            drop(store);
+            let (store, wiped) = open(root.path(), &expected());
+            assert_eq!(wiped, None);
+            assert_eq!(
+                store.is_complete().unwrap(),
+                is_complete,
+                "{case}, reopened"
+            );
+            assert!(store.clear(OwnerEpoch::default()).unwrap());
+            assert!(store.is_complete().unwrap() && store.get("c").unwrap().is_none());
+            drop(store);
+            let (store, wiped) = open(root.path(), &expected());
+            assert_eq!(
+                (wiped, store.changelog_next()),
+                (None, 0),
+                "{case}, cleared"
+            );
+        }
+    }
 }

@@ -57,6 +57,7 @@ use segstream::engine::state::definition::Definition;
 use segstream::engine::state::definition::Parts;
 use segstream::engine::state::entry::Entry;
 use segstream::engine::state::record::CustomerRecord;
+use segstream::engine::state::seal::Sealing;
 use segstream::engine::verdict::Outcome;
 use segstream::engine::verdict::Verdict;
 use segstream::faults::Faults;
@@ -280,6 +281,7 @@ impl Life {
                 flush_bytes: sizing.flush_bytes,
                 flush_pages: 1,
                 record_cache_bytes: usize::try_from(sizing.cache_bytes).unwrap(),
+                sealing: Sealing::default(),
                 checkpoint_interval: Duration::from_secs(3600),
             },
             clock_rules: ClockRules {

@@ -2,6 +2,7 @@
 //! it, fold it, and place the customer again.
 
 use crate::domain::aggregate::CustomerAggregate;
+use crate::domain::aggregate::FoldedOrder;
 use crate::domain::change::Cause;
 use crate::domain::change::ChangeReason;
 use crate::domain::ids::stable_hash;
@@ -12,9 +13,11 @@ use crate::engine::commands::effects::Effects;
 use crate::engine::elapse::elapse;
 use crate::engine::policy::Policy;
 use crate::engine::policy::Rules;
+use crate::engine::state::chunk::ChunkNumber;
 use crate::engine::state::entry::Entry;
 use crate::engine::state::record::CustomerRecord;
-use crate::engine::state::record::RememberedId;
+use crate::engine::state::remembered::RememberedEvent;
+use crate::engine::state::remembered::RememberedId;
 use crate::engine::transition::reassign;
 use crate::engine::verdict::Verdict;
 
@@ -27,14 +30,15 @@ pub(super) struct Command {
     pub(super) reason: ChangeReason,
 }
 
-/// Folds one event. `apply` changes the aggregate, given the event's day and the hash of its id.
+/// Folds one event. `apply` changes the aggregate, given the event's day and the hash of its id, and returns the order
+/// that it added, if it added one.
 pub(super) fn fold(
     record: Option<CustomerRecord>,
     customer_id: &str,
     delivered: Delivered<'_>,
     rules: Rules<'_>,
     command: Command,
-    apply: impl FnOnce(&mut CustomerAggregate, Day, u64),
+    apply: impl FnOnce(&mut CustomerAggregate, Day, u64) -> Option<FoldedOrder>,
 ) -> Effects {
     let (event, policy) = (delivered.event, rules.policy);
     let identity = RememberedId {
@@ -55,9 +59,11 @@ pub(super) fn fold(
         .max(Some(delivered.record_time))
         .unwrap_or_default();
     let time_evaluations = elapse(&mut record, customer_id, due_by, rules, &mut changes);
-    apply(&mut record.aggregate, day, identity.event_hash);
-    record.aggregate.advance_ledger(day, policy.ledger_days);
-    record.remembered.insert(identity, policy.remembered_ids);
+    let order = apply(&mut record.aggregate, day, identity.event_hash);
+    if let Some(first_kept) = record.aggregate.advance_ledger(day, policy.ledger_days) {
+        record.layout.first_kept = Some(first_kept);
+    }
+    remember(&mut record, identity, order, policy.remembered_ids);
     record.applied = record.applied.after(delivered.position);
     record.evaluated_at = record.evaluated_at.max(delivered.record_time);
     let cause = || Cause::Event {
@@ -71,6 +77,26 @@ pub(super) fn fold(
         changes,
         time_evaluations,
         verdict: Verdict::Applied,
+    }
+}
+
+fn remember(
+    record: &mut CustomerRecord,
+    id: RememberedId,
+    order: Option<FoldedOrder>,
+    limit: usize,
+) {
+    let displaced = order.iter().flat_map(|order| &order.displaced);
+    displaced.for_each(|slot| record.remembered.displace(*slot));
+    let event = RememberedEvent {
+        id,
+        purchase: order.map(|order| order.purchase),
+        chunk: ChunkNumber::HEAD,
+    };
+    if let Some(forgotten) = record.remembered.insert(event, limit)
+        && let Some(purchase) = &forgotten.purchase
+    {
+        record.layout.keep_sum(forgotten.chunk, purchase);
     }
 }
 
@@ -111,6 +137,7 @@ fn lateness(
     let floor = record
         .remembered
         .floor()
+        .map(|floor| floor.occurred_at)
         .filter(|floor| occurred_at <= *floor)?;
     Some(format!(
         "occurred_at: {occurred_at} is not after {floor}, the newest event whose id the record no \

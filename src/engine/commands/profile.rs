@@ -35,6 +35,7 @@ pub(super) fn decide(
                 event_hash,
             };
             aggregate.fold_profile(update, stated);
+            None
         },
     )
 }

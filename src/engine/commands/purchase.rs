@@ -28,8 +28,6 @@ pub(super) fn decide(
         delivered,
         rules,
         command,
-        |aggregate, day, _| {
-            aggregate.fold_order(order, occurred_at, day);
-        },
+        |aggregate, day, _| Some(aggregate.fold_order(order, occurred_at, day)),
     )
 }

@@ -1,5 +1,8 @@
 //! The definition table of a partition: the names of the numbers in its entries, and the definition of its state.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -40,6 +43,61 @@ fn number(name: &str) -> u32 {
     u32::from_le_bytes([a, b, c, d]).min(u32::MAX - 1)
 }
 
+/// The number of a category in an entry: its place in the table, which is another one in each partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CategoryNumber(pub u32);
+
+/// Names of categories that a table holds; later ones are written out in each entry.
+pub const CATEGORY_NAMES_MAX: usize = 1000;
+
+/// Names of categories by their numbers.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<Arc<str>>", into = "Vec<Arc<str>>")]
+struct CategoryNames {
+    names: Vec<Arc<str>>,
+    numbers: HashMap<Arc<str>, CategoryNumber>,
+}
+
+impl CategoryNames {
+    /// The number of a name, which is added while there is room; whether it is new.
+    fn number(&mut self, name: &Arc<str>) -> Option<(CategoryNumber, bool)> {
+        if let Some(known) = self.numbers.get(name) {
+            return Some((*known, false));
+        }
+        if self.names.len() >= CATEGORY_NAMES_MAX {
+            return None;
+        }
+        let number = CategoryNumber(u32::try_from(self.names.len()).ok()?);
+        self.names.push(Arc::clone(name));
+        self.numbers.insert(Arc::clone(name), number);
+        Some((number, true))
+    }
+}
+
+impl PartialEq for CategoryNames {
+    fn eq(&self, other: &Self) -> bool {
+        self.names == other.names
+    }
+}
+
+impl Eq for CategoryNames {}
+
+impl From<Vec<Arc<str>>> for CategoryNames {
+    fn from(names: Vec<Arc<str>>) -> Self {
+        let numbers = names.iter().cloned().zip((0..).map(CategoryNumber));
+        Self {
+            numbers: numbers.collect(),
+            names,
+        }
+    }
+}
+
+impl From<CategoryNames> for Vec<Arc<str>> {
+    fn from(categories: CategoryNames) -> Self {
+        categories.names
+    }
+}
+
 /// Two names of one kind have the same number.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{first:?} and {second:?} have the same number in the state: rename one of them")]
@@ -55,6 +113,7 @@ pub struct DefinitionTable {
     segments: Vec<SegmentId>,
     /// What decides the state, field by field.
     pub definition: Definition,
+    categories: CategoryNames,
 }
 
 impl DefinitionTable {
@@ -108,11 +167,47 @@ impl DefinitionTable {
         }
     }
 
-    /// Adds all names of another table, and replaces the definition by the other's.
+    /// A table of format 4, which had no categories.
+    #[must_use]
+    pub fn of_format_4(
+        models: Vec<ModelVersion>,
+        segments: Vec<SegmentId>,
+        definition: Definition,
+    ) -> Self {
+        Self {
+            models,
+            segments,
+            definition,
+            categories: CategoryNames::default(),
+        }
+    }
+
+    /// The category of a number.
+    #[must_use]
+    pub fn category(&self, number: CategoryNumber) -> Option<&Arc<str>> {
+        self.categories.names.get(usize::try_from(number.0).ok()?)
+    }
+
+    /// The number of a category, which is added while there is room for names; `None` where there is none.
+    pub fn number_category(&mut self, name: &Arc<str>) -> Option<CategoryNumber> {
+        self.categories.number(name).map(|(number, _)| number)
+    }
+
+    /// Adds all names of another table, which is a later state of this one, and replaces the definition by the other's.
     ///
     /// # Errors
     /// If a number is taken.
     pub fn take_over(&mut self, other: Self) -> Result<(), SameNumber> {
+        let both = self.categories.names.iter().zip(&other.categories.names);
+        if let Some((first, second)) = both.clone().find(|(first, second)| first != second) {
+            return Err(SameNumber {
+                first: first.to_string(),
+                second: second.to_string(),
+            });
+        }
+        if other.categories.names.len() > self.categories.names.len() {
+            self.categories = other.categories;
+        }
         for version in &other.models {
             self.add_model(version)?;
         }
@@ -153,7 +248,7 @@ mod tests {
     /// Found by a search over names of this form.
     #[test]
     fn two_names_of_one_number_are_refused() {
-        let mut seen = std::collections::HashMap::new();
+        let mut seen = HashMap::new();
         let pair = (0_u32..).find_map(|at| {
             let id = SegmentId::new(format!("s{at}"));
             let other = seen.insert(SegmentNumber::of(&id), id.clone())?;

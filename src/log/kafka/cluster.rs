@@ -100,12 +100,15 @@ impl KafkaLog {
             .collect()
     }
 
-    /// Hands every committed record of the state changelog to `take`, key and value, in offset order
+    /// Hands every committed record of the state changelog to `take`, with its partition, key and value, in offset order
     /// within each partition, up to the ends as of now.
     ///
     /// # Errors
     /// If the cluster does not answer.
-    pub fn read_state(&self, mut take: impl FnMut(&[u8], Option<&[u8]>)) -> Result<(), Error> {
+    pub fn read_state(
+        &self,
+        mut take: impl FnMut(Partition, &[u8], Option<&[u8]>),
+    ) -> Result<(), Error> {
         let failed = |error| self.connection.unusable(format!("no changelog: {error}"));
         let metadata_client = MetadataClient::new(&self.connection).map_err(failed)?;
         let mut reader =
@@ -117,7 +120,7 @@ impl KafkaLog {
                 let place = (partition, from);
                 let chunk = reader.read_changelog(&self.connection, place, CHUNK_RECORDS, end)?;
                 for record in &chunk.records {
-                    take(&record.key, record.value.as_deref());
+                    take(partition, &record.key, record.value.as_deref());
                 }
                 from = chunk.offset_next;
                 if chunk.remaining == 0 {

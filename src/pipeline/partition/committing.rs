@@ -2,14 +2,17 @@
 
 use crate::codec;
 use crate::codec::key::StateKey;
+use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
 use crate::engine::state::checkpoint::Checkpoint;
+use crate::engine::state::entry::Entry;
 use crate::log::PartitionCommit;
 use crate::log::StateRecord;
 use crate::pipeline::Error;
 use crate::pipeline::Shared;
 use crate::pipeline::partition::pending::Pending;
 use crate::pipeline::partition::pending::Replaced;
+use crate::pipeline::partition::record_cache::Unstaged;
 use crate::pipeline::partition::running::RunningPartition;
 use crate::store::memory::Advance;
 use crate::telemetry::observe;
@@ -27,24 +30,11 @@ impl RunningPartition {
         let mut state = Vec::with_capacity(staged.len() + 1);
         let mut customers = Vec::with_capacity(staged.len());
         for customer_id in staged {
-            let unstaged = self.cache.unstage(&customer_id, codec::entry::encode);
+            let (table, sealing) = (&mut self.table, self.sealing);
+            let encode = |entry: &mut Entry| codec::entry::encode(entry, table, sealing);
+            let unstaged = self.cache.unstage(&customer_id, encode);
             let unstaged = unstaged.map_err(encode_error)?.ok_or(Error::NotWritten)?;
-            let after = unstaged.entry.as_ref().map(|entry| entry.summary);
-            let place = state.len();
-            state.push(StateRecord {
-                key: StateKey::Head(customer_id.clone()).encode(),
-                value: unstaged.entry.map(|entry| entry.bytes),
-            });
-            if unstaged.before.is_some_and(|before| before.has_old_key) {
-                // Else the old record stays in the compacted topic for ever.
-                state.push(tombstone(&StateKey::OldRecord(customer_id.clone())));
-            }
-            customers.push(Replaced {
-                customer_id,
-                before: unstaged.before,
-                after,
-                place,
-            });
+            customers.push(push_entry(&mut state, customer_id, unstaged));
         }
         self.cache.age();
         let has_new_table = self.table != *self.store.table() || self.is_new;
@@ -125,6 +115,47 @@ impl RunningPartition {
         self.has_taken = false;
         self.committed = pending.checkpoint;
         Ok(true)
+    }
+}
+
+/// Appends everything that a transaction writes of a customer.
+fn push_entry(
+    state: &mut Vec<StateRecord>,
+    customer_id: CustomerId,
+    unstaged: Unstaged,
+) -> Replaced {
+    let (head, parts) = match unstaged.entry {
+        Some(entry) => (Some(entry.head), entry.parts),
+        None => (None, Vec::new()),
+    };
+    // A restore reads the parts before the head that names them.
+    for (part, bytes) in &parts {
+        state.push(StateRecord {
+            key: StateKey::Part(customer_id.clone(), *part).encode(),
+            value: Some(bytes.to_vec()),
+        });
+    }
+    let after = head.as_ref().map(|head| head.summary);
+    let place = state.len();
+    state.push(StateRecord {
+        key: StateKey::Head(customer_id.clone()).encode(),
+        value: head.map(|head| head.bytes),
+    });
+    for part in &unstaged.dropped {
+        state.push(tombstone(&StateKey::Part(customer_id.clone(), *part)));
+    }
+    if unstaged.before.is_some_and(|before| before.has_old_key) {
+        // Else the old record stays in the compacted topic for ever.
+        state.push(tombstone(&StateKey::OldRecord(customer_id.clone())));
+    }
+    let parts = parts.into_iter().map(|(part, bytes)| (part, Some(bytes)));
+    let dropped = unstaged.dropped.into_iter().map(|part| (part, None));
+    Replaced {
+        customer_id,
+        before: unstaged.before,
+        after,
+        parts: parts.chain(dropped).collect(),
+        place,
     }
 }
 

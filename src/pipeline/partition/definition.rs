@@ -79,6 +79,8 @@ fn definition_in(
     match StateKey::decode(key)? {
         StateKey::Table => Ok(Some(decode_table(value)?.definition)),
         StateKey::OldCheckpoint => Ok(Some(format_3::decode_checkpoint(value)?.definition)),
-        StateKey::Checkpoint | StateKey::Head(_) | StateKey::OldRecord(_) => Ok(None),
+        StateKey::Checkpoint | StateKey::Head(_) | StateKey::Part(..) | StateKey::OldRecord(_) => {
+            Ok(None)
+        }
     }
 }

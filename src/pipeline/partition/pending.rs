@@ -1,7 +1,8 @@
 //! What a transaction wrote for a partition, until it is known to be committed.
 
 use crate::codec::changelog::Put;
-use crate::codec::entry::Encoded;
+use crate::codec::entry::Head;
+use crate::codec::part::PartChange;
 use crate::domain::ids::CustomerId;
 use crate::engine::state::checkpoint::Checkpoint;
 use crate::engine::state::record::RecordSummary;
@@ -28,7 +29,8 @@ pub(super) struct Replaced {
     pub(super) customer_id: CustomerId,
     pub(super) before: Option<RecordSummary>,
     pub(super) after: Option<RecordSummary>,
-    /// Where the entry stands in what was written.
+    pub(super) parts: Vec<PartChange>,
+    /// Where the head stands in what was written.
     pub(super) place: usize,
 }
 
@@ -44,13 +46,14 @@ impl Pending {
             .map(|replaced| {
                 let bytes = values.get_mut(replaced.place).and_then(Option::take);
                 let put = match (bytes, replaced.after) {
-                    (Some(bytes), Some(summary)) => Put::Entry(Encoded { bytes, summary }),
+                    (Some(bytes), Some(summary)) => Put::Entry(Head { bytes, summary }),
                     (None, None) => Put::Nothing,
                     (Some(_), None) | (None, Some(_)) => return Err(Error::NotWritten),
                 };
                 Ok(Update {
                     customer_id: replaced.customer_id,
-                    put,
+                    put: Some(put),
+                    parts: replaced.parts,
                     before: Before::Known(replaced.before),
                 })
             })

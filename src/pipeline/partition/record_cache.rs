@@ -5,6 +5,7 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::EntryRef;
 
 use crate::codec::entry::Encoded;
+use crate::codec::part::Part;
 use crate::domain::ids::CustomerId;
 use crate::engine::state::entry::Entry;
 use crate::engine::state::record::RecordSummary;
@@ -13,10 +14,10 @@ use crate::store::partition::Found;
 
 /// Memory of an entry whose encoded size is not known yet, estimated.
 const ENTRY_BYTES_USUAL: usize = 2048;
-/// Memory of an event that a record remembers, and of what it says of the event elsewhere.
-const REMEMBERED_BYTES: usize = 64;
-/// Memory that a decoded entry takes beyond twice its encoded bytes, estimated.
-const ENTRY_OVERHEAD_BYTES: usize = 1536;
+/// Memory of an event that a record remembers, and of its day.
+const REMEMBERED_BYTES: usize = 128;
+/// Memory that a decoded entry takes besides, estimated.
+const ENTRY_OVERHEAD_BYTES: usize = 1024;
 
 type Entries = HashMap<CustomerId, Held, foldhash::fast::RandomState>;
 
@@ -29,19 +30,25 @@ pub struct Held {
     pub before: Option<RecordSummary>,
     /// It is not as it was committed.
     pub is_staged: bool,
+    /// The parts that the committed head names, ascending.
+    parts: Vec<Part>,
     bytes: usize,
 }
 
 impl Held {
     fn new(found: Option<Found>) -> Self {
         let before = found.as_ref().map(|found| found.summary);
-        let entry = found.map(|found| found.entry);
+        let (entry, parts) = match found {
+            Some(found) => (Some(found.entry), found.parts),
+            None => (None, Vec::new()),
+        };
         let record = entry.as_ref().and_then(Entry::record);
         let remembered = record.map_or(0, |record| record.remembered.len());
         Self {
             entry,
             before,
             is_staged: false,
+            parts,
             bytes: ENTRY_BYTES_USUAL + remembered * REMEMBERED_BYTES,
         }
     }
@@ -54,6 +61,8 @@ pub struct Unstaged {
     pub entry: Option<Encoded>,
     /// What was counted of the entry that it replaces.
     pub before: Option<RecordSummary>,
+    /// Parts that the head does not name any more.
+    pub dropped: Vec<Part>,
 }
 
 /// The entries of a partition, in two generations: what was not used while the younger one filled up
@@ -106,20 +115,30 @@ impl RecordCache {
     pub fn unstage<E>(
         &mut self,
         customer_id: &CustomerId,
-        encode: impl FnOnce(&Entry) -> Result<Encoded, E>,
+        encode: impl FnOnce(&mut Entry) -> Result<Encoded, E>,
     ) -> Result<Option<Unstaged>, E> {
         let Some(held) = self.young.get_mut(customer_id) else {
             return Ok(None);
         };
-        let entry = held.entry.as_ref().map(encode).transpose()?;
-        let encoded_bytes = entry.as_ref().map_or(0, |entry| entry.bytes.len());
-        let bytes = 2 * encoded_bytes + ENTRY_OVERHEAD_BYTES;
+        let entry = held.entry.as_mut().map(encode).transpose()?;
+        let record = held.entry.as_ref().and_then(Entry::record);
+        let remembered = record.map_or(0, |record| record.remembered.len());
+        let bytes = ENTRY_OVERHEAD_BYTES + remembered * REMEMBERED_BYTES;
         self.young_bytes = self.young_bytes + bytes - held.bytes;
         held.bytes = bytes;
         held.is_staged = false;
-        let after = entry.as_ref().map(|entry| entry.summary);
+        let after = entry.as_ref().map(|entry| entry.head.summary);
         let before = std::mem::replace(&mut held.before, after);
-        Ok(Some(Unstaged { entry, before }))
+        let named = entry
+            .as_ref()
+            .map_or_else(Vec::new, |entry| entry.named.clone());
+        let mut dropped = std::mem::replace(&mut held.parts, named);
+        dropped.retain(|part| !held.parts.contains(part));
+        Ok(Some(Unstaged {
+            entry,
+            before,
+            dropped,
+        }))
     }
 
     /// Forgets the oldest where there are too many; nothing may be staged.

@@ -27,6 +27,7 @@ use crate::store::memory::Before;
 use crate::store::memory::Update;
 use crate::store::partition::PartitionStore;
 use crate::store::verification::Expected;
+use crate::store::verification::WipeReason;
 use crate::telemetry::observe;
 
 /// Changelog records read at a time; between two chunks the worker does everything else.
@@ -44,6 +45,8 @@ pub struct Restore {
     table: DefinitionTable,
     /// Where the partition has no definition yet and another one decides.
     search: Option<DefinitionSearch>,
+    /// The store lacked a part of an entry, and the changelog is read from its start.
+    is_in_full: bool,
 }
 
 /// How far a step of a restore came.
@@ -97,6 +100,7 @@ impl Restore {
             started: Instant::now(),
             records: 0,
             search: None,
+            is_in_full: false,
         }))
     }
 
@@ -187,8 +191,17 @@ impl Restore {
             Said::Customer(customer_id, put) => {
                 return Ok(Some(Update {
                     customer_id,
-                    put,
+                    put: Some(put),
+                    parts: Vec::new(),
                     before: Before::Unknown,
+                }));
+            }
+            Said::Part(customer_id, part, bytes) => {
+                return Ok(Some(Update {
+                    customer_id,
+                    put: None,
+                    parts: vec![(part, bytes.map(Arc::from))],
+                    before: Before::Known(None),
                 }));
             }
         }
@@ -248,8 +261,30 @@ impl Restore {
             self.search = None;
             return Ok(None);
         }
+        if !self.store.is_complete()? {
+            self.restore_in_full(shared)?;
+            return Ok(None);
+        }
         let checkpoint = self.checkpoint(shared, &definition)?;
         Ok(Some((checkpoint, definition)))
+    }
+
+    /// The store has read all of the changelog, and lacks a part of an entry.
+    fn restore_in_full(&mut self, shared: &Shared) -> Result<(), Error> {
+        let partition = self.owner.partition();
+        if self.is_in_full {
+            return Err(Error::IncompleteChangelog { partition });
+        }
+        self.is_in_full = true;
+        if self.store.clear(self.owner.epoch())? {
+            self.table = DefinitionTable::default();
+            observe::cache_wiped(
+                &shared.metrics,
+                partition.0,
+                WipeReason::Incomplete.as_str(),
+            );
+        }
+        Ok(())
     }
 
     /// The definition to run under; `None` while it is not known.

@@ -13,6 +13,7 @@ use crate::engine::elapse::elapse;
 use crate::engine::policy::Rules;
 use crate::engine::state::checkpoint::Checkpoint;
 use crate::engine::state::entry::Entry;
+use crate::engine::state::seal::Sealing;
 use crate::engine::state::table::DefinitionTable;
 use crate::pipeline::Error;
 use crate::pipeline::Shared;
@@ -30,6 +31,7 @@ pub struct RunningPartition {
     pub(super) store: Arc<PartitionStore>,
     pub(super) clock: PartitionClock,
     pub(super) cache: RecordCache,
+    pub(super) sealing: Sealing,
     /// Whose entries are not as they were committed.
     pub(super) staged: Vec<CustomerId>,
     /// Deliveries were taken since the last commit.
@@ -81,6 +83,7 @@ impl RunningPartition {
             store,
             clock,
             cache: RecordCache::new(shared.limits.record_cache_bytes),
+            sealing: shared.limits.sealing,
             staged: Vec::new(),
             has_taken: false,
             offsets: committed.offsets,

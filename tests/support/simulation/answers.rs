@@ -23,7 +23,6 @@ use super::faulty_log::FaultyLog;
 use super::faulty_log::failure;
 use super::group::State;
 use super::group::Undecided;
-use super::older;
 use super::spoil;
 
 impl<L: Assignable> FaultyLog<L> {
@@ -117,7 +116,7 @@ impl<L: Assignable> FaultyLog<L> {
         is_heard: bool,
     ) -> Result<Vec<Committed>, Error> {
         let applied = state.describe(self.id, transaction, is_heard);
-        let rewritten = spoil::rewritten(transaction, state);
+        let rewritten = spoil::rewritten(self.id, transaction, state);
         let written = rewritten.as_ref().unwrap_or(transaction);
         let committed = self.inner.commit(written)?;
         state.applied.push(applied);
@@ -221,10 +220,10 @@ impl<L: Assignable> FaultyLog<L> {
         if state.undecided.is_none() && state.strikes(Kind::UnknownPending, 25) {
             let takes_effect = state.chance.below(2) == 0;
             state.heard(self.id, Heard::Unknown);
-            let older = state.is_older.then(|| older::rewritten(transaction));
+            state.note_tables(self.id, transaction);
             state.undecided = Some(Undecided {
                 member: self.id,
-                transaction: older.unwrap_or_else(|| transaction.clone()),
+                transaction: transaction.clone(),
                 deletions,
                 takes_effect,
             });

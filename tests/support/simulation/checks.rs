@@ -1,7 +1,10 @@
 //! What can be seen from outside, compared with the oracle byte by byte.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
+use segstream::codec::entry;
+use segstream::codec::key::StateKey;
 use segstream::domain::churn::RiskBand;
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Position;
@@ -24,6 +27,7 @@ use crate::support::TOPIC;
 /// Compares everything. `past` are the counts of the processes that are gone.
 pub fn check(world: &World, processes: &[&Process], expected: &Expected, past: &[Counts]) {
     check_changes(world, expected);
+    check_parts(world);
     check_dead_letters(world, expected);
     let mut records = BTreeMap::new();
     for process in processes {
@@ -42,6 +46,32 @@ pub fn check(world: &World, processes: &[&Process], expected: &Expected, past: &
         .map(|process| process.shared.tally.counts());
     let counts: Vec<Counts> = past.iter().cloned().chain(present).collect();
     check_counts(&world.group.lock(), expected, &counts);
+}
+
+/// Each changelog holds the parts that the heads name, and no other.
+fn check_parts(world: &World) {
+    for changelog in world.group.lock().changelogs.values() {
+        let latest: BTreeMap<&[u8], Option<&[u8]>> = changelog
+            .iter()
+            .map(|kept| (&*kept.record.key, kept.record.value.as_deref()))
+            .collect();
+        let mut named = BTreeSet::new();
+        let mut found = BTreeSet::new();
+        for (key, value) in latest {
+            match (StateKey::decode(key).unwrap(), value) {
+                (StateKey::Head(id), Some(head)) => {
+                    let parts = entry::parts_of(head).unwrap().into_iter();
+                    named.extend(parts.map(|part| (id.clone(), part)));
+                }
+                (StateKey::Part(id, part), Some(_)) => drop(found.insert((id, part))),
+                _ => {}
+            }
+        }
+        assert_eq!(
+            found, named,
+            "parts in a changelog, and those that its heads name"
+        );
+    }
 }
 
 type Found = BTreeMap<String, (Partition, CustomerRecord)>;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::Weak;
 use std::time::Duration;
 
 use segstream::domain::ids::Partition;
@@ -16,6 +17,7 @@ use segstream::domain::topic::Topic;
 use segstream::log::SourceFacts;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
+use segstream::pipeline::Shared;
 
 use super::Amid;
 use super::Bug;
@@ -27,6 +29,7 @@ use super::deletions::Deletion;
 use super::deletions::Deletions;
 use super::feed::Clocks;
 use super::interleaving::Others;
+use super::older;
 use crate::support::Chance;
 
 /// A worker of a process: the same again after the process was killed and started.
@@ -158,6 +161,9 @@ pub struct State {
     pub tombstones_kept: Option<Duration>,
     /// All processes are of the older version.
     pub is_older: bool,
+    pub older: older::Behind,
+    /// The processes by their numbers.
+    pub processes: BTreeMap<usize, Weak<Shared>>,
     pub deletions: Deletions,
     /// Where the group's offset stands instead of the checkpoint's place, until the next commit.
     pub(super) elsewhere: BTreeMap<Partition, Option<u64>>,
@@ -196,6 +202,8 @@ impl Group {
             is_compacted_late: false,
             tombstones_kept: None,
             is_older: false,
+            older: older::Behind::default(),
+            processes: BTreeMap::new(),
             deletions: Deletions::default(),
             elsewhere: BTreeMap::new(),
             others: Others::default(),
@@ -294,6 +302,14 @@ impl State {
         owned.map(|(partition, _)| *partition).collect()
     }
 
+    /// Takes note of the tables behind a transaction of a process of the older version.
+    pub fn note_tables(&mut self, member: MemberId, transaction: &Transaction) {
+        let shared = self.processes.get(&member.process).and_then(Weak::upgrade);
+        if let Some(shared) = shared.filter(|_| self.is_older) {
+            self.older.note_tables(member.process, transaction, &shared);
+        }
+    }
+
     /// The outcome of a transaction that was unknown is decided.
     pub fn decide_undecided_of(&mut self, id: MemberId) {
         if self
@@ -311,9 +327,15 @@ impl State {
         };
         if undecided.takes_effect {
             let applied = self.describe(undecided.member, &undecided.transaction, false);
-            let committed = self.log.commit(&undecided.transaction).unwrap();
+            let transaction = undecided.transaction;
+            let written = if self.is_older {
+                older::rewritten(undecided.member.process, &transaction, &mut self.older)
+            } else {
+                transaction
+            };
+            let committed = self.log.commit(&written).unwrap();
             self.applied.push(applied);
-            self.keep(&undecided.transaction, &committed);
+            self.keep(&written, &committed);
             self.deletions.take_effect(undecided.deletions);
         }
     }

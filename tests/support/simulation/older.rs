@@ -1,6 +1,7 @@
 //! A process of the version that wrote format 3, as far as it leaves something behind: what its transactions write
 //! to the changelog, and its stores.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use segstream::codec::changelog;
@@ -8,20 +9,32 @@ use segstream::codec::changelog::Put;
 use segstream::codec::changelog::Said;
 use segstream::codec::entry;
 use segstream::codec::key::StateKey;
+use segstream::codec::part::Part;
 use segstream::codec::partition;
 use segstream::codec::stored::StoreCheckpoint;
-use segstream::domain::aggregate::CustomerAggregate;
+use segstream::domain::aggregate::PurchaseSpan;
+use segstream::domain::categories::OTHER_CATEGORY;
 use segstream::domain::churn::RiskBand;
+use segstream::domain::ids::CustomerId;
 use segstream::domain::ids::ModelVersion;
+use segstream::domain::ids::Partition;
 use segstream::domain::ids::SegmentId;
 use segstream::domain::ids::Source;
+use segstream::domain::ledger::ChannelCounts;
+use segstream::domain::ledger::Totals;
+use segstream::domain::money::Money;
+use segstream::domain::profile::Profile;
+use segstream::domain::time::Day;
 use segstream::domain::time::Timestamp;
 use segstream::engine::state::checkpoint::Checkpoint;
+use segstream::engine::state::chunk::ChunkNumber;
 use segstream::engine::state::record::CustomerRecord;
-use segstream::engine::state::record::RememberedIds;
+use segstream::engine::state::remembered::RememberedEvents;
 use segstream::engine::state::table::DefinitionTable;
 use segstream::log::StateRecord;
 use segstream::log::Transaction;
+use segstream::pipeline::Shared;
+use segstream::pipeline::partitions::Phase;
 use serde::Serialize;
 use twox_hash::XxHash3_64;
 
@@ -37,11 +50,34 @@ const PAGE_KEY: &[u8] = b"c";
 struct RecordBytes {
     offset_next: u64,
     evaluated_at: Timestamp,
-    aggregate: CustomerAggregate,
-    remembered: RememberedIds,
+    aggregate: AggregateBytes,
+    remembered: RememberedBytes,
     sequence: u64,
     assignment: Option<AssignedBytes>,
     band: Option<RiskBand>,
+}
+
+#[derive(Serialize)]
+struct AggregateBytes {
+    ledger: LedgerBytes,
+    purchases: Option<PurchaseSpan>,
+    profile: Profile,
+    greatest_event_day: Option<Day>,
+}
+
+#[derive(Serialize)]
+struct LedgerBytes {
+    days: Vec<(Day, Totals)>,
+    /// By day, or of the folded days, and by the place of the name.
+    category_spend: Vec<(Option<Day>, u8, Money)>,
+    category_names: Vec<String>,
+    folded: Totals,
+}
+
+#[derive(Serialize)]
+struct RememberedBytes {
+    events: Vec<u8>,
+    floor: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -103,8 +139,13 @@ fn record_bytes(record: &CustomerRecord) -> Vec<u8> {
     let content = RecordBytes {
         offset_next: record.applied.next(Source::Events),
         evaluated_at: record.evaluated_at,
-        aggregate: record.aggregate.clone(),
-        remembered: record.remembered.clone(),
+        aggregate: AggregateBytes {
+            ledger: ledger_bytes(record),
+            purchases: record.aggregate.purchases,
+            profile: Profile::clone(&record.aggregate.profile),
+            greatest_event_day: record.aggregate.greatest_event_day,
+        },
+        remembered: remembered_bytes(&record.remembered),
         sequence: record.sequence,
         assignment: record.assignment.as_ref().map(|assigned| AssignedBytes {
             segment_id: assigned.segment_id.clone(),
@@ -116,9 +157,74 @@ fn record_bytes(record: &CustomerRecord) -> Vec<u8> {
     framed(&deadline_ms.to_le_bytes(), &content)
 }
 
-fn entry_bytes(bytes: &[u8], names: &DefinitionTable) -> Vec<u8> {
-    let (entry, _) = entry::decode(bytes, names).unwrap();
-    record_bytes(&entry.into_record().unwrap())
+/// Spend by category is of the folded days: the newer version does not keep that of each day.
+fn ledger_bytes(record: &CustomerRecord) -> LedgerBytes {
+    let ledger = &record.aggregate.ledger;
+    let mut days: Vec<(Day, Totals)> = ledger
+        .days()
+        .map(|day| (day, ledger.totals_since(Some(day))))
+        .collect();
+    for place in 1..days.len() {
+        let later = days[place].1;
+        days[place - 1].1 = less(&days[place - 1].1, &later);
+    }
+    let by_name = record.aggregate.categories.by_name();
+    let mut names = Vec::new();
+    let mut category_spend = Vec::new();
+    for (name, spend) in by_name {
+        let place = if name == OTHER_CATEGORY {
+            u8::MAX
+        } else {
+            names.push(name.to_owned());
+            names.len() as u8 - 1
+        };
+        category_spend.push((None, place, spend));
+    }
+    let first = days.first().map(|(day, _)| *day);
+    let kept = first.map_or_else(Totals::default, |first| ledger.totals_since(Some(first)));
+    LedgerBytes {
+        days,
+        category_spend,
+        category_names: names,
+        folded: less(&ledger.totals_since(None), &kept),
+    }
+}
+
+fn less(all: &Totals, part: &Totals) -> Totals {
+    let mut orders = all.orders.each();
+    for (count, less) in orders.iter_mut().zip(part.orders.each()) {
+        *count -= less;
+    }
+    Totals {
+        days: all.days - part.days,
+        orders: ChannelCounts::from_each(orders),
+        deal_orders: all.deal_orders - part.deal_orders,
+        spend: Money(all.spend.0 - part.spend.0),
+    }
+}
+
+fn remembered_bytes(remembered: &RememberedEvents) -> RememberedBytes {
+    let mut events = Vec::new();
+    for event in remembered.events() {
+        events.extend_from_slice(&event.id.occurred_at.as_milliseconds().to_le_bytes());
+        events.extend_from_slice(&event.id.event_hash.to_le_bytes());
+        events.push(u8::from(event.id.order_hash.is_some()));
+        if let Some(order_hash) = event.id.order_hash {
+            events.extend_from_slice(&order_hash.to_le_bytes());
+        }
+    }
+    RememberedBytes {
+        events,
+        floor: remembered.floor().map(|floor| floor.occurred_at),
+    }
+}
+
+/// What the older version does not write, but the entries in its processes need: their tables, and their parts.
+#[derive(Debug, Default)]
+pub struct Behind {
+    /// By process.
+    tables: BTreeMap<(usize, Partition), DefinitionTable>,
+    parts: BTreeMap<(Partition, CustomerId, Part), Vec<u8>>,
 }
 
 fn checkpoint_content(checkpoint: Checkpoint) -> CheckpointBytes {
@@ -132,20 +238,68 @@ fn checkpoint_content(checkpoint: Checkpoint) -> CheckpointBytes {
     }
 }
 
-/// The transaction as the older version writes it: it has neither tables nor keys with a kind.
-pub fn rewritten(transaction: &Transaction) -> Transaction {
+/// The transaction as the older version writes it when it takes effect: it has neither tables nor keys with a kind.
+pub fn rewritten(process: usize, transaction: &Transaction, behind: &mut Behind) -> Transaction {
     let mut rewritten = transaction.clone();
-    for part in &mut rewritten.partitions {
-        let records = std::mem::take(&mut part.state).into_iter();
-        part.state = records.filter_map(state_record).collect();
+    for commit in &mut rewritten.partitions {
+        let records = std::mem::take(&mut commit.state).into_iter();
+        let of = (process, commit.partition);
+        commit.state = records
+            .filter_map(|record| behind.rewrite(of, record))
+            .collect();
     }
     rewritten
 }
 
-fn state_record(record: StateRecord) -> Option<StateRecord> {
+impl Behind {
+    /// Takes note of the tables of a process's transaction.
+    pub fn note_tables(&mut self, process: usize, transaction: &Transaction, shared: &Shared) {
+        for commit in &transaction.partitions {
+            let of = (process, commit.partition);
+            if let Some(Phase::Running(store)) = shared.partitions.phase(commit.partition) {
+                self.tables
+                    .insert(of, DefinitionTable::clone(&store.table()));
+            }
+            for record in &commit.state {
+                let key = StateKey::decode(&record.key).unwrap();
+                if let (StateKey::Table, Some(bytes)) = (key, &record.value) {
+                    let table = partition::decode_table(bytes).unwrap();
+                    self.tables.insert(of, table);
+                }
+            }
+        }
+    }
+
+    fn rewrite(
+        &mut self,
+        (process, partition): (usize, Partition),
+        record: StateRecord,
+    ) -> Option<StateRecord> {
+        match (StateKey::decode(&record.key).unwrap(), &record.value) {
+            (StateKey::Part(id, part), Some(bytes)) => {
+                self.parts.insert((partition, id, part), bytes.clone());
+                None
+            }
+            (StateKey::Part(..), None) => None,
+            (StateKey::Head(id), Some(bytes)) => {
+                let mut part = |part| {
+                    let bytes = self.parts.get(&(partition, id.clone(), part));
+                    bytes.map(Vec::as_slice)
+                };
+                let table = &self.tables[&(process, partition)];
+                let (entry, _) = entry::decode(bytes, &mut part, table).unwrap();
+                let bytes = record_bytes(&entry.into_record().unwrap());
+                state_record(StateKey::OldRecord(id), Some(bytes))
+            }
+            (key, _) => state_record(key, record.value),
+        }
+    }
+}
+
+fn state_record(key: StateKey, value: Option<Vec<u8>>) -> Option<StateRecord> {
     let mut names = names();
-    let (key, value) = match (StateKey::decode(&record.key).unwrap(), record.value) {
-        (StateKey::Head(id), Some(bytes)) => (StateKey::OldRecord(id), entry_bytes(&bytes, &names)),
+    let (key, value) = match (key, value) {
+        (StateKey::OldRecord(id), Some(bytes)) => (StateKey::OldRecord(id), bytes),
         (StateKey::Checkpoint, Some(bytes)) => {
             let checkpoint = partition::decode_checkpoint(&bytes).unwrap();
             let content = checkpoint_content(checkpoint);
@@ -202,7 +356,10 @@ fn put_back_store(store: &Path, copy: &Path) {
     let mut page = vec![FORMAT];
     for (_, bytes) in pages {
         for (id, entry) in entries(&bytes) {
-            let entry = entry_bytes(entry, &stored.table);
+            let (head, parts) = head_and_parts(entry);
+            let mut part = |part| parts.get(&part).copied();
+            let (entry, _) = entry::decode(head, &mut part, &stored.table).unwrap();
+            let entry = record_bytes(&entry.into_record().unwrap());
             page.extend_from_slice(&(id.len() as u16).to_le_bytes());
             page.extend_from_slice(id);
             page.extend_from_slice(&(entry.len() as u32).to_le_bytes());
@@ -231,6 +388,28 @@ fn entries(page: &[u8]) -> Vec<(&[u8], &[u8])> {
         rest = after;
     }
     entries
+}
+
+/// The head of an entry, and its parts.
+fn head_and_parts(entry: &[u8]) -> (&[u8], BTreeMap<Part, &[u8]>) {
+    let (head, mut rest) = run(entry);
+    let mut parts = BTreeMap::new();
+    while let Some((kind, after)) = rest.split_first() {
+        let (number, after) = after.split_first_chunk::<4>().unwrap();
+        let part = match kind {
+            0 => Part::Profile,
+            _ => Part::Chunk(ChunkNumber(u32::from_le_bytes(*number))),
+        };
+        let (bytes, after) = run(after);
+        parts.insert(part, bytes);
+        rest = after;
+    }
+    (head, parts)
+}
+
+fn run(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let (length, rest) = bytes.split_first_chunk::<4>().unwrap();
+    rest.split_at(u32::from_le_bytes(*length) as usize)
 }
 
 fn store_content(stored: &StoreCheckpoint, digest: u64) -> StoreBytes {

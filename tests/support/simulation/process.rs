@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use segstream::engine::state::definition::Definition;
 use segstream::engine::state::definition::Parts;
+use segstream::engine::state::seal::Sealing;
 use segstream::faults::Decision;
 use segstream::faults::FaultPoint;
 use segstream::faults::Faults;
@@ -67,11 +68,15 @@ impl Settings {
                 flush_bytes: one_of(&[4000, 1 << 30]) as usize,
                 flush_pages: 1,
                 record_cache_bytes: one_of(&[4096, 1 << 20]) as usize,
+                sealing: Sealing {
+                    tail_bytes_max: one_of(&[0, 40, 112]) as usize,
+                    chunks_of_a_level: one_of(&[2, 3, 8]) as usize,
+                },
                 checkpoint_interval: seconds(one_of(&[1, 5, 600])),
             },
             sizes: Sizes {
                 cache_bytes: 1 << 20,
-                page_bytes: one_of(&[300, 1500, 8192]) as usize,
+                page_bytes: one_of(&[120, 500, 8192]) as usize,
             },
         }
     }
@@ -175,6 +180,8 @@ impl Process {
             control: Control::default(),
             faults,
         });
+        let weak = Arc::downgrade(&shared);
+        world.group.lock().processes.insert(number, weak);
         let mut process = Self {
             number,
             shared,

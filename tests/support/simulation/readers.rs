@@ -2,10 +2,10 @@
 //! the changelog, never an older one, and nothing that is not committed.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use segstream::codec;
-use segstream::codec::changelog::Put;
-use segstream::codec::changelog::Said;
+use segstream::codec::key::StateKey;
+use segstream::codec::latest::LatestEntries;
 use segstream::pipeline::partitions::Phase;
 
 use super::older;
@@ -14,7 +14,6 @@ use super::process::World;
 
 /// Looks at every partition that a process shows.
 pub fn check(world: &World, process: &Process) {
-    let mut names = older::names();
     for (partition, phase) in &*process.shared.partitions.visible() {
         let Phase::Running(store) = phase else {
             continue;
@@ -23,23 +22,19 @@ pub fn check(world: &World, process: &Process) {
         let changelog = state.changelogs.get(partition);
         let changelog = changelog.map(Vec::as_slice).unwrap_or_default();
         let until = changelog.partition_point(|kept| kept.record.offset < store.changelog_next());
-        let mut latest = BTreeMap::new();
+        let mut latest = LatestEntries::default();
+        latest.table = older::names();
+        let mut customers = BTreeSet::new();
         for kept in &changelog[..until] {
             let (key, value) = (&kept.record.key, kept.record.value.clone());
-            let said = codec::changelog::read(key, value, &mut names).unwrap();
-            let Said::Customer(id, put) = said else {
-                continue;
-            };
-            let known: &mut Option<codec::entry::Encoded> = latest.entry(id).or_default();
-            match put {
-                Put::Entry(entry) => *known = Some(entry),
-                Put::Nothing => *known = None,
-                Put::NothingOld => *known = known.take().filter(|one| !one.summary.has_old_key),
+            if let StateKey::Head(id) | StateKey::OldRecord(id) = StateKey::decode(key).unwrap() {
+                customers.insert(id);
             }
+            latest.take(key, value).unwrap();
         }
-        for (id, known) in latest {
-            let committed =
-                known.map(|known| codec::entry::decode(&known.bytes, &names).unwrap().0);
+        let mut entries: BTreeMap<_, _> = latest.entries().unwrap().into_iter().collect();
+        for id in customers {
+            let committed = entries.remove(&id);
             let shown = store.get(id.as_str()).unwrap().map(|found| found.entry);
             let number = process.number;
             assert!(

@@ -77,7 +77,10 @@ impl Schedule {
             quiet = if now == transactions { quiet + 1 } else { 0 };
             transactions = now;
             if quiet >= ROUNDS_QUIET && self.unsettled(clock).is_none() {
-                return;
+                if !self.end_sessions_behind() {
+                    return;
+                }
+                quiet = 0;
             }
         }
         let processes = self.slots.iter().filter_map(|slot| slot.process.as_ref());
@@ -90,6 +93,24 @@ impl Schedule {
             );
         }
         panic!("it does not settle: {:?}", self.unsettled(clock));
+    }
+
+    /// A worker that got a partition back without a word finds with its next transaction that another one has written
+    /// since. Where no transaction comes any more, its session ends here; whether one did.
+    fn end_sessions_behind(&self) -> bool {
+        let mut has_ended = false;
+        let mut state = self.world.group.lock();
+        for (partition, owner) in state.owners.clone() {
+            let process = self.slots[owner.process].process.as_ref();
+            let phase = process.and_then(|process| process.shared.partitions.phase(partition));
+            if let Some(Phase::Running(store)) = phase
+                && store.changelog_next() < state.changelog_end(partition)
+            {
+                state.expire(owner);
+                has_ended = true;
+            }
+        }
+        has_ended
     }
 
     /// What is still to be done.

@@ -6,13 +6,23 @@ use segstream::domain::topic::Topic;
 use segstream::log::Transaction;
 
 use super::Bug;
+use super::group::MemberId;
 use super::group::State;
 use super::older;
 
 /// The transaction that is written instead, if any.
-pub fn rewritten(transaction: &Transaction, state: &mut State) -> Option<Transaction> {
+pub fn rewritten(
+    member: MemberId,
+    transaction: &Transaction,
+    state: &mut State,
+) -> Option<Transaction> {
     if state.is_older {
-        return Some(older::rewritten(transaction));
+        state.note_tables(member, transaction);
+        return Some(older::rewritten(
+            member.process,
+            transaction,
+            &mut state.older,
+        ));
     }
     let bug = state.bug?;
     let spoiled = spoiled(transaction, bug)?;

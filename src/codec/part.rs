@@ -1,0 +1,126 @@
+//! The parts of an entry that have keys of their own: sealed chunks, and the profile.
+
+use std::sync::Arc;
+
+use crate::codec::bytes::push_length;
+use crate::codec::bytes::push_number;
+use crate::codec::bytes::push_signed;
+use crate::codec::bytes::take;
+use crate::codec::bytes::take_length;
+use crate::codec::bytes::take_signed;
+use crate::codec::bytes::take_small;
+use crate::codec::frame;
+use crate::codec::frame::CodecError;
+use crate::codec::names::SlotWriter;
+use crate::codec::names::push_category;
+use crate::codec::names::take_category;
+use crate::codec::past::push_past;
+use crate::domain::categories::CATEGORIES_MAX;
+use crate::domain::categories::Categories;
+use crate::domain::money::Money;
+use crate::domain::profile::Profile;
+use crate::engine::state::chunk::ChunkNumber;
+use crate::engine::state::layout::WrittenProfile;
+use crate::engine::state::record::CustomerRecord;
+use crate::engine::state::table::DefinitionTable;
+
+/// Most chunks and profiles are smaller.
+const BYTES_USUAL: usize = 256;
+
+/// A part of an entry besides its head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// What is known of the person.
+    Profile,
+    /// Events and sums of days.
+    Chunk(ChunkNumber),
+}
+
+/// A part, and what its key holds from now on; nothing for a deleted one.
+pub type PartChange = (Part, Option<Arc<[u8]>>);
+
+/// The bytes of a chunk: spend by category since ever, as of when it was made, and what lies in it.
+pub(super) fn encode_chunk(
+    record: &CustomerRecord,
+    chunk: ChunkNumber,
+    table: &mut DefinitionTable,
+) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = frame::begin(BYTES_USUAL);
+    let categories = &record.aggregate.categories;
+    push_sums(&mut bytes, categories, table);
+    let events: Vec<_> = record
+        .remembered
+        .events()
+        .filter(|event| event.chunk == chunk)
+        .collect();
+    let sums: Vec<_> = record.layout.sums_in(chunk).collect();
+    push_past(&mut bytes, &events, &sums, &mut SlotWriter::Places)?;
+    Ok(frame::seal(bytes))
+}
+
+/// What is behind the sums of categories of a chunk, and those sums.
+pub(super) fn open_chunk<'a>(
+    bytes: &'a [u8],
+    table: &DefinitionTable,
+) -> Result<(Categories, &'a [u8]), CodecError> {
+    let mut content = frame::checked(bytes)?;
+    let categories = take_sums(&mut content, table)?;
+    Ok((categories, content))
+}
+
+fn push_sums(bytes: &mut Vec<u8>, categories: &Categories, table: &mut DefinitionTable) {
+    match categories.other() {
+        None => bytes.push(0),
+        Some(sum) => {
+            bytes.push(1);
+            push_signed(bytes, sum.0);
+        }
+    }
+    push_length(bytes, categories.named().len());
+    for (slot, sum) in categories.slots() {
+        push_category(bytes, slot, categories, table);
+        push_signed(bytes, sum.0);
+    }
+}
+
+fn take_sums(bytes: &mut &[u8], table: &DefinitionTable) -> Result<Categories, CodecError> {
+    let other = match take(bytes)? {
+        [0] => None,
+        [1] => Some(Money(take_signed(bytes)?)),
+        [_] => return Err(CodecError::Content),
+    };
+    let count = take_length(bytes)?;
+    if count > CATEGORIES_MAX {
+        return Err(CodecError::Content);
+    }
+    let mut named = Vec::with_capacity(count);
+    for _ in 0..count {
+        let name = take_category(bytes, table)?.name();
+        named.push((name.ok_or(CodecError::Content)?, Money(take_signed(bytes)?)));
+    }
+    Ok(Categories::from_sums(named, other))
+}
+
+/// The bytes of a profile.
+pub(super) fn encode_profile(written: &WrittenProfile) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = frame::begin(BYTES_USUAL);
+    push_number(&mut bytes, u64::from(written.version));
+    Ok(frame::seal(frame::push(bytes, &*written.profile)?))
+}
+
+/// How often a profile was written; its checksum is not compared.
+pub(super) fn profile_version(bytes: &[u8]) -> Result<u32, CodecError> {
+    let mut content = bytes
+        .get(frame::PREFIX_BYTES..)
+        .ok_or(CodecError::Content)?;
+    take_small(&mut content)
+}
+
+/// Decodes a profile that was written this often.
+pub(super) fn decode_profile(bytes: &[u8], version: u32) -> Result<Profile, CodecError> {
+    let mut content = frame::checked(bytes)?;
+    if take_small(&mut content)? != version {
+        return Err(CodecError::Missing);
+    }
+    frame::whole(content)
+}

@@ -1,0 +1,279 @@
+//! What lies in the tail of a head or in a chunk: events and sums of days.
+//!
+//! Numbers are as in [`super::bytes`]; a difference is to the line before, the first one to 0.
+//!
+//! | line | content |
+//! | --- | --- |
+//! | number of events | |
+//! | an event | difference of its instant in milliseconds; flags; hash of its id, 8 bytes; hash of its order, 8 bytes, if it has one; its purchase, if it is kept |
+//! | a purchase | spend; 0: no category; 1: one category that has all of it; n + 1: n categories, each with its spend |
+//! | number of sums | |
+//! | a sum | difference of its day; channels with orders, a bit each; orders of each of them; orders with a deal; spend |
+//!
+//! Flags of an event: 1 it has an order, 2 its purchase is kept, 4 a deal, 8 to 32 its channel, 64 and 128 its day, less
+//! the day of its instant in UTC, plus 1.
+
+use crate::codec::bytes::push_length;
+use crate::codec::bytes::push_number;
+use crate::codec::bytes::push_signed;
+use crate::codec::bytes::take;
+use crate::codec::bytes::take_length;
+use crate::codec::bytes::take_number;
+use crate::codec::bytes::take_signed;
+use crate::codec::bytes::take_small;
+use crate::codec::bytes::timestamp;
+use crate::codec::frame::CodecError;
+use crate::codec::names::SlotReader;
+use crate::codec::names::SlotWriter;
+use crate::domain::event::Channel;
+use crate::domain::ledger::ChannelCounts;
+use crate::domain::ledger::Totals;
+use crate::domain::money::Money;
+use crate::domain::purchase::Purchase;
+use crate::domain::purchase::PurchaseCategories;
+use crate::domain::time::DAY_MS;
+use crate::domain::time::Day;
+use crate::engine::state::chunk::ChunkNumber;
+use crate::engine::state::layout::DaySum;
+use crate::engine::state::remembered::RememberedEvent;
+use crate::engine::state::remembered::RememberedId;
+
+const HAS_ORDER: u8 = 1;
+const HAS_PURCHASE: u8 = 2;
+const IS_DEAL: u8 = 4;
+const CHANNEL_SHIFT: u32 = 3;
+const CHANNEL_MASK: u8 = 7;
+const DAY_SHIFT: u32 = 6;
+/// A day of a business zone is at most one before or after that of UTC.
+const DAY_BITS_MAX: u8 = 2;
+/// An event takes at least so many bytes: difference, flags and hash.
+const EVENT_BYTES_MIN: usize = 10;
+/// Most lists of categories that are read are shorter.
+const CATEGORIES_USUAL: usize = 8;
+
+/// Events and sums, as they are read.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    pub(super) events: Vec<RememberedEvent>,
+    pub(super) sums: Vec<DaySum>,
+}
+
+/// Appends events, ascending, and sums, ascending by day.
+pub(super) fn push_past<'a>(
+    bytes: &mut Vec<u8>,
+    events: &[&'a RememberedEvent],
+    sums: &[&'a DaySum],
+    slots: &mut SlotWriter<'_>,
+) -> Result<(), CodecError> {
+    push_length(bytes, events.len());
+    let mut before = 0;
+    for event in events {
+        let at_ms = event.id.occurred_at.as_milliseconds();
+        push_signed(bytes, at_ms.wrapping_sub(before));
+        before = at_ms;
+        push_event(bytes, event, slots)?;
+    }
+    push_length(bytes, sums.len());
+    let mut before = 0;
+    for sum in sums {
+        push_signed(bytes, i64::from(sum.day.0) - before);
+        before = i64::from(sum.day.0);
+        push_totals(bytes, &sum.totals);
+    }
+    Ok(())
+}
+
+fn push_event(
+    bytes: &mut Vec<u8>,
+    event: &RememberedEvent,
+    slots: &mut SlotWriter<'_>,
+) -> Result<(), CodecError> {
+    let mut flags = 0;
+    if event.id.order_hash.is_some() {
+        flags |= HAS_ORDER;
+    }
+    if let Some(purchase) = &event.purchase {
+        let day = purchase.day.0 - utc_day(event.id.occurred_at.as_milliseconds())?;
+        let day = u8::try_from(day + 1).map_err(|_| CodecError::Content)?;
+        if day > DAY_BITS_MAX {
+            return Err(CodecError::Content);
+        }
+        flags |= HAS_PURCHASE | day << DAY_SHIFT | channel_place(purchase.channel) << CHANNEL_SHIFT;
+        if purchase.is_deal {
+            flags |= IS_DEAL;
+        }
+    }
+    bytes.push(flags);
+    bytes.extend_from_slice(&event.id.event_hash.to_le_bytes());
+    if let Some(order_hash) = event.id.order_hash {
+        bytes.extend_from_slice(&order_hash.to_le_bytes());
+    }
+    if let Some(purchase) = &event.purchase {
+        push_signed(bytes, purchase.spend.0);
+        push_purchase_categories(bytes, &purchase.categories, slots);
+    }
+    Ok(())
+}
+
+fn push_purchase_categories(
+    bytes: &mut Vec<u8>,
+    spent: &PurchaseCategories,
+    slots: &mut SlotWriter<'_>,
+) {
+    match spent {
+        PurchaseCategories::None => push_number(bytes, 0),
+        PurchaseCategories::Whole(slot) => {
+            push_number(bytes, 1);
+            slots.push(bytes, *slot);
+        }
+        PurchaseCategories::Each(each) => {
+            push_length(bytes, each.len() + 1);
+            for (slot, spend) in each {
+                slots.push(bytes, *slot);
+                push_signed(bytes, spend.0);
+            }
+        }
+    }
+}
+
+/// Appends sums; the number of days is not written.
+pub(super) fn push_totals(bytes: &mut Vec<u8>, totals: &Totals) {
+    let counts = totals.orders.each();
+    let mut channels = 0_u8;
+    for (place, count) in counts.iter().enumerate() {
+        channels |= u8::from(*count > 0) << place;
+    }
+    bytes.push(channels);
+    for count in counts.iter().filter(|count| **count > 0) {
+        push_number(bytes, u64::from(*count));
+    }
+    push_number(bytes, u64::from(totals.deal_orders));
+    push_signed(bytes, totals.spend.0);
+}
+
+/// Takes sums of so many days.
+pub(super) fn take_totals(bytes: &mut &[u8], days: u32) -> Result<Totals, CodecError> {
+    let [channels] = take(bytes)?;
+    let mut counts = [0; Channel::ALL.len()];
+    if channels >> counts.len() != 0 {
+        return Err(CodecError::Content);
+    }
+    for (place, count) in counts.iter_mut().enumerate() {
+        if channels >> place & 1 == 1 {
+            *count = take_small(bytes)?;
+        }
+    }
+    Ok(Totals {
+        days,
+        orders: ChannelCounts::from_each(counts),
+        deal_orders: take_small(bytes)?,
+        spend: Money(take_signed(bytes)?),
+    })
+}
+
+/// Takes events and sums.
+pub(super) fn take_past(
+    bytes: &mut &[u8],
+    chunk: ChunkNumber,
+    slots: &mut SlotReader<'_>,
+) -> Result<Past, CodecError> {
+    let mut past = Past::default();
+    let events = take_length(bytes)?;
+    past.events
+        .reserve(events.min(bytes.len() / EVENT_BYTES_MIN));
+    let mut at_ms: i64 = 0;
+    for _ in 0..events {
+        let difference = take_signed(bytes)?;
+        at_ms = at_ms.checked_add(difference).ok_or(CodecError::Content)?;
+        past.events.push(take_event(bytes, at_ms, chunk, slots)?);
+    }
+    let sums = take_length(bytes)?;
+    past.sums.reserve(sums);
+    let mut day: i64 = 0;
+    for _ in 0..sums {
+        let difference = take_signed(bytes)?;
+        day = day.checked_add(difference).ok_or(CodecError::Content)?;
+        past.sums.push(DaySum {
+            day: Day(i32::try_from(day).map_err(|_| CodecError::Content)?),
+            totals: take_totals(bytes, 1)?,
+            chunk,
+        });
+    }
+    Ok(past)
+}
+
+fn take_event(
+    bytes: &mut &[u8],
+    at_ms: i64,
+    chunk: ChunkNumber,
+    slots: &mut SlotReader<'_>,
+) -> Result<RememberedEvent, CodecError> {
+    let occurred_at = timestamp(at_ms)?;
+    let [flags] = take(bytes)?;
+    let event_hash = u64::from_le_bytes(take(bytes)?);
+    let order_hash = if flags & HAS_ORDER == 0 {
+        None
+    } else {
+        Some(u64::from_le_bytes(take(bytes)?))
+    };
+    let purchase = if flags & HAS_PURCHASE == 0 {
+        None
+    } else {
+        let day_bits = flags >> DAY_SHIFT;
+        if day_bits > DAY_BITS_MAX {
+            return Err(CodecError::Content);
+        }
+        let day = utc_day(at_ms)? + i32::from(day_bits) - 1;
+        let channel = flags >> CHANNEL_SHIFT & CHANNEL_MASK;
+        let channel = Channel::ALL.get(usize::from(channel));
+        let spend = Money(take_signed(bytes)?);
+        Some(Purchase {
+            day: Day(day),
+            channel: *channel.ok_or(CodecError::Content)?,
+            is_deal: flags & IS_DEAL != 0,
+            spend,
+            categories: take_purchase_categories(bytes, spend, slots)?,
+        })
+    };
+    Ok(RememberedEvent {
+        id: RememberedId {
+            occurred_at,
+            event_hash,
+            order_hash,
+        },
+        purchase,
+        chunk,
+    })
+}
+
+fn take_purchase_categories(
+    bytes: &mut &[u8],
+    spend: Money,
+    slots: &mut SlotReader<'_>,
+) -> Result<PurchaseCategories, CodecError> {
+    match take_number(bytes)? {
+        0 => Ok(PurchaseCategories::None),
+        1 => {
+            let (slot, _) = slots.take(bytes, Some(spend))?;
+            Ok(PurchaseCategories::Whole(slot))
+        }
+        more => {
+            let mut each = Vec::with_capacity(CATEGORIES_USUAL);
+            for _ in 1..more {
+                each.push(slots.take(bytes, None)?);
+            }
+            Ok(PurchaseCategories::Each(each.into_boxed_slice()))
+        }
+    }
+}
+
+fn utc_day(at_ms: i64) -> Result<i32, CodecError> {
+    i32::try_from(at_ms.div_euclid(DAY_MS)).map_err(|_| CodecError::Content)
+}
+
+fn channel_place(channel: Channel) -> u8 {
+    let place = Channel::ALL.iter().position(|known| *known == channel);
+    place
+        .and_then(|place| u8::try_from(place).ok())
+        .unwrap_or(CHANNEL_MASK)
+}

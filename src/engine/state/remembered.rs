@@ -1,0 +1,164 @@
+//! De-duplication: the accepted events that a record remembers, with what it keeps of each order.
+
+use std::collections::VecDeque;
+
+use crate::domain::categories::CategorySlot;
+use crate::domain::purchase::Purchase;
+use crate::domain::time::Timestamp;
+use crate::engine::state::chunk::ChunkNumber;
+
+/// The identity of one accepted event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RememberedId {
+    /// When it happened; the oldest are forgotten first.
+    pub occurred_at: Timestamp,
+    /// Hash of its id.
+    pub event_hash: u64,
+    /// Hash of type, order id and refund id, where it has an order.
+    pub order_hash: Option<u64>,
+}
+
+/// One accepted event.
+#[derive(Clone, Debug)]
+pub struct RememberedEvent {
+    /// Its identity.
+    pub id: RememberedId,
+    /// What is kept of its order. `None` for an event without one, and where it counts in the sums of its day
+    /// already.
+    pub purchase: Option<Purchase>,
+    /// Where it lies.
+    pub chunk: ChunkNumber,
+}
+
+/// The greatest event that was forgotten. Events are forgotten in their order, so every event at or below it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Floor {
+    /// When it happened. An event at or before this instant is late.
+    pub occurred_at: Timestamp,
+    /// Hash of its id; 0 where it is not known, and no forgotten event is kept anywhere.
+    pub event_hash: u64,
+}
+
+impl Floor {
+    /// Whether an event was forgotten.
+    #[must_use]
+    pub fn covers(&self, id: &RememberedId) -> bool {
+        (id.occurred_at, id.event_hash) <= (self.occurred_at, self.event_hash)
+    }
+}
+
+/// The accepted events that a record remembers, and the floor at and below which it has forgotten them.
+#[derive(Clone, Debug, Default)]
+pub struct RememberedEvents {
+    /// Ascending.
+    events: VecDeque<RememberedEvent>,
+    floor: Option<Floor>,
+    /// How many lie in the head.
+    in_head: usize,
+}
+
+impl RememberedEvents {
+    /// Puts back what was remembered, in any order, without the forgotten ones.
+    #[must_use]
+    pub fn restore(mut events: Vec<RememberedEvent>, floor: Option<Floor>) -> Self {
+        events.sort_unstable_by_key(|event| event.id);
+        let in_head = events.iter().filter(|event| event.chunk.is_head()).count();
+        Self {
+            events: events.into(),
+            floor,
+            in_head,
+        }
+    }
+
+    /// The event, or the same order under another event id, has been accepted before.
+    #[must_use]
+    pub fn contains(&self, event_hash: u64, order_hash: Option<u64>) -> bool {
+        self.events.iter().any(|event| {
+            event.id.event_hash == event_hash
+                || (order_hash.is_some() && event.id.order_hash == order_hash)
+        })
+    }
+
+    /// Number of events.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Nothing is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// The greatest event that was forgotten.
+    #[must_use]
+    pub fn floor(&self) -> Option<Floor> {
+        self.floor
+    }
+
+    /// Ascending.
+    pub fn events(&self) -> impl Iterator<Item = &RememberedEvent> {
+        self.events.iter()
+    }
+
+    /// Those that lie in the head, the latest first.
+    pub fn events_in_head(&self) -> impl Iterator<Item = &RememberedEvent> {
+        let events = self.events.iter().rev();
+        events
+            .filter(|event| event.chunk.is_head())
+            .take(self.in_head)
+    }
+
+    /// Remembers an accepted event and forgets the oldest beyond `limit`, which it returns.
+    pub fn insert(&mut self, event: RememberedEvent, limit: usize) -> Option<RememberedEvent> {
+        self.in_head += usize::from(event.chunk.is_head());
+        let is_latest = self.events.back().is_none_or(|last| last.id < event.id);
+        let place = if is_latest {
+            self.events.len()
+        } else {
+            self.events.partition_point(|known| known.id < event.id)
+        };
+        self.events.insert(place, event);
+        if self.events.len() <= limit {
+            return None;
+        }
+        let forgotten = self.events.pop_front()?;
+        self.in_head -= usize::from(forgotten.chunk.is_head());
+        let floor = Floor {
+            occurred_at: forgotten.id.occurred_at,
+            event_hash: forgotten.id.event_hash,
+        };
+        self.floor = self.floor.max(Some(floor));
+        Some(forgotten)
+    }
+
+    /// A category was displaced.
+    pub fn displace(&mut self, displaced: CategorySlot) {
+        let purchases = self.events.iter_mut();
+        for purchase in purchases.filter_map(|event| event.purchase.as_mut()) {
+            purchase.categories.displace(displaced);
+        }
+    }
+
+    /// Moves what lies in the head or in one of these chunks into another one.
+    pub fn move_into(&mut self, chunk: ChunkNumber, from: &[ChunkNumber]) {
+        for event in &mut self.events {
+            if event.chunk.is_head() || from.contains(&event.chunk) {
+                event.chunk = chunk;
+            }
+        }
+        self.in_head = 0;
+    }
+}
+
+/// Where events lie, and what is kept of their orders besides the sums, is not compared: it depends on where
+/// transactions ended and on the format that a record was read from.
+impl PartialEq for RememberedEvents {
+    fn eq(&self, other: &Self) -> bool {
+        let instant = |floor: Option<Floor>| floor.map(|floor| floor.occurred_at);
+        let ids = self.events.iter().map(|event| event.id);
+        ids.eq(other.events.iter().map(|event| event.id))
+            && instant(self.floor) == instant(other.floor)
+    }
+}

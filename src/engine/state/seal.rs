@@ -1,0 +1,44 @@
+//! Seals what lies in the head of a record.
+
+use crate::engine::state::chunk::ChunkNumber;
+use crate::engine::state::record::CustomerRecord;
+
+/// When the head of a record is sealed, and chunks are merged. What a record is does not depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sealing {
+    /// What lies in a head is sealed when it takes more room than this; an event of an order takes about 26 bytes. More:
+    /// larger heads. Fewer: more chunks.
+    pub tail_bytes_max: usize,
+    /// A level is merged when it would have so many chunks. More: fewer bytes are written, and more keys are read.
+    pub chunks_of_a_level: usize,
+}
+
+impl Default for Sealing {
+    fn default() -> Self {
+        Self {
+            tail_bytes_max: 112,
+            chunks_of_a_level: 8,
+        }
+    }
+}
+
+/// A chunk that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// Its number.
+    pub number: ChunkNumber,
+    /// The chunks that it replaces.
+    pub merged: Vec<ChunkNumber>,
+}
+
+/// Moves everything that lies in the head of a record into a chunk, and with it the chunks of each level that is full.
+pub fn seal(record: &mut CustomerRecord, sealing: Sealing) -> Sealed {
+    let (chunk, merged) = record.layout.next_chunk(sealing.chunks_of_a_level);
+    record.remembered.move_into(chunk.number, &merged);
+    record.layout.move_sums(chunk.number, &merged);
+    record.layout.needs_chunk = false;
+    Sealed {
+        number: chunk.number,
+        merged,
+    }
+}
