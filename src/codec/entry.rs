@@ -90,9 +90,9 @@ fn encode_record(
     }
     let mut tail = encode_tail(record, table)?;
     if record.layout.needs_chunk || tail.len() > sealing.tail_bytes_max.max(EMPTY_TAIL_BYTES) {
-        let sealed = seal(record, sealing);
-        let bytes = part::encode_chunk(record, sealed.number, table)?;
-        parts.push((Part::Chunk(sealed.number), bytes.into()));
+        let number = seal(record, sealing);
+        let bytes = part::encode_chunk(record, number, table)?;
+        parts.push((Part::Chunk(number), bytes.into()));
         tail = encode_tail(record, table)?;
     }
     let mut bytes = frame::begin(HEAD_BYTES_USUAL);

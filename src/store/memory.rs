@@ -145,7 +145,7 @@ impl Memory {
         let taken_over = self.flush.iter().flat_map(Flush::customers);
         let in_memory = self.dirty.keys().chain(taken_over);
         let lacks = |customer_id: &&CustomerId| {
-            // What cannot be decoded is found by whoever reads the entry.
+            // An entry that cannot be decoded is doubtful too; reading it gives the error.
             self.layers(customer_id.as_str()).lacks_a_part() != Ok(false)
         };
         let in_memory = in_memory.filter(lacks);

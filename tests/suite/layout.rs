@@ -10,6 +10,7 @@ use crate::support;
 use crate::support::Chance;
 use segstream::codec::entry;
 use segstream::codec::part::Part;
+use segstream::domain::event::CustomerEvent;
 use segstream::domain::event::parse::parse;
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Position;
@@ -160,6 +161,25 @@ impl Documented {
     }
 }
 
+fn delivered<'a>(
+    event: &'a CustomerEvent<'a>,
+    offset: u64,
+    record_time: Timestamp,
+) -> Delivered<'a> {
+    let position = Position {
+        source: Source::Events,
+        partition: Partition(0),
+        offset,
+    };
+    Delivered {
+        event,
+        position,
+        origin: position,
+        record_time,
+        clock: None,
+    }
+}
+
 fn day_of(at_ms: i64) -> i32 {
     at_ms.div_euclid(DAY_MS) as i32
 }
@@ -304,18 +324,7 @@ fn run(seed: u64) {
         let record_time = Timestamp::from_milliseconds(feed.now_ms + 2 * DAY_MS).unwrap();
         let event_at = value["occurred_at"].as_i64().unwrap();
         let parsed = parse(payload.as_bytes(), record_time, &support::intake()).unwrap();
-        let position = Position {
-            source: Source::Events,
-            partition: Partition(0),
-            offset,
-        };
-        let delivered = Delivered {
-            event: &parsed,
-            position,
-            origin: position,
-            record_time,
-            clock: None,
-        };
+        let delivered = delivered(&parsed, offset, record_time);
         let of_held = decide(held.take(), "c", delivered, rules);
         let of_cut = decide(cut.take(), "c", delivered, rules);
         assert_eq!(of_cut.verdict, of_held.verdict, "delivery {offset}");
@@ -406,18 +415,7 @@ fn sizes(orders: &[u64]) -> Vec<(u64, usize, usize)> {
         let at_ms = value["occurred_at"].as_i64().unwrap();
         let record_time = Timestamp::from_milliseconds(at_ms).unwrap();
         let parsed = parse(payload.as_bytes(), record_time, &support::intake()).unwrap();
-        let position = Position {
-            source: Source::Events,
-            partition: Partition(0),
-            offset,
-        };
-        let delivered = Delivered {
-            event: &parsed,
-            position,
-            origin: position,
-            record_time,
-            clock: None,
-        };
+        let delivered = delivered(&parsed, offset, record_time);
         entry = decide(entry.take(), "c", delivered, rules).entry;
         written.write(entry.as_mut().unwrap(), Sealing::default());
         if orders.contains(&offset) {

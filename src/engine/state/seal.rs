@@ -22,23 +22,12 @@ impl Default for Sealing {
     }
 }
 
-/// A chunk that was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sealed {
-    /// Its number.
-    pub number: ChunkNumber,
-    /// The chunks that it replaces.
-    pub merged: Vec<ChunkNumber>,
-}
-
-/// Moves everything that lies in the head of a record into a chunk, and with it the chunks of each level that is full.
-pub fn seal(record: &mut CustomerRecord, sealing: Sealing) -> Sealed {
+/// Moves everything that lies in the head of a record into a new chunk, and with it the chunks of each level that is full;
+/// the number of the chunk.
+pub fn seal(record: &mut CustomerRecord, sealing: Sealing) -> ChunkNumber {
     let (chunk, merged) = record.layout.next_chunk(sealing.chunks_of_a_level);
     record.remembered.move_into(chunk.number, &merged);
     record.layout.move_sums(chunk.number, &merged);
     record.layout.needs_chunk = false;
-    Sealed {
-        number: chunk.number,
-        merged,
-    }
+    chunk.number
 }
