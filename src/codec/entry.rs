@@ -19,11 +19,11 @@ use crate::codec::past::Past;
 use crate::codec::past::push_past;
 use crate::codec::past::take_past;
 use crate::domain::categories::Categories;
-use crate::domain::categories::CategorySlot;
 use crate::domain::time::Timestamp;
 use crate::engine::state::chunk::Chunk;
 use crate::engine::state::chunk::ChunkNumber;
 use crate::engine::state::entry::Entry;
+use crate::engine::state::layout::WrittenProfile;
 use crate::engine::state::record::CustomerRecord;
 use crate::engine::state::record::RecordSummary;
 use crate::engine::state::remembered::RememberedEvents;
@@ -36,8 +36,6 @@ const DEADLINE_BYTES: usize = 8;
 const HEAD_BYTES_USUAL: usize = 256;
 /// Two numbers: no events, no sums.
 const EMPTY_TAIL_BYTES: usize = 2;
-/// Most tails are smaller.
-const TAIL_BYTES_USUAL: usize = 160;
 
 /// An encoded head, of any format.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,21 +81,27 @@ fn encode_record(
 ) -> Result<Encoded, CodecError> {
     let mut parts = Vec::new();
     if record.has_new_profile() {
-        record.layout.profile.version = record.layout.profile.version.saturating_add(1);
-        record.layout.profile.profile = Arc::clone(&record.aggregate.profile);
-        let bytes = part::encode_profile(&record.layout.profile)?;
+        let version = record.layout.profile.version.saturating_add(1);
+        record.layout.profile = WrittenProfile {
+            version,
+            profile: Some(Arc::clone(&record.aggregate.profile)),
+        };
+        let bytes = part::encode_profile(version, &record.aggregate.profile)?;
         parts.push((Part::Profile, bytes.into()));
     }
-    let mut tail = encode_tail(record, table)?;
-    if record.layout.needs_chunk || tail.len() > sealing.tail_bytes_max.max(EMPTY_TAIL_BYTES) {
-        let number = seal(record, sealing);
-        let bytes = part::encode_chunk(record, number, table)?;
-        parts.push((Part::Chunk(number), bytes.into()));
-        tail = encode_tail(record, table)?;
-    }
     let mut bytes = frame::begin(HEAD_BYTES_USUAL);
-    let summary = head::write(&mut bytes, record);
-    bytes.extend_from_slice(&tail);
+    let mut summary = head::write(&mut bytes, record);
+    let before = bytes.len();
+    push_tail(&mut bytes, record, table)?;
+    let tail_bytes = bytes.len() - before;
+    if record.layout.needs_chunk || tail_bytes > sealing.tail_bytes_max.max(EMPTY_TAIL_BYTES) {
+        let number = seal(record, sealing);
+        let chunk = part::encode_chunk(record, number, table)?;
+        parts.push((Part::Chunk(number), chunk.into()));
+        bytes.truncate(PREFIX_BYTES);
+        summary = head::write(&mut bytes, record);
+        push_tail(&mut bytes, record, table)?;
+    }
     Ok(Encoded {
         head: Head {
             bytes: frame::seal(bytes),
@@ -108,18 +112,22 @@ fn encode_record(
     })
 }
 
-/// What lies in the head.
-fn encode_tail(
+/// Appends what lies in the head.
+fn push_tail(
+    bytes: &mut Vec<u8>,
     record: &CustomerRecord,
     table: &mut DefinitionTable,
-) -> Result<Vec<u8>, CodecError> {
-    let mut events: Vec<_> = record.remembered.events_in_head().collect();
-    events.reverse();
-    let sums: Vec<_> = record.layout.sums_in(ChunkNumber::HEAD).collect();
-    let mut bytes = Vec::with_capacity(TAIL_BYTES_USUAL);
+) -> Result<(), CodecError> {
+    let events = record.remembered.events_in_head();
+    let sums = record.layout.sums_in(ChunkNumber::HEAD);
     let mut slots = SlotWriter::Named(&record.aggregate.categories, table);
-    push_past(&mut bytes, &events, &sums, &mut slots)?;
-    Ok(bytes)
+    push_past(bytes, events, sums, &mut slots)
+}
+
+/// The parts that an entry's head names, ascending.
+#[must_use]
+pub fn named_by(entry: &Entry) -> Vec<Part> {
+    entry.record().map_or_else(Vec::new, named)
 }
 
 /// The parts that a record's head names, ascending.
@@ -189,68 +197,66 @@ fn complete<'a>(
     part: &mut dyn FnMut(Part) -> Option<&'a [u8]>,
     table: &DefinitionTable,
 ) -> Result<CustomerRecord, CodecError> {
-    let mut opened = Vec::with_capacity(record.layout.chunks.len());
-    let mut categories = Categories::default();
+    let mut chunks = Vec::with_capacity(record.layout.chunks.len());
     for chunk in &record.layout.chunks {
         let bytes = part(Part::Chunk(chunk.number)).ok_or(CodecError::Missing)?;
-        let (sums, content) = part::open_chunk(bytes, table)?;
-        let names: Vec<Arc<str>> = sums
-            .named()
-            .iter()
-            .map(|(name, _)| Arc::clone(name))
-            .collect();
-        opened.push((chunk.number, names, content));
-        // Those of the last chunk are the latest.
-        categories = sums;
+        chunks.push((chunk.number, frame::checked(bytes)?));
     }
+    // Those of the last chunk are the latest.
+    let mut categories = match chunks.last() {
+        Some((_, content)) => part::take_sums(&mut { *content }, table)?,
+        None => Categories::default(),
+    };
     let mut counting = SlotReader::Named(&mut categories, table);
-    let past = take_past(&mut tail, ChunkNumber::HEAD, &mut counting)?;
+    let mut in_head = Past::default();
+    take_past(&mut tail, ChunkNumber::HEAD, &mut counting, &mut in_head)?;
     end_of(tail)?;
-    let mut pasts = vec![past];
-    for (number, names, mut content) in opened {
-        // A category that was displaced since belongs to the rest.
-        let slots: Vec<CategorySlot> = names.iter().map(|name| categories.slot_of(name)).collect();
-        let mut placed = SlotReader::Places(&slots);
-        pasts.push(take_past(&mut content, number, &mut placed)?);
+    let mut past = Past::default();
+    for (number, mut content) in chunks {
+        let slots = part::take_slots(&mut content, &categories, table)?;
+        take_past(
+            &mut content,
+            number,
+            &mut SlotReader::Places(&slots),
+            &mut past,
+        )?;
         end_of(content)?;
     }
     record.aggregate.categories = categories;
-    remember(&mut record, pasts);
+    remember(&mut record, past.followed_by(in_head));
     let version = record.layout.profile.version;
     if version > 0 {
         let bytes = part(Part::Profile).ok_or(CodecError::Missing)?;
         let profile = Arc::new(part::decode_profile(bytes, version)?);
-        record.layout.profile.profile = Arc::clone(&profile);
+        record.layout.profile.profile = Some(Arc::clone(&profile));
         record.aggregate.profile = profile;
     }
     Ok(record)
 }
 
 /// Puts events and sums into the record. Forgotten events count in the sums of their days.
-fn remember(record: &mut CustomerRecord, pasts: Vec<Past>) {
+fn remember(record: &mut CustomerRecord, past: Past) {
     let floor = record.remembered.floor();
     let first_kept = record.layout.first_kept;
     let is_kept = |day| first_kept.is_none_or(|first| day >= first);
-    let mut events = Vec::with_capacity(pasts.iter().map(|past| past.events.len()).sum());
-    for past in pasts {
-        for sum in past.sums.iter().filter(|sum| is_kept(sum.day)) {
-            record.aggregate.ledger.restore_day(sum.day, &sum.totals);
-            record.layout.add_sum(sum.chunk, sum.day, &sum.totals);
-        }
-        for event in past.events {
-            let purchase = event.purchase.as_ref();
-            if let Some(purchase) = purchase.filter(|purchase| is_kept(purchase.day)) {
-                let ledger = &mut record.aggregate.ledger;
-                ledger.restore_day(purchase.day, &purchase.totals());
-            }
-            if floor.is_none_or(|floor| !floor.covers(&event.id)) {
-                events.push(event);
-            } else if let Some(purchase) = &event.purchase {
-                let totals = purchase.totals();
-                record.layout.add_sum(event.chunk, purchase.day, &totals);
-            }
-        }
+    let (ledger, layout) = (&mut record.aggregate.ledger, &mut record.layout);
+    let mut events = past.events;
+    ledger.reserve(events.capacity());
+    for sum in past.sums.iter().filter(|sum| is_kept(sum.day)) {
+        ledger.restore_day(sum.day, &sum.totals);
+        layout.add_sum(sum.chunk, sum.day, &sum.totals);
     }
+    events.retain(|event| {
+        let purchase = event.purchase.as_ref();
+        if let Some(purchase) = purchase.filter(|purchase| is_kept(purchase.day)) {
+            ledger.restore_day(purchase.day, &purchase.totals());
+        }
+        let is_forgotten = floor.is_some_and(|floor| floor.covers(&event.id));
+        if let Some(purchase) = purchase.filter(|_| is_forgotten) {
+            layout.add_sum(event.chunk, purchase.day, &purchase.totals());
+        }
+        !is_forgotten
+    });
     record.remembered = RememberedEvents::restore(events, floor);
 }
 

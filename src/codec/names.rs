@@ -45,6 +45,15 @@ impl Named<'_> {
         }
     }
 
+    /// The slot of its name among the categories of a customer; `None` for the rest.
+    pub(super) fn slot_in(self, categories: &Categories) -> Option<CategorySlot> {
+        match self {
+            Self::Rest => None,
+            Self::Shared(name) => Some(categories.slot_of_shared(name)),
+            Self::WrittenOut(name) => Some(categories.slot_of(name)),
+        }
+    }
+
     /// The name; `None` for the rest.
     pub(super) fn name(self) -> Option<Arc<str>> {
         match self {

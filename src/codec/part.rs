@@ -17,10 +17,10 @@ use crate::codec::names::take_category;
 use crate::codec::past::push_past;
 use crate::domain::categories::CATEGORIES_MAX;
 use crate::domain::categories::Categories;
+use crate::domain::categories::CategorySlot;
 use crate::domain::money::Money;
 use crate::domain::profile::Profile;
 use crate::engine::state::chunk::ChunkNumber;
-use crate::engine::state::layout::WrittenProfile;
 use crate::engine::state::record::CustomerRecord;
 use crate::engine::state::table::DefinitionTable;
 
@@ -48,24 +48,11 @@ pub(super) fn encode_chunk(
     let mut bytes = frame::begin(BYTES_USUAL);
     let categories = &record.aggregate.categories;
     push_sums(&mut bytes, categories, table);
-    let events: Vec<_> = record
-        .remembered
-        .events()
-        .filter(|event| event.chunk == chunk)
-        .collect();
-    let sums: Vec<_> = record.layout.sums_in(chunk).collect();
-    push_past(&mut bytes, &events, &sums, &mut SlotWriter::Places)?;
+    let events = record.remembered.events();
+    let events = events.filter(|event| event.chunk == chunk);
+    let sums = record.layout.sums_in(chunk);
+    push_past(&mut bytes, events, sums, &mut SlotWriter::Places)?;
     Ok(frame::seal(bytes))
-}
-
-/// What is behind the sums of categories of a chunk, and those sums.
-pub(super) fn open_chunk<'a>(
-    bytes: &'a [u8],
-    table: &DefinitionTable,
-) -> Result<(Categories, &'a [u8]), CodecError> {
-    let mut content = frame::checked(bytes)?;
-    let categories = take_sums(&mut content, table)?;
-    Ok((categories, content))
 }
 
 fn push_sums(bytes: &mut Vec<u8>, categories: &Categories, table: &mut DefinitionTable) {
@@ -83,7 +70,38 @@ fn push_sums(bytes: &mut Vec<u8>, categories: &Categories, table: &mut Definitio
     }
 }
 
-fn take_sums(bytes: &mut &[u8], table: &DefinitionTable) -> Result<Categories, CodecError> {
+/// Takes the sums of categories with which a chunk begins.
+pub(super) fn take_sums(
+    bytes: &mut &[u8],
+    table: &DefinitionTable,
+) -> Result<Categories, CodecError> {
+    let (other, count) = take_other_and_count(bytes)?;
+    let mut named = Vec::with_capacity(count);
+    for _ in 0..count {
+        let name = take_category(bytes, table)?.name();
+        named.push((name.ok_or(CodecError::Content)?, Money(take_signed(bytes)?)));
+    }
+    Ok(Categories::from_sums(named, other))
+}
+
+/// Takes the sums of categories with which a chunk begins, and gives the slots that their names have among `categories`.
+/// A category that was displaced since belongs to the rest.
+pub(super) fn take_slots(
+    bytes: &mut &[u8],
+    categories: &Categories,
+    table: &DefinitionTable,
+) -> Result<Vec<CategorySlot>, CodecError> {
+    let (_, count) = take_other_and_count(bytes)?;
+    let mut slots = Vec::with_capacity(count);
+    for _ in 0..count {
+        let slot = take_category(bytes, table)?.slot_in(categories);
+        slots.push(slot.ok_or(CodecError::Content)?);
+        take_signed(bytes)?;
+    }
+    Ok(slots)
+}
+
+fn take_other_and_count(bytes: &mut &[u8]) -> Result<(Option<Money>, usize), CodecError> {
     let other = match take(bytes)? {
         [0] => None,
         [1] => Some(Money(take_signed(bytes)?)),
@@ -93,19 +111,14 @@ fn take_sums(bytes: &mut &[u8], table: &DefinitionTable) -> Result<Categories, C
     if count > CATEGORIES_MAX {
         return Err(CodecError::Content);
     }
-    let mut named = Vec::with_capacity(count);
-    for _ in 0..count {
-        let name = take_category(bytes, table)?.name();
-        named.push((name.ok_or(CodecError::Content)?, Money(take_signed(bytes)?)));
-    }
-    Ok(Categories::from_sums(named, other))
+    Ok((other, count))
 }
 
-/// The bytes of a profile.
-pub(super) fn encode_profile(written: &WrittenProfile) -> Result<Vec<u8>, CodecError> {
+/// The bytes of a profile that is written for the `version`th time.
+pub(super) fn encode_profile(version: u32, profile: &Profile) -> Result<Vec<u8>, CodecError> {
     let mut bytes = frame::begin(BYTES_USUAL);
-    push_number(&mut bytes, u64::from(written.version));
-    Ok(frame::seal(frame::push(bytes, &*written.profile)?))
+    push_number(&mut bytes, u64::from(version));
+    Ok(frame::seal(frame::push(bytes, profile)?))
 }
 
 /// How often a profile was written; its checksum is not compared.

@@ -48,6 +48,8 @@ const DAY_SHIFT: u32 = 6;
 const DAY_BITS_MAX: u8 = 2;
 /// An event takes at least so many bytes: difference, flags and hash.
 const EVENT_BYTES_MIN: usize = 10;
+/// A record is mostly read because an event has come; it has room for the next ones too.
+const NEXT_EVENTS_USUAL: usize = 3;
 /// Most lists of categories that are read are shorter.
 const CATEGORIES_USUAL: usize = 8;
 
@@ -58,14 +60,26 @@ pub(super) struct Past {
     pub(super) sums: Vec<DaySum>,
 }
 
+impl Past {
+    /// With what is later appended.
+    pub(super) fn followed_by(mut self, mut later: Self) -> Self {
+        if self.events.is_empty() && self.sums.is_empty() {
+            return later;
+        }
+        self.events.append(&mut later.events);
+        self.sums.append(&mut later.sums);
+        self
+    }
+}
+
 /// Appends events, ascending, and sums, ascending by day.
 pub(super) fn push_past<'a>(
     bytes: &mut Vec<u8>,
-    events: &[&'a RememberedEvent],
-    sums: &[&'a DaySum],
+    events: impl Iterator<Item = &'a RememberedEvent> + Clone,
+    sums: impl Iterator<Item = &'a DaySum> + Clone,
     slots: &mut SlotWriter<'_>,
 ) -> Result<(), CodecError> {
-    push_length(bytes, events.len());
+    push_length(bytes, events.clone().count());
     let mut before = 0;
     for event in events {
         let at_ms = event.id.occurred_at.as_milliseconds();
@@ -73,7 +87,7 @@ pub(super) fn push_past<'a>(
         before = at_ms;
         push_event(bytes, event, slots)?;
     }
-    push_length(bytes, sums.len());
+    push_length(bytes, sums.clone().count());
     let mut before = 0;
     for sum in sums {
         push_signed(bytes, i64::from(sum.day.0) - before);
@@ -171,16 +185,16 @@ pub(super) fn take_totals(bytes: &mut &[u8], days: u32) -> Result<Totals, CodecE
     })
 }
 
-/// Takes events and sums.
+/// Takes events and sums, and appends them to `past`.
 pub(super) fn take_past(
     bytes: &mut &[u8],
     chunk: ChunkNumber,
     slots: &mut SlotReader<'_>,
-) -> Result<Past, CodecError> {
-    let mut past = Past::default();
+    past: &mut Past,
+) -> Result<(), CodecError> {
     let events = take_length(bytes)?;
-    past.events
-        .reserve(events.min(bytes.len() / EVENT_BYTES_MIN));
+    let room = events.min(bytes.len() / EVENT_BYTES_MIN) + NEXT_EVENTS_USUAL;
+    past.events.reserve(room);
     let mut at_ms: i64 = 0;
     for _ in 0..events {
         let difference = take_signed(bytes)?;
@@ -199,7 +213,7 @@ pub(super) fn take_past(
             chunk,
         });
     }
-    Ok(past)
+    Ok(())
 }
 
 fn take_event(

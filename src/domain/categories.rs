@@ -45,12 +45,25 @@ pub struct Categories {
 impl Categories {
     /// Adds spend to a category.
     pub fn add(&mut self, name: &str, spend: Money) -> Counted {
-        self.count(name, || Arc::from(name), spend)
+        let known = self.place_of(name);
+        self.count(known, name, || Arc::from(name), spend)
     }
 
     /// The same, with a name that others share.
     pub fn add_shared(&mut self, name: &Arc<str>, spend: Money) -> Counted {
-        self.count(name, || Arc::clone(name), spend)
+        let known = self.place_of_shared(name);
+        self.count(known, name, || Arc::clone(name), spend)
+    }
+
+    fn place_of(&self, name: &str) -> Option<usize> {
+        self.named.iter().position(|(known, _)| **known == *name)
+    }
+
+    /// A name that is shared is mostly the same one, so its text need not be compared.
+    fn place_of_shared(&self, name: &Arc<str>) -> Option<usize> {
+        let mut named = self.named.iter();
+        let same = named.position(|(known, _)| Arc::ptr_eq(known, name));
+        same.or_else(|| self.place_of(name))
     }
 
     /// Adds spend to the rest.
@@ -59,8 +72,13 @@ impl Categories {
         *other = other.plus(spend);
     }
 
-    fn count(&mut self, name: &str, shared: impl FnOnce() -> Arc<str>, spend: Money) -> Counted {
-        let known = self.named.iter().position(|(known, _)| **known == *name);
+    fn count(
+        &mut self,
+        known: Option<usize>,
+        name: &str,
+        shared: impl FnOnce() -> Arc<str>,
+        spend: Money,
+    ) -> Counted {
         let (slot, has_displaced) = match known {
             Some(place) => (slot(place), false),
             None if name == OTHER_CATEGORY => (CategorySlot::OTHER, false),
@@ -104,8 +122,13 @@ impl Categories {
     /// The slot of a name; that of the rest for a name that is not kept apart.
     #[must_use]
     pub fn slot_of(&self, name: &str) -> CategorySlot {
-        let place = self.named.iter().position(|(known, _)| **known == *name);
-        place.map_or(CategorySlot::OTHER, slot)
+        self.place_of(name).map_or(CategorySlot::OTHER, slot)
+    }
+
+    /// The same, with a name that others share.
+    #[must_use]
+    pub fn slot_of_shared(&self, name: &Arc<str>) -> CategorySlot {
+        self.place_of_shared(name).map_or(CategorySlot::OTHER, slot)
     }
 
     /// The name of a slot; `None` for the rest.

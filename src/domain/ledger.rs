@@ -125,6 +125,11 @@ impl Ledger {
         }
     }
 
+    /// Makes room for so many more days.
+    pub fn reserve(&mut self, days: usize) {
+        self.days.reserve(days);
+    }
+
     /// Adds an order to its day, and to the sums since ever.
     pub fn add(&mut self, day: Day, order: &Totals) {
         if self.add_to_day(day, order) {

@@ -180,11 +180,6 @@ impl<'a> Layers<'a> {
         parts
     }
 
-    /// The parts that the head names, ascending.
-    pub(super) fn named(&self) -> Result<Vec<Part>, CodecError> {
-        self.head().map_or(Ok(Vec::new()), entry::parts_of)
-    }
-
     /// A part that the head names is missing, or is an older one.
     pub(super) fn lacks_a_part(&self) -> Result<bool, CodecError> {
         self.head().map_or(Ok(false), |head| {

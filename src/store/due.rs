@@ -29,8 +29,9 @@ impl PartitionStore {
         let mut memory = self.write();
         let mut due = Vec::new();
         for customer_id in memory.deadlines.due_dirty(by).take(limit) {
-            let page = self.page_below(&memory, customer_id.as_str())?;
-            let layers = layers_over(&memory, page.as_deref(), customer_id.as_str());
+            let layers = memory.layers(customer_id.as_str());
+            let page = self.page_below(&memory, &layers, customer_id.as_str())?;
+            let layers = layers_over(layers, page.as_deref(), customer_id.as_str());
             let found = layers.and_then(|layers| Found::decode(&layers, &memory.table));
             let found = found.and_then(|found| found.ok_or(CodecError::Content));
             let found = found.map_err(|source| self.record_error(source))?;

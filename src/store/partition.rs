@@ -79,8 +79,9 @@ impl PartitionStore {
         read: impl Fn(&Layers<'_>, &DefinitionTable) -> Result<T, CodecError>,
     ) -> Result<T, Error> {
         let memory = self.read();
-        let page = self.page_below(&memory, customer_id)?;
-        let layers = layers_over(&memory, page.as_deref(), customer_id);
+        let layers = memory.layers(customer_id);
+        let page = self.page_below(&memory, &layers, customer_id)?;
+        let layers = layers_over(layers, page.as_deref(), customer_id);
         let found = layers.and_then(|layers| read(&layers, &memory.table));
         found.map_err(|source| self.record_error(source))
     }
@@ -90,9 +91,10 @@ impl PartitionStore {
     pub(super) fn page_below(
         &self,
         memory: &Memory,
+        layers: &Layers<'_>,
         customer_id: &str,
     ) -> Result<Option<sled::IVec>, Error> {
-        if !memory.layers(customer_id).needs_stored() {
+        if !layers.needs_stored() {
             return Ok(None);
         }
         let Some(key) = memory.pages.covering(customer_id) else {
@@ -347,13 +349,12 @@ impl PartitionStore {
     }
 }
 
-/// All layers of a customer's entry, over a page.
+/// The layers in memory, over what a page holds of the entry.
 pub(super) fn layers_over<'a>(
-    memory: &'a Memory,
+    mut layers: Layers<'a>,
     page: Option<&'a [u8]>,
     customer_id: &str,
 ) -> Result<Layers<'a>, CodecError> {
-    let mut layers = memory.layers(customer_id);
     if let Some(page) = page {
         layers.stored = Page::new(page)?.find(customer_id)?;
     }
@@ -382,9 +383,9 @@ impl Found {
         };
         let (entry, summary) = codec::entry::decode(head, &mut |part| layers.part(part), table)?;
         Ok(Some(Self {
+            parts: codec::entry::named_by(&entry),
             entry,
             summary,
-            parts: layers.named()?,
         }))
     }
 }

@@ -33,8 +33,8 @@ pub struct DaySum {
 pub struct WrittenProfile {
     /// How often it was written; 0 for never.
     pub version: u32,
-    /// What was written.
-    pub profile: Arc<Profile>,
+    /// What was written; `None` for never.
+    pub profile: Option<Arc<Profile>>,
 }
 
 /// Where the parts of a record lie.
@@ -79,7 +79,7 @@ impl Layout {
     }
 
     /// Sums that lie in a chunk or in the head.
-    pub fn sums_in(&self, chunk: ChunkNumber) -> impl Iterator<Item = &DaySum> {
+    pub fn sums_in(&self, chunk: ChunkNumber) -> impl Iterator<Item = &DaySum> + Clone {
         let start = self.sums.partition_point(|sum| sum.chunk < chunk);
         let sums = self.sums.iter().skip(start);
         sums.take_while(move |sum| sum.chunk == chunk)

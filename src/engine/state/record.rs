@@ -7,6 +7,7 @@ use crate::domain::churn::RiskBand;
 use crate::domain::ids::ModelVersion;
 use crate::domain::ids::SegmentId;
 use crate::domain::offsets::AppliedOffsets;
+use crate::domain::profile::Profile;
 use crate::domain::time::Timestamp;
 use crate::engine::state::layout::Layout;
 use crate::engine::state::remembered::RememberedEvents;
@@ -88,8 +89,11 @@ impl CustomerRecord {
     /// The profile is not as it was written last.
     #[must_use]
     pub fn has_new_profile(&self) -> bool {
-        let written = &self.layout.profile.profile;
-        !Arc::ptr_eq(written, &self.aggregate.profile) && **written != *self.aggregate.profile
+        let known = &self.aggregate.profile;
+        match &self.layout.profile.profile {
+            Some(written) => !Arc::ptr_eq(written, known) && written != known,
+            None => **known != Profile::default(),
+        }
     }
 
     /// The segment's id, if there is one.

@@ -52,19 +52,56 @@ impl Floor {
 pub struct RememberedEvents {
     /// Ascending.
     events: VecDeque<RememberedEvent>,
+    /// Those of the events, in their order.
+    hashes: VecDeque<Hashes>,
     floor: Option<Floor>,
     /// How many lie in the head.
     in_head: usize,
+}
+
+/// The hashes of an event, close together, because each new event is compared with all of them.
+#[derive(Clone, Copy, Debug)]
+struct Hashes {
+    event: u64,
+    /// 0 for an event without an order.
+    order: u64,
+}
+
+impl Hashes {
+    fn of(id: &RememberedId) -> Self {
+        Self {
+            event: id.event_hash,
+            order: id.order_hash.unwrap_or(0),
+        }
+    }
+}
+
+/// Hashes that are compared without a branch between them.
+const COMPARED_AT_ONCE: usize = 16;
+
+fn any(hashes: &VecDeque<Hashes>, is_wanted: impl Fn(&Hashes) -> bool) -> bool {
+    let (first, second) = hashes.as_slices();
+    let mut runs = first
+        .chunks(COMPARED_AT_ONCE)
+        .chain(second.chunks(COMPARED_AT_ONCE));
+    runs.any(|run| {
+        run.iter()
+            .fold(false, |found, each| found | is_wanted(each))
+    })
 }
 
 impl RememberedEvents {
     /// Puts back what was remembered, in any order, without the forgotten ones.
     #[must_use]
     pub fn restore(mut events: Vec<RememberedEvent>, floor: Option<Floor>) -> Self {
-        events.sort_unstable_by_key(|event| event.id);
+        // They are sorted runs, mostly one after the other, which a stable sort makes use of.
+        events.sort_by_key(|event| event.id);
         let in_head = events.iter().filter(|event| event.chunk.is_head()).count();
+        let mut hashes = VecDeque::with_capacity(events.capacity());
+        hashes.extend(events.iter().map(|event| Hashes::of(&event.id)));
         Self {
             events: events.into(),
+            hashes,
             floor,
             in_head,
         }
@@ -73,6 +110,17 @@ impl RememberedEvents {
     /// The event, or the same order under another event id, has been accepted before.
     #[must_use]
     pub fn contains(&self, event_hash: u64, order_hash: Option<u64>) -> bool {
+        let may_contain = match order_hash {
+            None => any(&self.hashes, |each| each.event == event_hash),
+            Some(order_hash) => any(&self.hashes, |each| {
+                (each.event == event_hash) | (each.order == order_hash)
+            }),
+        };
+        may_contain && self.contains_exactly(event_hash, order_hash)
+    }
+
+    /// The same, where the hash 0 of an order is not taken for none.
+    fn contains_exactly(&self, event_hash: u64, order_hash: Option<u64>) -> bool {
         self.events.iter().any(|event| {
             event.id.event_hash == event_hash
                 || (order_hash.is_some() && event.id.order_hash == order_hash)
@@ -98,16 +146,24 @@ impl RememberedEvents {
     }
 
     /// Ascending.
-    pub fn events(&self) -> impl Iterator<Item = &RememberedEvent> {
+    pub fn events(&self) -> impl Iterator<Item = &RememberedEvent> + Clone {
         self.events.iter()
     }
 
-    /// Those that lie in the head, the latest first.
-    pub fn events_in_head(&self) -> impl Iterator<Item = &RememberedEvent> {
-        let events = self.events.iter().rev();
-        events
-            .filter(|event| event.chunk.is_head())
-            .take(self.in_head)
+    /// Those that lie in the head, ascending.
+    pub fn events_in_head(&self) -> impl Iterator<Item = &RememberedEvent> + Clone {
+        // They are among the last ones.
+        let mut left = self.in_head;
+        let mut start = self.events.len();
+        for event in self.events.iter().rev() {
+            if left == 0 {
+                break;
+            }
+            start -= 1;
+            left -= usize::from(event.chunk.is_head());
+        }
+        let events = self.events.range(start..);
+        events.filter(|event| event.chunk.is_head())
     }
 
     /// Remembers an accepted event and forgets the oldest beyond `limit`, which it returns.
@@ -119,10 +175,12 @@ impl RememberedEvents {
         } else {
             self.events.partition_point(|known| known.id < event.id)
         };
+        self.hashes.insert(place, Hashes::of(&event.id));
         self.events.insert(place, event);
         if self.events.len() <= limit {
             return None;
         }
+        self.hashes.pop_front();
         let forgotten = self.events.pop_front()?;
         self.in_head -= usize::from(forgotten.chunk.is_head());
         let floor = Floor {

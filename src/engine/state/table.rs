@@ -55,7 +55,7 @@ pub const CATEGORY_NAMES_MAX: usize = 1000;
 #[serde(from = "Vec<Arc<str>>", into = "Vec<Arc<str>>")]
 struct CategoryNames {
     names: Vec<Arc<str>>,
-    numbers: HashMap<Arc<str>, CategoryNumber>,
+    numbers: HashMap<Arc<str>, CategoryNumber, foldhash::fast::RandomState>,
 }
 
 impl CategoryNames {

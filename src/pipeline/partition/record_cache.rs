@@ -120,7 +120,7 @@ impl RecordCache {
         let Some(held) = self.young.get_mut(customer_id) else {
             return Ok(None);
         };
-        let entry = held.entry.as_mut().map(encode).transpose()?;
+        let mut entry = held.entry.as_mut().map(encode).transpose()?;
         let record = held.entry.as_ref().and_then(Entry::record);
         let remembered = record.map_or(0, |record| record.remembered.len());
         let bytes = ENTRY_OVERHEAD_BYTES + remembered * REMEMBERED_BYTES;
@@ -129,10 +129,8 @@ impl RecordCache {
         held.is_staged = false;
         let after = entry.as_ref().map(|entry| entry.head.summary);
         let before = std::mem::replace(&mut held.before, after);
-        let named = entry
-            .as_ref()
-            .map_or_else(Vec::new, |entry| entry.named.clone());
-        let mut dropped = std::mem::replace(&mut held.parts, named);
+        let named = entry.as_mut().map(|entry| std::mem::take(&mut entry.named));
+        let mut dropped = std::mem::replace(&mut held.parts, named.unwrap_or_default());
         dropped.retain(|part| !held.parts.contains(part));
         Ok(Some(Unstaged {
             entry,
