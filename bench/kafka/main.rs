@@ -34,6 +34,7 @@ mod measure;
 mod outputs;
 mod pipe;
 mod rounds;
+mod samples;
 mod side;
 
 use std::path::Path;

@@ -19,19 +19,20 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Headers;
 use segstream::codec::key::StateKey;
 use segstream::domain::time::Timestamp;
-use serde::Deserialize;
-use serde::Serialize;
 
 use crate::WORKERS;
 use crate::kafka;
+use crate::samples::Sample;
+use crate::samples::Samples;
 
 /// Records of a topic, or of several, by event of the input.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Stream {
     pub records_per_event: f64,
     /// Keys and values.
     pub bytes_per_record: f64,
     pub headers_bytes_per_record: f64,
+    pub samples: Vec<Sample>,
 }
 
 impl Stream {
@@ -41,7 +42,7 @@ impl Stream {
 }
 
 /// What a side wrote to one topic.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct TopicBytes {
     pub kind: String,
     pub records_per_event: f64,
@@ -52,7 +53,7 @@ pub struct TopicBytes {
 }
 
 /// What a side wrote.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Written {
     /// To the changelog.
     pub state: Stream,
@@ -87,12 +88,13 @@ impl Sums {
         }
     }
 
-    fn stream(self, events: u64) -> Stream {
+    fn stream(self, events: u64, samples: Samples) -> Stream {
         let count = self.records.max(1) as f64;
         Stream {
             records_per_event: self.records as f64 / events as f64,
             bytes_per_record: self.bytes as f64 / count,
             headers_bytes_per_record: self.of_headers as f64 / count,
+            samples: samples.drawn,
         }
     }
 }
@@ -101,9 +103,15 @@ impl Written {
     /// Reads the changelog and the output topics; the changelog comes first.
     pub fn read(brokers: &str, topics: &[String], events: u64) -> Self {
         let mut written = Self::default();
-        let mut of_others = Sums::default();
+        let mut of_others = (Sums::default(), Samples::default());
         for (place, topic) in topics.iter().enumerate() {
-            let sums = sums(brokers, topic);
+            let mut of_state = Samples::default();
+            let samples = if place == 0 {
+                &mut of_state
+            } else {
+                &mut of_others.1
+            };
+            let sums = sums(brokers, topic, samples);
             let all = sums.bytes + sums.of_headers + sums.of_format;
             written.topics.push(TopicBytes {
                 kind: topic.rsplit('.').next().unwrap().to_owned(),
@@ -113,15 +121,15 @@ impl Written {
                     .map(|bytes| bytes as f64 / events as f64),
             });
             if place == 0 {
-                written.state = sums.stream(events);
+                written.state = sums.stream(events, of_state);
                 // A full transaction of a worker has a checkpoint of each of its partitions.
                 let transactions = WORKERS as u64 * sums.checkpoints_max;
                 written.customers_per_transaction = sums.customers as f64 / transactions as f64;
             } else {
-                of_others = of_others.plus(sums);
+                of_others.0 = of_others.0.plus(sums);
             }
         }
-        written.others = of_others.stream(events);
+        written.others = of_others.0.stream(events, of_others.1);
         written
     }
 
@@ -130,7 +138,7 @@ impl Written {
     }
 }
 
-fn sums(brokers: &str, topic: &str) -> Sums {
+fn sums(brokers: &str, topic: &str, samples: &mut Samples) -> Sums {
     let mut sums = Sums::default();
     let mut checkpoints = BTreeMap::<i32, u64>::new();
     let (consumer, partitions) = reader(brokers, topic, Offset::Beginning);
@@ -139,6 +147,7 @@ fn sums(brokers: &str, topic: &str) -> Sums {
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
                 sums = sums.plus(of_record(&message));
+                samples.offer(&message);
                 match message.key().map(StateKey::decode) {
                     Some(Ok(StateKey::Head(_))) => sums.customers += 1,
                     Some(Ok(StateKey::Checkpoint)) => {

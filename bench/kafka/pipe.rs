@@ -1,6 +1,7 @@
 //! The bare pipe: the same clients with the same settings, and nothing between them. It writes as many
 //! records and bytes as `run` did, in transactions that end by the same rule.
 
+use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::outputs::Stream;
-use crate::outputs::Written;
+use crate::samples::Sample;
 
 /// The environment variable that makes this process the pipe.
 pub const PLAN: &str = "BENCH_PIPE_PLAN";
@@ -41,7 +42,8 @@ pub struct Plan {
     pub workers: usize,
     pub partitions: u32,
     pub commit_interval_ms: u64,
-    pub written: Written,
+    /// The file with what it writes to the changelog and to the other topics.
+    pub records: PathBuf,
     /// Ends after so many; without, when it is stopped.
     pub events: Option<u64>,
 }
@@ -56,49 +58,65 @@ pub fn run(plan: &Plan) {
     });
 }
 
+/// What it writes to a stream: these records one after the other, so many for each event.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Writes {
+    records_per_event: f64,
+    samples: Vec<Sample>,
+}
+
+impl Writes {
+    pub fn of(stream: &Stream) -> Self {
+        Self {
+            records_per_event: stream.records_per_event,
+            samples: stream.samples.clone(),
+        }
+    }
+}
+
 /// Whole records of a stream that are due after so many events.
 struct Due {
-    stream: Stream,
+    records_per_event: f64,
+    records: Vec<(Sample, Option<OwnedHeaders>)>,
     sent: u64,
-    bytes: Vec<u8>,
-    headers: Option<OwnedHeaders>,
 }
 
 impl Due {
-    fn new(stream: Stream) -> Self {
-        let of_headers = stream.headers_bytes_per_record as usize;
-        // As many as a change has.
-        let each = vec![b'h'; (of_headers / 10).saturating_sub(10)];
-        let headers = (of_headers > 0).then(|| {
-            (0..10).fold(OwnedHeaders::new_with_capacity(10), |headers, _| {
+    fn new(writes: Writes) -> Self {
+        let with_headers = |sample: Sample| {
+            let room = OwnedHeaders::new_with_capacity(sample.headers.len());
+            let headers = sample.headers.iter().fold(room, |headers, (key, value)| {
                 headers.insert(Header {
-                    key: "ce_headers",
-                    value: Some(each.as_slice()),
+                    key,
+                    value: value.as_deref(),
                 })
-            })
-        });
+            });
+            let has_headers = !sample.headers.is_empty();
+            (sample, has_headers.then_some(headers))
+        };
         Self {
-            stream,
+            records_per_event: writes.records_per_event,
+            records: writes.samples.into_iter().map(with_headers).collect(),
             sent: 0,
-            bytes: vec![b'x'; (stream.bytes_per_record as usize).saturating_sub(8)],
-            headers,
         }
     }
 
     fn send(&mut self, topic: &str, events: u64, partition: Option<i32>, producer: &Writer) {
-        let due = (self.stream.records_per_event * events as f64) as u64;
+        let due = (self.records_per_event * events as f64) as u64;
         while self.sent < due {
+            let place = self.sent as usize % self.records.len();
+            let (sample, headers) = &self.records[place];
             self.sent += 1;
-            let key = self.sent.to_le_bytes();
             let record = BaseRecord {
                 topic,
                 partition,
-                payload: Some(self.bytes.as_slice()),
-                key: Some(key.as_slice()),
+                payload: sample.value.as_deref(),
+                key: sample.key.as_deref(),
                 timestamp: None,
-                headers: self.headers.clone(),
+                headers: headers.clone(),
                 delivery_opaque: (),
             };
+            let record: BaseRecord<'_, [u8], [u8]> = record;
             producer.send(record).map_err(|(error, _)| error).unwrap();
         }
     }
@@ -137,8 +155,9 @@ fn work(plan: &Plan, worker: usize, taken_by_all: &AtomicU64) {
     let producer: Writer = create(connection.transactional(worker), false);
     producer.init_transactions(WAIT).unwrap();
     consumer.subscribe(&[&plan.input]).unwrap();
-    let mut state = Due::new(plan.written.state);
-    let mut changes = Due::new(plan.written.others);
+    let records = std::fs::read(&plan.records).unwrap();
+    let [state, changes]: [Writes; 2] = postcard::from_bytes(&records).unwrap();
+    let (mut state, mut changes) = (Due::new(state), Due::new(changes));
     let interval = Duration::from_millis(plan.commit_interval_ms);
     let mut events = 0;
     loop {

@@ -70,6 +70,9 @@ impl Side {
     }
 
     pub fn pipe(&self, written: &Written, events: Option<u64>) -> Command {
+        let records = self.root.path().join("records");
+        let [state, changes] = [&written.state, &written.others].map(pipe::Writes::of);
+        std::fs::write(&records, postcard::to_allocvec(&[state, changes]).unwrap()).unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.env(
             pipe::PLAN,
@@ -82,7 +85,7 @@ impl Side {
                 workers: WORKERS,
                 partitions: PARTITIONS,
                 commit_interval_ms: self.commit_interval_ms,
-                written: written.clone(),
+                records,
                 events,
             })
             .unwrap(),
