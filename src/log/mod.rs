@@ -222,6 +222,15 @@ pub struct SourceProgress {
 /// How far each source of a partition was read.
 pub type Progress = BTreeMap<Source, SourceProgress>;
 
+/// How far partitions were read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgressAnswer {
+    /// The wall time of the call that asked for the ends: what was written to the log before it is below them.
+    pub asked_at: Timestamp,
+    /// Those of the partitions asked for of which the log could say it. The positions are as of now.
+    pub partitions: BTreeMap<Partition, Progress>,
+}
+
 /// Limits of one poll.
 #[derive(Clone, Copy, Debug)]
 pub struct PollLimit {
@@ -315,11 +324,16 @@ pub trait WorkerLog: Send {
     /// If the log cannot be read.
     fn facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, Error>;
 
-    /// How far each source of a partition was read; `None` if the log cannot say now.
+    /// Asks how far partitions were read, unless an earlier question is open, at the wall time `wall`. The answer to that
+    /// question or to this one; `None` while there is none: call again. It waits for nothing.
     ///
     /// # Errors
     /// If the log cannot be read.
-    fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error>;
+    fn progress(
+        &mut self,
+        partitions: &[Partition],
+        wall: Timestamp,
+    ) -> Result<Option<ProgressAnswer>, Error>;
 
     /// Reads a chunk of a partition's committed changelog, at most `records` of it, up to its end as
     /// of the last [`WorkerLog::facts`]. A chunk may be empty with something remaining: ask again.
@@ -359,8 +373,12 @@ impl WorkerLog for Box<dyn WorkerLog> {
         (**self).facts(partition)
     }
 
-    fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
-        (**self).progress(partition)
+    fn progress(
+        &mut self,
+        partitions: &[Partition],
+        wall: Timestamp,
+    ) -> Result<Option<ProgressAnswer>, Error> {
+        (**self).progress(partitions, wall)
     }
 
     fn read_changelog(

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use crate::domain::ids::Partition;
 use crate::domain::offsets::AppliedOffsets;
+use crate::domain::time::Timestamp;
+use crate::log::Progress;
 use crate::log::WorkerLog;
 use crate::pipeline::Error;
 use crate::pipeline::worker::Worker;
 use crate::telemetry::observe;
 
-/// How often partitions are asked for their progress.
+/// From an answer to the next question.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 impl<L: WorkerLog> Worker<L> {
@@ -17,19 +19,21 @@ impl<L: WorkerLog> Worker<L> {
     pub(super) fn ask_for_progress(&mut self) -> Result<(), Error> {
         let now = self.shared.monotonic.now();
         let is_due = self
-            .progress_asked_at
-            .is_none_or(|asked_at| now.saturating_duration_since(asked_at) >= PROGRESS_INTERVAL);
+            .progress_known_at
+            .is_none_or(|known_at| now.saturating_duration_since(known_at) >= PROGRESS_INTERVAL);
         if !is_due || self.partitions.running().next().is_none() {
             return Ok(());
         }
-        self.progress_asked_at = Some(now);
+        // The wall time is taken before the question: events that were written to the log before it are counted in the
+        // answer. Record times of transfers may be older; they do not move the clock.
+        let wall = self.shared.wall.now();
         let running: Vec<Partition> = self.partitions.running().map(|(each, _)| each).collect();
-        for partition in running {
-            let is_answered = self.ask_for_progress_of(partition)?;
-            let spent = self.shared.monotonic.now().saturating_duration_since(now);
-            // Lag and clock of a partition without an answer stand still; the others follow while there is time.
-            if !is_answered && spent >= PROGRESS_INTERVAL {
-                break;
+        if let Some(answer) = self.log.progress(&running, wall)? {
+            self.progress_known_at = Some(now);
+            for partition in running {
+                // Lag and clock of a partition without an answer stand still.
+                let progress = answer.partitions.get(&partition);
+                self.note_progress(partition, progress, answer.asked_at)?;
             }
         }
         if now.saturating_duration_since(self.checkpointed_at)
@@ -40,27 +44,28 @@ impl<L: WorkerLog> Worker<L> {
         Ok(())
     }
 
-    /// `false` where the log cannot say now.
-    fn ask_for_progress_of(&mut self, partition: Partition) -> Result<bool, Error> {
+    /// Takes over how far a partition was read, given the wall time at which its ends were asked for.
+    fn note_progress(
+        &mut self,
+        partition: Partition,
+        progress: Option<&Progress>,
+        asked_at: Timestamp,
+    ) -> Result<(), Error> {
         let Some(running) = self.partitions.get_mut(partition) else {
-            return Ok(true);
+            return Ok(());
         };
         if !self.shared.partitions.is_current(running.owner()) {
-            self.displaced(partition)?;
-            return Ok(true);
+            return self.displaced(partition);
         }
-        // The wall time is taken before the question: events that were written to the log before it are counted in the
-        // answer. Record times of transfers may be older; they do not move the clock.
-        let wall = self.shared.wall.now();
-        let Some(progress) = self.log.progress(partition)? else {
-            return Ok(false);
+        let Some(progress) = progress else {
+            return Ok(());
         };
         let mut passed = running.offsets();
         let mut ends = AppliedOffsets::default();
         for (source, read) in progress {
-            ends = ends.with(source, read.end);
-            let position = read.position.unwrap_or(0).max(passed.next(source));
-            passed = passed.with(source, position);
+            ends = ends.with(*source, read.end);
+            let position = read.position.unwrap_or(0).max(passed.next(*source));
+            passed = passed.with(*source, position);
         }
         let committed = if running.has_moved() {
             running.committed_offsets()
@@ -70,7 +75,7 @@ impl<L: WorkerLog> Worker<L> {
         let lag = committed.short_of(&ends);
         // A run with ends uses record times only, never the wall clock.
         if passed.covers(&ends) && !self.shared.control.has_ends() {
-            running.caught_up(wall);
+            running.caught_up(asked_at);
         }
         let end = self.shared.control.end_of(partition);
         // What is beyond the end that was asked for is for another run.
@@ -90,7 +95,7 @@ impl<L: WorkerLog> Worker<L> {
         if end.is_some_and(|end| committed.covers(&end)) {
             self.shared.control.reached(partition);
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Commits what was taken or passed, and the clocks that moved.

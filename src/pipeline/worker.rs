@@ -49,7 +49,7 @@ pub struct Worker<L> {
     pub(super) batch: Batch,
     flushes: Flushes,
     pub(super) checkpointed_at: Instant,
-    pub(super) progress_asked_at: Option<Instant>,
+    pub(super) progress_known_at: Option<Instant>,
     /// The partition whose deadlines were evaluated last.
     fired_last: Partition,
     has_more_due: bool,
@@ -68,7 +68,7 @@ impl<L: WorkerLog> Worker<L> {
             batch: Batch::default(),
             flushes: Flushes::new(now),
             checkpointed_at: now,
-            progress_asked_at: None,
+            progress_known_at: None,
             fired_last: Partition(0),
             has_more_due: false,
         }

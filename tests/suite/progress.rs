@@ -54,7 +54,7 @@ struct Transactional {
 impl Transactional {
     /// The end of the events that are delivered.
     fn end(&mut self) -> u64 {
-        let progress = self.inner.progress(Partition(0)).unwrap().unwrap();
+        let progress = self.inner.progress_of(Partition(0));
         progress[&Source::Events].end
     }
 
@@ -94,14 +94,14 @@ impl LogView for Transactional {
         Ok(Some(facts))
     }
 
-    fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
-        let mut progress = self.inner.progress(partition)?.unwrap();
+    fn progress_of(&mut self, partition: Partition) -> Progress {
+        let mut progress = self.inner.progress_of(partition);
         let events = progress.get_mut(&Source::Events).unwrap();
         if events.position == Some(events.end) {
             events.position = Some(events.end + 1);
         }
         events.end += 1;
-        Ok(Some(progress))
+        progress
     }
 }
 

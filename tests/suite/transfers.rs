@@ -141,11 +141,11 @@ impl LogView for Odd {
             return self.polled(limit);
         }
         self.withheld -= 1;
-        let before = self.inner.progress(Partition(0))?.unwrap_or_default();
+        let before = self.inner.progress_of(Partition(0));
         let mut polled = self.polled(limit)?;
         if let Polled::Deliveries(deliveries) = &mut polled {
             deliveries.retain(|delivery| delivery.position.source == Source::Events);
-            let read = self.inner.progress(Partition(0))?.unwrap();
+            let read = self.inner.progress_of(Partition(0));
             let next = |progress: &Progress, source| progress[&source].position.unwrap_or(0);
             let offsets = AppliedOffsets::default()
                 .with(Source::Events, next(&read, Source::Events))

@@ -23,6 +23,7 @@ use segstream::log::PartitionCommit;
 use segstream::log::PartitionFacts;
 use segstream::log::PollLimit;
 use segstream::log::Polled;
+use segstream::log::Progress;
 use segstream::log::StateRecord;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
@@ -532,6 +533,12 @@ fn after_a_restart_everything_is_assigned_anew_and_silent<S: Subject>() {
     assert_eq!(drain(&mut worker, 50, all()).len(), 50);
 }
 
+/// The progress of one partition, if there is an answer.
+fn progress_of(worker: &mut impl WorkerLog, partition: Partition) -> Option<Progress> {
+    let answer = worker.progress(&[partition], Timestamp::default());
+    answer.unwrap()?.partitions.remove(&partition)
+}
+
 fn progress_tells_the_next_offset_and_the_end<S: Subject>() {
     let subject: S = with_inputs(90);
     let mut worker = subject.worker(0, 1);
@@ -540,7 +547,7 @@ fn progress_tells_the_next_offset_and_the_end<S: Subject>() {
     let progress = |worker: &mut S::Worker| {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(progress) = worker.progress(Partition(1)).unwrap() {
+            if let Some(progress) = progress_of(worker, Partition(1)) {
                 let read = progress[&Source::Events];
                 return (read.position, read.end);
             }
@@ -684,7 +691,7 @@ fn group_offsets(worker: &mut impl WorkerLog, partition: Partition) -> [Option<u
 fn assert_read(worker: &mut impl WorkerLog, partition: Partition, offsets: AppliedOffsets) {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let progress = worker.progress(partition).unwrap().unwrap_or_default();
+        let progress = progress_of(worker, partition).unwrap_or_default();
         let mut sources = progress.iter();
         let is_read = sources.all(|(source, read)| {
             let next = offsets.next(*source);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use segstream::domain::ids::Partition;
 use segstream::domain::offsets::AppliedOffsets;
+use segstream::domain::time::Timestamp;
 use segstream::log::ChangelogChunk;
 use segstream::log::Committed;
 use segstream::log::Error;
@@ -11,6 +12,7 @@ use segstream::log::PartitionFacts;
 use segstream::log::PollLimit;
 use segstream::log::Polled;
 use segstream::log::Progress;
+use segstream::log::ProgressAnswer;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
 use segstream::log::embedded::EmbeddedWorker;
@@ -37,8 +39,8 @@ pub trait LogView: Send {
         self.inner().facts(partition)
     }
 
-    fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
-        self.inner().progress(partition)
+    fn progress_of(&mut self, partition: Partition) -> Progress {
+        self.inner().progress_of(partition)
     }
 }
 
@@ -67,8 +69,18 @@ impl<V: LogView> WorkerLog for Viewed<V> {
         self.0.facts(partition)
     }
 
-    fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
-        self.0.progress(partition)
+    fn progress(
+        &mut self,
+        partitions: &[Partition],
+        wall: Timestamp,
+    ) -> Result<Option<ProgressAnswer>, Error> {
+        let partitions = partitions.iter();
+        Ok(Some(ProgressAnswer {
+            asked_at: wall,
+            partitions: partitions
+                .map(|partition| (*partition, self.0.progress_of(*partition)))
+                .collect(),
+        }))
     }
 
     fn read_changelog(

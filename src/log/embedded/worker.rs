@@ -8,6 +8,7 @@ use crate::domain::ids::Partition;
 use crate::domain::ids::Position;
 use crate::domain::ids::Source;
 use crate::domain::offsets::AppliedOffsets;
+use crate::domain::time::Timestamp;
 use crate::log::ChangelogChunk;
 use crate::log::ChangelogRecord;
 use crate::log::Committed;
@@ -17,6 +18,7 @@ use crate::log::PartitionFacts;
 use crate::log::PollLimit;
 use crate::log::Polled;
 use crate::log::Progress;
+use crate::log::ProgressAnswer;
 use crate::log::SourceFacts;
 use crate::log::SourceProgress;
 use crate::log::Transaction;
@@ -63,6 +65,17 @@ impl EmbeddedLog {
 }
 
 impl EmbeddedWorker {
+    /// How far a partition was read.
+    #[must_use]
+    pub fn progress_of(&self, partition: Partition) -> Progress {
+        let ends = self.ends(partition);
+        let of_source = |source| SourceProgress {
+            position: self.positions.get(&(partition, source)).copied(),
+            end: ends.end(source),
+        };
+        Source::ALL.map(|source| (source, of_source(source))).into()
+    }
+
     fn new(log: EmbeddedLog, assigned: BTreeSet<Partition>, is_announced: bool) -> Self {
         Self {
             log,
@@ -237,14 +250,18 @@ impl WorkerLog for EmbeddedWorker {
         }))
     }
 
-    fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
-        let ends = self.ends(partition);
-        let of_source = |source| SourceProgress {
-            position: self.positions.get(&(partition, source)).copied(),
-            end: ends.end(source),
-        };
-        let sources = Source::ALL.map(|source| (source, of_source(source)));
-        Ok(Some(sources.into()))
+    fn progress(
+        &mut self,
+        partitions: &[Partition],
+        wall: Timestamp,
+    ) -> Result<Option<ProgressAnswer>, Error> {
+        let partitions = partitions.iter();
+        Ok(Some(ProgressAnswer {
+            asked_at: wall,
+            partitions: partitions
+                .map(|partition| (*partition, self.progress_of(*partition)))
+                .collect(),
+        }))
     }
 
     fn read_changelog(

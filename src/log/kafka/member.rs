@@ -1,5 +1,6 @@
 //! The member of the consumer group: what it is assigned, and the events it reads.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -30,7 +31,7 @@ use crate::log::kafka::places::is_passing;
 use crate::log::kafka::places::list;
 use crate::log::kafka::places::number;
 use crate::log::kafka::places::offset;
-use crate::log::kafka::places::position_in;
+use crate::log::kafka::places::offsets_of;
 use crate::log::kafka::rebalance::GroupContext;
 use crate::log::kafka::rebalance::RebalanceEvent;
 
@@ -240,12 +241,11 @@ impl Member {
         }
     }
 
-    /// The next offset to be delivered; `None` before the first.
-    pub(super) fn position(&self, partition: Partition) -> Result<Option<u64>, Error> {
+    /// The next offset to be delivered of each partition; none before the first.
+    pub(super) fn positions(&self) -> Result<BTreeMap<Partition, u64>, Error> {
         let positions = self.consumer.position();
         let positions = positions.map_err(|error| self.failed("no positions", &error))?;
-        let topic = &self.connection.topics.events;
-        Ok(position_in(&positions, topic, partition))
+        Ok(offsets_of(&positions))
     }
 
     /// The group's offsets in all sources of a partition, once no transaction that may move them is open; `None`

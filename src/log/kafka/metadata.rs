@@ -1,12 +1,15 @@
 //! Asks the cluster for the real ends of partitions, open transactions included.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
+use rdkafka::Offset;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaError;
 use rdkafka::error::KafkaResult;
 
 use crate::domain::ids::Partition;
@@ -14,7 +17,9 @@ use crate::log::Error;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::client::START_WAIT;
 use crate::log::kafka::places::is_passing;
+use crate::log::kafka::places::list;
 use crate::log::kafka::places::number;
+use crate::log::kafka::places::offsets_of;
 use crate::log::kafka::vacancy::GroupAssignment;
 use crate::log::kafka::vacancy::partitions_of;
 
@@ -105,6 +110,30 @@ impl MetadataClient {
         }
     }
 
+    /// The ends of partitions of a topic, open transactions included, in one question to each broker; `None` if the
+    /// cluster does not answer now.
+    pub(super) fn ends(
+        &self,
+        topic: &str,
+        partitions: &[Partition],
+    ) -> Result<Option<BTreeMap<Partition, u64>>, Error> {
+        let mut list = list(topic, partitions);
+        // In place of a timestamp it stands for the end.
+        let asked = list
+            .set_all_offsets(Offset::End)
+            .and_then(|()| self.client.offsets_for_times(list, ASK_WAIT));
+        match asked {
+            Ok(list) => Ok(Some(offsets_of(&list))),
+            Err(error) if is_passing(&error) => Ok(None),
+            Err(error) => Err(self.no_ends(topic, &error)),
+        }
+    }
+
+    fn no_ends(&self, topic: &str, error: &KafkaError) -> Error {
+        let problem = format!("cannot ask for the ends of {topic}: {error}");
+        self.connection.unusable(problem)
+    }
+
     /// First offset and end of a partition, open transactions included; `None` if the cluster does not answer now.
     pub(super) fn watermarks(
         &self,
@@ -120,10 +149,7 @@ impl MetadataClient {
                 u64::try_from(high).unwrap_or(0),
             ))),
             Err(error) if is_passing(&error) => Ok(None),
-            Err(error) => {
-                let problem = format!("cannot ask for the ends of {topic}: {error}");
-                Err(self.connection.unusable(problem))
-            }
+            Err(error) => Err(self.no_ends(topic, &error)),
         }
     }
 }

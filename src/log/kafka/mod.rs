@@ -7,6 +7,7 @@ mod changes;
 mod client;
 mod cluster;
 mod delivery;
+mod ends;
 mod errors;
 mod event_producer;
 mod fence;

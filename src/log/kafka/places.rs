@@ -1,5 +1,6 @@
 //! Partitions and offsets as the client counts them, and the errors from which it recovers by itself.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::Offset;
@@ -39,7 +40,22 @@ pub(super) fn position_in(
     topic: &str,
     partition: Partition,
 ) -> Option<u64> {
-    match positions.find_partition(topic, number(partition))?.offset() {
+    known(positions.find_partition(topic, number(partition))?.offset())
+}
+
+/// The known offsets of a list of partitions of one topic.
+pub(super) fn offsets_of(list: &TopicPartitionList) -> BTreeMap<Partition, u64> {
+    let elements = list.elements();
+    let known = elements.iter().filter_map(|element| {
+        let partition = u32::try_from(element.partition()).ok()?;
+        Some((Partition(partition), known(element.offset())?))
+    });
+    known.collect()
+}
+
+/// An offset that is one of a record.
+pub(super) fn known(offset: Offset) -> Option<u64> {
+    match offset {
         Offset::Offset(offset) => u64::try_from(offset).ok(),
         Offset::Beginning
         | Offset::End

@@ -1,6 +1,7 @@
 //! Reads the transfers of a worker's partitions, with a client of its own that is no member of the group: an
 //! assignment by hand on the member could end a step of a rebalance by accident.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,7 @@ use crate::log::kafka::places::is_passing;
 use crate::log::kafka::places::list;
 use crate::log::kafka::places::number;
 use crate::log::kafka::places::offset;
-use crate::log::kafka::places::position_in;
+use crate::log::kafka::places::offsets_of;
 
 pub(super) struct TransferReader {
     connection: Arc<Connection>,
@@ -91,7 +92,7 @@ impl TransferReader {
     /// then it gives the old position, below which records may have to be read again.
     fn wait_for_place(&self, partition: Partition) -> Result<(), Error> {
         let deadline = Instant::now() + PLACE_PATIENCE;
-        while self.position(partition)?.is_some() {
+        while self.positions()?.contains_key(&partition) {
             if Instant::now() >= deadline {
                 let problem = format!("partition {partition} of {} does not stop", self.topic);
                 return Err(self.connection.unusable(problem));
@@ -127,11 +128,11 @@ impl TransferReader {
         Ok(deliveries)
     }
 
-    /// The next offset to be delivered; `None` before the first.
-    pub(super) fn position(&self, partition: Partition) -> Result<Option<u64>, Error> {
+    /// The next offset to be delivered of each partition; none before the first.
+    pub(super) fn positions(&self) -> Result<BTreeMap<Partition, u64>, Error> {
         let positions = self.consumer.position();
         let positions = positions.map_err(|error| self.failed(&error))?;
-        Ok(position_in(&positions, &self.topic, partition))
+        Ok(offsets_of(&positions))
     }
 
     fn failed(&self, error: &KafkaError) -> Error {

@@ -10,6 +10,7 @@ use rdkafka::error::KafkaError;
 use crate::domain::ids::Partition;
 use crate::domain::ids::Source;
 use crate::domain::offsets::AppliedOffsets;
+use crate::domain::time::Timestamp;
 use crate::log::ChangelogChunk;
 use crate::log::Committed;
 use crate::log::Delivery;
@@ -18,12 +19,14 @@ use crate::log::PartitionFacts;
 use crate::log::PollLimit;
 use crate::log::Polled;
 use crate::log::Progress;
+use crate::log::ProgressAnswer;
 use crate::log::SourceFacts;
 use crate::log::SourceProgress;
 use crate::log::Transaction;
 use crate::log::WorkerLog;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::client::Identity;
+use crate::log::kafka::ends::EndsWatch;
 use crate::log::kafka::fence::ChangelogFence;
 use crate::log::kafka::member::Member;
 use crate::log::kafka::metadata::MetadataClient;
@@ -45,7 +48,8 @@ pub struct KafkaWorker {
     producer: Option<TransactionalProducer>,
     member: Member,
     transfers: Option<TransferReader>,
-    metadata_client: MetadataClient,
+    ends: EndsWatch,
+    metadata_client: Arc<MetadataClient>,
     reader: TopicReader,
     is_restarted: bool,
     /// Ends of changelogs as of the last [`WorkerLog::facts`].
@@ -63,10 +67,14 @@ impl KafkaWorker {
         (index, partition_count): (usize, u32),
     ) -> Result<Self, Error> {
         let failed = |error: KafkaError| connection.unusable(format!("no client: {error}"));
+        let metadata_client = Arc::new(MetadataClient::new(&connection).map_err(failed)?);
+        let ends = EndsWatch::start(&connection, &metadata_client)
+            .map_err(|error| connection.unusable(format!("no thread: {error}")))?;
         Ok(Self {
             member: Member::new(&connection, index)?,
             transfers: TransferReader::new(&connection).map_err(failed)?,
-            metadata_client: MetadataClient::new(&connection).map_err(failed)?,
+            ends,
+            metadata_client,
             reader: TopicReader::new(&connection, &connection.topics.state).map_err(failed)?,
             producer: None,
             connection,
@@ -120,12 +128,12 @@ impl KafkaWorker {
         Ok(deliveries)
     }
 
-    /// The next offset of a source to be delivered.
-    fn position(&self, source: Source, partition: Partition) -> Result<Option<u64>, Error> {
+    /// The next offset of a source to be delivered, of each partition.
+    fn positions(&self, source: Source) -> Result<BTreeMap<Partition, u64>, Error> {
         match (source, &self.transfers) {
-            (Source::Events, _) => self.member.position(partition),
-            (Source::Transfers, Some(transfers)) => transfers.position(partition),
-            (Source::Transfers, None) => Ok(None),
+            (Source::Events, _) => self.member.positions(),
+            (Source::Transfers, Some(transfers)) => transfers.positions(),
+            (Source::Transfers, None) => Ok(BTreeMap::new()),
         }
     }
 }
@@ -250,16 +258,30 @@ impl WorkerLog for KafkaWorker {
         }))
     }
 
-    fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
-        let mut progress = Progress::new();
-        for (source, topic) in self.connection.topics.sources() {
-            let Some((_, end)) = self.metadata_client.watermarks(topic, partition)? else {
-                return Ok(None);
-            };
-            let position = self.position(source, partition)?;
-            progress.insert(source, SourceProgress { position, end });
+    fn progress(
+        &mut self,
+        partitions: &[Partition],
+        wall: Timestamp,
+    ) -> Result<Option<ProgressAnswer>, Error> {
+        let Some(answer) = self.ends.ask(partitions, wall)? else {
+            return Ok(None);
+        };
+        let sources = answer.ends.len();
+        let mut partitions: BTreeMap<Partition, Progress> = BTreeMap::new();
+        for (source, ends) in answer.ends {
+            let positions = self.positions(source)?;
+            for (partition, end) in ends {
+                let position = positions.get(&partition).copied();
+                let progress = partitions.entry(partition).or_default();
+                progress.insert(source, SourceProgress { position, end });
+            }
         }
-        Ok(Some(progress))
+        // A source whose end is not known may have more.
+        partitions.retain(|_, progress| progress.len() == sources);
+        Ok(Some(ProgressAnswer {
+            asked_at: answer.asked_at,
+            partitions,
+        }))
     }
 
     fn read_changelog(

@@ -1,9 +1,11 @@
 //! What a faulty log answers.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Source;
+use segstream::domain::time::Timestamp;
 use segstream::log::ChangelogChunk;
 use segstream::log::Committed;
 use segstream::log::Error;
@@ -11,6 +13,7 @@ use segstream::log::PartitionFacts;
 use segstream::log::PollLimit;
 use segstream::log::Polled;
 use segstream::log::Progress;
+use segstream::log::ProgressAnswer;
 use segstream::log::Transaction;
 
 use super::Amid;
@@ -263,9 +266,54 @@ impl<L: Assignable> FaultyLog<L> {
         Ok(Some(facts))
     }
 
-    pub(super) fn known_progress(
+    /// The answer to a question. Time passes, and others work, while it is made.
+    pub(super) fn answered(
+        &mut self,
+        partitions: &[Partition],
+        wall: Timestamp,
+    ) -> Result<ProgressAnswer, Error> {
+        let mut answer = ProgressAnswer {
+            asked_at: wall,
+            partitions: BTreeMap::new(),
+        };
+        for partition in partitions {
+            let progress = self.known_progress(*partition, wall);
+            self.group.let_time_pass();
+            self.group.let_others_work(self.id);
+            answer
+                .partitions
+                .extend(progress?.map(|progress| (*partition, progress)));
+        }
+        Ok(answer)
+    }
+
+    /// Positions are those of the moment in which the answer is given.
+    pub(super) fn read_on(
         &mut self,
         partition: Partition,
+        progress: &mut Progress,
+    ) -> Result<(), Error> {
+        let now = self.of_inner(partition, Timestamp::default())?;
+        for (source, read) in progress {
+            let now = now.as_ref().and_then(|now| now.get(source));
+            read.position = now.and_then(|now| now.position);
+        }
+        Ok(())
+    }
+
+    fn of_inner(
+        &mut self,
+        partition: Partition,
+        wall: Timestamp,
+    ) -> Result<Option<Progress>, Error> {
+        let answer = self.inner.progress(&[partition], wall)?;
+        Ok(answer.and_then(|mut answer| answer.partitions.remove(&partition)))
+    }
+
+    fn known_progress(
+        &mut self,
+        partition: Partition,
+        wall: Timestamp,
     ) -> Result<Option<Progress>, Error> {
         let group = self.group.clone();
         let mut state = group.lock();
@@ -273,7 +321,7 @@ impl<L: Assignable> FaultyLog<L> {
         if state.strikes(Kind::NoProgress, 4) {
             return Ok(None);
         }
-        let mut progress = self.inner.progress(partition)?;
+        let mut progress = self.of_inner(partition, wall)?;
         if let Some(events) = progress
             .as_mut()
             .and_then(|progress| progress.get_mut(&Source::Events))

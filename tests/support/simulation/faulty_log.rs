@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Source;
 use segstream::domain::offsets::AppliedOffsets;
+use segstream::domain::time::Timestamp;
 use segstream::log::ChangelogChunk;
 use segstream::log::Committed;
 use segstream::log::Error;
 use segstream::log::PartitionFacts;
 use segstream::log::PollLimit;
 use segstream::log::Polled;
-use segstream::log::Progress;
+use segstream::log::ProgressAnswer;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
 use segstream::log::embedded::EmbeddedWorker;
@@ -68,6 +69,8 @@ pub struct FaultyLog<L> {
     pub(super) old_facts: BTreeMap<Partition, PartitionFacts>,
     pub(super) old_ends: BTreeMap<Partition, u64>,
     pub(super) read: BTreeMap<Partition, u64>,
+    /// The answer to a question that is open.
+    late_answer: Option<ProgressAnswer>,
 }
 
 impl<L: Assignable> FaultyLog<L> {
@@ -86,6 +89,7 @@ impl<L: Assignable> FaultyLog<L> {
             old_facts: BTreeMap::new(),
             old_ends: BTreeMap::new(),
             read: BTreeMap::new(),
+            late_answer: None,
         }
     }
 
@@ -247,11 +251,23 @@ impl<L: Assignable> WorkerLog for FaultyLog<L> {
         facts
     }
 
-    fn progress(&mut self, partition: Partition) -> Result<Option<Progress>, Error> {
-        let progress = self.known_progress(partition);
-        self.group.let_time_pass();
-        self.group.let_others_work(self.id);
-        progress
+    fn progress(
+        &mut self,
+        partitions: &[Partition],
+        wall: Timestamp,
+    ) -> Result<Option<ProgressAnswer>, Error> {
+        let mut answer = match self.late_answer.take() {
+            Some(late) => late,
+            None => self.answered(partitions, wall)?,
+        };
+        if self.group.lock().strikes(Kind::LateProgress, 3) {
+            self.late_answer = Some(answer);
+            return Ok(None);
+        }
+        for (partition, progress) in &mut answer.partitions {
+            self.read_on(*partition, progress)?;
+        }
+        Ok(Some(answer))
     }
 
     fn read_changelog(

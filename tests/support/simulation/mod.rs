@@ -55,6 +55,8 @@ pub enum Kind {
     NoFacts,
     /// The log cannot say how far a partition was read.
     NoProgress,
+    /// The log says it some turns after it was asked.
+    LateProgress,
     /// A chunk of the changelog is empty with something remaining.
     EmptyChunk,
     /// A chunk of the changelog is short.
@@ -122,7 +124,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::Transferred,
         Self::Aborted,
         Self::UnknownApplied,
@@ -135,6 +137,7 @@ impl Kind {
         Self::CommitFails,
         Self::NoFacts,
         Self::NoProgress,
+        Self::LateProgress,
         Self::EmptyChunk,
         Self::ShortChunk,
         Self::Uncompacted,
