@@ -19,6 +19,7 @@ use crate::codec::past::Past;
 use crate::codec::past::push_past;
 use crate::codec::past::take_past;
 use crate::domain::categories::Categories;
+use crate::domain::purchase::Purchase;
 use crate::domain::time::Timestamp;
 use crate::engine::state::chunk::Chunk;
 use crate::engine::state::chunk::ChunkNumber;
@@ -241,7 +242,13 @@ fn remember(record: &mut CustomerRecord, past: Past) {
     let is_kept = |day| first_kept.is_none_or(|first| day >= first);
     let (ledger, layout) = (&mut record.aggregate.ledger, &mut record.layout);
     let mut events = past.events;
-    ledger.reserve(events.capacity());
+    let mut last = None;
+    let is_new_day = |purchase: &&Purchase| {
+        is_kept(purchase.day) && last.replace(purchase.day) != Some(purchase.day)
+    };
+    let purchases = events.iter().filter_map(|event| event.purchase.as_ref());
+    // Events are mostly in the order of their days. There is room for one more.
+    ledger.reserve(purchases.filter(is_new_day).count() + past.sums.len() + 1);
     for sum in past.sums.iter().filter(|sum| is_kept(sum.day)) {
         ledger.restore_day(sum.day, &sum.totals);
         layout.add_sum(sum.chunk, sum.day, &sum.totals);

@@ -66,6 +66,8 @@ impl Past {
         if self.events.is_empty() && self.sums.is_empty() {
             return later;
         }
+        let room = later.events.len() + NEXT_EVENTS_USUAL;
+        self.events.reserve_exact(room);
         self.events.append(&mut later.events);
         self.sums.append(&mut later.sums);
         self
@@ -193,8 +195,8 @@ pub(super) fn take_past(
     past: &mut Past,
 ) -> Result<(), CodecError> {
     let events = take_length(bytes)?;
-    let room = events.min(bytes.len() / EVENT_BYTES_MIN) + NEXT_EVENTS_USUAL;
-    past.events.reserve(room);
+    let room = events.min(bytes.len() / EVENT_BYTES_MIN);
+    past.events.reserve_exact(room + NEXT_EVENTS_USUAL);
     let mut at_ms: i64 = 0;
     for _ in 0..events {
         let difference = take_signed(bytes)?;

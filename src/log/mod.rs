@@ -227,7 +227,7 @@ pub type Progress = BTreeMap<Source, SourceProgress>;
 pub struct ProgressAnswer {
     /// The wall time of the call that asked for the ends: what was written to the log before it is below them.
     pub asked_at: Timestamp,
-    /// Those of the partitions asked for of which the log could say it. The positions are as of now.
+    /// Those of the partitions of that question of which the log could say it. The positions are as of now.
     pub partitions: BTreeMap<Partition, Progress>,
 }
 
@@ -324,8 +324,9 @@ pub trait WorkerLog: Send {
     /// If the log cannot be read.
     fn facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, Error>;
 
-    /// Asks how far partitions were read, unless an earlier question is open, at the wall time `wall`. The answer to that
-    /// question or to this one; `None` while there is none: call again. It waits for nothing.
+    /// Asks how far partitions were read; `wall` is the wall time of the question. While an earlier question is open,
+    /// nothing is asked and both arguments are ignored. Gives the answer to the open question, or `None` while there is
+    /// none: call again. It waits for nothing.
     ///
     /// # Errors
     /// If the log cannot be read.

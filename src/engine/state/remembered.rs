@@ -152,7 +152,7 @@ impl RememberedEvents {
 
     /// Those that lie in the head, ascending.
     pub fn events_in_head(&self) -> impl Iterator<Item = &RememberedEvent> + Clone {
-        // They are among the last ones.
+        // Mostly they are the last ones.
         let mut left = self.in_head;
         let mut start = self.events.len();
         for event in self.events.iter().rev() {

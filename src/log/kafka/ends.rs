@@ -19,12 +19,14 @@ use crate::log::Error;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::metadata::MetadataClient;
 
-/// Where partitions are asked one by one, because some are without a leader, the rest of them waits for the next
-/// question after this time.
+/// Asking for partitions one by one ends after this time; those that are left are asked first next time.
 const ONE_BY_ONE_MAX: Duration = Duration::from_secs(5);
 
+/// An answer that waited longer than this, because the worker had no partitions meanwhile, is dropped.
+const ANSWER_AGE_MAX_SECONDS: f64 = 30.0;
+
 /// The ends of one source's partitions.
-type Ends = BTreeMap<Partition, u64>;
+pub(super) type Ends = BTreeMap<Partition, u64>;
 
 /// Which partitions, and the wall time of the question.
 #[derive(Debug)]
@@ -34,11 +36,10 @@ struct Question {
 }
 
 /// The ends of each source, as far as the cluster said them.
-#[derive(Debug)]
-pub(super) struct EndsAnswer {
-    pub(super) asked_at: Timestamp,
-    pub(super) ends: BTreeMap<Source, Ends>,
-}
+pub(super) type EndsOfSources = BTreeMap<Source, Ends>;
+
+/// The wall time of the question, and the answer.
+type Answer = (Timestamp, Result<EndsOfSources, Error>);
 
 /// The asking side. One question is open at a time.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ pub(super) struct EndsWatch {
     connection: Arc<Connection>,
     /// Taken when it is dropped, which ends the thread.
     questions: Option<Sender<Question>>,
-    answers: Receiver<Result<EndsAnswer, Error>>,
+    answers: Receiver<Answer>,
     is_open: bool,
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -74,7 +75,8 @@ impl EndsWatch {
         let thread = std::thread::Builder::new().name("ends".to_owned());
         let thread = thread.spawn(move || {
             for question in questions {
-                if answer.send(asker.answer(&question)).is_err() {
+                let ends = asker.ends(&question.partitions);
+                if answer.send((question.asked_at, ends)).is_err() {
                     return;
                 }
             }
@@ -89,12 +91,13 @@ impl EndsWatch {
         })
     }
 
-    /// Asks for the ends of these partitions, unless a question is open; an answer, if there is one.
+    /// Asks for the ends of these partitions, unless a question is open; the answer to it, if it is there, with the wall
+    /// time of the question.
     pub(super) fn ask(
         &mut self,
         partitions: &[Partition],
         wall: Timestamp,
-    ) -> Result<Option<EndsAnswer>, Error> {
+    ) -> Result<Option<(Timestamp, EndsOfSources)>, Error> {
         let ended = || {
             self.connection
                 .unusable("the thread that asks for the ends of partitions has ended")
@@ -109,9 +112,12 @@ impl EndsWatch {
             self.is_open = true;
         }
         match self.answers.try_recv() {
-            Ok(answer) => {
+            Ok((asked_at, ends)) => {
                 self.is_open = false;
-                answer.map(Some)
+                if wall.seconds_since(asked_at) > ANSWER_AGE_MAX_SECONDS {
+                    return Ok(None);
+                }
+                ends.map(|ends| Some((asked_at, ends)))
             }
             Err(TryRecvError::Empty) => Ok(None),
             Err(TryRecvError::Disconnected) => Err(ended()),
@@ -142,26 +148,29 @@ struct Asker {
 }
 
 impl Asker {
-    fn answer(&mut self, question: &Question) -> Result<EndsAnswer, Error> {
-        let mut ends = BTreeMap::new();
-        for (source, topic) in self.topics.clone() {
-            let of_source = match self.client.ends(&topic, &question.partitions)? {
-                Some(ends) => ends,
-                // One partition without a leader is enough for the client to answer for none.
-                None => self.one_by_one(&topic, &question.partitions)?,
+    fn ends(&mut self, partitions: &[Partition]) -> Result<EndsOfSources, Error> {
+        let mut all = EndsOfSources::new();
+        for (source, topic) in &self.topics {
+            let Some(ends) = self.client.ends(topic, partitions)? else {
+                // The client gives no answer at all where one partition does not answer.
+                return self.one_by_one(partitions);
             };
-            ends.insert(source, of_source);
+            if ends.len() < partitions.len() {
+                // The client knows no leader of some, and would not ask for one by itself.
+                self.client.refresh(topic);
+            }
+            all.insert(*source, ends);
         }
-        Ok(EndsAnswer {
-            asked_at: question.asked_at,
-            ends,
-        })
+        Ok(all)
     }
 
-    /// Asks for each partition by itself, the one after the last first; those that do not answer are missing.
-    fn one_by_one(&mut self, topic: &str, partitions: &[Partition]) -> Result<Ends, Error> {
+    /// Asks for each partition by itself, the one after the last first.
+    fn one_by_one(&mut self, partitions: &[Partition]) -> Result<EndsOfSources, Error> {
+        for (_, topic) in &self.topics {
+            self.client.refresh(topic);
+        }
         let started = Instant::now();
-        let mut ends = Ends::new();
+        let mut all = EndsOfSources::new();
         let last = self.asked_last;
         let (behind, before): (Vec<Partition>, Vec<Partition>) = partitions
             .iter()
@@ -172,10 +181,13 @@ impl Asker {
                 break;
             }
             self.asked_last = partition;
-            if let Some((_, end)) = self.client.watermarks(topic, partition)? {
-                ends.insert(partition, end);
+            for (source, topic) in &self.topics {
+                let Some((_, end)) = self.client.watermarks(topic, partition)? else {
+                    break;
+                };
+                all.entry(*source).or_default().insert(partition, end);
             }
         }
-        Ok(ends)
+        Ok(all)
     }
 }

@@ -11,6 +11,7 @@ use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::error::KafkaResult;
+use rdkafka::types::RDKafkaErrorCode;
 
 use crate::domain::ids::Partition;
 use crate::log::Error;
@@ -43,6 +44,11 @@ impl std::fmt::Debug for MetadataClient {
             .debug_struct("MetadataClient")
             .finish_non_exhaustive()
     }
+}
+
+/// The cluster does not answer now, or the client knows no leader of the partition.
+fn is_unanswered(error: &KafkaError) -> bool {
+    is_passing(error) || error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownPartition)
 }
 
 impl MetadataClient {
@@ -110,8 +116,8 @@ impl MetadataClient {
         }
     }
 
-    /// The ends of partitions of a topic, open transactions included, in one question to each broker; `None` if the
-    /// cluster does not answer now.
+    /// The ends of partitions of a topic, open transactions included, in one question to each broker; `None` if one of
+    /// them does not answer now. Partitions without a known leader are missing.
     pub(super) fn ends(
         &self,
         topic: &str,
@@ -124,8 +130,15 @@ impl MetadataClient {
             .and_then(|()| self.client.offsets_for_times(list, ASK_WAIT));
         match asked {
             Ok(list) => Ok(Some(offsets_of(&list))),
-            Err(error) if is_passing(&error) => Ok(None),
+            Err(error) if is_unanswered(&error) => Ok(None),
             Err(error) => Err(self.no_ends(topic, &error)),
+        }
+    }
+
+    /// Asks the cluster for the leaders of a topic. The client keeps them for long, also where there is none.
+    pub(super) fn refresh(&self, topic: &str) {
+        if let Err(error) = self.client.fetch_metadata(Some(topic), ASK_WAIT) {
+            tracing::debug!(%error, "cannot ask for the leaders of partitions");
         }
     }
 
@@ -148,7 +161,7 @@ impl MetadataClient {
                 u64::try_from(low).unwrap_or(0),
                 u64::try_from(high).unwrap_or(0),
             ))),
-            Err(error) if is_passing(&error) => Ok(None),
+            Err(error) if is_unanswered(&error) => Ok(None),
             Err(error) => Err(self.no_ends(topic, &error)),
         }
     }

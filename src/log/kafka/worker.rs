@@ -263,12 +263,11 @@ impl WorkerLog for KafkaWorker {
         partitions: &[Partition],
         wall: Timestamp,
     ) -> Result<Option<ProgressAnswer>, Error> {
-        let Some(answer) = self.ends.ask(partitions, wall)? else {
+        let Some((asked_at, ends_of_sources)) = self.ends.ask(partitions, wall)? else {
             return Ok(None);
         };
-        let sources = answer.ends.len();
         let mut partitions: BTreeMap<Partition, Progress> = BTreeMap::new();
-        for (source, ends) in answer.ends {
+        for (source, ends) in ends_of_sources {
             let positions = self.positions(source)?;
             for (partition, end) in ends {
                 let position = positions.get(&partition).copied();
@@ -277,9 +276,10 @@ impl WorkerLog for KafkaWorker {
             }
         }
         // A source whose end is not known may have more.
+        let sources = self.connection.topics.sources().count();
         partitions.retain(|_, progress| progress.len() == sources);
         Ok(Some(ProgressAnswer {
-            asked_at: answer.asked_at,
+            asked_at,
             partitions,
         }))
     }

@@ -14,8 +14,8 @@ use crate::store::partition::Found;
 
 /// Memory of an entry whose encoded size is not known yet, estimated.
 const ENTRY_BYTES_USUAL: usize = 2048;
-/// Memory of an event that a record remembers, and of its day.
-const REMEMBERED_BYTES: usize = 128;
+/// Memory of an event that a record remembers, of its hashes, and of its day.
+const REMEMBERED_BYTES: usize = 144;
 /// Memory that a decoded entry takes besides, estimated.
 const ENTRY_OVERHEAD_BYTES: usize = 1024;
 
