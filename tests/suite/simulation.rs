@@ -17,7 +17,7 @@ use crate::support::simulation::runs::run;
 use crate::support::simulation::runs::run_all;
 
 /// Schedules within which a planted bug must be found.
-const SCHEDULES_FOR_A_BUG: u64 = 4000;
+const SCHEDULES_FOR_A_BUG: u64 = 1000;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()

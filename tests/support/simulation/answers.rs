@@ -251,7 +251,8 @@ impl<L: Assignable> FaultyLog<L> {
             return Ok(None);
         };
         let old = self.old_facts.insert(partition, facts.clone());
-        if let Some(old) = old.filter(|old| *old != facts)
+        // Other old facts do no harm.
+        if let Some(old) = old.filter(|old| old.changelog_end < facts.changelog_end)
             && state.errs(Bug::OldFacts)
         {
             facts = old;
