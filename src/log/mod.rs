@@ -6,6 +6,11 @@
 pub mod changes;
 pub mod embedded;
 pub mod kafka;
+mod progress;
+
+pub use crate::log::progress::Progress;
+pub use crate::log::progress::ProgressAnswer;
+pub use crate::log::progress::SourceProgress;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -208,27 +213,6 @@ pub struct PartitionFacts {
     pub tombstones_kept: Option<Duration>,
     /// Each source that the log has.
     pub sources: BTreeMap<Source, SourceFacts>,
-}
-
-/// How far a source of a partition was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SourceProgress {
-    /// Next offset to be delivered, control and aborted records passed; `None` before the first.
-    pub position: Option<u64>,
-    /// The end, open transactions included.
-    pub end: u64,
-}
-
-/// How far each source of a partition was read.
-pub type Progress = BTreeMap<Source, SourceProgress>;
-
-/// How far partitions were read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProgressAnswer {
-    /// The wall time of the call that asked for the ends: what was written to the log before it is below them.
-    pub asked_at: Timestamp,
-    /// Those of the partitions of that question of which the log could say it. The positions are as of now.
-    pub partitions: BTreeMap<Partition, Progress>,
 }
 
 /// Limits of one poll.

@@ -74,13 +74,11 @@ impl<V: LogView> WorkerLog for Viewed<V> {
         partitions: &[Partition],
         wall: Timestamp,
     ) -> Result<Option<ProgressAnswer>, Error> {
-        let partitions = partitions.iter();
-        Ok(Some(ProgressAnswer {
-            asked_at: wall,
-            partitions: partitions
-                .map(|partition| (*partition, self.0.progress_of(*partition)))
-                .collect(),
-        }))
+        Ok(Some(ProgressAnswer::at_once(
+            partitions,
+            wall,
+            |partition| self.0.progress_of(partition),
+        )))
     }
 
     fn read_changelog(

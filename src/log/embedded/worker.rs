@@ -255,13 +255,11 @@ impl WorkerLog for EmbeddedWorker {
         partitions: &[Partition],
         wall: Timestamp,
     ) -> Result<Option<ProgressAnswer>, Error> {
-        let partitions = partitions.iter();
-        Ok(Some(ProgressAnswer {
-            asked_at: wall,
-            partitions: partitions
-                .map(|partition| (*partition, self.progress_of(*partition)))
-                .collect(),
-        }))
+        Ok(Some(ProgressAnswer::at_once(
+            partitions,
+            wall,
+            |partition| self.progress_of(partition),
+        )))
     }
 
     fn read_changelog(

@@ -143,7 +143,7 @@ struct Asker {
     topics: Vec<(Source, String)>,
     /// The partition that was asked for last, where they were asked for one by one.
     asked_last: Partition,
-    /// Nobody waits for the answer any more.
+    /// The worker is gone and takes no answer.
     is_over: Arc<AtomicBool>,
 }
 
