@@ -1,6 +1,8 @@
 //! The bare pipe: the same clients with the same settings, and nothing between them. It writes as many
 //! records and bytes as `run` did, in transactions that end by the same rule.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -149,7 +151,7 @@ fn work(plan: &Plan, worker: usize, taken_by_all: &AtomicU64) {
             state: plan.state.clone(),
             dead_letters: topic(),
         },
-        security: std::collections::BTreeMap::new(),
+        security: BTreeMap::new(),
     };
     let consumer: BaseConsumer = create(connection.member(worker), true);
     let producer: Writer = create(connection.transactional(worker), false);
@@ -162,7 +164,7 @@ fn work(plan: &Plan, worker: usize, taken_by_all: &AtomicU64) {
     let mut events = 0;
     loop {
         let mut taken = 0;
-        let mut next = vec![None; plan.partitions as usize];
+        let mut read: BTreeMap<i32, Range<i64>> = BTreeMap::new();
         let mut started: Option<Instant> = None;
         while taken < COMMIT_RECORDS {
             let left = started.map_or(interval, |started| {
@@ -180,7 +182,10 @@ fn work(plan: &Plan, worker: usize, taken_by_all: &AtomicU64) {
                     }
                     taken += 1;
                     events += 1;
-                    next[message.partition() as usize] = Some(message.offset() + 1);
+                    let offset = message.offset();
+                    read.entry(message.partition())
+                        .or_insert(offset..offset)
+                        .end = offset + 1;
                     state.send(&plan.state, events, Some(message.partition()), &producer);
                     changes.send(&plan.changes, events, None, &producer);
                 }
@@ -195,22 +200,47 @@ fn work(plan: &Plan, worker: usize, taken_by_all: &AtomicU64) {
             }
             continue;
         }
-        while producer.in_flight_count() > 0 {
-            std::thread::sleep(Duration::from_micros(300));
+        if commit(&plan.input, &read, &consumer, &producer) {
+            taken_by_all.fetch_add(taken, Ordering::Relaxed);
         }
-        let mut offsets = TopicPartitionList::new();
-        for (partition, offset) in next.iter().enumerate() {
-            if let Some(offset) = offset {
-                offsets
-                    .add_partition_offset(&plan.input, partition as i32, Offset::Offset(*offset))
-                    .unwrap();
-            }
-        }
-        let group = consumer.group_metadata().unwrap();
-        producer
-            .send_offsets_to_transaction(&offsets, &group, WAIT)
-            .unwrap();
-        producer.commit_transaction(WAIT).unwrap();
-        taken_by_all.fetch_add(taken, Ordering::Relaxed);
     }
+}
+
+/// Whether what was read is committed; if not, it is read again.
+fn commit(
+    input: &str,
+    read: &BTreeMap<i32, Range<i64>>,
+    consumer: &BaseConsumer,
+    producer: &Writer,
+) -> bool {
+    while producer.in_flight_count() > 0 {
+        std::thread::sleep(Duration::from_micros(300));
+    }
+    let mut offsets = TopicPartitionList::new();
+    for (partition, range) in read {
+        offsets
+            .add_partition_offset(input, *partition, Offset::Offset(range.end))
+            .unwrap();
+    }
+    let group = consumer.group_metadata().unwrap();
+    let sent = producer.send_offsets_to_transaction(&offsets, &group, WAIT);
+    let Err(error) = sent else {
+        producer.commit_transaction(WAIT).unwrap();
+        return true;
+    };
+    // The group has a new generation: what is still assigned is read again from where the transaction began, and what is
+    // not goes on from the committed offset.
+    eprintln!("  pipe: a transaction is aborted: {error}");
+    producer.abort_transaction(WAIT).unwrap();
+    let assigned = consumer.assignment().unwrap();
+    let kept = read
+        .iter()
+        .filter(|(partition, _)| assigned.find_partition(input, **partition).is_some());
+    for (partition, range) in kept {
+        let from = Offset::Offset(range.start);
+        consumer
+            .seek(input, *partition, from, WAIT)
+            .unwrap_or_else(|error| eprintln!("  pipe: no longer assigned: {error}"));
+    }
+    false
 }

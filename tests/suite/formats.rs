@@ -284,7 +284,7 @@ fn a_record_of_a_newer_kind_stops_the_restore_with_a_sentence() {
 
 /// The format that a log says it is of.
 fn format(path: &Path) -> u8 {
-    let database = sled::open(path).unwrap();
+    let database = support::open_database(path).unwrap();
     let identity = database.get(b"m").unwrap().unwrap();
     identity[0]
 }

@@ -499,6 +499,20 @@ pub fn copy_directory(from: &Path, to: &Path) {
     }
 }
 
+/// Opens a database that this process has just closed. Another thread of the tests may be starting a program: until it
+/// runs, the new process holds the lock of every file that was open.
+pub fn open_database(path: &Path) -> sled::Result<sled::Db> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let opened = sled::Config::new().path(path).flush_every_ms(None).open();
+        let is_held = |error: &sled::Error| error.to_string().contains("could not acquire lock");
+        if opened.as_ref().err().is_none_or(|error| !is_held(error)) || Instant::now() >= deadline {
+            return opened;
+        }
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
 /// A small generator of test chance: splitmix64.
 #[derive(Clone, Debug)]
 pub struct Chance(pub u64);

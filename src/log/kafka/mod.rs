@@ -16,6 +16,7 @@ mod metadata;
 mod places;
 mod reader;
 mod rebalance;
+mod reports;
 mod transactional_producer;
 mod transfer_reader;
 mod vacancy;

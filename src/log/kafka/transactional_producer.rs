@@ -1,25 +1,18 @@
 //! One transaction at a time: begun, sent, drained, given its offsets and committed in one call.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
-use rdkafka::ClientContext;
-use rdkafka::Message;
 use rdkafka::TopicPartitionList;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::KafkaError;
 use rdkafka::error::KafkaResult;
-use rdkafka::message::DeliveryResult;
 use rdkafka::message::Header;
 use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::BaseRecord;
 use rdkafka::producer::Producer;
-use rdkafka::producer::ProducerContext;
 use rdkafka::producer::ThreadedProducer;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::util::Timeout;
@@ -36,65 +29,26 @@ use crate::log::kafka::errors::remedy;
 use crate::log::kafka::fence::ChangelogFence;
 use crate::log::kafka::places::number;
 use crate::log::kafka::places::offset;
+use crate::log::kafka::reports::Context;
+use crate::log::kafka::reports::Reports;
 
-/// Between two checks whether all records are acknowledged.
-const DRAIN_LOOK: Duration = Duration::from_micros(300);
+/// Between two tries of what the client cannot take or answer now.
+const RETRY_PAUSE: Duration = Duration::from_micros(300);
+/// Between two looks at the client's own count, whatever was acknowledged.
+const DRAIN_LOOK_MAX: Duration = Duration::from_millis(20);
+/// The client counts a record as in flight until it has freed the report of it.
+const FREED_PAUSE: Duration = Duration::from_micros(100);
 /// A new producer waits for the coordinator this long at a time.
 const INIT_WAIT: Duration = Duration::from_secs(2);
 
 /// A call at the deadline itself still gets a moment.
 const CALL_WAIT_MIN: Duration = Duration::from_millis(100);
 
-/// What the broker answered to the records of a transaction.
-#[derive(Debug, Default)]
-struct Delivered {
-    error: Option<KafkaError>,
-    /// By partition of the changelog, the offset of the first record and that after the last one. The first is
-    /// below 0 where the broker did not say it of every record.
-    state: BTreeMap<i32, (i64, i64)>,
-}
-
-struct Context {
-    state_topic: String,
-    delivered: Arc<Mutex<Delivered>>,
-}
-
-impl ClientContext for Context {
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "Kafka producer");
-    }
-}
-
-impl ProducerContext for Context {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        let mut delivered = self
-            .delivered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        match result {
-            Ok(message) if message.topic() == self.state_topic => {
-                // A batch that was acknowledged twice comes back without its offsets.
-                let offset = message.offset();
-                let place = delivered.state.entry(message.partition());
-                let (first, next) = place.or_insert((offset, 0));
-                *first = offset.min(*first);
-                *next = (*next).max(offset + 1);
-            }
-            Ok(_) => {}
-            Err((error, _)) => {
-                delivered.error.get_or_insert_with(|| error.clone());
-            }
-        }
-    }
-}
-
 /// A transactional producer that holds its id.
 pub(super) struct TransactionalProducer {
     connection: Arc<Connection>,
     producer: ThreadedProducer<Context>,
-    delivered: Arc<Mutex<Delivered>>,
+    reports: Arc<Reports>,
 }
 
 impl std::fmt::Debug for TransactionalProducer {
@@ -123,11 +77,8 @@ impl TransactionalProducer {
         connection: &Arc<Connection>,
         worker: usize,
     ) -> Result<Option<Self>, Error> {
-        let delivered = Arc::new(Mutex::new(Delivered::default()));
-        let context = Context {
-            state_topic: connection.topics.state.clone(),
-            delivered: Arc::clone(&delivered),
-        };
+        let reports = Arc::new(Reports::default());
+        let context = Context::new(&connection.topics.state, &reports);
         let config = connection.transactional(worker);
         let producer = ThreadedProducer::from_config_and_context(&config, context)
             .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
@@ -144,7 +95,7 @@ impl TransactionalProducer {
         Ok(Some(Self {
             connection: Arc::clone(connection),
             producer,
-            delivered,
+            reports,
         }))
     }
 
@@ -156,14 +107,14 @@ impl TransactionalProducer {
         group: &ConsumerGroupMetadata,
         fence: &ChangelogFence,
     ) -> Result<Vec<Committed>, Failure> {
-        *self.delivered() = Delivered::default();
+        self.reports.clear();
         self.producer
             .begin_transaction()
             .map_err(|error| self.failed(Call::Send, &error))?;
         tracing::trace!("transaction begun");
         let deadline = Instant::now() + self.connection.transaction_timeout;
         self.send_all(transaction, deadline)
-            .and_then(|()| self.drain(deadline))
+            .and_then(|records| self.drain(records, deadline))
             .map_err(|error| self.failed(Call::Send, &error))?;
         self.check(transaction, fence)?;
         let offsets = self
@@ -194,17 +145,20 @@ impl TransactionalProducer {
             if is_late || remedy(call, &error) != Remedy::Retry {
                 return Err(self.failed(call, &error));
             }
-            std::thread::park_timeout(DRAIN_LOOK);
+            std::thread::park_timeout(RETRY_PAUSE);
         }
     }
 
-    fn send_all(&self, transaction: &Transaction, deadline: Instant) -> KafkaResult<()> {
+    /// The number of records that were sent.
+    fn send_all(&self, transaction: &Transaction, deadline: Instant) -> KafkaResult<usize> {
+        let mut records = transaction.outputs.len();
         let topics = &self.connection.topics;
         for output in &transaction.outputs {
             let name = topics.name(output.topic).unwrap_or_default();
             self.send(to_send(name, &output.record), deadline)?;
         }
         for part in &transaction.partitions {
+            records += part.state.len();
             for record in &part.state {
                 let update = BaseRecord {
                     topic: &topics.state,
@@ -218,7 +172,7 @@ impl TransactionalProducer {
                 self.send(update, deadline)?;
             }
         }
-        Ok(())
+        Ok(records)
     }
 
     fn send(
@@ -233,7 +187,7 @@ impl TransactionalProducer {
                     if Instant::now() < deadline =>
                 {
                     record = refused;
-                    std::thread::park_timeout(DRAIN_LOOK);
+                    std::thread::park_timeout(RETRY_PAUSE);
                 }
                 Err((error, _)) => return Err(error),
             }
@@ -241,17 +195,16 @@ impl TransactionalProducer {
     }
 
     /// Waits until every record is acknowledged: a commit with something in flight takes 100 ms longer.
-    fn drain(&self, deadline: Instant) -> KafkaResult<()> {
+    fn drain(&self, records: usize, deadline: Instant) -> KafkaResult<()> {
         while self.producer.in_flight_count() > 0 {
             if Instant::now() >= deadline {
                 return Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut));
             }
-            std::thread::park_timeout(DRAIN_LOOK);
+            if self.reports.wait_for(records, DRAIN_LOOK_MAX) {
+                std::thread::park_timeout(FREED_PAUSE);
+            }
         }
-        match &self.delivered().error {
-            Some(error) => Err(error.clone()),
-            None => Ok(()),
-        }
+        self.reports.error().map_or(Ok(()), Err)
     }
 
     fn offsets(&self, transaction: &Transaction) -> KafkaResult<TopicPartitionList> {
@@ -267,11 +220,7 @@ impl TransactionalProducer {
 
     /// Aborts where another worker has written to a changelog since this one read it.
     fn check(&self, transaction: &Transaction, fence: &ChangelogFence) -> Result<(), Failure> {
-        let first_of = |partition: Partition| {
-            let delivered = self.delivered();
-            let place = delivered.state.get(&number(partition));
-            u64::try_from(place?.0).ok()
-        };
+        let first_of = |partition: Partition| self.reports.changelog_range(partition)?.0;
         let mut partitions = written(transaction);
         let Some(partition) = partitions.find(|one| !fence.admits(*one, first_of(*one))) else {
             return Ok(());
@@ -284,11 +233,7 @@ impl TransactionalProducer {
     }
 
     fn committed(&self, transaction: &Transaction) -> Vec<Committed> {
-        let delivered = self.delivered();
-        let next_of = |partition: Partition| {
-            let place = delivered.state.get(&number(partition));
-            u64::try_from(place?.1).ok()
-        };
+        let next_of = |partition: Partition| Some(self.reports.changelog_range(partition)?.1);
         let partitions = transaction.partitions.iter().map(|part| part.partition);
         partitions
             .map(|partition| Committed {
@@ -333,12 +278,6 @@ impl TransactionalProducer {
                 return false;
             }
         }
-    }
-
-    fn delivered(&self) -> std::sync::MutexGuard<'_, Delivered> {
-        self.delivered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

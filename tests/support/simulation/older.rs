@@ -39,6 +39,7 @@ use serde::Serialize;
 use twox_hash::XxHash3_64;
 
 use super::process::model;
+use crate::support::open_database;
 
 const FORMAT: u8 = 3;
 const NO_DEADLINE_MS: i64 = i64::MAX;
@@ -342,14 +343,13 @@ pub fn put_back_stores(root: &Path, into: &Path, partitions: u32) {
 
 /// Writes nothing for a store that cannot be read.
 fn put_back_store(store: &Path, copy: &Path) {
-    let open = |path| sled::Config::new().path(path).flush_every_ms(None).open();
-    let Ok(database) = open(store) else {
+    let Ok(database) = open_database(store) else {
         return;
     };
     let Some(bytes) = database.get(STORE_KEY).unwrap() else {
         return;
     };
-    let older = open(copy).unwrap();
+    let older = open_database(copy).unwrap();
     let stored = partition::decode_store(&bytes).unwrap();
     let pages = database.iter().map(Result::unwrap);
     let pages: Vec<(sled::IVec, sled::IVec)> = pages.filter(|(key, _)| key != STORE_KEY).collect();
