@@ -33,6 +33,7 @@ mod load;
 mod measure;
 mod outputs;
 mod pipe;
+mod restore;
 mod rounds;
 mod samples;
 mod side;
@@ -95,6 +96,8 @@ enum Which {
     Memory,
     /// All customers become a high risk in the same millisecond.
     Burst,
+    /// A store that was wiped, stopped or killed.
+    Restore,
 }
 
 fn main() {
@@ -138,6 +141,9 @@ fn main() {
     }
     if is_asked(Which::Burst) {
         burst::burst(&args, brokers);
+    }
+    if is_asked(Which::Restore) {
+        restore::restore(&args, brokers);
     }
 }
 

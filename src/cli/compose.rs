@@ -7,6 +7,7 @@ use anyhow::Context;
 
 use crate::config::bus::BusKind;
 use crate::config::settings::Settings;
+use crate::config::store::Engine;
 use crate::domain::churn::ChurnDefinition;
 use crate::domain::offsets::AppliedOffsets;
 use crate::engine::policy::Policy;
@@ -30,9 +31,11 @@ use crate::pipeline::partition::clock::MonotonicClock;
 use crate::pipeline::partition::clock::WallClock;
 use crate::pipeline::partitions::Partitions;
 use crate::store;
+use crate::store::database::Options;
 use crate::store::directory::StoreDirectory;
 use crate::store::pages::PAGE_BYTES;
-use crate::store::partition::Sizes;
+use crate::store::sled_pages::SledOptions;
+use crate::store::tree::TreeOptions;
 use crate::telemetry::metrics::DescribedModel;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::observe;
@@ -145,7 +148,7 @@ impl Parts {
             trained_at_ms: facts.trained_at.0.as_milliseconds(),
             silhouette: model.training().silhouette,
         });
-        let sizes = sizes(settings, partitions);
+        let database = database(settings, partitions);
         let definition = definition(settings, &policy, &model, partitions);
         let shared = Arc::new(Shared {
             limits: limits(settings, partitions),
@@ -167,7 +170,7 @@ impl Parts {
             partition_count: partitions,
             model,
             topics: settings.topics.names.clone(),
-            partitions: Partitions::new(directory, sizes, Faults::none(), Arc::clone(&metrics)),
+            partitions: Partitions::new(directory, database, Faults::none(), Arc::clone(&metrics)),
             metrics,
             tally: Tally::default(),
             control: Control::default(),
@@ -239,13 +242,17 @@ fn embedded_log(settings: &Settings) -> anyhow::Result<EmbeddedLog> {
     )?)
 }
 
-/// The cache divided over the partitions: half for pages, half for the worker's decoded records.
+/// The database of each partition. Half of the cache is for what it reads, the other half for the worker's decoded
+/// records; sled divides its half over the partitions, and the merge trees share theirs.
 #[must_use]
-pub fn sizes(settings: &Settings, partitions: u32) -> Sizes {
-    let cache_bytes = settings.store.cache_bytes / u64::from(partitions.max(1));
-    Sizes {
-        cache_bytes: cache_bytes / 2,
-        page_bytes: PAGE_BYTES,
+pub fn database(settings: &Settings, partitions: u32) -> Options {
+    let cache_bytes = settings.store.cache_bytes / 2;
+    match settings.store.engine {
+        Engine::Sled => Options::Sled(SledOptions {
+            cache_bytes: cache_bytes / u64::from(partitions.max(1)),
+            page_bytes: PAGE_BYTES,
+        }),
+        Engine::Fjall => Options::Fjall(TreeOptions::new(cache_bytes)),
     }
 }
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use crate::cli::compose::Overrides;
 use crate::cli::compose::Parts;
 use crate::cli::compose::connection;
+use crate::cli::compose::database;
 use crate::cli::compose::load_model;
 use crate::cli::compose::policy;
-use crate::cli::compose::sizes;
 use crate::cli::compose::store_directory;
 use crate::cli::exit::CallError;
 use crate::cli::exit::Failed;
@@ -53,7 +53,7 @@ fn restored(
     Ok(Arc::clone(restore.store()))
 }
 
-/// The stores of the directory, all of their records in sled. On the embedded log, the end of the log is
+/// The stores of the directory, all of their records on disk. On the embedded log, the end of the log is
 /// restored into them first. On Kafka they are as the instance left them, and only those that it owned.
 ///
 /// # Errors
@@ -73,9 +73,9 @@ pub fn stores(settings: &Settings) -> anyhow::Result<Vec<Arc<PartitionStore>>> {
         BusKind::Kafka => {
             let directory = store_directory(settings)?;
             let owned = directory.owned()?;
-            let sizes = sizes(settings, u32::try_from(owned.len())?);
+            let database = database(settings, u32::try_from(owned.len())?);
             let open = |partition: &Partition| {
-                PartitionStore::open_as_left(&directory, *partition, sizes).map(Arc::new)
+                PartitionStore::open_as_left(&directory, *partition, &database).map(Arc::new)
             };
             Ok(owned.iter().map(open).collect::<Result<_, _>>()?)
         }

@@ -19,6 +19,7 @@ use crate::codec::past::Past;
 use crate::codec::past::push_past;
 use crate::codec::past::take_past;
 use crate::domain::categories::Categories;
+use crate::domain::profile::SharedProfile;
 use crate::domain::purchase::Purchase;
 use crate::domain::time::Timestamp;
 use crate::engine::state::chunk::Chunk;
@@ -85,7 +86,7 @@ fn encode_record(
         let version = record.layout.profile.version.saturating_add(1);
         record.layout.profile = WrittenProfile {
             version,
-            profile: Some(Arc::clone(&record.aggregate.profile)),
+            profile: record.aggregate.profile.clone(),
         };
         let bytes = part::encode_profile(version, &record.aggregate.profile)?;
         parts.push((Part::Profile, bytes.into()));
@@ -173,7 +174,7 @@ pub fn decode<'a>(
         Some(&format_3::FORMAT) => {
             let record = format_3::decode_record(bytes)?;
             let summary = head::summary_of(&record, true);
-            return Ok((Entry::Live(record), summary));
+            return Ok((Entry::Live(Box::new(record)), summary));
         }
         Some(&format_4::FORMAT) => return format_4::decode(bytes, table),
         Some(_) | None => {}
@@ -182,8 +183,9 @@ pub fn decode<'a>(
     let opening = head::take_opening(&mut content)?;
     let entry = match opening.tag {
         Tag::Live => {
-            let record = head::take_record(&mut content, opening, table)?;
-            Entry::Live(complete(record, content, part, table)?)
+            let mut record = Box::new(head::take_record(&mut content, opening, table)?);
+            complete(&mut record, content, part, table)?;
+            Entry::Live(record)
         }
         Tag::Moved => Entry::Moved(frame::whole(content)?),
         Tag::Suppressed => Entry::Suppressed(frame::whole(content)?),
@@ -193,11 +195,11 @@ pub fn decode<'a>(
 
 /// Adds what lies in the tail of the head and in the parts.
 fn complete<'a>(
-    mut record: CustomerRecord,
+    record: &mut CustomerRecord,
     mut tail: &[u8],
     part: &mut dyn FnMut(Part) -> Option<&'a [u8]>,
     table: &DefinitionTable,
-) -> Result<CustomerRecord, CodecError> {
+) -> Result<(), CodecError> {
     let mut chunks = Vec::with_capacity(record.layout.chunks.len());
     for chunk in &record.layout.chunks {
         let bytes = part(Part::Chunk(chunk.number)).ok_or(CodecError::Missing)?;
@@ -224,15 +226,15 @@ fn complete<'a>(
         end_of(content)?;
     }
     record.aggregate.categories = categories;
-    remember(&mut record, past.followed_by(in_head));
+    remember(record, past.followed_by(in_head));
     let version = record.layout.profile.version;
     if version > 0 {
         let bytes = part(Part::Profile).ok_or(CodecError::Missing)?;
-        let profile = Arc::new(part::decode_profile(bytes, version)?);
-        record.layout.profile.profile = Some(Arc::clone(&profile));
+        let profile = SharedProfile::new(part::decode_profile(bytes, version)?);
+        record.layout.profile.profile = profile.clone();
         record.aggregate.profile = profile;
     }
-    Ok(record)
+    Ok(())
 }
 
 /// Puts events and sums into the record. Forgotten events count in the sums of their days.
@@ -294,13 +296,11 @@ pub fn add_names(bytes: &[u8], table: &mut DefinitionTable) -> Result<(), CodecE
 ///
 /// # Errors
 /// If the bytes are damaged.
-pub fn parts_of(bytes: &[u8]) -> Result<Vec<Part>, CodecError> {
-    let Some((profile_version, chunks)) = named_in(bytes)? else {
-        return Ok(Vec::new());
-    };
+pub fn parts_of(bytes: &[u8]) -> Result<impl Iterator<Item = Part>, CodecError> {
+    let (profile_version, chunks) = named_in(bytes)?.unwrap_or_default();
     let profile = (profile_version > 0).then_some(Part::Profile);
     let chunks = chunks.into_iter().map(|chunk| Part::Chunk(chunk.number));
-    Ok(profile.into_iter().chain(chunks).collect())
+    Ok(profile.into_iter().chain(chunks))
 }
 
 /// How often the profile was written, and the chunks; `None` for an entry that has no parts.

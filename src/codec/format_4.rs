@@ -26,6 +26,7 @@ use crate::domain::ledger::Totals;
 use crate::domain::money::Money;
 use crate::domain::offsets::AppliedOffsets;
 use crate::domain::profile::Profile;
+use crate::domain::profile::SharedProfile;
 use crate::domain::time::Day;
 use crate::domain::time::Timestamp;
 use crate::engine::state::checkpoint::Checkpoint;
@@ -114,7 +115,7 @@ impl Parts {
             ledger: kept,
             categories,
             purchases,
-            profile: Arc::new(profile),
+            profile: SharedProfile::new(profile),
             greatest_event_day,
         };
         record.remembered = self.remembered.restore()?;
@@ -189,7 +190,7 @@ pub fn decode(bytes: &[u8], table: &DefinitionTable) -> Result<(Entry, RecordSum
         .ok_or(CodecError::Content)?;
     let header = Header::read(header)?;
     let entry = match header.tag {
-        0 => Entry::Live(decode_record(header, rest, table)?),
+        0 => Entry::Live(Box::new(decode_record(header, rest, table)?)),
         1 => Entry::Moved(frame::whole(rest)?),
         2 => Entry::Suppressed(frame::whole(rest)?),
         _ => return Err(CodecError::Content),

@@ -196,7 +196,9 @@ pub(super) fn take_past(
 ) -> Result<(), CodecError> {
     let events = take_length(bytes)?;
     let room = events.min(bytes.len() / EVENT_BYTES_MIN);
-    past.events.reserve_exact(room + NEXT_EVENTS_USUAL);
+    if past.events.is_empty() {
+        past.events.reserve_exact(room + NEXT_EVENTS_USUAL);
+    }
     let mut at_ms: i64 = 0;
     for _ in 0..events {
         let difference = take_signed(bytes)?;

@@ -87,9 +87,6 @@ pub fn describe(settings: &Settings) -> &[(String, String)] {
 impl Settings {
     /// Reads every key, also after a problem; `None` if there was one.
     pub fn read(reader: &mut Reader) -> Option<Self> {
-        let engine = reader.parsed("store.engine", "\"sled\"", |text| {
-            (text == "sled").then_some(())
-        });
         let topics = topics(reader);
         let kafka = kafka(reader);
         let bus = bus(reader, kafka.as_ref());
@@ -116,7 +113,6 @@ impl Settings {
         let instance_id = reader.text("instance.id");
         let shutdown_deadline = reader.duration("shutdown.deadline", MILLISECOND, HOUR);
         let log = log(reader);
-        engine?;
         Some(Self {
             workers: workers?,
             assign_prospects: assign_prospects?,

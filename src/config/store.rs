@@ -7,9 +7,20 @@ use crate::config::reader::Reader;
 use crate::config::reader::small;
 use crate::config::units::DAY;
 
+/// The database of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// sled.
+    Sled,
+    /// The merge tree of fjall.
+    Fjall,
+}
+
 /// The store.
 #[derive(Clone, Debug)]
 pub struct Store {
+    /// Its database.
+    pub engine: Engine,
     /// Its directory.
     pub directory: PathBuf,
     /// Memory for clean records and pages, in total.
@@ -25,6 +36,11 @@ pub struct Store {
 }
 
 pub(super) fn store(reader: &mut Reader) -> Option<Store> {
+    let engine = reader.parsed("store.engine", "\"sled\" or \"fjall\"", |text| match text {
+        "sled" => Some(Engine::Sled),
+        "fjall" => Some(Engine::Fjall),
+        _ => None,
+    });
     let directory = reader.name("store.directory").map(PathBuf::from);
     let cache_bytes = reader.bytes("store.cache_bytes", 1 << 20);
     let flush_interval = reader.duration("store.flush_interval", Duration::ZERO, DAY);
@@ -36,6 +52,7 @@ pub(super) fn store(reader: &mut Reader) -> Option<Store> {
         .integer("store.flush_pages", 1, 100_000)
         .and_then(small);
     Some(Store {
+        engine: engine?,
         directory: directory?,
         cache_bytes: cache_bytes?,
         flush_interval: flush_interval?,

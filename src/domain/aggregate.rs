@@ -1,8 +1,6 @@
 //! Everything a customer's features are computed from. The fold does not depend on the order of
 //! events, as long as none is older than the ledger.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -11,8 +9,8 @@ use crate::domain::categories::CategorySlot;
 use crate::domain::event::Order;
 use crate::domain::ledger::Ledger;
 use crate::domain::money::Money;
-use crate::domain::profile::Profile;
 use crate::domain::profile::ProfileUpdate;
+use crate::domain::profile::SharedProfile;
 use crate::domain::profile::Statement;
 use crate::domain::purchase::Purchase;
 use crate::domain::purchase::PurchaseCategories;
@@ -28,8 +26,8 @@ pub struct CustomerAggregate {
     pub categories: Categories,
     /// The first and the last purchase; `None` before the first.
     pub purchases: Option<PurchaseSpan>,
-    /// What is known of the person; shared between copies of a record because it hardly changes.
-    pub profile: Arc<Profile>,
+    /// What is known of the person.
+    pub profile: SharedProfile,
     /// The greatest day of any accepted event; the ledger's length counts back from it.
     pub greatest_event_day: Option<Day>,
 }
@@ -100,7 +98,7 @@ impl CustomerAggregate {
 
     /// Applies the facts of a profile event.
     pub fn fold_profile(&mut self, update: &ProfileUpdate, stated: Statement) {
-        Arc::make_mut(&mut self.profile).fold(update, stated);
+        self.profile.to_mut().fold(update, stated);
     }
 
     /// Moves the end of the ledger to the day of an accepted event; the first day that is kept apart, if it is

@@ -1,10 +1,10 @@
 //! Names of things: customers, segments, model versions, and places in a log.
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::Serialize;
+use smol_str::SmolStr;
 use twox_hash::XxHash3_64;
 
 /// Longest customer id, in characters (docs/EVENTS.md, Common fields).
@@ -12,15 +12,16 @@ pub const CUSTOMER_ID_CHARACTERS_MAX: usize = 256;
 /// Longest event id, in characters.
 pub const EVENT_ID_CHARACTERS_MAX: usize = 128;
 
+// Ids are compared and copied all day, and most are short enough to lie where their holder lies.
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub struct $name(Arc<str>);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Takes the text as it is; a parser of outside input checks it first.
-            pub fn new(text: impl Into<Arc<str>>) -> Self {
+            pub fn new(text: impl Into<SmolStr>) -> Self {
                 Self(text.into())
             }
 

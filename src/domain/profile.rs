@@ -4,6 +4,7 @@
 //! arrival; equal instants are decided by the hash of the event's id.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -69,6 +70,45 @@ pub struct Profile {
     pub joined_at: Option<Fact<Timestamp>>,
     /// Free attributes by name, at most [`ATTRIBUTES_MAX`].
     pub attributes: BTreeMap<String, Fact<Attribute>>,
+}
+
+/// A profile that copies of a record share, because it hardly changes. Most customers have none, so an empty one takes no
+/// memory.
+#[derive(Clone, Debug, Default)]
+pub struct SharedProfile(Option<Arc<Profile>>);
+
+static EMPTY: Profile = Profile {
+    birth_year: None,
+    income: None,
+    joined_at: None,
+    attributes: BTreeMap::new(),
+};
+
+impl SharedProfile {
+    /// A profile that nothing shares yet.
+    #[must_use]
+    pub fn new(profile: Profile) -> Self {
+        Self((profile != EMPTY).then(|| Arc::new(profile)))
+    }
+
+    /// The profile, apart from all that shared it.
+    pub fn to_mut(&mut self) -> &mut Profile {
+        Arc::make_mut(self.0.get_or_insert_default())
+    }
+}
+
+impl std::ops::Deref for SharedProfile {
+    type Target = Profile;
+
+    fn deref(&self) -> &Profile {
+        self.0.as_deref().unwrap_or(&EMPTY)
+    }
+}
+
+impl PartialEq for SharedProfile {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq::<Profile>(&**self, &**other) || **self == **other
+    }
 }
 
 impl Profile {

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use crate::domain::change::ChangeReason;
 use crate::domain::change::SegmentChange;
+use crate::domain::ids::Partition;
 use crate::domain::time::Timestamp;
 use crate::engine::verdict::Verdict;
 use crate::log::OutputRecord;
@@ -19,6 +20,10 @@ use crate::pipeline::control::Counts;
 /// for two topics.
 const CHANGE_BYTES: usize = 5 * 1024;
 
+/// Commit intervals of a transaction while the log is read behind its end. What a transaction costs besides its records,
+/// most of it in the broker, is then shared by more of them, and its changes are late by more than that anyway.
+const INTERVALS_BEHIND: u32 = 3;
+
 /// When deliveries were polled.
 #[derive(Clone, Copy, Debug)]
 pub struct Poll {
@@ -29,6 +34,8 @@ pub struct Poll {
     /// How long the oldest of them had waited in the log; `None` where it is not known, or where the log is
     /// read behind its end.
     pub waited: Option<Duration>,
+    /// The log is read behind its end; `None` where that is not known.
+    pub is_behind: Option<bool>,
 }
 
 impl Poll {
@@ -39,6 +46,7 @@ impl Poll {
             wall: shared.wall.now(),
             at: shared.monotonic.now(),
             waited: None,
+            is_behind: None,
         }
     }
 }
@@ -46,8 +54,9 @@ impl Poll {
 /// The transaction in the making.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// Changes in the order of their steps.
-    pub changes: Vec<SegmentChange>,
+    /// Changes by the partition of their customers, in the order of their steps. A topic keyed by customer mostly has
+    /// the partitions of the input, so that a partition's records go to the log together.
+    pub changes: BTreeMap<Partition, Vec<SegmentChange>>,
     /// Dead letters.
     pub dead_letters: Vec<Arc<OutputRecord>>,
     /// Deliveries by type and outcome.
@@ -57,6 +66,8 @@ pub struct Batch {
     /// When each applied delivery arrived, for the time until its change is visible.
     pub arrived_at: Vec<Timestamp>,
     due_at: Option<Instant>,
+    /// When it is due once the end of the log is read; `None` where the end was being read already.
+    due_at_end: Option<Instant>,
     bytes: usize,
 }
 
@@ -81,12 +92,12 @@ impl Batch {
         self.counts.time_evaluations += u64::try_from(evaluations).unwrap_or(u64::MAX);
     }
 
-    /// Adds a change.
-    pub fn push_change(&mut self, change: SegmentChange) {
+    /// Adds a change of a customer of this partition.
+    pub fn push_change(&mut self, partition: Partition, change: SegmentChange) {
         self.bytes += CHANGE_BYTES;
         self.counts.changes += 1;
         self.counts.time_changes += u64::from(change.reason == ChangeReason::TimePassed);
-        self.changes.push(change);
+        self.changes.entry(partition).or_default().push(change);
     }
 
     /// Adds a dead letter.
@@ -97,13 +108,25 @@ impl Batch {
 
     /// A delivery of this poll is taken; the first one decides when the transaction is due. The time that it waited
     /// in the log counts towards the interval, at most three quarters of it, so that records stamped long ago do
-    /// not end in a transaction each.
+    /// not end in a transaction each. While the log is read behind its end, the interval is longer.
     pub fn start(&mut self, limits: &Limits, poll: Poll) {
-        self.due_at.get_or_insert_with(|| {
-            let interval = limits.commit_interval;
+        let interval = limits.commit_interval;
+        if self.due_at.is_none() {
             let waited = poll.waited.unwrap_or_default();
-            poll.at + (interval - waited.min(interval / 4 * 3))
-        });
+            let due_at = poll.at + (interval - waited.min(interval / 4 * 3));
+            self.due_at = Some(due_at);
+            if poll.is_behind == Some(true) {
+                self.due_at = Some(poll.at + interval * INTERVALS_BEHIND);
+                self.due_at_end = Some(due_at);
+            }
+        } else if poll.is_behind == Some(false) {
+            self.reached_end();
+        }
+    }
+
+    /// The end of the log is being read.
+    pub fn reached_end(&mut self) {
+        self.due_at = self.due_at_end.take().or(self.due_at);
     }
 
     /// Nothing was taken since the last commit.
@@ -142,9 +165,47 @@ mod tests {
     use super::*;
     use crate::engine::state::seal::Sealing;
 
+    /// Intervals of 100 ms; in milliseconds since the first poll.
     #[test]
-    fn a_dead_letter_fills_a_batch_by_its_key_its_value_and_its_headers() {
+    fn a_transaction_is_due_after_an_interval_or_three_while_the_log_is_read_behind_its_end() {
         let limits = Limits {
+            commit_interval: Duration::from_millis(100),
+            ..small()
+        };
+        let begun = Instant::now();
+        // By hand: of each poll, when it was, how long it waited, and whether it was behind.
+        let (ahead, behind) = (Some(false), Some(true));
+        type Polled = (u64, u64, Option<bool>);
+        let cases: [(&[Polled], u64); 8] = [
+            (&[(0, 0, ahead)], 100),
+            (&[(0, 30, ahead)], 70),
+            (&[(0, 900, ahead)], 25),
+            (&[(0, 0, None)], 100),
+            (&[(0, 0, behind)], 300),
+            (&[(0, 0, behind), (40, 0, behind), (60, 0, None)], 300),
+            (&[(0, 0, behind), (40, 0, behind), (80, 0, ahead)], 100),
+            (&[(0, 0, ahead), (40, 0, behind)], 100),
+        ];
+        for (polls, due_ms) in cases {
+            let mut batch = Batch::default();
+            for (at_ms, waited_ms, is_behind) in polls {
+                batch.start(
+                    &limits,
+                    Poll {
+                        wall: Timestamp::default(),
+                        at: begun + Duration::from_millis(*at_ms),
+                        waited: Some(Duration::from_millis(*waited_ms)),
+                        is_behind: *is_behind,
+                    },
+                );
+            }
+            let due_in = batch.due_in(begun).unwrap();
+            assert_eq!(due_in, Duration::from_millis(due_ms), "{polls:?}");
+        }
+    }
+
+    fn small() -> Limits {
+        Limits {
             commit_interval: Duration::from_secs(1),
             commit_records: 10,
             commit_bytes: 12,
@@ -155,7 +216,12 @@ mod tests {
             record_cache_bytes: 1,
             sealing: Sealing::default(),
             checkpoint_interval: Duration::from_secs(1),
-        };
+        }
+    }
+
+    #[test]
+    fn a_dead_letter_fills_a_batch_by_its_key_its_value_and_its_headers() {
+        let limits = small();
         let is_full = |key: &[u8], value: &[u8], header: &[u8]| {
             let mut batch = Batch::default();
             batch.push_dead_letter(OutputRecord {

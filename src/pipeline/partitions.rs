@@ -21,13 +21,13 @@ use crate::engine::state::definition::Definition;
 use crate::engine::state::table::DefinitionTable;
 use crate::faults::Faults;
 use crate::store;
+use crate::store::database::Options;
 use crate::store::directory::StoreDirectory;
 use crate::store::memory::Deltas;
 use crate::store::owner::OwnerEpoch;
 use crate::store::partition::PartitionStore;
-use crate::store::partition::Sizes;
 use crate::store::verification::Expected;
-use crate::store::verification::WipeReason;
+use crate::store::wipe_reason::WipeReason;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::observe;
 
@@ -76,7 +76,7 @@ pub enum Opening {
 #[derive(Debug)]
 pub struct Partitions {
     directory: StoreDirectory,
-    sizes: Sizes,
+    database: Options,
     faults: Faults,
     metrics: Arc<Metrics>,
     slots: Mutex<BTreeMap<Partition, Arc<Mutex<Slot>>>>,
@@ -92,7 +92,7 @@ struct Slot {
     epoch: OwnerEpoch,
     /// A worker has taken it and not given it up.
     is_held: bool,
-    /// Stays open when the partition goes from one worker to another, because sled's lock outlives a handle.
+    /// Stays open when the partition goes from one worker to another, because a database's lock outlives a handle.
     store: Option<Arc<PartitionStore>>,
     /// What the owner added to the gauges, and what is subtracted when it goes.
     counted: Deltas,
@@ -105,13 +105,13 @@ impl Partitions {
     #[must_use]
     pub fn new(
         directory: StoreDirectory,
-        sizes: Sizes,
+        database: Options,
         faults: Faults,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             directory,
-            sizes,
+            database,
             faults,
             metrics,
             slots: Mutex::new(BTreeMap::new()),
@@ -181,7 +181,7 @@ impl Partitions {
             &self.directory,
             owner.partition,
             expected,
-            self.sizes,
+            &self.database,
             self.faults.clone(),
         )?;
         store.take(owner.epoch);

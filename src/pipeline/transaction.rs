@@ -71,17 +71,19 @@ impl<L: WorkerLog> Worker<L> {
     ) -> Result<(Transaction, BTreeMap<Partition, Pending>), Error> {
         let emitted_at = self.shared.wall.now();
         let mut transaction = Transaction::default();
-        let mut current: BTreeMap<&str, Arc<OutputRecord>> = BTreeMap::new();
         let mut write = |topic, record| transaction.outputs.push(Output { topic, record });
-        for change in &batch.changes {
-            let record = outputs::change_record(change, &self.shared.topics.events, emitted_at)
-                .map_err(|source| Error::Encode(Box::new(source)))?;
-            let record = Arc::new(record);
-            current.insert(change.customer_id.as_str(), Arc::clone(&record));
-            write(Topic::Changes, record);
-        }
-        for record in current.into_values() {
-            write(Topic::Current, record);
+        for changes in batch.changes.values() {
+            let mut current: BTreeMap<&str, Arc<OutputRecord>> = BTreeMap::new();
+            for change in changes {
+                let record = outputs::change_record(change, &self.shared.topics.events, emitted_at)
+                    .map_err(|source| Error::Encode(Box::new(source)))?;
+                let record = Arc::new(record);
+                current.insert(change.customer_id.as_str(), Arc::clone(&record));
+                write(Topic::Changes, record);
+            }
+            for record in current.into_values() {
+                write(Topic::Current, record);
+            }
         }
         for record in &batch.dead_letters {
             write(Topic::DeadLetters, Arc::clone(record));
@@ -128,7 +130,7 @@ impl<L: WorkerLog> Worker<L> {
         for (reason, deliveries) in &batch.counts.rejected {
             observe::rejected(metrics, reason, *deliveries);
         }
-        let moves = batch.changes.iter();
+        let moves = batch.changes.values().flatten();
         for change in moves.filter(|change| change.kind != ChangeKind::ChurnRiskChanged) {
             let from = change
                 .previous

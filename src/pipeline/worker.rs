@@ -66,7 +66,7 @@ impl<L: WorkerLog> Worker<L> {
             partitions: HeldPartitions::default(),
             asked_last: Partition(0),
             batch: Batch::default(),
-            flushes: Flushes::new(now),
+            flushes: Flushes::default(),
             checkpointed_at: now,
             progress_known_at: None,
             fired_last: Partition(0),
@@ -99,7 +99,7 @@ impl<L: WorkerLog> Worker<L> {
         self.handed_over(&leaving)?;
         match polled {
             Polled::Deliveries(deliveries) => self.take(&deliveries)?,
-            Polled::Idle => {}
+            Polled::Idle => self.batch.reached_end(),
             Polled::Assigned(partitions) => self.assigned(&partitions)?,
             Polled::Revoked(partitions) => self.revoked(&partitions)?,
             Polled::Lost(partitions) => self.lost(&partitions)?,
@@ -157,10 +157,12 @@ impl<L: WorkerLog> Worker<L> {
         self.shared.faults.cross(FaultPoint::Polled)?;
         let started = Instant::now();
         let wall = self.shared.wall.now();
+        let is_behind = deliveries.len() >= poll_records(&self.shared.limits);
         let poll = Poll {
             wall,
             at: self.shared.monotonic.now(),
-            waited: self.waited(deliveries, wall),
+            waited: self.waited(deliveries, wall).filter(|_| !is_behind),
+            is_behind: Some(is_behind),
         };
         for delivery in deliveries {
             self.take_one(delivery, poll)?;
@@ -179,8 +181,7 @@ impl<L: WorkerLog> Worker<L> {
     /// How long the oldest waited in the log, where its end is being read and record times are the wall
     /// clock's.
     fn waited(&self, deliveries: &[Delivery], wall: Timestamp) -> Option<Duration> {
-        let is_behind = deliveries.len() >= poll_records(&self.shared.limits);
-        if is_behind || self.shared.clock_rules.mode == ClockMode::Event {
+        if self.shared.clock_rules.mode == ClockMode::Event {
             return None;
         }
         let times = deliveries.iter().filter_map(|each| each.record_time);
@@ -212,7 +213,7 @@ impl<L: WorkerLog> Worker<L> {
             self.batch.start(&self.shared.limits, poll);
             self.batch.count_evaluations(fired.evaluations);
             for change in fired.changes {
-                self.batch.push_change(change);
+                self.batch.push_change(partition, change);
             }
             is_cut |= fired.is_cut;
             left = left.saturating_sub(fired.evaluations);
@@ -256,10 +257,10 @@ impl<L: WorkerLog> Worker<L> {
         self.batch.count(judged.event_type, &judged.verdict, bytes);
         self.batch.arrived_at.extend(judged.arrived_at);
         self.batch.count_evaluations(judged.time_evaluations);
-        judged
-            .changes
-            .into_iter()
-            .for_each(|change| self.batch.push_change(change));
+        for change in judged.changes {
+            let partition = delivery.position.partition;
+            self.batch.push_change(partition, change);
+        }
         self.shared.faults.cross(FaultPoint::Staged)?;
         Ok(())
     }

@@ -58,6 +58,12 @@ impl Deadlines {
         }
     }
 
+    /// Records with this earliest deadline have come into a page.
+    pub(super) fn add_to_page(&mut self, key: &[u8], deadline: Option<Timestamp>) {
+        let known = self.by_page.get(key).copied();
+        self.set_page(key, earlier(known, deadline));
+    }
+
     /// Customers whose records are not on disk and due by then, the earliest first.
     pub(super) fn due_dirty(&self, by: Timestamp) -> impl Iterator<Item = &CustomerId> {
         let due = self.dirty.iter().take_while(move |(at, _)| *at <= by);

@@ -1,6 +1,7 @@
 //! A customer's entry as far as it is not on disk, and the entry that it makes with what is on disk.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::codec::CodecError;
@@ -8,14 +9,21 @@ use crate::codec::entry;
 use crate::codec::entry::Head;
 use crate::codec::part::Part;
 use crate::codec::part::PartChange;
+use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
 use crate::engine::state::record::RecordSummary;
 use crate::store::stored::Stored;
 
-/// Memory that a record takes beyond its id and its encoded bytes, estimated.
-const RECORD_OVERHEAD_BYTES: usize = 184;
-/// Memory that a part takes beyond its bytes, estimated.
+/// Memory that a record takes beyond its id and its encoded bytes, estimated: its slot in the table, its place in the
+/// deadline index and in the order of a flush, and what the allocator adds.
+const RECORD_OVERHEAD_BYTES: usize = 160;
+/// Memory that the first part of a record takes beyond its bytes, estimated.
+const PARTS_OVERHEAD_BYTES: usize = 400;
+/// The same of a further part.
 const PART_OVERHEAD_BYTES: usize = 48;
+
+/// Records by customer.
+pub(super) type DirtyRecords = HashMap<CustomerId, DirtyRecord, foldhash::fast::RandomState>;
 
 /// The change of a customer's entry.
 #[derive(Clone, Debug, Default)]
@@ -46,27 +54,46 @@ impl HeadChange {
 }
 
 /// What is not on disk of a customer's entry. Head and parts are as their keys in the changelog: each has the newest value
-/// that was said of it, and a part stays until it is deleted.
+/// that was said of it, and a part stays until it is deleted. Hundreds of thousands may be held, most of them without
+/// parts, so a record takes three words.
 #[derive(Clone, Debug, Default)]
 pub(super) struct DirtyRecord {
-    head: Option<HeadChange>,
+    /// Empty for a head that is deleted.
+    head: Option<Box<[u8]>>,
+    parts: Option<Box<DirtyParts>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct DirtyParts {
     parts: BTreeMap<Part, Option<Arc<[u8]>>>,
     /// Memory of the parts, estimated.
-    parts_bytes: usize,
+    bytes: usize,
 }
 
 impl DirtyRecord {
     /// Takes a change over.
     pub(super) fn take(&mut self, change: EntryChange) {
-        if change.head.is_some() {
-            self.head = change.head;
+        match change.head {
+            Some(HeadChange::Put(head)) => self.head = Some(head.bytes.into_boxed_slice()),
+            Some(HeadChange::Delete) => self.head = Some(Box::default()),
+            None => {}
         }
+        if change.parts.is_empty() {
+            return;
+        }
+        let known = self.parts.get_or_insert_default();
         for (part, bytes) in change.parts {
-            self.parts_bytes += part_bytes(bytes.as_deref());
-            if let Some(replaced) = self.parts.insert(part, bytes) {
-                self.parts_bytes -= part_bytes(replaced.as_deref());
+            known.bytes += part_bytes(bytes.as_deref());
+            if let Some(replaced) = known.parts.insert(part, bytes) {
+                known.bytes -= part_bytes(replaced.as_deref());
             }
         }
+    }
+
+    /// The head, as far as it is here; nothing inside for one that is deleted here.
+    pub(super) fn head(&self) -> Option<Option<&[u8]>> {
+        let head = self.head.as_deref()?;
+        Some((!head.is_empty()).then_some(head))
     }
 
     /// The head is here, or is deleted here.
@@ -76,21 +103,28 @@ impl DirtyRecord {
 
     /// The deadline, as far as the head is here.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        self.head.as_ref()?.summary()?.deadline
+        // Heads are encoded by this process, or were decoded when they were read from the changelog.
+        entry::deadline_of(self.head()??).ok().flatten()
     }
 
-    /// A part that this layer says something of; nothing inside for a deleted one.
+    /// Parts that this layer says something of; nothing inside for a deleted one.
+    fn parts(&self) -> impl Iterator<Item = (Part, Option<&[u8]>)> {
+        let parts = self.parts.iter().flat_map(|known| &known.parts);
+        parts.map(|(part, bytes)| (*part, bytes.as_deref()))
+    }
+
+    /// A part that this layer says something of.
     fn part(&self, part: Part) -> Option<Option<&[u8]>> {
-        self.parts.get(&part).map(Option::as_deref)
+        let known = self.parts.as_ref()?;
+        known.parts.get(&part).map(Option::as_deref)
     }
 
     /// Its memory, estimated.
     pub(super) fn memory_bytes(&self, id_bytes: usize) -> usize {
-        let head = match &self.head {
-            Some(HeadChange::Put(head)) => head.bytes.len(),
-            Some(HeadChange::Delete) | None => 0,
-        };
-        RECORD_OVERHEAD_BYTES + id_bytes + head + self.parts_bytes
+        let head = self.head.as_ref().map_or(0, |head| head.len());
+        let parts = self.parts.as_ref();
+        let parts = parts.map_or(0, |known| PARTS_OVERHEAD_BYTES + known.bytes);
+        RECORD_OVERHEAD_BYTES + id_bytes + head + parts
     }
 }
 
@@ -112,11 +146,9 @@ impl<'a> Layers<'a> {
     pub(super) fn needs_stored(&self) -> bool {
         match self.head_in_memory() {
             None => true,
-            Some(HeadChange::Delete) => false,
-            Some(HeadChange::Put(head)) => match entry::parts_of(&head.bytes) {
-                Ok(named) => named
-                    .iter()
-                    .any(|part| self.part_in_memory(*part).is_none()),
+            Some(None) => false,
+            Some(Some(head)) => match entry::parts_of(head) {
+                Ok(mut named) => named.any(|part| self.part_in_memory(part).is_none()),
                 Err(_) => true,
             },
         }
@@ -126,9 +158,9 @@ impl<'a> Layers<'a> {
         self.dirty.into_iter().flatten()
     }
 
-    /// What is in memory of the head.
-    pub(super) fn head_in_memory(&self) -> Option<&'a HeadChange> {
-        self.in_memory().find_map(|dirty| dirty.head.as_ref())
+    /// The head, as far as it is in memory; nothing inside for one that is deleted there.
+    pub(super) fn head_in_memory(&self) -> Option<Option<&'a [u8]>> {
+        self.in_memory().find_map(DirtyRecord::head)
     }
 
     fn part_in_memory(&self, part: Part) -> Option<Option<&'a [u8]>> {
@@ -138,23 +170,19 @@ impl<'a> Layers<'a> {
     /// The head; `None` for an unknown customer.
     pub(super) fn head(&self) -> Option<&'a [u8]> {
         match self.head_in_memory() {
-            Some(HeadChange::Put(head)) => Some(&head.bytes),
-            Some(HeadChange::Delete) => None,
+            Some(newest) => newest,
             None => self.stored?.head,
         }
     }
 
     /// The deadline of the head, if that is in memory.
     pub(super) fn deadline_in_memory(&self) -> Option<Timestamp> {
-        self.head_in_memory()?.summary()?.deadline
+        entry::deadline_of(self.head_in_memory()??).ok().flatten()
     }
 
     /// What is counted of the head.
     pub(super) fn summary(&self) -> Result<Option<RecordSummary>, CodecError> {
-        match self.head_in_memory() {
-            Some(head) => Ok(head.summary()),
-            None => self.head().map(entry::summary_of).transpose(),
-        }
+        self.head().map(entry::summary_of).transpose()
     }
 
     /// The bytes of a part.
@@ -170,10 +198,10 @@ impl<'a> Layers<'a> {
         let stored = self.stored.iter().flat_map(Stored::parts);
         let mut parts: BTreeMap<Part, &[u8]> = stored.collect();
         for dirty in self.dirty.into_iter().rev().flatten() {
-            for (part, bytes) in &dirty.parts {
+            for (part, bytes) in dirty.parts() {
                 match bytes {
-                    Some(bytes) => parts.insert(*part, bytes),
-                    None => parts.remove(part),
+                    Some(bytes) => parts.insert(part, bytes),
+                    None => parts.remove(&part),
                 };
             }
         }

@@ -7,8 +7,8 @@ use crate::domain::time::Timestamp;
 use crate::domain::time::earlier;
 use crate::store::Error;
 use crate::store::dirty::Layers;
+use crate::store::exchange::PageBytes;
 use crate::store::memory::Memory;
-use crate::store::pages::Page;
 use crate::store::partition::Found;
 use crate::store::partition::PartitionStore;
 use crate::store::partition::layers_over;
@@ -18,7 +18,7 @@ impl PartitionStore {
     /// pages first. They stay due until a transaction has moved their deadlines on.
     ///
     /// # Errors
-    /// If sled fails or a record is damaged.
+    /// If the database fails or a record is damaged.
     pub fn due(&self, by: Timestamp, limit: usize) -> Result<Vec<(CustomerId, Found)>, Error> {
         if self
             .earliest_deadline()
@@ -31,21 +31,22 @@ impl PartitionStore {
         for customer_id in memory.deadlines.due_dirty(by).take(limit) {
             let layers = memory.layers(customer_id.as_str());
             let page = self.page_below(&memory, &layers, customer_id.as_str())?;
-            let layers = layers_over(layers, page.as_deref(), customer_id.as_str());
+            let is_stored = page.is_some();
+            let layers = layers_over(layers, page.as_ref(), customer_id.as_str());
             let found = layers.and_then(|layers| Found::decode(&layers, &memory.table));
             let found = found.and_then(|found| found.ok_or(CodecError::Content));
-            let found = found.map_err(|source| self.record_error(source))?;
+            let found = found.map_err(|source| self.entry_error(source, is_stored))?;
             due.push((customer_id.clone(), found));
         }
         let mut after = None;
         while due.len() < limit
             && let Some(entry) = memory.deadlines.next_page(after.as_ref(), by)
         {
-            let page = self.database.get(&*entry.1);
+            let page = self.database.page(&memory.pages, &entry.1);
             let page = page.map_err(|source| self.database_error(source))?;
             let known = due.len();
             let later = page.map_or(Ok(None), |page| due_of_page(&page, &memory, by, &mut due));
-            let later = later.map_err(|source| self.record_error(source))?;
+            let later = later.map_err(|source| self.entry_error(source, true))?;
             if due.len() == known {
                 memory.deadlines.set_page(&entry.1, later);
             }
@@ -58,13 +59,13 @@ impl PartitionStore {
 /// Adds the records of a page that are due and the newest of their customers; the earliest deadline of the
 /// others.
 fn due_of_page(
-    page: &[u8],
+    page: &PageBytes,
     memory: &Memory,
     by: Timestamp,
     due: &mut Vec<(CustomerId, Found)>,
 ) -> Result<Option<Timestamp>, CodecError> {
     let mut later: Option<Timestamp> = None;
-    for entry in Page::new(page)? {
+    for entry in page.entries()? {
         let (id, stored) = entry?;
         let deadline = stored.head.map(codec::entry::deadline_of).transpose()?;
         match deadline.flatten() {

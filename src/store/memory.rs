@@ -17,11 +17,12 @@ use crate::engine::state::record::RecordSummary;
 use crate::engine::state::table::DefinitionTable;
 use crate::store::deadlines::Deadlines;
 use crate::store::dirty::DirtyRecord;
+use crate::store::dirty::DirtyRecords;
 use crate::store::dirty::EntryChange;
 use crate::store::dirty::HeadChange;
 use crate::store::dirty::Layers;
+use crate::store::exchange::PageDeadline;
 use crate::store::flush::Chunk;
-use crate::store::flush::DirtyRecords;
 use crate::store::flush::Flush;
 use crate::store::owner::OwnerEpoch;
 use crate::store::pages::PageKeys;
@@ -109,15 +110,17 @@ pub(super) struct Memory {
     pub(super) flush: Option<Flush>,
     /// The store's checkpoint with all records.
     pub(super) position: StoreCheckpoint,
-    /// The store's checkpoint in sled.
+    /// The checkpoint in the database.
     pub(super) stored: StoreCheckpoint,
-    /// A page is here before it is in sled.
+    /// A page is here before it is on disk.
     pub(super) pages: PageKeys,
     pub(super) deadlines: Deadlines,
     /// The table of `position`, for readers.
     pub(super) table: Arc<DefinitionTable>,
     /// Customers of whose entries on disk a part is missing: a flush in the middle of a restore may write such.
     pub(super) incomplete: BTreeSet<CustomerId>,
+    /// Customers and deadlines are counted later.
+    pub(super) is_uncounted: bool,
 }
 
 impl Memory {
@@ -133,7 +136,7 @@ impl Memory {
         }
     }
 
-    /// The head in sled is not the newest of its customer.
+    /// The head on disk is not the newest of its customer.
     pub(super) fn has_newer(&self, customer_id: &str) -> bool {
         let is_taken_over = |flush: &Flush| flush.has_dirty(customer_id);
         let dirty = self.dirty.get(customer_id);
@@ -189,7 +192,7 @@ impl Memory {
     }
 
     fn put(&mut self, (customer_id, change): Replacement) {
-        if change.head.is_some() {
+        if change.head.is_some() && !self.is_uncounted {
             let replaced = self.layers(customer_id.as_str()).deadline_in_memory();
             if let Some(deadline) = replaced {
                 self.deadlines.remove(deadline, &customer_id);
@@ -215,14 +218,17 @@ impl Memory {
         self.dirty_bytes = self.dirty_bytes + dirty.memory_bytes(id_bytes) - before;
     }
 
-    /// A chunk of the flush is in sled; what it wrote is due by its pages from now on.
+    /// A chunk of the flush is on disk; what it wrote is due by its pages from now on.
     pub(super) fn written(&mut self, chunk: Chunk) -> Option<Flush> {
         self.position.records = chunk.checkpoint.records;
         self.position.digest = chunk.checkpoint.digest;
         self.position.changelog_reach = chunk.checkpoint.changelog_reach;
         self.stored = chunk.checkpoint;
-        for (key, earliest) in chunk.pages {
-            self.deadlines.set_page(&key, earliest);
+        for page in chunk.pages {
+            match page.deadline {
+                PageDeadline::Exact(earliest) => self.deadlines.set_page(&page.key, earliest),
+                PageDeadline::AlsoAt(earliest) => self.deadlines.add_to_page(&page.key, earliest),
+            }
         }
         let flush = self.flush.as_mut()?;
         if !self.incomplete.is_empty() {

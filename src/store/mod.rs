@@ -6,10 +6,14 @@
 //! visible in memory; many transactions later it reaches the disk in sorted batches, the last of them together
 //! with the place in the changelog that it belongs to.
 
+mod counting;
+pub mod database;
 mod deadlines;
 pub mod directory;
 mod dirty;
+mod distrust;
 mod due;
+pub mod exchange;
 mod flush;
 pub mod memory;
 mod opening;
@@ -17,8 +21,12 @@ pub mod owner;
 pub mod pages;
 pub mod partition;
 pub mod records;
+pub mod sled_pages;
 mod stored;
+pub mod tree;
+mod tree_writing;
 pub mod verification;
+pub mod wipe_reason;
 mod writing;
 
 use std::path::PathBuf;
@@ -43,7 +51,7 @@ pub enum Error {
         /// Path of the store.
         path: PathBuf,
         /// The cause.
-        source: sled::Error,
+        source: exchange::DatabaseError,
     },
     /// A record that was verified when the store was opened cannot be read any more.
     #[error("a record in {path} cannot be read: {source}")]
@@ -68,7 +76,7 @@ pub enum Error {
         /// Path of the store.
         path: PathBuf,
         /// Why.
-        reason: verification::WipeReason,
+        reason: wipe_reason::WipeReason,
     },
     /// The disk damages what is written to it.
     #[error(

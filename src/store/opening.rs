@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::RwLock;
@@ -12,13 +12,16 @@ use std::time::Instant;
 use crate::domain::ids::Partition;
 use crate::faults::Faults;
 use crate::store::Error;
+use crate::store::database::Database;
+use crate::store::database::Options;
 use crate::store::directory::StoreDirectory;
+use crate::store::exchange::DatabaseError;
+use crate::store::exchange::OpenError;
 use crate::store::memory::Memory;
 use crate::store::partition::PartitionStore;
-use crate::store::partition::Sizes;
 use crate::store::verification::Expected;
-use crate::store::verification::WipeReason;
 use crate::store::verification::verify;
+use crate::store::wipe_reason::WipeReason;
 
 /// A database that this process has dropped releases its lock a moment later.
 const LOCK_PATIENCE: Duration = Duration::from_secs(30);
@@ -34,15 +37,15 @@ impl PartitionStore {
         directory: &StoreDirectory,
         partition: Partition,
         expected: &Expected,
-        sizes: Sizes,
+        options: &Options,
         faults: Faults,
     ) -> Result<(Self, Option<WipeReason>), Error> {
         let path = directory.partition_path(partition);
-        match Self::open_verified(&path, Some(expected), sizes, faults.clone())? {
+        match Self::open_verified(&path, Some(expected), options, faults.clone())? {
             Ok(store) => Ok((store, None)),
             Err(reason) => {
                 directory.wipe(partition)?;
-                match Self::open_verified(&path, Some(expected), sizes, faults)? {
+                match Self::open_verified(&path, Some(expected), options, faults)? {
                     Ok(store) => Ok((store, Some(reason))),
                     Err(_) => Err(Error::WipedTooOften { path, wipes: 2 }),
                 }
@@ -57,10 +60,10 @@ impl PartitionStore {
     pub fn open_as_left(
         directory: &StoreDirectory,
         partition: Partition,
-        sizes: Sizes,
+        options: &Options,
     ) -> Result<Self, Error> {
         let path = directory.partition_path(partition);
-        let opened = Self::open_verified(&path, None, sizes, Faults::none())?;
+        let opened = Self::open_verified(&path, None, options, Faults::none())?;
         let trusted = opened.and_then(|store| {
             let is_whole = store.changelog_reach() <= store.changelog_next();
             if !is_whole {
@@ -73,33 +76,37 @@ impl PartitionStore {
     }
 
     fn open_verified(
-        path: &PathBuf,
+        path: &Path,
         expected: Option<&Expected>,
-        sizes: Sizes,
+        options: &Options,
         faults: Faults,
     ) -> Result<Result<Self, WipeReason>, Error> {
         let deadline = Instant::now() + LOCK_PATIENCE;
         let database = loop {
-            let config = sled::Config::new()
-                .path(path)
-                .mode(sled::Mode::HighThroughput)
-                .cache_capacity(sizes.cache_bytes)
-                .flush_every_ms(None);
-            match catch_unwind(AssertUnwindSafe(|| config.open())) {
-                Ok(Ok(database)) => break database,
-                Ok(Err(error)) if error.to_string().contains("could not acquire lock") => {
+            match Database::open(path, options) {
+                Ok(database) => break database,
+                Err(OpenError::Held) => {
                     if Instant::now() > deadline {
-                        return Err(Error::Held { path: path.clone() });
+                        return Err(Error::Held {
+                            path: path.to_owned(),
+                        });
                     }
                     std::thread::park_timeout(LOCK_RETRY);
                 }
-                Ok(Err(_)) | Err(_) => return Ok(Err(WipeReason::OpenFailed)),
+                Err(OpenError::Unusable(reason)) => return Ok(Err(reason)),
+                Err(OpenError::Failed(source)) => return Err(failed(path, source)),
             }
         };
         let verified = catch_unwind(AssertUnwindSafe(|| verify(&database, expected)));
         let verified = match verified {
             Ok(Ok(verified)) => verified,
-            Ok(Err(reason)) => return Ok(Err(reason)),
+            Ok(Err(OpenError::Unusable(reason))) => return Ok(Err(reason)),
+            Ok(Err(OpenError::Failed(source))) => return Err(failed(path, source)),
+            Ok(Err(OpenError::Held)) => {
+                return Err(Error::Held {
+                    path: path.to_owned(),
+                });
+            }
             Err(_) => return Ok(Err(WipeReason::OpenFailed)),
         };
         let memory = Memory {
@@ -112,12 +119,16 @@ impl PartitionStore {
             ..Memory::default()
         };
         Ok(Ok(Self {
-            path: path.clone(),
+            path: path.to_owned(),
             database,
-            page_bytes: sizes.page_bytes,
             memory: RwLock::new(memory),
             flushing: Mutex::new(()),
             faults,
         }))
     }
+}
+
+fn failed(path: &Path, source: DatabaseError) -> Error {
+    let path = path.to_owned();
+    Error::Database { path, source }
 }

@@ -251,12 +251,25 @@ pub(super) fn page_key_of(customer_id: &str) -> Vec<u8> {
     key
 }
 
+/// The customer to whom a key belongs that is a customer's own.
+pub(super) fn customer_of(key: &[u8]) -> Result<&str, CodecError> {
+    let id = match key.split_first() {
+        Some((&CUSTOMER_PREFIX, id)) => id,
+        _ => return Err(CodecError::Content),
+    };
+    std::str::from_utf8(id).map_err(|_| CodecError::Content)
+}
+
 /// The keys of all pages, in memory: the database finds a page by its own key for a fraction of what it
 /// takes to find the greatest key below another.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PageKeys(BTreeSet<Vec<u8>>);
 
 impl PageKeys {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn insert(&mut self, key: Vec<u8>) {
         self.0.insert(key);
     }
@@ -272,11 +285,15 @@ impl PageKeys {
         self.0.range::<[u8], _>(upto).next_back().map(Vec::as_slice)
     }
 
+    /// The key of the page after that of this key.
+    pub(super) fn next_after(&self, key: &[u8]) -> Option<&[u8]> {
+        let after = (Bound::Excluded(key), Bound::Unbounded);
+        self.0.range::<[u8], _>(after).next().map(Vec::as_slice)
+    }
+
     /// How many of these ids, ascending, lie before the page after the one of this key.
     pub(super) fn count_before_next(&self, key: &[u8], ids: &[CustomerId]) -> usize {
-        let after = (Bound::Excluded(key), Bound::Unbounded);
-        let next = self.0.range::<[u8], _>(after).next();
-        match next.and_then(|key| key.split_first()) {
+        match self.next_after(key).and_then(<[u8]>::split_first) {
             Some((_, until)) => ids.partition_point(|id| id.as_str().as_bytes() < until),
             None => ids.len(),
         }

@@ -1,7 +1,7 @@
-//! The store of one partition: memory first, sled behind.
+//! The store of one partition: memory first, a database behind.
 //!
 //! A read looks at the records that are not on disk yet, then at those a flush has taken over, then at
-//! sled. One worker writes; HTTP readers only read.
+//! the database. One worker writes; HTTP readers only read.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -26,9 +26,11 @@ use crate::engine::state::record::RecordSummary;
 use crate::engine::state::table::DefinitionTable;
 use crate::faults::Faults;
 use crate::store::Error;
+use crate::store::database::Database;
 use crate::store::dirty::EntryChange;
 use crate::store::dirty::HeadChange;
 use crate::store::dirty::Layers;
+use crate::store::exchange::StoredBytes;
 use crate::store::flush::Flush;
 use crate::store::memory::Advance;
 use crate::store::memory::Before;
@@ -37,27 +39,14 @@ use crate::store::memory::Memory;
 use crate::store::memory::Replacement;
 use crate::store::memory::Update;
 use crate::store::owner::OwnerEpoch;
-use crate::store::pages;
-use crate::store::pages::CUSTOMER_PREFIX;
-use crate::store::pages::Page;
 use crate::store::records::Records;
 use crate::store::verification::Expected;
-
-/// Sizes of one partition's store.
-#[derive(Clone, Copy, Debug)]
-pub struct Sizes {
-    /// Bytes of sled's page cache.
-    pub cache_bytes: u64,
-    /// Records of neighbouring customers share entries of about this size on disk.
-    pub page_bytes: usize,
-}
 
 /// The store of one partition.
 #[derive(Debug)]
 pub struct PartitionStore {
     pub(super) path: PathBuf,
-    pub(super) database: sled::Db,
-    pub(super) page_bytes: usize,
+    pub(super) database: Database,
     pub(super) memory: RwLock<Memory>,
     pub(super) flushing: Mutex<()>,
     pub(super) faults: Faults,
@@ -67,7 +56,7 @@ impl PartitionStore {
     /// A customer's entry as of the last transaction applied; `None` for an unknown customer.
     ///
     /// # Errors
-    /// If sled fails or the entry is damaged.
+    /// If the database fails or the entry is damaged.
     pub fn get(&self, customer_id: &str) -> Result<Option<Found>, Error> {
         self.read_entry(customer_id, Found::decode)
     }
@@ -81,9 +70,10 @@ impl PartitionStore {
         let memory = self.read();
         let layers = memory.layers(customer_id);
         let page = self.page_below(&memory, &layers, customer_id)?;
-        let layers = layers_over(layers, page.as_deref(), customer_id);
+        let is_stored = page.is_some();
+        let layers = layers_over(layers, page.as_ref(), customer_id);
         let found = layers.and_then(|layers| read(&layers, &memory.table));
-        found.map_err(|source| self.record_error(source))
+        found.map_err(|source| self.entry_error(source, is_stored))
     }
 
     /// The page that holds what is below the layers in memory; `None` where nothing of it counts. Under the lock: no
@@ -93,25 +83,21 @@ impl PartitionStore {
         memory: &Memory,
         layers: &Layers<'_>,
         customer_id: &str,
-    ) -> Result<Option<sled::IVec>, Error> {
+    ) -> Result<Option<StoredBytes>, Error> {
         if !layers.needs_stored() {
             return Ok(None);
         }
-        let Some(key) = memory.pages.covering(customer_id) else {
-            return Ok(None);
-        };
-        let page = match self.database.get(key) {
-            // A flush knows the page, but has not written it yet.
-            Ok(None) => pages::covering(&self.database, customer_id),
-            page => page,
-        };
-        page.map_err(|source| self.database_error(source))
+        let stored = self.database.get(&memory.pages, customer_id);
+        stored.map_err(|source| self.database_error(source))
     }
 
     fn summary_of(&self, customer_id: &str) -> Result<Option<RecordSummary>, Error> {
-        if let Some(head) = self.read().layers(customer_id).head_in_memory() {
-            return Ok(head.summary());
+        let memory = self.read();
+        if let Some(head) = memory.layers(customer_id).head_in_memory() {
+            let summary = head.map(codec::entry::summary_of).transpose();
+            return summary.map_err(|source| self.entry_error(source, false));
         }
+        drop(memory);
         self.read_entry(customer_id, |layers, _| layers.summary())
     }
 
@@ -119,7 +105,7 @@ impl PartitionStore {
     /// written without one.
     ///
     /// # Errors
-    /// If sled fails or an entry is damaged.
+    /// If the database fails or an entry is damaged.
     pub fn is_complete(&self) -> Result<bool, Error> {
         // The lock is taken anew for each: a writer that waits would keep out a second reader of the same thread.
         let mut doubtful = self.read().maybe_incomplete();
@@ -138,7 +124,7 @@ impl PartitionStore {
     /// flush. `None` where another owner has come since: nothing was taken over.
     ///
     /// # Errors
-    /// If sled fails or an entry that it replaces is damaged.
+    /// If the database fails or an entry that it replaces is damaged.
     pub fn apply(
         &self,
         owner: OwnerEpoch,
@@ -146,11 +132,16 @@ impl PartitionStore {
         advance: Advance,
     ) -> Result<Option<Deltas>, Error> {
         let mut deltas = Deltas::default();
+        let is_uncounted = self.read().is_uncounted;
+        // Whether a tombstone of an older format counts depends on the entry before it.
+        let is_old = |update: &Update| update.put == Some(Put::NothingOld);
+        let needs_before = !is_uncounted || updates.iter().any(is_old);
         let mut entries = Vec::with_capacity(updates.len());
         // A chunk of the changelog may hold several entries of a customer: the last before is known.
         let mut unknown: HashMap<CustomerId, Option<RecordSummary>> = HashMap::new();
         for update in updates {
             let before = match update.before {
+                _ if !needs_before => None,
                 Before::Known(before) => before,
                 Before::Unknown => match unknown.get(&update.customer_id) {
                     Some(before) => *before,
@@ -166,9 +157,13 @@ impl PartitionStore {
                 }
                 Some(Put::Nothing | Put::NothingOld) => Some(HeadChange::Delete),
             };
-            if let Some(change) = &head {
+            if let Some(change) = &head
+                && needs_before
+            {
                 let after = change.summary();
-                deltas.count(before.as_ref(), after.as_ref());
+                if !is_uncounted {
+                    deltas.count(before.as_ref(), after.as_ref());
+                }
                 if matches!(update.before, Before::Unknown) {
                     unknown.insert(update.customer_id.clone(), after);
                 }
@@ -306,17 +301,17 @@ impl PartitionStore {
     /// Bytes on disk.
     ///
     /// # Errors
-    /// If sled fails.
+    /// If the database fails.
     pub fn disk_bytes(&self) -> Result<u64, Error> {
         self.database
-            .size_on_disk()
+            .disk_bytes()
             .map_err(|source| self.database_error(source))
     }
 
     /// Every entry on disk, ascending by the bytes of the customer id; [`Self::flush`] first.
     #[must_use]
     pub fn records(&self) -> Records<'_> {
-        let pages = self.database.scan_prefix([CUSTOMER_PREFIX]);
+        let pages = self.database.scan();
         Records::new(&self.path, pages, DefinitionTable::clone(&self.table()))
     }
 
@@ -324,20 +319,6 @@ impl PartitionStore {
     #[must_use]
     pub fn path(&self) -> &PathBuf {
         &self.path
-    }
-
-    pub(super) fn record_error(&self, source: CodecError) -> Error {
-        Error::Record {
-            path: self.path.clone(),
-            source,
-        }
-    }
-
-    pub(super) fn database_error(&self, source: sled::Error) -> Error {
-        Error::Database {
-            path: self.path.clone(),
-            source,
-        }
     }
 
     pub(super) fn read(&self) -> RwLockReadGuard<'_, Memory> {
@@ -352,11 +333,11 @@ impl PartitionStore {
 /// The layers in memory, over what a page holds of the entry.
 pub(super) fn layers_over<'a>(
     mut layers: Layers<'a>,
-    page: Option<&'a [u8]>,
+    below: Option<&'a StoredBytes>,
     customer_id: &str,
 ) -> Result<Layers<'a>, CodecError> {
-    if let Some(page) = page {
-        layers.stored = Page::new(page)?.find(customer_id)?;
+    if let Some(below) = below {
+        layers.stored = below.find(customer_id)?;
     }
     Ok(layers)
 }

@@ -10,19 +10,21 @@ use crate::domain::ids::CustomerId;
 use crate::engine::state::entry::Entry;
 use crate::engine::state::table::DefinitionTable;
 use crate::store::Error;
-use crate::store::pages::Page;
+use crate::store::exchange::PageBytes;
+use crate::store::exchange::Scan;
+use crate::store::exchange::Scanned;
 
 /// Every entry on disk, ascending by the bytes of the customer id.
 pub struct Records<'a> {
     path: &'a Path,
-    pages: sled::Iter,
+    pages: Scan<'a>,
     table: DefinitionTable,
     /// Those of the page read last that were not handed out.
     ready: VecDeque<(CustomerId, Entry)>,
 }
 
 impl<'a> Records<'a> {
-    pub(super) fn new(path: &'a Path, pages: sled::Iter, table: DefinitionTable) -> Self {
+    pub(super) fn new(path: &'a Path, pages: Scan<'a>, table: DefinitionTable) -> Self {
         Self {
             path,
             pages,
@@ -31,8 +33,8 @@ impl<'a> Records<'a> {
         }
     }
 
-    fn read(&mut self, page: &[u8]) -> Result<(), CodecError> {
-        for entry in Page::new(page)? {
+    fn read(&mut self, page: &PageBytes) -> Result<(), CodecError> {
+        for entry in page.entries()? {
             let (id, stored) = entry?;
             let head = stored.head.ok_or(CodecError::Missing)?;
             let (entry, _) =
@@ -59,7 +61,8 @@ impl Iterator for Records<'_> {
         while self.ready.is_empty() {
             let path = self.path.to_owned();
             let page = match self.pages.next()? {
-                Ok((_, page)) => page,
+                Ok(Scanned::Page { bytes, .. }) => bytes,
+                Ok(Scanned::Checkpoint(_) | Scanned::Unknown) => continue,
                 Err(source) => return Some(Err(Error::Database { path, source })),
             };
             if let Err(source) = self.read(&page) {

@@ -2,22 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use twox_hash::XxHash3_64;
-
 use crate::codec;
 use crate::codec::CodecError;
 use crate::codec::stored::Group;
 use crate::codec::stored::StoreCheckpoint;
 use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
+use crate::domain::time::earlier;
+use crate::store::database::Database;
 use crate::store::deadlines::Deadlines;
 use crate::store::dirty::Layers;
-use crate::store::pages::CUSTOMER_PREFIX;
-use crate::store::pages::Page;
+use crate::store::exchange::OpenError;
+use crate::store::exchange::PageBytes;
+use crate::store::exchange::Scanned;
 use crate::store::pages::PageKeys;
+use crate::store::wipe_reason::WipeReason;
 
-/// The key of the store's own checkpoint; pages of customers have the other prefix.
-pub(super) const CHECKPOINT_KEY: &[u8] = b"s";
 /// The facts of the log that a store must agree with.
 #[derive(Clone, Debug)]
 pub struct Expected {
@@ -49,47 +49,6 @@ impl Expected {
     }
 }
 
-/// Why a store was removed; also the metric label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WipeReason {
-    /// It did not open, or panicked on opening.
-    OpenFailed,
-    /// A record or the checkpoint did not decode.
-    Checksum,
-    /// Written by another version.
-    Format,
-    /// Made from another log.
-    Lineage,
-    /// The changelog does not have its place any more, or not yet.
-    OffsetOutOfRange,
-    /// Records are missing, stale or too many.
-    Digest,
-    /// Its last flush was interrupted: its records are of two places in the changelog, which only a restore can mend.
-    Unfinished,
-    /// A part that an entry names is missing: in the middle of a restore, or although all of the changelog was read.
-    Incomplete,
-    /// It lagged for so long that the changelog has deleted tombstones that it missed.
-    TooOld,
-}
-
-impl WipeReason {
-    /// The metric label.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OpenFailed => "open_failed",
-            Self::Checksum => "checksum",
-            Self::Format => "format",
-            Self::Lineage => "lineage",
-            Self::OffsetOutOfRange => "offset_out_of_range",
-            Self::Digest => "digest",
-            Self::Unfinished => "unfinished",
-            Self::Incomplete => "incomplete",
-            Self::TooOld => "too_old",
-        }
-    }
-}
-
 /// What a store holds.
 #[derive(Default)]
 pub(super) struct Verified {
@@ -102,11 +61,12 @@ pub(super) struct Verified {
 
 impl Verified {
     /// Adds what a page holds.
-    fn take_page(&mut self, key: &[u8], bytes: &[u8]) -> Result<(), CodecError> {
+    fn take_page(&mut self, key: &[u8], page: &PageBytes) -> Result<(), CodecError> {
         let found = &mut self.stored;
         self.keys.insert(key.to_vec());
-        found.digest = found.digest.wrapping_add(digest(key, bytes));
-        for entry in Page::new(bytes)? {
+        found.digest = found.digest.wrapping_add(page.digest(key));
+        let mut earliest: Option<Timestamp> = None;
+        for entry in page.entries()? {
             let (id, stored) = entry?;
             found.records += 1;
             let layers = Layers {
@@ -119,12 +79,12 @@ impl Verified {
             let Some(summary) = layers.summary()? else {
                 continue;
             };
+            earliest = earlier(earliest, summary.deadline);
             found.deadlines += u64::from(summary.deadline.is_some());
             if let Some(group) = Group::of(&summary) {
                 *found.customers.entry(group).or_default() += 1;
             }
         }
-        let earliest = Page::new(bytes).and_then(Page::earliest_deadline)?;
         self.deadlines.set_page(key, earliest);
         Ok(())
     }
@@ -133,40 +93,41 @@ impl Verified {
 /// Reads every entry and compares checksums, the digest of all records, the counts, and, where there is a log,
 /// the place in it. It also collects the keys of the pages and the deadlines.
 pub(super) fn verify(
-    database: &sled::Db,
+    database: &Database,
     expected: Option<&Expected>,
-) -> Result<Verified, WipeReason> {
+) -> Result<Verified, OpenError> {
     let mut verified = Verified::default();
     let mut stored = None;
-    for entry in database.iter() {
-        let (key, bytes) = entry.map_err(|_| WipeReason::OpenFailed)?;
-        if key == CHECKPOINT_KEY {
-            // What its entries need, such as the names of numbers, may be missing from the rest of the changelog.
-            if expected.is_some() && bytes.first() != Some(&codec::FORMAT) {
-                return Err(WipeReason::Format);
+    for scanned in database.scan() {
+        match scanned.map_err(OpenError::of)? {
+            Scanned::Checkpoint(bytes) => {
+                // What its entries need, such as the names of numbers, may be missing from the rest of the changelog.
+                if expected.is_some() && bytes.first() != Some(&codec::FORMAT) {
+                    return Err(OpenError::Unusable(WipeReason::Format));
+                }
+                stored = Some(codec::partition::decode_store(&bytes).map_err(unusable)?);
             }
-            stored = Some(codec::partition::decode_store(&bytes).map_err(wipe_reason)?);
-            continue;
+            Scanned::Page { key, bytes } => {
+                verified.take_page(&key, &bytes).map_err(unusable)?;
+            }
+            Scanned::Unknown => return Err(OpenError::Unusable(WipeReason::Digest)),
         }
-        if key.first() != Some(&CUSTOMER_PREFIX) {
-            return Err(WipeReason::Digest);
-        }
-        verified.take_page(&key, &bytes).map_err(wipe_reason)?;
     }
     let found = &mut verified.stored;
     let Some(stored) = stored else {
         // A store without a checkpoint was never written to, or has lost it.
         if found.records > 0 {
-            return Err(WipeReason::Digest);
+            return Err(OpenError::Unusable(WipeReason::Digest));
         }
         found.lineage = expected.map_or_else(String::new, |expected| expected.lineage.clone());
         return Ok(verified);
     };
     if let Some(reason) = expected.and_then(|expected| expected.misfit(&stored)) {
-        return Err(reason);
+        return Err(OpenError::Unusable(reason));
     }
-    if (stored.records, stored.digest) != (found.records, found.digest) {
-        return Err(WipeReason::Digest);
+    let has_changed = (stored.records, stored.digest) != (found.records, found.digest);
+    if database.has_digest() && has_changed {
+        return Err(OpenError::Unusable(WipeReason::Digest));
     }
     *found = StoreCheckpoint {
         customers: std::mem::take(&mut found.customers),
@@ -176,16 +137,12 @@ pub(super) fn verify(
     Ok(verified)
 }
 
-fn wipe_reason(error: CodecError) -> WipeReason {
-    match error {
+fn unusable(error: CodecError) -> OpenError {
+    OpenError::Unusable(match error {
         CodecError::Newer { .. } | CodecError::Format { .. } => WipeReason::Format,
         CodecError::Checksum
         | CodecError::Content
         | CodecError::Missing
         | CodecError::Unnamed { .. } => WipeReason::Checksum,
-    }
-}
-
-pub(super) fn digest(key: &[u8], bytes: &[u8]) -> u64 {
-    XxHash3_64::oneshot_with_seed(XxHash3_64::oneshot(key), bytes)
+    })
 }

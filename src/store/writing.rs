@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use crate::faults::FaultPoint;
 use crate::store::Error;
-use crate::store::flush::ChunkError;
+use crate::store::exchange::PageUpdate;
 use crate::store::flush::Flush;
 use crate::store::owner::OwnerEpoch;
 use crate::store::partition::PartitionStore;
@@ -17,7 +17,7 @@ impl PartitionStore {
     /// transaction applied.
     ///
     /// # Errors
-    /// If sled fails; what was not written is kept in memory.
+    /// If the database fails; what was not written is kept in memory.
     pub fn flush(&self, owner: OwnerEpoch) -> Result<(), Error> {
         // What a flush under way has not taken over is a second one's.
         while self.read().flush.is_some() && !self.flush_chunk(owner, BATCH_PAGES)? {}
@@ -31,7 +31,7 @@ impl PartitionStore {
     /// some records already have.
     ///
     /// # Errors
-    /// If sled fails; what was not written is kept in memory.
+    /// If the database fails; what was not written is kept in memory.
     pub fn flush_chunk(&self, owner: OwnerEpoch, page_limit: usize) -> Result<bool, Error> {
         // A worker that lost the partition may still be here when the next one comes.
         let _alone = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -44,22 +44,27 @@ impl PartitionStore {
                 return Ok(true);
             };
             let into = (&self.database, &memory.pages);
-            flush.chunk(into, &memory.stored, self.page_bytes, page_limit)
+            flush.chunk(into, &memory.stored, page_limit)
         };
-        let mut chunk = chunk.map_err(|error| match error {
-            ChunkError::Database(source) => self.database_error(source),
-            ChunkError::Content(source) => self.record_error(source),
-        })?;
-        let keys = chunk.pages.iter().map(|(key, _)| key.clone());
-        self.write().pages.extend(keys);
+        let mut chunk = chunk.map_err(|error| self.build_error(error))?;
+        let keys_of = |pages: &[PageUpdate]| -> Vec<Vec<u8>> {
+            pages.iter().map(|page| page.key.clone()).collect()
+        };
+        self.write().pages.extend(keys_of(&chunk.pages).into_iter());
         self.faults.cross(FaultPoint::StoreBefore)?;
-        self.database
-            .apply_batch(std::mem::take(&mut chunk.batch))
-            .map_err(|source| self.database_error(source))?;
+        let batch = std::mem::take(&mut chunk.batch);
+        let written = self.database.write(batch);
+        written.map_err(|source| self.database_error(source))?;
+        let divided = self.database.divide(&self.read().pages);
+        let divided = divided.map_err(|error| self.build_error(error))?;
+        if !divided.is_empty() {
+            self.write().pages.extend(keys_of(&divided).into_iter());
+            chunk.pages.extend(divided);
+        }
         if chunk.is_last {
             self.faults.cross(FaultPoint::StoreBeforeFlush)?;
             self.database
-                .flush()
+                .sync()
                 .map_err(|source| self.database_error(source))?;
             self.faults.cross(FaultPoint::StoreAfterFlush)?;
         }
@@ -67,6 +72,8 @@ impl PartitionStore {
         // Freed when readers can go on.
         let written = self.write().written(chunk);
         drop(written);
+        let merged = self.database.merge();
+        merged.map_err(|source| self.database_error(source))?;
         Ok(is_last)
     }
 
@@ -74,7 +81,7 @@ impl PartitionStore {
     /// then it stays as it is.
     ///
     /// # Errors
-    /// If sled fails.
+    /// If the database fails.
     pub fn clear(&self, owner: OwnerEpoch) -> Result<bool, Error> {
         let _alone = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut memory = self.write();

@@ -15,6 +15,7 @@ use axum::http::StatusCode;
 use clap::CommandFactory;
 use jsonschema::Validator;
 use segstream::cli::Cli;
+use segstream::config::store::Engine;
 use segstream::domain::change::ChangeKind;
 use segstream::domain::change::ChangeReason;
 use segstream::domain::change::SegmentChange;
@@ -360,6 +361,7 @@ fn what_the_engine_writes_fits_the_schema_and_every_field_is_explained() {
         commit_records: 50,
         flush_records: 100,
         flush_bytes: 1 << 30,
+        engine: Engine::Fjall,
         page_bytes: 2048,
         cache_bytes: 1 << 20,
     };
@@ -478,7 +480,7 @@ fn every_metric_is_explained_with_its_type_and_labels_and_no_other() {
     // Which of the process's own there are depends on the system.
     explained.retain(|name, _| name.starts_with("segstream_") || exposed.contains_key(name));
     assert_eq!(explained, exposed);
-    let wipes = page("src/store/verification.rs");
+    let wipes = page("src/store/wipe_reason.rs");
     let reasons = wipes.split("fn as_str").nth(1).unwrap();
     for reason in reasons
         .split('}')

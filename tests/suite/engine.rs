@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use crate::support::Life;
 use crate::support::Sizing;
 use proptest::prelude::*;
+use segstream::config::store::Engine;
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Position;
 use segstream::domain::ids::Source;
@@ -18,6 +19,7 @@ const SIZING: Sizing = Sizing {
     commit_records: 50,
     flush_records: 100,
     flush_bytes: 1 << 30,
+    engine: Engine::Fjall,
     page_bytes: 2048,
     cache_bytes: 1 << 20,
 };

@@ -27,12 +27,14 @@ use tempfile::TempDir;
 use crate::support;
 use crate::support::Life;
 use crate::support::Sizing;
+use segstream::config::store::Engine;
 
 const PARTITIONS: u32 = 3;
 const SIZING: Sizing = Sizing {
     commit_records: 20,
     flush_records: 1000,
     flush_bytes: 1 << 30,
+    engine: Engine::Fjall,
     page_bytes: 2000,
     cache_bytes: 1 << 20,
 };

@@ -203,7 +203,8 @@ impl Written {
             kept, encoded.named,
             "every part that the head names is written, {before} before"
         );
-        assert_eq!(entry::parts_of(&encoded.head.bytes).unwrap(), encoded.named);
+        let named: Vec<Part> = entry::parts_of(&encoded.head.bytes).unwrap().collect();
+        assert_eq!(named, encoded.named);
         self.head = encoded.head.bytes;
         // A head has at most 130 bytes beside its tail, and three bytes for each part that it names.
         let limit = 130 + sealing.tail_bytes_max + 3 * self.parts.len();

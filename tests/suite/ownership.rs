@@ -30,6 +30,7 @@ use crate::support::Life;
 use crate::support::Sizing;
 use crate::support::log_view::LogView;
 use crate::support::log_view::Viewed;
+use segstream::config::store::Engine;
 
 const PARTITIONS: u32 = 2;
 const MOVING: Partition = Partition(0);
@@ -37,6 +38,7 @@ const SIZING: Sizing = Sizing {
     commit_records: 20,
     flush_records: 1000,
     flush_bytes: 1 << 30,
+    engine: Engine::Fjall,
     page_bytes: 2000,
     cache_bytes: 1 << 20,
 };

@@ -31,11 +31,13 @@ use crate::support::Life;
 use crate::support::Sizing;
 use crate::support::log_view::LogView;
 use crate::support::log_view::Viewed;
+use segstream::config::store::Engine;
 
 const SIZING: Sizing = Sizing {
     commit_records: 100,
     flush_records: 1000,
     flush_bytes: 1 << 30,
+    engine: Engine::Fjall,
     page_bytes: 2000,
     cache_bytes: 1 << 20,
 };

@@ -270,7 +270,7 @@ fn live(seed: u64) -> (usize, usize) {
             record_time,
             clock: None,
         };
-        let done = decide(Some(Entry::Live(record)), "c", delivered, rules);
+        let done = decide(Some(Entry::Live(Box::new(record))), "c", delivered, rules);
         record = done.entry.and_then(Entry::into_record).unwrap();
         if before.assignment.is_some() {
             let expected = scan(&before, record_time, rules);
@@ -340,7 +340,7 @@ fn taken(
         record_time,
         clock: None,
     };
-    let done = decide(Some(Entry::Live(record)), "c", delivered, rules);
+    let done = decide(Some(Entry::Live(Box::new(record))), "c", delivered, rules);
     done.entry.and_then(Entry::into_record).unwrap()
 }
 

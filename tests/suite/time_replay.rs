@@ -32,6 +32,7 @@ use crate::time_oracle::at;
 use crate::time_oracle::noon_of;
 use crate::time_oracle::replay;
 use crate::time_oracle::scaled_features;
+use segstream::config::store::Engine;
 use segstream::domain::churn::ChurnDefinition;
 use segstream::domain::churn::ChurnPolicy;
 use segstream::domain::time::BusinessZone;
@@ -909,6 +910,7 @@ const SHOP_SIZING: Sizing = Sizing {
     commit_records: 40,
     flush_records: 200,
     flush_bytes: 1 << 30,
+    engine: Engine::Fjall,
     page_bytes: 2048,
     cache_bytes: 1 << 20,
 };

@@ -21,11 +21,13 @@ use tower::ServiceExt;
 use crate::support;
 use crate::support::Life;
 use crate::support::Sizing;
+use segstream::config::store::Engine;
 
 const SIZING: Sizing = Sizing {
     commit_records: 50,
     flush_records: 100,
     flush_bytes: 1 << 30,
+    engine: Engine::Fjall,
     page_bytes: 2048,
     cache_bytes: 1 << 20,
 };

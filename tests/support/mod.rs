@@ -28,6 +28,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
+use segstream::config::store::Engine;
 use segstream::domain::change::SegmentChange;
 use segstream::domain::churn::ChurnDefinition;
 use segstream::domain::churn::ChurnPolicy;
@@ -76,8 +77,11 @@ use segstream::pipeline::partition::clock::MonotonicClock;
 use segstream::pipeline::partition::clock::WallClock;
 use segstream::pipeline::partitions::Partitions;
 use segstream::pipeline::worker::Worker;
+use segstream::store::database::Options;
 use segstream::store::directory::StoreDirectory;
-use segstream::store::partition::Sizes;
+use segstream::store::sled_pages::SledOptions;
+use segstream::store::tree::Merging;
+use segstream::store::tree::TreeOptions;
 use segstream::telemetry::metrics::Metrics;
 
 pub const TOPIC: &str = "retail.events.v1";
@@ -171,6 +175,7 @@ pub struct Sizing {
     pub flush_records: usize,
     /// A flush by chunks begins at half of it.
     pub flush_bytes: usize,
+    pub engine: Engine,
     pub page_bytes: usize,
     pub cache_bytes: u64,
 }
@@ -182,6 +187,18 @@ pub struct Life {
     pub worker: Worker<EmbeddedWorker>,
     /// Where the clocks are moved at the end of the input.
     pub advance_to: Option<Timestamp>,
+}
+
+/// A store in the merge tree that reaches everything with few records: pages of so many entries, each written by itself,
+/// and merges of three files, in the turn that writes, so that a run can be played again.
+pub fn small_tree(page_entries: usize) -> Options {
+    Options::Fjall(TreeOptions {
+        page_entries,
+        batch_records: 1,
+        files_merged: 3,
+        merging: Merging::InTheWrite,
+        ..TreeOptions::new(1 << 20)
+    })
 }
 
 impl Life {
@@ -237,6 +254,7 @@ impl Life {
             commit_records: limits.commit_records,
             flush_records: limits.flush_records,
             flush_bytes: limits.flush_bytes,
+            engine: Engine::Fjall,
             page_bytes: 2048,
             cache_bytes: 1 << 20,
         };
@@ -265,9 +283,12 @@ impl Life {
             .iter()
             .map(|segment| segment.id.as_str())
             .collect();
-        let sizes = Sizes {
-            cache_bytes: sizing.cache_bytes,
-            page_bytes: sizing.page_bytes,
+        let database = match sizing.engine {
+            Engine::Sled => Options::Sled(SledOptions {
+                cache_bytes: sizing.cache_bytes,
+                page_bytes: sizing.page_bytes,
+            }),
+            Engine::Fjall => small_tree(sizing.page_bytes / 100),
         };
         let second = Duration::from_secs(1);
         let metrics = Arc::new(Metrics::new(&ids).unwrap());
@@ -305,7 +326,7 @@ impl Life {
             partition_count: partitions,
             model,
             topics: topics(),
-            partitions: Partitions::new(directory, sizes, faults.clone(), metrics),
+            partitions: Partitions::new(directory, database, faults.clone(), metrics),
             tally: Tally::default(),
             control: Control::default(),
             faults: faults.clone(),
@@ -467,7 +488,12 @@ fn fold_one(
         Admission::Ended(verdict) => return verdict.outcome(),
         Admission::Customer { customer_id } => CustomerId::new(customer_id),
     };
-    let entry = fold.records.get(id.as_str()).cloned().map(Entry::Live);
+    let entry = fold
+        .records
+        .get(id.as_str())
+        .cloned()
+        .map(Box::new)
+        .map(Entry::Live);
     let delivered = Delivered {
         event: &event,
         position,

@@ -33,7 +33,7 @@ pub(super) struct Command {
 /// Folds one event. `apply` changes the aggregate, given the event's day and the hash of its id, and returns the order
 /// that it added, if it added one.
 pub(super) fn fold(
-    record: Option<CustomerRecord>,
+    record: Option<Box<CustomerRecord>>,
     customer_id: &str,
     delivered: Delivered<'_>,
     rules: Rules<'_>,

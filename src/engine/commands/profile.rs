@@ -13,7 +13,7 @@ use crate::engine::state::record::CustomerRecord;
 /// Takes over every fact that is newer than what is known.
 pub(super) fn decide(
     update: &ProfileUpdate,
-    record: Option<CustomerRecord>,
+    record: Option<Box<CustomerRecord>>,
     customer_id: &str,
     delivered: Delivered<'_>,
     rules: Rules<'_>,

@@ -12,7 +12,7 @@ use crate::engine::state::record::CustomerRecord;
 /// Adds the order to its day.
 pub(super) fn decide(
     order: &Order<'_>,
-    record: Option<CustomerRecord>,
+    record: Option<Box<CustomerRecord>>,
     customer_id: &str,
     delivered: Delivered<'_>,
     rules: Rules<'_>,

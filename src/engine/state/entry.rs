@@ -10,13 +10,9 @@ use crate::engine::state::record::CustomerRecord;
 
 /// What a customer's key holds.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every entry is live, and a box would cost an allocation an event"
-)]
 pub enum Entry {
-    /// A customer with a state of its own.
-    Live(CustomerRecord),
+    /// A customer with a state of its own. In a box, because an event moves its entry about ten times.
+    Live(Box<CustomerRecord>),
     /// An alias: the customer was merged into another one.
     Moved(Moved),
     /// The customer was erased; later events are not folded.
@@ -61,7 +57,7 @@ impl Entry {
     #[must_use]
     pub fn into_record(self) -> Option<CustomerRecord> {
         match self {
-            Self::Live(record) => Some(record),
+            Self::Live(record) => Some(*record),
             Self::Moved(_) | Self::Suppressed(_) => None,
         }
     }

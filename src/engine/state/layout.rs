@@ -5,10 +5,8 @@
 //! chunk. When a level has enough chunks, they become one of the next level. What a record is does not depend on where
 //! its events lie.
 
-use std::sync::Arc;
-
 use crate::domain::ledger::Totals;
-use crate::domain::profile::Profile;
+use crate::domain::profile::SharedProfile;
 use crate::domain::purchase::Purchase;
 use crate::domain::time::Day;
 use crate::engine::state::chunk::Chunk;
@@ -33,8 +31,8 @@ pub struct DaySum {
 pub struct WrittenProfile {
     /// How often it was written; 0 for never.
     pub version: u32,
-    /// What was written; `None` for never.
-    pub profile: Option<Arc<Profile>>,
+    /// What was written; empty for never.
+    pub profile: SharedProfile,
 }
 
 /// Where the parts of a record lie.

@@ -1,13 +1,10 @@
 //! All the state of one customer: what is kept in the store and written to the changelog.
 
-use std::sync::Arc;
-
 use crate::domain::aggregate::CustomerAggregate;
 use crate::domain::churn::RiskBand;
 use crate::domain::ids::ModelVersion;
 use crate::domain::ids::SegmentId;
 use crate::domain::offsets::AppliedOffsets;
-use crate::domain::profile::Profile;
 use crate::domain::time::Timestamp;
 use crate::engine::state::layout::Layout;
 use crate::engine::state::remembered::RememberedEvents;
@@ -89,11 +86,7 @@ impl CustomerRecord {
     /// The profile is not as it was written last.
     #[must_use]
     pub fn has_new_profile(&self) -> bool {
-        let known = &self.aggregate.profile;
-        match &self.layout.profile.profile {
-            Some(written) => !Arc::ptr_eq(written, known) && written != known,
-            None => **known != Profile::default(),
-        }
+        self.aggregate.profile != self.layout.profile.profile
     }
 
     /// The segment's id, if there is one.

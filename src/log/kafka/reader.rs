@@ -126,22 +126,27 @@ impl TopicReader {
         let started = Instant::now();
         while chunk.remaining > 0 && chunk.records.len() < records {
             let left = CHUNK_WAIT.saturating_sub(started.elapsed());
-            match self.consumer.poll(left) {
+            let polled = self.consumer.poll(left);
+            let is_over = polled.is_none() && left.is_zero();
+            match polled {
                 Some(Ok(message)) => {
                     let offset = u64::try_from(message.offset()).unwrap_or(0);
                     chunk.records.push(record(offset, &message));
                     chunk.offset_next = offset + 1;
+                    chunk.remaining = end.saturating_sub(chunk.offset_next);
+                    continue;
                 }
-                Some(Err(KafkaError::PartitionEOF(_))) => {}
+                Some(Err(KafkaError::PartitionEOF(_))) | None => {}
                 Some(Err(error)) if is_passing(&error) => {}
                 Some(Err(error)) => return Err(failed(error)),
-                None if left.is_zero() => break,
-                None => {}
             }
-            // Control and aborted records move the position, never a delivery.
+            // Control and aborted records move the position, never a delivery. Asking for it costs as much as a record.
             let position = self.position(partition).map_err(failed)?;
             chunk.offset_next = chunk.offset_next.max(position.unwrap_or(from));
             chunk.remaining = end.saturating_sub(chunk.offset_next);
+            if is_over {
+                break;
+            }
         }
         self.place = Some((partition, chunk.offset_next));
         if chunk.remaining == 0 {

@@ -27,10 +27,11 @@ use crate::store::memory::Before;
 use crate::store::memory::Update;
 use crate::store::partition::PartitionStore;
 use crate::store::verification::Expected;
-use crate::store::verification::WipeReason;
+use crate::store::wipe_reason::WipeReason;
 use crate::telemetry::observe;
 
-/// Changelog records read at a time; between two chunks the worker does everything else.
+/// Changelog records read at a time; between two chunks the worker does everything else. A store that was empty is counted
+/// in one go at the end.
 const CHUNK_RECORDS: usize = 1024;
 
 /// A partition that is being restored.
@@ -92,6 +93,7 @@ impl Restore {
         if let Some(reason) = wiped {
             observe::cache_wiped(&shared.metrics, partition.0, reason.as_str());
         }
+        store.leave_uncounted(owner.epoch());
         Ok(Step::Done(Self {
             owner,
             table: DefinitionTable::clone(&store.table()),
@@ -167,10 +169,13 @@ impl Restore {
         shared.partitions.observe(self.owner, |metrics, number| {
             observe::restore_progress(metrics, number, chunk.remaining);
         });
-        Ok(if chunk.remaining == 0 {
+        if chunk.remaining > 0 {
+            return Ok(Step::NotYet);
+        }
+        Ok(if self.store.count(epoch)? {
             Step::Done(())
         } else {
-            Step::NotYet
+            Step::Displaced
         })
     }
 
@@ -276,7 +281,9 @@ impl Restore {
             return Err(Error::IncompleteChangelog { partition });
         }
         self.is_in_full = true;
-        if self.store.clear(self.owner.epoch())? {
+        let epoch = self.owner.epoch();
+        if self.store.clear(epoch)? {
+            self.store.leave_uncounted(epoch);
             self.table = DefinitionTable::default();
             observe::cache_wiped(
                 &shared.metrics,

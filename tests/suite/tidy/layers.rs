@@ -67,7 +67,7 @@ pub(super) const LAYERS: [(&str, &[&str]); 20] = [
 const PURE: [&str; 8] = [
     "domain", "model", "learn", "engine", "codec", "view", "simulate", "report",
 ];
-const IMPURE: [&str; 14] = [
+const IMPURE: [&str; 15] = [
     "std::fs",
     "std::net",
     "std::thread",
@@ -79,6 +79,7 @@ const IMPURE: [&str; 14] = [
     "tracing",
     "prometheus",
     "sled",
+    "lsm_tree",
     "axum",
     "anyhow",
     "thread_rng",

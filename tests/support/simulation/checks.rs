@@ -60,7 +60,7 @@ fn check_parts(world: &World) {
         for (key, value) in latest {
             match (StateKey::decode(key).unwrap(), value) {
                 (StateKey::Head(id), Some(head)) => {
-                    let parts = entry::parts_of(head).unwrap().into_iter();
+                    let parts = entry::parts_of(head).unwrap();
                     named.extend(parts.map(|part| (id.clone(), part)));
                 }
                 (StateKey::Part(id, part), Some(_)) => drop(found.insert((id, part))),

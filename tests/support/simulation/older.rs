@@ -341,8 +341,13 @@ pub fn put_back_stores(root: &Path, into: &Path, partitions: u32) {
     }
 }
 
-/// Writes nothing for a store that cannot be read.
+/// Writes nothing for a store that cannot be read. The older version knew sled alone, so in place of a merge tree it has
+/// a store that was never written.
 fn put_back_store(store: &Path, copy: &Path) {
+    if store.join("tree").exists() {
+        drop(open_database(copy).unwrap());
+        return;
+    }
     let Ok(database) = open_database(store) else {
         return;
     };

@@ -239,7 +239,12 @@ fn fold_one(
         Admission::Ended(verdict) => return verdict,
         Admission::Customer { customer_id } => customer_id,
     };
-    let entry = expected.records.get(id).cloned().map(Entry::Live);
+    let entry = expected
+        .records
+        .get(id)
+        .cloned()
+        .map(Box::new)
+        .map(Entry::Live);
     let delivered = Delivered {
         event: &event,
         position,

@@ -25,8 +25,9 @@ use segstream::pipeline::control::Tally;
 use segstream::pipeline::partition::clock::ClockMode;
 use segstream::pipeline::partitions::Partitions;
 use segstream::pipeline::worker::Worker;
+use segstream::store::database::Options;
 use segstream::store::directory::StoreDirectory;
-use segstream::store::partition::Sizes;
+use segstream::store::sled_pages::SledOptions;
 use segstream::telemetry::metrics::Metrics;
 
 use super::Kind;
@@ -46,11 +47,11 @@ pub fn model() -> &'static Arc<SegmentModel> {
 }
 
 /// How the processes of a schedule are set.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     pub mode: ClockMode,
     pub limits: Limits,
-    pub sizes: Sizes,
+    pub database: Options,
 }
 
 impl Settings {
@@ -74,9 +75,15 @@ impl Settings {
                 },
                 checkpoint_interval: seconds(one_of(&[1, 5, 600])),
             },
-            sizes: Sizes {
-                cache_bytes: 1 << 20,
-                page_bytes: one_of(&[120, 500, 8192]) as usize,
+            database: {
+                let page_bytes = one_of(&[120, 500, 8192]) as usize;
+                match one_of(&[0, 1]) {
+                    0 => Options::Sled(SledOptions {
+                        cache_bytes: 1 << 20,
+                        page_bytes,
+                    }),
+                    _ => support::small_tree(page_bytes / 100),
+                }
             },
         }
     }
@@ -175,7 +182,12 @@ impl Process {
             partition_count: world.log.partitions(),
             model,
             topics: support::topics(),
-            partitions: Partitions::new(directory, world.settings.sizes, faults.clone(), metrics),
+            partitions: Partitions::new(
+                directory,
+                world.settings.database.clone(),
+                faults.clone(),
+                metrics,
+            ),
             tally: Tally::default(),
             control: Control::default(),
             faults,

@@ -20,6 +20,7 @@ use segstream::pipeline::control::Counts;
 use segstream::pipeline::partition::clock::ClockMode;
 use segstream::pipeline::worker::Worker;
 use segstream::store;
+use segstream::store::exchange::DatabaseError;
 
 use super::Bug;
 use super::Hits;
@@ -327,6 +328,8 @@ impl Schedule {
             Err(error) if fault_of(&error).is_some() || is_simulated(&error) || is_full(&error) => {
                 drop(self.fenced.remove(place));
             }
+            // Another of its workers has ended between a write to this store and the note of it, which ends a process.
+            Err(Error::Store(store::Error::Untrusted { .. })) => drop(self.fenced.remove(place)),
             Err(error) => panic!("a fenced process stopped: {error:?}"),
         }
     }
@@ -443,7 +446,13 @@ fn is_full(error: &Error) -> bool {
     let Error::Store(store::Error::Database { source, .. }) = error else {
         return false;
     };
-    matches!(source, sled::Error::Io(cause) if cause.kind() == std::io::ErrorKind::StorageFull)
+    let cause = match source {
+        DatabaseError::Sled(sled::Error::Io(cause))
+        | DatabaseError::Tree(lsm_tree::Error::Io(cause))
+        | DatabaseError::Io(cause) => cause,
+        DatabaseError::Sled(_) | DatabaseError::Tree(_) => return false,
+    };
+    cause.kind() == std::io::ErrorKind::StorageFull
 }
 
 /// The crossing at which a process was killed; `None` where it stopped by itself.
