@@ -326,6 +326,7 @@ fn limits(settings: &Settings, partitions: u32) -> Limits {
         flush_records: settings.store.flush_records,
         flush_bytes: settings.store.flush_bytes,
         flush_pages: settings.store.flush_pages,
+        flushes_in_background: true,
         record_cache_bytes: usize::try_from(record_cache_bytes).unwrap_or(usize::MAX),
         sealing: Sealing::default(),
         checkpoint_interval: settings.time.checkpoint_interval,

@@ -213,6 +213,7 @@ mod tests {
             flush_records: 1,
             flush_bytes: 1,
             flush_pages: 1,
+            flushes_in_background: false,
             record_cache_bytes: 1,
             sealing: Sealing::default(),
             checkpoint_interval: Duration::from_secs(1),

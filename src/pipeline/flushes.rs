@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crate::domain::ids::Partition;
@@ -13,6 +15,7 @@ use crate::pipeline::Error;
 use crate::pipeline::Shared;
 use crate::pipeline::partition::held::HeldPartitions;
 use crate::pipeline::partition::running::RunningPartition;
+use crate::store;
 use crate::telemetry::observe;
 
 /// How many times as many pages a chunk has when memory is about to run out.
@@ -25,6 +28,8 @@ pub struct Flushes {
     pending: VecDeque<Partition>,
     /// When the last flush of each began, or the partition came.
     begun_at: BTreeMap<Partition, Instant>,
+    /// The partition that another thread writes.
+    writing: Option<(Partition, JoinHandle<Result<(), store::Error>>)>,
 }
 
 impl Flushes {
@@ -41,6 +46,9 @@ impl Flushes {
         if is_full || limits.flush_interval.is_zero() {
             return self.write_all(partitions, shared);
         }
+        if limits.flushes_in_background {
+            return self.advance_in_background((bytes, records), partitions, shared);
+        }
         let Some(partition) = self.pending.front() else {
             self.begin((bytes, records), partitions, shared);
             return Ok(());
@@ -56,6 +64,47 @@ impl Flushes {
             observe_bytes(running, shared)?;
         }
         self.pending.pop_front();
+        Ok(())
+    }
+
+    /// The same, where another thread writes: a file that is synced beside a busy broker takes a while.
+    fn advance_in_background(
+        &mut self,
+        sizes: (usize, usize),
+        partitions: &HeldPartitions,
+        shared: &Shared,
+    ) -> Result<(), Error> {
+        match self.writing.take() {
+            Some((partition, thread)) if !thread.is_finished() => {
+                self.writing = Some((partition, thread));
+                return Ok(());
+            }
+            Some((partition, thread)) => {
+                thread.join().map_err(|_| Error::FlushPanicked)??;
+                if let Some(running) = partitions.get(partition) {
+                    observe_bytes(running, shared)?;
+                }
+            }
+            None => {}
+        }
+        if self.pending.is_empty() {
+            self.begin(sizes, partitions, shared);
+        }
+        let Some(partition) = self.pending.pop_front() else {
+            return Ok(());
+        };
+        let Some(running) = partitions.get(partition) else {
+            return Ok(());
+        };
+        let (store, owner) = (Arc::clone(running.store()), running.owner().epoch());
+        let pages = shared.limits.flush_pages;
+        let write = move || {
+            while !store.flush_chunk(owner, pages)? {}
+            Ok(())
+        };
+        let thread = std::thread::Builder::new().name("flush".to_owned());
+        let thread = thread.spawn(write).map_err(Error::NoThread)?;
+        self.writing = Some((partition, thread));
         Ok(())
     }
 
@@ -102,6 +151,9 @@ impl Flushes {
             observe_bytes(running, shared)?;
         }
         self.pending.clear();
+        if let Some((_, thread)) = self.writing.take() {
+            thread.join().map_err(|_| Error::FlushPanicked)??;
+        }
         Ok(())
     }
 }

@@ -58,6 +58,8 @@ pub struct Limits {
     pub flush_bytes: usize,
     /// Pages of the store written between two polls while a flush is under way.
     pub flush_pages: usize,
+    /// A thread of its own writes them, not the worker between two polls.
+    pub flushes_in_background: bool,
     /// Memory of a partition for decoded records that are used again.
     pub record_cache_bytes: usize,
     /// When parts of records are written under keys of their own.
@@ -110,6 +112,12 @@ pub enum Error {
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] store::Error),
+    /// No thread can be made to write a store.
+    #[error("no thread for a flush")]
+    NoThread(#[source] std::io::Error),
+    /// The thread that wrote a store has panicked.
+    #[error("a flush panicked")]
+    FlushPanicked,
     /// The changelog holds bytes that are no record: they were not written by segstream, or are
     /// damaged, and nothing can be restored past them.
     #[error("record {offset} of the changelog of partition {partition} cannot be read")]

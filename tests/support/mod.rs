@@ -301,6 +301,7 @@ impl Life {
                 flush_records: sizing.flush_records,
                 flush_bytes: sizing.flush_bytes,
                 flush_pages: 1,
+                flushes_in_background: false,
                 record_cache_bytes: usize::try_from(sizing.cache_bytes).unwrap(),
                 sealing: Sealing::default(),
                 checkpoint_interval: Duration::from_secs(3600),

@@ -68,6 +68,7 @@ impl Settings {
                 flush_records: one_of(&[1, 5, 1000]) as usize,
                 flush_bytes: one_of(&[4000, 1 << 30]) as usize,
                 flush_pages: 1,
+                flushes_in_background: false,
                 record_cache_bytes: one_of(&[4096, 1 << 20]) as usize,
                 sealing: Sealing {
                     tail_bytes_max: one_of(&[0, 40, 112]) as usize,
