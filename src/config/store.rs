@@ -31,7 +31,7 @@ pub struct Store {
     pub flush_records: usize,
     /// The same after this much memory.
     pub flush_bytes: usize,
-    /// The most pages that are written between two polls.
+    /// Pages that are written at once.
     pub flush_pages: usize,
 }
 

@@ -1,5 +1,5 @@
-//! When the stores of a worker reach the disk: a flush begins in time and goes on by chunks between
-//! polls, so that events do not wait for it; only what is too much at once is written at once.
+//! When the stores of a worker reach the disk: a flush begins in time, and a thread of its own writes it by chunks, so
+//! that events do not wait for it. Where memory has run out, the worker writes everything before the next event.
 //!
 //! Where memory asks for it, one store is written at a time, the one with the most to write. So the stores of a worker
 //! are of all ages, and each is written about half as often as if all were written together.
@@ -17,9 +17,6 @@ use crate::pipeline::partition::held::HeldPartitions;
 use crate::pipeline::partition::running::RunningPartition;
 use crate::store;
 use crate::telemetry::observe;
-
-/// How many times as many pages a chunk has when memory is about to run out.
-const HASTE_MAX: usize = 8;
 
 /// The flush under way, or the next one.
 #[derive(Debug, Default)]
@@ -47,18 +44,26 @@ impl Flushes {
             return self.write_all(partitions, shared);
         }
         if limits.flushes_in_background {
-            return self.advance_in_background((bytes, records), partitions, shared);
+            self.advance_thread((bytes, records), partitions, shared)
+        } else {
+            self.advance_here((bytes, records), partitions, shared)
         }
+    }
+
+    /// Writes a chunk on the worker's own thread, so that a run can be played again.
+    fn advance_here(
+        &mut self,
+        sizes: (usize, usize),
+        partitions: &HeldPartitions,
+        shared: &Shared,
+    ) -> Result<(), Error> {
         let Some(partition) = self.pending.front() else {
-            self.begin((bytes, records), partitions, shared);
+            self.begin(sizes, partitions, shared);
             return Ok(());
         };
         if let Some(running) = partitions.get(*partition) {
-            let haste = haste(bytes, limits.flush_bytes).max(haste(records, limits.flush_records));
-            if !running
-                .store()
-                .flush_chunk(running.owner().epoch(), limits.flush_pages * haste)?
-            {
+            let (store, owner) = (running.store(), running.owner().epoch());
+            if !store.flush_chunk(owner, shared.limits.flush_pages)? {
                 return Ok(());
             }
             observe_bytes(running, shared)?;
@@ -67,8 +72,8 @@ impl Flushes {
         Ok(())
     }
 
-    /// The same, where another thread writes: a file that is synced beside a busy broker takes a while.
-    fn advance_in_background(
+    /// Lets another thread write a store: a file that is synced beside a busy broker takes a while.
+    fn advance_thread(
         &mut self,
         sizes: (usize, usize),
         partitions: &HeldPartitions,
@@ -163,14 +168,6 @@ fn begins_at(limit: usize) -> usize {
     limit / 4 * 3
 }
 
-/// From there on chunks grow, so that a burst does not end in everything being written at once.
-fn haste(reached: usize, limit: usize) -> usize {
-    let begins_at = begins_at(limit);
-    let left = limit - begins_at;
-    let beyond = reached.saturating_sub(begins_at).min(left);
-    1 + (HASTE_MAX - 1).saturating_mul(beyond) / left.max(1)
-}
-
 fn observe_bytes(running: &RunningPartition, shared: &Shared) -> Result<(), Error> {
     let bytes = running.store().disk_bytes()?;
     shared
@@ -179,17 +176,4 @@ fn observe_bytes(running: &RunningPartition, shared: &Shared) -> Result<(), Erro
             observe::store_bytes(metrics, number, bytes);
         });
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// By hand: 1 up to three quarters of 800, 1 + 7 / 2 in the middle of the rest, 8 at the whole.
-    #[test]
-    fn chunks_grow_from_three_quarters_of_the_limit_on() {
-        let hastes = [0, 600, 601, 700, 800, 9000].map(|reached| haste(reached, 800));
-        assert_eq!(hastes, [1, 1, 1, 4, 8, 8]);
-        assert_eq!(haste(5, 0), 1);
-    }
 }

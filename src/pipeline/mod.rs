@@ -56,9 +56,9 @@ pub struct Limits {
     pub flush_records: usize,
     /// Or after this much memory, over a worker's partitions.
     pub flush_bytes: usize,
-    /// Pages of the store written between two polls while a flush is under way.
+    /// Pages of a store that are written at once.
     pub flush_pages: usize,
-    /// A thread of its own writes them, not the worker between two polls.
+    /// A thread of its own writes them; else the worker does, one chunk a turn.
     pub flushes_in_background: bool,
     /// Memory of a partition for decoded records that are used again.
     pub record_cache_bytes: usize,

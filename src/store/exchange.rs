@@ -33,12 +33,13 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
-    /// What is on disk may not be what was written. Where only files, memory or space have run out, it still is.
+    /// What is on disk may not be what was written. Where the system only refuses files, memory, space or
+    /// rights, it still is.
     pub(super) fn is_damage(&self) -> bool {
         match self {
             Self::Sled(sled::Error::Io(error))
             | Self::Tree(lsm_tree::Error::Io(error))
-            | Self::Io(error) => !has_run_out(error),
+            | Self::Io(error) => !is_refused(error),
             Self::Sled(_) | Self::Tree(_) => true,
         }
     }
@@ -48,7 +49,7 @@ impl DatabaseError {
 /// names for.
 const TOO_MANY_FILES: [i32; 2] = [23, 24];
 
-fn has_run_out(error: &std::io::Error) -> bool {
+fn is_refused(error: &std::io::Error) -> bool {
     let is_kind = matches!(
         error.kind(),
         ErrorKind::OutOfMemory | ErrorKind::StorageFull | ErrorKind::PermissionDenied
@@ -167,7 +168,7 @@ pub(super) enum Scanned {
 
 pub(super) type Scan<'a> = Box<dyn Iterator<Item = Result<Scanned, DatabaseError>> + 'a>;
 
-/// What the deadline index is told of a page.
+/// The change of a page's row in the deadline index.
 #[derive(Debug)]
 pub(super) enum PageDeadline {
     /// The earliest deadline of all its entries.

@@ -362,6 +362,7 @@ fn what_the_engine_writes_fits_the_schema_and_every_field_is_explained() {
         flush_records: 100,
         flush_bytes: 1 << 30,
         engine: Engine::Fjall,
+        flushes_in_background: false,
         page_bytes: 2048,
         cache_bytes: 1 << 20,
     };

@@ -96,6 +96,7 @@ fn run_schedule(seed: u64, root: &Path, hit: &Arc<Mutex<BTreeMap<FaultPoint, u64
         flush_records: [0, 1, 5, 1000][usize::try_from(chance.below(4)).unwrap()],
         flush_bytes: [4000, 1 << 30][usize::try_from(chance.below(2)).unwrap()],
         engine: [Engine::Sled, Engine::Fjall][usize::try_from(chance.below(2)).unwrap()],
+        flushes_in_background: false,
         page_bytes: [300, 1500, 8192][usize::try_from(chance.below(3)).unwrap()],
         cache_bytes: [4096, 1 << 20][usize::try_from(chance.below(2)).unwrap()],
     };

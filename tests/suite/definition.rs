@@ -25,6 +25,7 @@ const SIZING: Sizing = Sizing {
     flush_records: 100,
     flush_bytes: 1 << 30,
     engine: Engine::Fjall,
+    flushes_in_background: false,
     page_bytes: 2048,
     cache_bytes: 1 << 20,
 };

@@ -20,11 +20,12 @@ const SIZING: Sizing = Sizing {
     flush_records: 100,
     flush_bytes: 1 << 30,
     engine: Engine::Fjall,
+    flushes_in_background: false,
     page_bytes: 2048,
     cache_bytes: 1 << 20,
 };
 
-fn order(customer: &str, number: u64, at: &str, cents: u64) -> Vec<u8> {
+pub(crate) fn order(customer: &str, number: u64, at: &str, cents: u64) -> Vec<u8> {
     serde_json::json!({
         "event_id": format!("{customer}-{number}"), "type": "order.completed", "occurred_at": at,
         "customer_id": customer, "order_id": format!("{customer}-o-{number}"), "currency": "USD",
@@ -35,7 +36,7 @@ fn order(customer: &str, number: u64, at: &str, cents: u64) -> Vec<u8> {
     .into_bytes()
 }
 
-fn input(key: Option<&[u8]>, payload: &[u8]) -> InputRecord {
+pub(crate) fn input(key: Option<&[u8]>, payload: &[u8]) -> InputRecord {
     InputRecord::new(
         Some(support::at("2026-06-01T00:00:00Z")),
         key.map(<[u8]>::to_vec),

@@ -38,6 +38,7 @@ const SIZING: Sizing = Sizing {
     flush_records: 1000,
     flush_bytes: 1 << 30,
     engine: Engine::Fjall,
+    flushes_in_background: false,
     page_bytes: 2000,
     cache_bytes: 1 << 20,
 };

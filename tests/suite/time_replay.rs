@@ -911,6 +911,7 @@ const SHOP_SIZING: Sizing = Sizing {
     flush_records: 200,
     flush_bytes: 1 << 30,
     engine: Engine::Fjall,
+    flushes_in_background: false,
     page_bytes: 2048,
     cache_bytes: 1 << 20,
 };

@@ -173,9 +173,10 @@ pub fn model() -> Arc<SegmentModel> {
 pub struct Sizing {
     pub commit_records: usize,
     pub flush_records: usize,
-    /// A flush by chunks begins at half of it.
+    /// A flush by chunks begins at three quarters of it.
     pub flush_bytes: usize,
     pub engine: Engine,
+    pub flushes_in_background: bool,
     pub page_bytes: usize,
     pub cache_bytes: u64,
 }
@@ -255,6 +256,7 @@ impl Life {
             flush_records: limits.flush_records,
             flush_bytes: limits.flush_bytes,
             engine: Engine::Fjall,
+            flushes_in_background: false,
             page_bytes: 2048,
             cache_bytes: 1 << 20,
         };
@@ -301,7 +303,7 @@ impl Life {
                 flush_records: sizing.flush_records,
                 flush_bytes: sizing.flush_bytes,
                 flush_pages: 1,
-                flushes_in_background: false,
+                flushes_in_background: sizing.flushes_in_background,
                 record_cache_bytes: usize::try_from(sizing.cache_bytes).unwrap(),
                 sealing: Sealing::default(),
                 checkpoint_interval: Duration::from_secs(3600),
