@@ -17,6 +17,7 @@ pub mod offsets;
 pub mod partitioner;
 pub mod profile;
 pub mod purchase;
+mod rfc3339;
 pub mod time;
 pub mod topic;
 pub mod transfer;

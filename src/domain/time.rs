@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::domain::ids::stable_hash;
+use crate::domain::rfc3339;
 
 /// Milliseconds in 24 hours; days of recency and tenure are counted in these.
 pub const DAY_MS: i64 = 86_400_000;
@@ -46,6 +47,9 @@ impl Timestamp {
     /// Parses RFC 3339 with an offset; digits beyond milliseconds are cut off.
     #[must_use]
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        if let Some(milliseconds) = rfc3339::milliseconds_of(text) {
+            return Self::from_milliseconds(milliseconds);
+        }
         let instant: jiff::Timestamp = text.parse().ok()?;
         let milliseconds = instant.as_nanosecond().div_euclid(1_000_000);
         Self::from_milliseconds(i64::try_from(milliseconds).ok()?)

@@ -33,6 +33,7 @@ mod crossings;
 mod definition;
 mod embedded_log;
 mod engine;
+mod events;
 mod flushes;
 mod formats;
 mod layout;

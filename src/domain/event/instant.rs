@@ -19,22 +19,41 @@ pub(super) fn occurred_at(
     record_time: Timestamp,
     rules: &IntakeRules,
 ) -> Result<Timestamp, InvalidEvent> {
-    let field = Field::new("occurred_at", raw.occurred_at, RejectReason::OccurredAt);
-    let instant = field.raw().and_then(instant_of_json).ok_or_else(|| {
-        field.invalid("an RFC 3339 instant with an offset, or milliseconds since 1970")
+    let field = |reason| Field::new("occurred_at", raw.occurred_at, reason);
+    let given = field(RejectReason::OccurredAt);
+    let instant = given.raw().and_then(instant_of_json).ok_or_else(|| {
+        given.invalid("an RFC 3339 instant with an offset, or milliseconds since 1970")
     })?;
+    accepted_instant(instant, record_time, rules).map_err(|refused| match refused {
+        Refused::TooOld => field(RejectReason::TooOld)
+            .invalid(&format!("at or after events.earliest, {}", rules.earliest)),
+        Refused::Future => field(RejectReason::Future).invalid(&format!(
+            "within 24 hours of its record time, {record_time}"
+        )),
+    })
+}
+
+/// Why an instant is not accepted.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Refused {
+    TooOld,
+    Future,
+}
+
+/// The instant that an event counts with, given the one that it states.
+pub(super) fn accepted_instant(
+    instant: Timestamp,
+    record_time: Timestamp,
+    rules: &IntakeRules,
+) -> Result<Timestamp, Refused> {
     if instant < rules.earliest {
-        let field = Field::new("occurred_at", raw.occurred_at, RejectReason::TooOld);
-        return Err(field.invalid(&format!("at or after events.earliest, {}", rules.earliest)));
+        return Err(Refused::TooOld);
     }
     let ahead_ms = instant
         .as_milliseconds()
         .saturating_sub(record_time.as_milliseconds());
     if ahead_ms > AHEAD_MAX_MS {
-        let field = Field::new("occurred_at", raw.occurred_at, RejectReason::Future);
-        return Err(field.invalid(&format!(
-            "within 24 hours of its record time, {record_time}"
-        )));
+        return Err(Refused::Future);
     }
     Ok(if ahead_ms > AHEAD_ACCEPTED_MS {
         record_time

@@ -14,6 +14,8 @@ mod profile;
 mod raw;
 mod rejection;
 pub mod rules;
+mod scanner;
+mod well_formed;
 
 pub use crate::domain::event::instant::instant_of_json;
 pub use crate::domain::event::kinds::Channel;
@@ -29,7 +31,7 @@ use crate::domain::profile::ProfileUpdate;
 use crate::domain::time::Timestamp;
 
 /// An event that passed every field rule. Texts borrow from the payload where they can.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CustomerEvent<'a> {
     /// De-duplication key, 1 to 128 characters; derived from type and order where absent.
     pub event_id: Cow<'a, str>,
@@ -53,7 +55,7 @@ pub enum EventCustomer<'a> {
 }
 
 /// What happened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum EventBody<'a> {
     /// A completed order.
     OrderCompleted(Order<'a>),
@@ -76,7 +78,7 @@ impl EventBody<'_> {
 }
 
 /// A completed order, in the base currency.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order<'a> {
     /// Second de-duplication key.
     pub order_id: Cow<'a, str>,

@@ -18,7 +18,7 @@ use crate::domain::money::Decimal;
 use crate::domain::money::Money;
 
 /// Longest category name, in characters.
-const CATEGORY_CHARACTERS_MAX: usize = 128;
+pub(super) const CATEGORY_CHARACTERS_MAX: usize = 128;
 
 pub(super) fn completed_order<'a>(
     raw: &RawEvent<'a>,

@@ -19,6 +19,7 @@ use crate::domain::event::raw::read_object;
 use crate::domain::event::rejection::InvalidEvent;
 use crate::domain::event::rejection::RejectReason;
 use crate::domain::event::rules::IntakeRules;
+use crate::domain::event::well_formed;
 use crate::domain::ids::CUSTOMER_ID_CHARACTERS_MAX;
 use crate::domain::ids::EVENT_ID_CHARACTERS_MAX;
 use crate::domain::time::Timestamp;
@@ -44,6 +45,22 @@ pub fn parse_value<'a>(
 /// # Errors
 /// The first broken rule, with a sentence that names the field, the value and what is allowed.
 pub fn parse<'a>(
+    payload: &'a [u8],
+    record_time: Timestamp,
+    rules: &IntakeRules,
+) -> Result<CustomerEvent<'a>, InvalidEvent> {
+    match well_formed::read(payload, record_time, rules) {
+        Some(event) => Ok(event),
+        None => parse_by_rules(payload, record_time, rules),
+    }
+}
+
+/// The same as [`parse`] by the field rules alone, which say what is wrong. [`parse`] asks them where it does not find
+/// the event well formed at once.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_by_rules<'a>(
     payload: &'a [u8],
     record_time: Timestamp,
     rules: &IntakeRules,

@@ -34,6 +34,10 @@ impl Decimal {
     /// Parses what JSON calls a number (`-12.50`, `1e3`), with at most 18 digits once written out.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        // Nearly all amounts have neither a sign nor an exponent.
+        if let Some((digits, scale)) = digits_and_scale(text) {
+            return Self::scaled(digits, scale);
+        }
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
             None => (text, 0),
@@ -42,25 +46,8 @@ impl Decimal {
             Some(rest) => (-1, rest),
             None => (1, mantissa),
         };
-        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-        if whole.is_empty() || (unsigned.contains('.') && fraction.is_empty()) {
-            return None;
-        }
-        let fraction = fraction.trim_end_matches('0');
-        if u32::try_from(whole.len() + fraction.len())
-            .is_ok_and(|digits| digits > DECIMAL_DIGITS_MAX)
-        {
-            return None;
-        }
-        let mut digits: i128 = 0;
-        for byte in whole.bytes().chain(fraction.bytes()) {
-            if !byte.is_ascii_digit() {
-                return None;
-            }
-            digits = digits * 10 + i128::from(byte - b'0');
-        }
-        let scale = i32::try_from(fraction.len()).ok()?.checked_sub(exponent)?;
-        Self::scaled(sign * digits, scale)
+        let (digits, scale) = digits_and_scale(unsigned)?;
+        Self::scaled(sign * digits, scale.checked_sub(exponent)?)
     }
 
     fn scaled(digits: i128, scale: i32) -> Option<Self> {
@@ -120,4 +107,27 @@ impl Decimal {
             .ok()
             .map(Money)
     }
+}
+
+/// The digits of a text of digits, with or without a point between them, and how many of them stand behind it.
+fn digits_and_scale(text: &str) -> Option<(i128, i32)> {
+    let (whole, fraction) = match text.split_once('.') {
+        Some((_, "")) => return None,
+        Some(parts) => parts,
+        None => (text, ""),
+    };
+    let fraction = fraction.trim_end_matches('0');
+    let length = u32::try_from(whole.len() + fraction.len()).ok()?;
+    if whole.is_empty() || length > DECIMAL_DIGITS_MAX {
+        return None;
+    }
+    // So many digits fit 64 bits.
+    let mut digits: i64 = 0;
+    for byte in whole.bytes().chain(fraction.bytes()) {
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        digits = digits * 10 + i64::from(byte - b'0');
+    }
+    Some((i128::from(digits), i32::try_from(fraction.len()).ok()?))
 }
