@@ -86,6 +86,17 @@ pub(super) fn push_length(bytes: &mut Vec<u8>, length: usize) {
     push_number(bytes, u64::try_from(length).unwrap_or(u64::MAX));
 }
 
+/// How many bytes a length takes.
+pub(super) fn length_bytes(length: usize) -> usize {
+    let mut bytes = 1;
+    let mut left = length >> 7;
+    while left > 0 {
+        bytes += 1;
+        left >>= 7;
+    }
+    bytes
+}
+
 /// Appends a signed number.
 pub(super) fn push_signed(bytes: &mut Vec<u8>, number: i64) {
     push_number(bytes, ((number << 1) ^ (number >> 63)).cast_unsigned());

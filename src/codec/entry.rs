@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::codec::abridged;
 use crate::codec::format_3;
 use crate::codec::format_4;
 use crate::codec::frame;
@@ -11,16 +12,13 @@ use crate::codec::frame::PREFIX_BYTES;
 use crate::codec::head;
 use crate::codec::head::Tag;
 use crate::codec::head::deadline_of_milliseconds;
-use crate::codec::names::SlotReader;
 use crate::codec::names::SlotWriter;
 use crate::codec::part;
 use crate::codec::part::Part;
-use crate::codec::past::Past;
+use crate::codec::part::PartOf;
 use crate::codec::past::push_past;
-use crate::codec::past::take_past;
-use crate::domain::categories::Categories;
+use crate::codec::whole;
 use crate::domain::profile::SharedProfile;
-use crate::domain::purchase::Purchase;
 use crate::domain::time::Timestamp;
 use crate::engine::state::chunk::Chunk;
 use crate::engine::state::chunk::ChunkNumber;
@@ -28,7 +26,6 @@ use crate::engine::state::entry::Entry;
 use crate::engine::state::layout::WrittenProfile;
 use crate::engine::state::record::CustomerRecord;
 use crate::engine::state::record::RecordSummary;
-use crate::engine::state::remembered::RememberedEvents;
 use crate::engine::state::seal::Sealing;
 use crate::engine::state::seal::seal;
 use crate::engine::state::table::DefinitionTable;
@@ -92,11 +89,15 @@ fn encode_record(
         parts.push((Part::Profile, bytes.into()));
     }
     let mut bytes = frame::begin(HEAD_BYTES_USUAL);
+    if let Some(abridged) = &mut record.abridged {
+        abridged::absorb(abridged, table)?;
+    }
     let mut summary = head::write(&mut bytes, record);
     let before = bytes.len();
     push_tail(&mut bytes, record, table)?;
     let tail_bytes = bytes.len() - before;
-    if record.layout.needs_chunk || tail_bytes > sealing.tail_bytes_max.max(EMPTY_TAIL_BYTES) {
+    let needs_chunk = record.layout.needs_chunk || is_too_long(tail_bytes, sealing);
+    if needs_chunk && record.abridged.is_none() {
         let number = seal(record, sealing);
         let chunk = part::encode_chunk(record, number, table)?;
         parts.push((Part::Chunk(number), chunk.into()));
@@ -114,12 +115,58 @@ fn encode_record(
     })
 }
 
+fn is_too_long(tail_bytes: usize, sealing: Sealing) -> bool {
+    tail_bytes > sealing.tail_bytes_max.max(EMPTY_TAIL_BYTES)
+}
+
+/// So much lies in the head of an abridged record that it has to be sealed, which takes the whole record: [`complete`]. An
+/// abridged one is written with what lies in its head. Names of categories are added to the table.
+///
+/// # Errors
+/// Never for an entry made by the engine.
+pub fn must_be_sealed(
+    entry: &mut Entry,
+    table: &mut DefinitionTable,
+    sealing: Sealing,
+) -> Result<bool, CodecError> {
+    let Entry::Live(record) = entry else {
+        return Ok(false);
+    };
+    let Some(abridged) = &mut record.abridged else {
+        return Ok(false);
+    };
+    abridged::absorb(abridged, table)?;
+    Ok(is_too_long(abridged::tail_bytes(&abridged.tail), sealing))
+}
+
+/// Makes an abridged record whole, given the parts that its head names. Names of categories are added to the table.
+///
+/// # Errors
+/// If a part is missing or damaged, or a number is not in the table; the record is of no use then.
+pub fn complete<'a>(
+    record: &mut CustomerRecord,
+    part: &mut dyn FnMut(Part) -> Option<&'a [u8]>,
+    table: &mut DefinitionTable,
+) -> Result<(), CodecError> {
+    let Some(mut abridged) = record.abridged.take() else {
+        return Ok(());
+    };
+    abridged::absorb(&mut abridged, table)?;
+    let mut tail = Vec::new();
+    abridged::push_tail(&mut tail, &abridged.tail);
+    whole::read(record, &tail, part, table)
+}
+
 /// Appends what lies in the head.
 fn push_tail(
     bytes: &mut Vec<u8>,
     record: &CustomerRecord,
     table: &mut DefinitionTable,
 ) -> Result<(), CodecError> {
+    if let Some(abridged) = &record.abridged {
+        abridged::push_tail(bytes, &abridged.tail);
+        return Ok(());
+    }
     let events = record.remembered.events_in_head();
     let sums = record.layout.sums_in(ChunkNumber::HEAD);
     let mut slots = SlotWriter::Named(&record.aggregate.categories, table);
@@ -170,6 +217,40 @@ pub fn decode<'a>(
     part: &mut dyn FnMut(Part) -> Option<&'a [u8]>,
     table: &DefinitionTable,
 ) -> Result<(Entry, RecordSummary), CodecError> {
+    decode_with(bytes, part, table, whole::read)
+}
+
+/// The same, where a record of format 5 is abridged, unless the first purchase was before an instant.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_abridged<'a>(
+    bytes: &[u8],
+    part: &mut dyn FnMut(Part) -> Option<&'a [u8]>,
+    table: &DefinitionTable,
+    since: Timestamp,
+) -> Result<(Entry, RecordSummary), CodecError> {
+    decode_with(bytes, part, table, |record, tail, part, table| {
+        let purchases = record.aggregate.purchases;
+        if purchases.is_some_and(|span| span.first_at < since) {
+            return whole::read(record, tail, part, table);
+        }
+        record.abridged = Some(abridged::skim(record, tail, part)?);
+        Ok(())
+    })
+}
+
+fn decode_with<'a>(
+    bytes: &[u8],
+    part: PartOf<'_, 'a>,
+    table: &DefinitionTable,
+    take_past: impl FnOnce(
+        &mut CustomerRecord,
+        &[u8],
+        PartOf<'_, 'a>,
+        &DefinitionTable,
+    ) -> Result<(), CodecError>,
+) -> Result<(Entry, RecordSummary), CodecError> {
     match bytes.first() {
         Some(&format_3::FORMAT) => {
             let record = format_3::decode_record(bytes)?;
@@ -184,7 +265,8 @@ pub fn decode<'a>(
     let entry = match opening.tag {
         Tag::Live => {
             let mut record = Box::new(head::take_record(&mut content, opening, table)?);
-            complete(&mut record, content, part, table)?;
+            take_past(&mut record, content, part, table)?;
+            take_profile(&mut record, part)?;
             Entry::Live(record)
         }
         Tag::Moved => Entry::Moved(frame::whole(content)?),
@@ -193,40 +275,8 @@ pub fn decode<'a>(
     Ok((entry, opening.summary))
 }
 
-/// Adds what lies in the tail of the head and in the parts.
-fn complete<'a>(
-    record: &mut CustomerRecord,
-    mut tail: &[u8],
-    part: &mut dyn FnMut(Part) -> Option<&'a [u8]>,
-    table: &DefinitionTable,
-) -> Result<(), CodecError> {
-    let mut chunks = Vec::with_capacity(record.layout.chunks.len());
-    for chunk in &record.layout.chunks {
-        let bytes = part(Part::Chunk(chunk.number)).ok_or(CodecError::Missing)?;
-        chunks.push((chunk.number, frame::checked(bytes)?));
-    }
-    // Those of the last chunk are the latest.
-    let mut categories = match chunks.last() {
-        Some((_, content)) => part::take_sums(&mut { *content }, table)?,
-        None => Categories::default(),
-    };
-    let mut counting = SlotReader::Named(&mut categories, table);
-    let mut in_head = Past::default();
-    take_past(&mut tail, ChunkNumber::HEAD, &mut counting, &mut in_head)?;
-    end_of(tail)?;
-    let mut past = Past::default();
-    for (number, mut content) in chunks {
-        let slots = part::take_slots(&mut content, &categories, table)?;
-        take_past(
-            &mut content,
-            number,
-            &mut SlotReader::Places(&slots),
-            &mut past,
-        )?;
-        end_of(content)?;
-    }
-    record.aggregate.categories = categories;
-    remember(record, past.followed_by(in_head));
+/// Takes the profile, where the head names one.
+fn take_profile(record: &mut CustomerRecord, part: PartOf<'_, '_>) -> Result<(), CodecError> {
     let version = record.layout.profile.version;
     if version > 0 {
         let bytes = part(Part::Profile).ok_or(CodecError::Missing)?;
@@ -235,46 +285,6 @@ fn complete<'a>(
         record.aggregate.profile = profile;
     }
     Ok(())
-}
-
-/// Puts events and sums into the record. Forgotten events count in the sums of their days.
-fn remember(record: &mut CustomerRecord, past: Past) {
-    let floor = record.remembered.floor();
-    let first_kept = record.layout.first_kept;
-    let is_kept = |day| first_kept.is_none_or(|first| day >= first);
-    let (ledger, layout) = (&mut record.aggregate.ledger, &mut record.layout);
-    let mut events = past.events;
-    let mut last = None;
-    let is_new_day = |purchase: &&Purchase| {
-        is_kept(purchase.day) && last.replace(purchase.day) != Some(purchase.day)
-    };
-    let purchases = events.iter().filter_map(|event| event.purchase.as_ref());
-    // Events are mostly in the order of their days. There is room for one more.
-    ledger.reserve(purchases.filter(is_new_day).count() + past.sums.len() + 1);
-    for sum in past.sums.iter().filter(|sum| is_kept(sum.day)) {
-        ledger.restore_day(sum.day, &sum.totals);
-        layout.add_sum(sum.chunk, sum.day, &sum.totals);
-    }
-    events.retain(|event| {
-        let purchase = event.purchase.as_ref();
-        if let Some(purchase) = purchase.filter(|purchase| is_kept(purchase.day)) {
-            ledger.restore_day(purchase.day, &purchase.totals());
-        }
-        let is_forgotten = floor.is_some_and(|floor| floor.covers(&event.id));
-        if let Some(purchase) = purchase.filter(|_| is_forgotten) {
-            layout.add_sum(event.chunk, purchase.day, &purchase.totals());
-        }
-        !is_forgotten
-    });
-    record.remembered = RememberedEvents::restore(events, floor);
-}
-
-fn end_of(rest: &[u8]) -> Result<(), CodecError> {
-    if rest.is_empty() {
-        Ok(())
-    } else {
-        Err(CodecError::Content)
-    }
 }
 
 /// Adds the names that a record of format 3 uses to the table.

@@ -3,6 +3,7 @@
 //!
 //! Every value begins with its format and a checksum. Format 5 is written; [`format_4`] and [`format_3`] are still read.
 
+mod abridged;
 mod bytes;
 pub mod changelog;
 pub mod entry;
@@ -17,6 +18,7 @@ pub mod part;
 pub mod partition;
 mod past;
 pub mod stored;
+mod whole;
 
 pub use crate::codec::frame::CodecError;
 pub use crate::codec::frame::FORMAT;

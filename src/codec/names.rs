@@ -10,6 +10,7 @@ use crate::codec::bytes::take_signed;
 use crate::codec::frame::CodecError;
 use crate::domain::categories::Categories;
 use crate::domain::categories::CategorySlot;
+use crate::domain::categories::OTHER_CATEGORY;
 use crate::domain::money::Money;
 use crate::engine::state::table::CategoryNumber;
 use crate::engine::state::table::DefinitionTable;
@@ -128,14 +129,39 @@ pub(super) fn push_category(
 ) {
     match categories.name(slot) {
         None => push_number(bytes, REST),
-        Some(name) => match table.number_category(name) {
-            Some(CategoryNumber(number)) => push_number(bytes, NUMBERS + u64::from(number)),
-            None => {
-                push_number(bytes, WRITTEN_OUT);
-                push_run(bytes, name.as_bytes());
-            }
-        },
+        Some(name) => {
+            let number = table.number_category(name, || Arc::clone(name));
+            push_numbered(bytes, name, number);
+        }
     }
+}
+
+/// Appends the category of a name. A new name is added to the table while it has room.
+pub(super) fn push_name(bytes: &mut Vec<u8>, name: &str, table: &mut DefinitionTable) {
+    if name == OTHER_CATEGORY {
+        push_number(bytes, REST);
+    } else {
+        let number = table.number_category(name, || Arc::from(name));
+        push_numbered(bytes, name, number);
+    }
+}
+
+fn push_numbered(bytes: &mut Vec<u8>, name: &str, number: Option<CategoryNumber>) {
+    match number {
+        Some(CategoryNumber(number)) => push_number(bytes, NUMBERS + u64::from(number)),
+        None => {
+            push_number(bytes, WRITTEN_OUT);
+            push_run(bytes, name.as_bytes());
+        }
+    }
+}
+
+/// Takes a category of which only the place is of interest.
+pub(super) fn skip_category(bytes: &mut &[u8]) -> Result<(), CodecError> {
+    if take_number(bytes)? == WRITTEN_OUT {
+        take_run(bytes)?;
+    }
+    Ok(())
 }
 
 /// Takes a category.

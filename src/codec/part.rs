@@ -13,6 +13,7 @@ use crate::codec::frame;
 use crate::codec::frame::CodecError;
 use crate::codec::names::SlotWriter;
 use crate::codec::names::push_category;
+use crate::codec::names::skip_category;
 use crate::codec::names::take_category;
 use crate::codec::past::push_past;
 use crate::domain::categories::CATEGORIES_MAX;
@@ -35,6 +36,9 @@ pub enum Part {
     /// Events and sums of days.
     Chunk(ChunkNumber),
 }
+
+/// Gives the parts of an entry.
+pub(super) type PartOf<'part, 'a> = &'part mut dyn FnMut(Part) -> Option<&'a [u8]>;
 
 /// A part, and what its key holds from now on; nothing for a deleted one.
 pub type PartChange = (Part, Option<Arc<[u8]>>);
@@ -99,6 +103,16 @@ pub(super) fn take_slots(
         take_signed(bytes)?;
     }
     Ok(slots)
+}
+
+/// Passes the sums of categories with which a chunk begins, and gives their number.
+pub(super) fn skip_sums(bytes: &mut &[u8]) -> Result<usize, CodecError> {
+    let (_, count) = take_other_and_count(bytes)?;
+    for _ in 0..count {
+        skip_category(bytes)?;
+        take_signed(bytes)?;
+    }
+    Ok(count)
 }
 
 fn take_other_and_count(bytes: &mut &[u8]) -> Result<(Option<Money>, usize), CodecError> {

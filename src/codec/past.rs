@@ -25,6 +25,7 @@ use crate::codec::bytes::timestamp;
 use crate::codec::frame::CodecError;
 use crate::codec::names::SlotReader;
 use crate::codec::names::SlotWriter;
+use crate::domain::categories::CategorySlot;
 use crate::domain::event::Channel;
 use crate::domain::ledger::ChannelCounts;
 use crate::domain::ledger::Totals;
@@ -87,7 +88,8 @@ pub(super) fn push_past<'a>(
         let at_ms = event.id.occurred_at.as_milliseconds();
         push_signed(bytes, at_ms.wrapping_sub(before));
         before = at_ms;
-        push_event(bytes, event, slots)?;
+        let mut push_slot = |bytes: &mut Vec<u8>, slot: &CategorySlot| slots.push(bytes, *slot);
+        push_event(bytes, &event.id, event.purchase.as_ref(), &mut push_slot)?;
     }
     push_length(bytes, sums.clone().count());
     let mut before = 0;
@@ -99,17 +101,19 @@ pub(super) fn push_past<'a>(
     Ok(())
 }
 
-fn push_event(
+/// Appends an event without its instant. Its categories are written by `push_category`.
+pub(super) fn push_event<C>(
     bytes: &mut Vec<u8>,
-    event: &RememberedEvent,
-    slots: &mut SlotWriter<'_>,
+    id: &RememberedId,
+    purchase: Option<&Purchase<C>>,
+    push_category: &mut impl FnMut(&mut Vec<u8>, &C),
 ) -> Result<(), CodecError> {
     let mut flags = 0;
-    if event.id.order_hash.is_some() {
+    if id.order_hash.is_some() {
         flags |= HAS_ORDER;
     }
-    if let Some(purchase) = &event.purchase {
-        let day = purchase.day.0 - utc_day(event.id.occurred_at.as_milliseconds())?;
+    if let Some(purchase) = purchase {
+        let day = purchase.day.0 - utc_day(id.occurred_at.as_milliseconds())?;
         let day = u8::try_from(day + 1).map_err(|_| CodecError::Content)?;
         if day > DAY_BITS_MAX {
             return Err(CodecError::Content);
@@ -120,32 +124,32 @@ fn push_event(
         }
     }
     bytes.push(flags);
-    bytes.extend_from_slice(&event.id.event_hash.to_le_bytes());
-    if let Some(order_hash) = event.id.order_hash {
+    bytes.extend_from_slice(&id.event_hash.to_le_bytes());
+    if let Some(order_hash) = id.order_hash {
         bytes.extend_from_slice(&order_hash.to_le_bytes());
     }
-    if let Some(purchase) = &event.purchase {
+    if let Some(purchase) = purchase {
         push_signed(bytes, purchase.spend.0);
-        push_purchase_categories(bytes, &purchase.categories, slots);
+        push_purchase_categories(bytes, &purchase.categories, push_category);
     }
     Ok(())
 }
 
-fn push_purchase_categories(
+fn push_purchase_categories<C>(
     bytes: &mut Vec<u8>,
-    spent: &PurchaseCategories,
-    slots: &mut SlotWriter<'_>,
+    spent: &PurchaseCategories<C>,
+    push_category: &mut impl FnMut(&mut Vec<u8>, &C),
 ) {
     match spent {
         PurchaseCategories::None => push_number(bytes, 0),
-        PurchaseCategories::Whole(slot) => {
+        PurchaseCategories::Whole(category) => {
             push_number(bytes, 1);
-            slots.push(bytes, *slot);
+            push_category(bytes, category);
         }
         PurchaseCategories::Each(each) => {
             push_length(bytes, each.len() + 1);
-            for (slot, spend) in each {
-                slots.push(bytes, *slot);
+            for (category, spend) in each {
+                push_category(bytes, category);
                 push_signed(bytes, spend.0);
             }
         }
@@ -201,67 +205,99 @@ pub(super) fn take_past(
     }
     let mut at_ms: i64 = 0;
     for _ in 0..events {
-        let difference = take_signed(bytes)?;
-        at_ms = at_ms.checked_add(difference).ok_or(CodecError::Content)?;
-        past.events.push(take_event(bytes, at_ms, chunk, slots)?);
+        let opening = EventOpening::take(bytes, &mut at_ms)?;
+        let purchase = match opening.purchase_day()? {
+            Some(day) => Some(opening.take_purchase(bytes, day, slots)?),
+            None => None,
+        };
+        past.events.push(RememberedEvent {
+            id: opening.id,
+            purchase,
+            chunk,
+        });
     }
+    take_sums_of_days(bytes, |day, totals| {
+        past.sums.push(DaySum { day, totals, chunk })
+    })
+}
+
+/// Takes sums of days.
+pub(super) fn take_sums_of_days(
+    bytes: &mut &[u8],
+    mut taken: impl FnMut(Day, Totals),
+) -> Result<(), CodecError> {
     let sums = take_length(bytes)?;
-    past.sums.reserve(sums);
     let mut day: i64 = 0;
     for _ in 0..sums {
         let difference = take_signed(bytes)?;
         day = day.checked_add(difference).ok_or(CodecError::Content)?;
-        past.sums.push(DaySum {
-            day: Day(i32::try_from(day).map_err(|_| CodecError::Content)?),
-            totals: take_totals(bytes, 1)?,
-            chunk,
-        });
+        let number = i32::try_from(day).map_err(|_| CodecError::Content)?;
+        taken(Day(number), take_totals(bytes, 1)?);
     }
     Ok(())
 }
 
-fn take_event(
-    bytes: &mut &[u8],
+/// What stands at the beginning of an event, behind its instant.
+pub(super) struct EventOpening {
+    pub(super) id: RememberedId,
+    flags: u8,
     at_ms: i64,
-    chunk: ChunkNumber,
-    slots: &mut SlotReader<'_>,
-) -> Result<RememberedEvent, CodecError> {
-    let occurred_at = timestamp(at_ms)?;
-    let [flags] = take(bytes)?;
-    let event_hash = u64::from_le_bytes(take(bytes)?);
-    let order_hash = if flags & HAS_ORDER == 0 {
-        None
-    } else {
-        Some(u64::from_le_bytes(take(bytes)?))
-    };
-    let purchase = if flags & HAS_PURCHASE == 0 {
-        None
-    } else {
-        let day_bits = flags >> DAY_SHIFT;
+}
+
+impl EventOpening {
+    /// Takes it, given the instant before it; the instant becomes the event's own.
+    pub(super) fn take(bytes: &mut &[u8], at_ms: &mut i64) -> Result<Self, CodecError> {
+        let difference = take_signed(bytes)?;
+        *at_ms = at_ms.checked_add(difference).ok_or(CodecError::Content)?;
+        let occurred_at = timestamp(*at_ms)?;
+        let [flags] = take(bytes)?;
+        let event_hash = u64::from_le_bytes(take(bytes)?);
+        let order_hash = if flags & HAS_ORDER == 0 {
+            None
+        } else {
+            Some(u64::from_le_bytes(take(bytes)?))
+        };
+        Ok(Self {
+            id: RememberedId {
+                occurred_at,
+                event_hash,
+                order_hash,
+            },
+            flags,
+            at_ms: *at_ms,
+        })
+    }
+
+    /// The day of its purchase; `None` where no purchase follows.
+    pub(super) fn purchase_day(&self) -> Result<Option<Day>, CodecError> {
+        if self.flags & HAS_PURCHASE == 0 {
+            return Ok(None);
+        }
+        let day_bits = self.flags >> DAY_SHIFT;
         if day_bits > DAY_BITS_MAX {
             return Err(CodecError::Content);
         }
-        let day = utc_day(at_ms)? + i32::from(day_bits) - 1;
-        let channel = flags >> CHANNEL_SHIFT & CHANNEL_MASK;
+        Ok(Some(Day(utc_day(self.at_ms)? + i32::from(day_bits) - 1)))
+    }
+
+    /// Takes the purchase of that day.
+    fn take_purchase(
+        &self,
+        bytes: &mut &[u8],
+        day: Day,
+        slots: &mut SlotReader<'_>,
+    ) -> Result<Purchase, CodecError> {
+        let channel = self.flags >> CHANNEL_SHIFT & CHANNEL_MASK;
         let channel = Channel::ALL.get(usize::from(channel));
         let spend = Money(take_signed(bytes)?);
-        Some(Purchase {
-            day: Day(day),
+        Ok(Purchase {
+            day,
             channel: *channel.ok_or(CodecError::Content)?,
-            is_deal: flags & IS_DEAL != 0,
+            is_deal: self.flags & IS_DEAL != 0,
             spend,
             categories: take_purchase_categories(bytes, spend, slots)?,
         })
-    };
-    Ok(RememberedEvent {
-        id: RememberedId {
-            occurred_at,
-            event_hash,
-            order_hash,
-        },
-        purchase,
-        chunk,
-    })
+    }
 }
 
 fn take_purchase_categories(

@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use crate::domain::categories::Categories;
 use crate::domain::categories::CategorySlot;
@@ -14,6 +15,7 @@ use crate::domain::profile::SharedProfile;
 use crate::domain::profile::Statement;
 use crate::domain::purchase::Purchase;
 use crate::domain::purchase::PurchaseCategories;
+use crate::domain::time::BusinessZone;
 use crate::domain::time::Day;
 use crate::domain::time::Timestamp;
 
@@ -81,19 +83,52 @@ impl CustomerAggregate {
             channel: order.channel,
             is_deal: order.is_deal,
             spend: order.spend,
-            categories: PurchaseCategories::of(order.spend, lines),
+            categories: PurchaseCategories::of(order.spend, lines.into_iter()),
         };
         self.ledger.add(day, &purchase.totals());
-        let span = self.purchases.get_or_insert(PurchaseSpan {
-            first_at: occurred_at,
-            last_at: occurred_at,
-        });
-        span.first_at = span.first_at.min(occurred_at);
-        span.last_at = span.last_at.max(occurred_at);
+        self.purchased_at(occurred_at);
         FoldedOrder {
             purchase,
             displaced,
         }
+    }
+
+    /// Adds an order to the sums since ever alone, given whether it is the first of its day. Its categories keep their
+    /// names.
+    pub fn fold_order_into_sums(
+        &mut self,
+        order: &Order<'_>,
+        occurred_at: Timestamp,
+        (day, is_new_day): (Day, bool),
+    ) -> Purchase<SmolStr> {
+        let lines = order.category_spend.iter();
+        let lines = lines.map(|(name, spend)| (SmolStr::new(name), *spend));
+        let purchase = Purchase {
+            day,
+            channel: order.channel,
+            is_deal: order.is_deal,
+            spend: order.spend,
+            categories: PurchaseCategories::of(order.spend, lines),
+        };
+        self.ledger.add_to_sums(&purchase.totals(), is_new_day);
+        self.purchased_at(occurred_at);
+        purchase
+    }
+
+    /// There was a purchase before a day. If not, the sums since that day are those since ever.
+    #[must_use]
+    pub fn has_older_purchases(&self, first: Day, zone: &BusinessZone) -> bool {
+        self.purchases
+            .is_some_and(|span| zone.day_of(span.first_at) < first)
+    }
+
+    fn purchased_at(&mut self, at: Timestamp) {
+        let span = self.purchases.get_or_insert(PurchaseSpan {
+            first_at: at,
+            last_at: at,
+        });
+        span.first_at = span.first_at.min(at);
+        span.last_at = span.last_at.max(at);
     }
 
     /// Applies the facts of a profile event.

@@ -186,7 +186,14 @@ impl<'a> FeatureReader<'a> {
                     let window = i32::try_from(window).unwrap_or(i32::MAX);
                     Day(self.today.0.saturating_sub(window).saturating_add(1))
                 });
-                let totals = self.aggregate.ledger.totals_since(first);
+                let ledger = &self.aggregate.ledger;
+                let totals = match first {
+                    // Sums since ever are there without the days, and need no adding up.
+                    Some(first) if self.aggregate.has_older_purchases(first, self.zone) => {
+                        ledger.totals_since(Some(first))
+                    }
+                    Some(_) | None => ledger.totals_since(None),
+                };
                 self.latest = Some((window_days, totals));
                 totals
             }

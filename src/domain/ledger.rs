@@ -132,7 +132,13 @@ impl Ledger {
 
     /// Adds an order to its day, and to the sums since ever.
     pub fn add(&mut self, day: Day, order: &Totals) {
-        if self.add_to_day(day, order) {
+        let is_new_day = self.add_to_day(day, order);
+        self.add_to_sums(order, is_new_day);
+    }
+
+    /// Adds an order to the sums since ever alone, given whether it is the first of its day.
+    pub fn add_to_sums(&mut self, order: &Totals, is_new_day: bool) {
+        if is_new_day {
             self.lifetime.add(order);
         } else {
             self.lifetime.add_of_same_day(order);

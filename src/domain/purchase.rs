@@ -8,7 +8,7 @@ use crate::domain::time::Day;
 
 /// One order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Purchase {
+pub struct Purchase<C = CategorySlot> {
     /// Its day in the business zone.
     pub day: Day,
     /// Where it was bought.
@@ -18,39 +18,66 @@ pub struct Purchase {
     /// Net spend.
     pub spend: Money,
     /// Spend by category.
-    pub categories: PurchaseCategories,
+    pub categories: PurchaseCategories<C>,
 }
 
 /// Spend of one order by category.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum PurchaseCategories {
+pub enum PurchaseCategories<C = CategorySlot> {
     /// The order names no category.
     #[default]
     None,
     /// All of its spend is of this one.
-    Whole(CategorySlot),
+    Whole(C),
     /// Each category once, but for those that are not kept apart any more.
-    Each(Box<[(CategorySlot, Money)]>),
+    Each(Box<[(C, Money)]>),
 }
 
-impl PurchaseCategories {
+impl<C: PartialEq> PurchaseCategories<C> {
     /// The spend of an order by category; a category may be there several times.
     #[must_use]
-    pub fn of(spend: Money, mut lines: Vec<(CategorySlot, Money)>) -> Self {
-        let mut sums: Vec<(CategorySlot, Money)> = Vec::with_capacity(lines.len());
-        for (slot, line) in lines.drain(..) {
-            match sums.iter_mut().find(|(known, _)| *known == slot) {
+    pub fn of(spend: Money, mut lines: impl ExactSizeIterator<Item = (C, Money)>) -> Self {
+        let Some(first) = lines.next() else {
+            return Self::None;
+        };
+        if lines.len() == 0 && first.1 == spend {
+            return Self::Whole(first.0);
+        }
+        let mut sums = Vec::with_capacity(1 + lines.len());
+        sums.push(first);
+        for (category, line) in lines {
+            match sums.iter_mut().find(|(known, _)| *known == category) {
                 Some((_, sum)) => *sum = sum.plus(line),
-                None => sums.push((slot, line)),
+                None => sums.push((category, line)),
             }
         }
-        match sums.as_slice() {
-            [] => Self::None,
-            [(slot, sum)] if *sum == spend => Self::Whole(*slot),
-            _ => Self::Each(sums.into_boxed_slice()),
+        match sums.pop() {
+            Some((category, sum)) if sums.is_empty() && sum == spend => Self::Whole(category),
+            last => {
+                sums.extend(last);
+                Self::Each(sums.into_boxed_slice())
+            }
         }
     }
 
+    /// Number of categories.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Whole(_) => 1,
+            Self::Each(each) => each.len(),
+        }
+    }
+
+    /// The order names no category.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl PurchaseCategories {
     /// A category was displaced: its spend belongs to the rest.
     pub fn displace(&mut self, displaced: CategorySlot) {
         match self {
@@ -66,7 +93,7 @@ impl PurchaseCategories {
     }
 }
 
-impl Purchase {
+impl<C> Purchase<C> {
     /// What it adds to the totals of its day.
     #[must_use]
     pub fn totals(&self) -> Totals {

@@ -81,7 +81,11 @@ fn window_end(
     let today = zone.day_of(now);
     let leaving = windows_days.iter().filter_map(|window_days| {
         let first = today.minus_days(window_days.saturating_sub(1));
-        let day = aggregate.ledger.first_day_since(first)?;
+        let day = if aggregate.has_older_purchases(first, zone) {
+            aggregate.ledger.first_day_since(first)?
+        } else {
+            zone.day_of(aggregate.purchases?.first_at)
+        };
         Some(day.plus_days(*window_days))
     });
     // A midnight that occurs twice, or lies beyond the last instant.

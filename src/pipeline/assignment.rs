@@ -61,6 +61,23 @@ impl<L: WorkerLog> Worker<L> {
         self.start_over()
     }
 
+    /// What was done with a partition; none where another worker of the process has taken it over: then all goes back to
+    /// the checkpoints.
+    pub(super) fn unless_displaced<T>(
+        &mut self,
+        done: Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        match done {
+            Ok(done) => Ok(Some(done)),
+            Err(Error::Displaced { partition }) => {
+                self.change(partition, PhaseEvent::Displaced)?;
+                self.start_over()?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Takes back what another worker of the process has taken over and given up since.
     pub(super) fn take_back_freed(&mut self) -> Result<(), Error> {
         let displaced: Vec<Partition> = self.partitions.in_phase(Phase::Displaced).collect();

@@ -129,6 +129,12 @@ pub enum Error {
         /// The cause.
         source: CodecError,
     },
+    /// Another worker of the process has taken a partition over, so what an entry of it is made of is not there any more.
+    #[error("partition {partition} was taken over by another worker of the process")]
+    Displaced {
+        /// The partition.
+        partition: Partition,
+    },
     /// The worker and its log do not agree about a partition.
     #[error("partition {partition} of a transaction does not run in its worker")]
     NotRunning {

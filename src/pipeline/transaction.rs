@@ -41,7 +41,10 @@ impl<L: WorkerLog> Worker<L> {
 
     pub(super) fn commit_partitions(&mut self, partitions: &[Partition]) -> Result<(), Error> {
         let batch = std::mem::take(&mut self.batch);
-        let (transaction, pending) = self.assemble(partitions, &batch)?;
+        let assembled = self.assemble(partitions, &batch);
+        let Some((transaction, pending)) = self.unless_displaced(assembled)? else {
+            return Ok(());
+        };
         self.shared
             .faults
             .cross(FaultPoint::CommitBefore)

@@ -165,7 +165,8 @@ impl<L: WorkerLog> Worker<L> {
             is_behind: Some(is_behind),
         };
         for delivery in deliveries {
-            self.take_one(delivery, poll)?;
+            let taken = self.take_one(delivery, poll);
+            self.unless_displaced(taken)?;
             if self.batch.is_full(&self.shared.limits) {
                 self.commit()?;
             }
@@ -205,7 +206,10 @@ impl<L: WorkerLog> Worker<L> {
             let Some(running) = self.partitions.get_mut(partition) else {
                 continue;
             };
-            let fired = running.fire_due(left, &self.shared)?;
+            let fired = running.fire_due(left, &self.shared);
+            let Some(fired) = self.unless_displaced(fired)? else {
+                return Ok(());
+            };
             if fired.evaluations == 0 {
                 continue;
             }

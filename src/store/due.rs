@@ -8,18 +8,24 @@ use crate::domain::time::earlier;
 use crate::store::Error;
 use crate::store::dirty::Layers;
 use crate::store::exchange::PageBytes;
+use crate::store::found::Found;
 use crate::store::memory::Memory;
-use crate::store::partition::Found;
 use crate::store::partition::PartitionStore;
 use crate::store::partition::layers_over;
 
 impl PartitionStore {
     /// Records that are due by then, as of the last transaction applied: about so many, the earliest
-    /// pages first. They stay due until a transaction has moved their deadlines on.
+    /// pages first. They stay due until a transaction has moved their deadlines on. A record is abridged unless its first
+    /// purchase was before `since`.
     ///
     /// # Errors
     /// If the database fails or a record is damaged.
-    pub fn due(&self, by: Timestamp, limit: usize) -> Result<Vec<(CustomerId, Found)>, Error> {
+    pub fn due(
+        &self,
+        by: Timestamp,
+        limit: usize,
+        since: Timestamp,
+    ) -> Result<Vec<(CustomerId, Found)>, Error> {
         if self
             .earliest_deadline()
             .is_none_or(|earliest| earliest > by)
@@ -33,7 +39,8 @@ impl PartitionStore {
             let page = self.page_below(&memory, &layers, customer_id.as_str())?;
             let is_stored = page.is_some();
             let layers = layers_over(layers, page.as_ref(), customer_id.as_str());
-            let found = layers.and_then(|layers| Found::decode(&layers, &memory.table));
+            let found =
+                layers.and_then(|layers| Found::decode_abridged(&layers, &memory.table, since));
             let found = found.and_then(|found| found.ok_or(CodecError::Content));
             let found = found.map_err(|source| self.entry_error(source, is_stored))?;
             due.push((customer_id.clone(), found));
@@ -45,7 +52,9 @@ impl PartitionStore {
             let page = self.database.page(&memory.pages, &entry.1);
             let page = page.map_err(|source| self.database_error(source))?;
             let known = due.len();
-            let later = page.map_or(Ok(None), |page| due_of_page(&page, &memory, by, &mut due));
+            let later = page.map_or(Ok(None), |page| {
+                due_of_page(&page, &memory, (by, since), &mut due)
+            });
             let later = later.map_err(|source| self.entry_error(source, true))?;
             if due.len() == known {
                 memory.deadlines.set_page(&entry.1, later);
@@ -61,7 +70,7 @@ impl PartitionStore {
 fn due_of_page(
     page: &PageBytes,
     memory: &Memory,
-    by: Timestamp,
+    (by, since): (Timestamp, Timestamp),
     due: &mut Vec<(CustomerId, Found)>,
 ) -> Result<Option<Timestamp>, CodecError> {
     let mut later: Option<Timestamp> = None;
@@ -75,7 +84,7 @@ fn due_of_page(
                         stored: Some(stored),
                         ..memory.layers(id)
                     };
-                    let found = Found::decode(&layers, &memory.table)?;
+                    let found = Found::decode_abridged(&layers, &memory.table, since)?;
                     due.extend(found.map(|found| (CustomerId::new(id), found)));
                 } else {
                     later = earlier(later, Some(deadline));

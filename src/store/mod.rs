@@ -15,6 +15,7 @@ mod distrust;
 mod due;
 pub mod exchange;
 mod flush;
+pub mod found;
 pub mod memory;
 mod opening;
 pub mod owner;

@@ -16,12 +16,11 @@ use std::sync::RwLockWriteGuard;
 use crate::codec;
 use crate::codec::CodecError;
 use crate::codec::changelog::Put;
-use crate::codec::part::Part;
 use crate::codec::stored::Group;
 use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
 use crate::engine::state::checkpoint::Checkpoint;
-use crate::engine::state::entry::Entry;
+use crate::engine::state::record::CustomerRecord;
 use crate::engine::state::record::RecordSummary;
 use crate::engine::state::table::DefinitionTable;
 use crate::faults::Faults;
@@ -32,6 +31,7 @@ use crate::store::dirty::HeadChange;
 use crate::store::dirty::Layers;
 use crate::store::exchange::StoredBytes;
 use crate::store::flush::Flush;
+use crate::store::found::Found;
 use crate::store::memory::Advance;
 use crate::store::memory::Before;
 use crate::store::memory::Deltas;
@@ -62,10 +62,40 @@ impl PartitionStore {
     }
 
     /// Reads a customer's entry where its layers stand.
+    /// The same, where a record is abridged unless its first purchase was before an instant:
+    /// [`codec::entry::decode_abridged`].
+    ///
+    /// # Errors
+    /// As [`PartitionStore::get`].
+    pub fn get_abridged(
+        &self,
+        customer_id: &str,
+        since: Timestamp,
+    ) -> Result<Option<Found>, Error> {
+        self.read_entry(customer_id, |layers, table| {
+            Found::decode_abridged(layers, table, since)
+        })
+    }
+
+    /// Makes an abridged record whole. Names of categories are added to the table.
+    ///
+    /// # Errors
+    /// If a part cannot be read; the record is of no use then.
+    pub fn complete(
+        &self,
+        customer_id: &str,
+        record: &mut CustomerRecord,
+        table: &mut DefinitionTable,
+    ) -> Result<(), Error> {
+        self.read_entry(customer_id, |layers, _| {
+            codec::entry::complete(record, &mut |part| layers.part(part), table)
+        })
+    }
+
     fn read_entry<T>(
         &self,
         customer_id: &str,
-        read: impl Fn(&Layers<'_>, &DefinitionTable) -> Result<T, CodecError>,
+        read: impl FnOnce(&Layers<'_>, &DefinitionTable) -> Result<T, CodecError>,
     ) -> Result<T, Error> {
         let memory = self.read();
         let layers = memory.layers(customer_id);
@@ -340,33 +370,4 @@ pub(super) fn layers_over<'a>(
         layers.stored = below.find(customer_id)?;
     }
     Ok(layers)
-}
-
-/// An entry of the store.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// The entry.
-    pub entry: Entry,
-    /// What is counted of it.
-    pub summary: RecordSummary,
-    /// The parts that its head names.
-    pub parts: Vec<Part>,
-}
-
-impl Found {
-    /// Decodes an entry from its layers; `None` for an unknown customer.
-    pub(super) fn decode(
-        layers: &Layers<'_>,
-        table: &DefinitionTable,
-    ) -> Result<Option<Self>, CodecError> {
-        let Some(head) = layers.head() else {
-            return Ok(None);
-        };
-        let (entry, summary) = codec::entry::decode(head, &mut |part| layers.part(part), table)?;
-        Ok(Some(Self {
-            parts: codec::entry::named_by(&entry),
-            entry,
-            summary,
-        }))
-    }
 }

@@ -85,10 +85,10 @@ impl<'a> Scanner<'a> {
         self.skip_nested(DEPTH_MAX)
     }
 
-    /// Only white space is left.
-    pub(super) fn is_at_end(&mut self) -> bool {
+    /// Takes the end: only white space is left.
+    pub(super) fn end(&mut self) -> Option<()> {
         self.skip_whitespace();
-        self.rest.is_empty()
+        self.rest.is_empty().then_some(())
     }
 
     /// The next byte that is not white space is this one.
@@ -256,9 +256,9 @@ mod tests {
 
     #[test]
     fn values_are_skipped_whole() {
-        let skipped = |text| {
+        let skipped = |text: &str| {
             let mut scanner = Scanner::new(text);
-            scanner.skip_value().filter(|()| scanner.is_at_end())
+            scanner.skip_value().and_then(|()| scanner.end())
         };
         for text in [
             "1",
@@ -281,9 +281,9 @@ mod tests {
         ] {
             assert_eq!(skipped(text), None, "{text}");
         }
-        assert_eq!(skipped(&"[".repeat(20)), None);
-        let deep = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
-        assert_eq!(skipped(&deep(16)), Some(()));
-        assert_eq!(skipped(&deep(17)), None);
+        for (depth, expected) in [(16, Some(())), (17, None)] {
+            let deep = "[".repeat(depth) + &"]".repeat(depth);
+            assert_eq!(skipped(&deep), expected);
+        }
     }
 }

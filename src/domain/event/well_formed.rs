@@ -112,7 +112,8 @@ impl<'a> Members<'a> {
             };
             take_once(member, scanner)
         })?;
-        scanner.is_at_end().then_some(members)
+        scanner.end()?;
+        Some(members)
     }
 
     fn take_products(&mut self, scanner: &mut Scanner<'a>) -> Option<()> {

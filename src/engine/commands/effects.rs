@@ -22,6 +22,15 @@ pub struct Delivered<'a> {
     pub clock: Option<Timestamp>,
 }
 
+impl Delivered<'_> {
+    /// Deadlines up to this instant are evaluated before the event.
+    pub(super) fn due_by(&self) -> Timestamp {
+        self.clock
+            .max(Some(self.record_time))
+            .unwrap_or(self.record_time)
+    }
+}
+
 /// The effects of a command.
 #[derive(Debug)]
 pub struct Effects {

@@ -1,11 +1,13 @@
 //! The steps that all folded events share: compare the event with the remembered ones, evaluate the deadlines up to
 //! it, fold it, and place the customer again.
 
-use crate::domain::aggregate::CustomerAggregate;
 use crate::domain::aggregate::FoldedOrder;
 use crate::domain::change::Cause;
 use crate::domain::change::ChangeReason;
+use crate::domain::event::Order;
 use crate::domain::ids::stable_hash;
+use crate::domain::profile::ProfileUpdate;
+use crate::domain::profile::Statement;
 use crate::domain::time::Day;
 use crate::domain::time::Timestamp;
 use crate::engine::commands::effects::Delivered;
@@ -21,24 +23,32 @@ use crate::engine::state::remembered::RememberedId;
 use crate::engine::transition::reassign;
 use crate::engine::verdict::Verdict;
 
+/// What an event says.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fact<'a> {
+    /// An order.
+    Order(&'a Order<'a>),
+    /// Facts about the person.
+    Profile(&'a ProfileUpdate),
+}
+
 /// What differs between the commands.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Command {
+pub(super) struct Command<'a> {
+    pub(super) fact: Fact<'a>,
     /// Hash of type, order id and refund id, where it has an order.
     pub(super) order_hash: Option<u64>,
     /// Why the segment changes, if it does.
     pub(super) reason: ChangeReason,
 }
 
-/// Folds one event. `apply` changes the aggregate, given the event's day and the hash of its id, and returns the order
-/// that it added, if it added one.
+/// Folds one event.
 pub(super) fn fold(
     record: Option<Box<CustomerRecord>>,
     customer_id: &str,
     delivered: Delivered<'_>,
     rules: Rules<'_>,
-    command: Command,
-    apply: impl FnOnce(&mut CustomerAggregate, Day, u64) -> Option<FoldedOrder>,
+    command: Command<'_>,
 ) -> Effects {
     let (event, policy) = (delivered.event, rules.policy);
     let identity = RememberedId {
@@ -54,16 +64,15 @@ pub(super) fn fold(
     }
     let mut record = record.unwrap_or_default();
     let mut changes = Vec::new();
-    let due_by = delivered
-        .clock
-        .max(Some(delivered.record_time))
-        .unwrap_or_default();
+    let due_by = delivered.due_by();
     let time_evaluations = elapse(&mut record, customer_id, due_by, rules, &mut changes);
-    let order = apply(&mut record.aggregate, day, identity.event_hash);
+    let order = apply(&mut record, command.fact, identity, day);
     if let Some(first_kept) = record.aggregate.advance_ledger(day, policy.ledger_days) {
         record.layout.first_kept = Some(first_kept);
     }
-    remember(&mut record, identity, order, policy.remembered_ids);
+    if record.abridged.is_none() {
+        remember(&mut record, identity, order, policy.remembered_ids);
+    }
     record.applied = record.applied.after(delivered.position);
     record.evaluated_at = record.evaluated_at.max(delivered.record_time);
     let cause = || Cause::Event {
@@ -77,6 +86,36 @@ pub(super) fn fold(
         changes,
         time_evaluations,
         verdict: Verdict::Applied,
+    }
+}
+
+/// Changes the sums of a record. Of a whole record, the order that was added, if one was; an abridged one takes it over.
+fn apply(
+    record: &mut CustomerRecord,
+    fact: Fact<'_>,
+    id: RememberedId,
+    day: Day,
+) -> Option<FoldedOrder> {
+    let aggregate = &mut record.aggregate;
+    match (fact, &mut record.abridged) {
+        (Fact::Order(order), None) => Some(aggregate.fold_order(order, id.occurred_at, day)),
+        (Fact::Order(order), Some(abridged)) => {
+            let day = (day, abridged.is_new_day(day));
+            let purchase = aggregate.fold_order_into_sums(order, id.occurred_at, day);
+            abridged.add(id, Some(purchase));
+            None
+        }
+        (Fact::Profile(update), abridged) => {
+            let stated = Statement {
+                occurred_at: id.occurred_at,
+                event_hash: id.event_hash,
+            };
+            aggregate.fold_profile(update, stated);
+            if let Some(abridged) = abridged {
+                abridged.add(id, None);
+            }
+            None
+        }
     }
 }
 
@@ -109,9 +148,12 @@ fn refused(
     policy: &Policy,
 ) -> Option<Verdict> {
     let remembered = &record.remembered;
-    if record.applied.has(delivered.position)
-        || remembered.contains(identity.event_hash, identity.order_hash)
-    {
+    let (event_hash, order_hash) = (identity.event_hash, identity.order_hash);
+    let is_remembered = || match &record.abridged {
+        Some(abridged) => abridged.contains(event_hash, order_hash),
+        None => remembered.contains(event_hash, order_hash),
+    };
+    if record.applied.has(delivered.position) || is_remembered() {
         return Some(Verdict::Duplicate);
     }
     let detail = lateness(record, identity.occurred_at, day, policy)?;

@@ -7,11 +7,52 @@ mod profile;
 mod purchase;
 
 use crate::domain::event::EventBody;
+use crate::domain::time::Timestamp;
+use crate::domain::time::earlier;
 pub use crate::engine::commands::effects::Delivered;
 pub use crate::engine::commands::effects::Effects;
 use crate::engine::policy::Rules;
 use crate::engine::state::entry::Entry;
+use crate::engine::state::record::CustomerRecord;
 use crate::engine::verdict::Verdict;
+
+/// The delivery can only be folded into the whole record of its customer: [`decide`] must not be given an abridged one.
+#[must_use]
+pub fn needs_past(entry: &Entry, delivered: Delivered<'_>, rules: Rules<'_>) -> bool {
+    let Some(record) = entry.record() else {
+        return false;
+    };
+    let Some(abridged) = &record.abridged else {
+        return false;
+    };
+    let event = delivered.event;
+    let first_at = record.aggregate.purchases.map(|span| span.first_at);
+    let first_at = earlier(first_at, Some(event.occurred_at));
+    let until = delivered.due_by().max(record.evaluated_at);
+    abridged.needs_past(event, rules.policy.remembered_ids)
+        || leaves_a_window(first_at, until, rules)
+}
+
+/// Deadlines up to an instant can only be evaluated with the whole record of the customer: [`elapse`] must not be given
+/// an abridged one.
+///
+/// [`elapse`]: crate::engine::elapse::elapse
+#[must_use]
+pub fn elapsing_needs_past(record: &CustomerRecord, until: Timestamp, rules: Rules<'_>) -> bool {
+    let first_at = record.aggregate.purchases.map(|span| span.first_at);
+    record.abridged.is_some() && leaves_a_window(first_at, until, rules)
+}
+
+/// By then, the first purchase day is not in all windows of the model: the days of the ledger have to be added up. Before
+/// that, what was bought in a window is what was bought since ever.
+fn leaves_a_window(first_at: Option<Timestamp>, until: Timestamp, rules: Rules<'_>) -> bool {
+    let zone = &rules.policy.zone;
+    let (Some(window_days), Some(first_at)) = (rules.model.windows_days().first(), first_at) else {
+        return false;
+    };
+    let first_in_window = zone.day_of(until).minus_days(window_days.saturating_sub(1));
+    zone.day_of(first_at) < first_in_window
+}
 
 /// Decides one delivery for one customer. An unknown customer has no entry.
 #[must_use]

@@ -2,10 +2,10 @@
 
 use crate::domain::change::ChangeReason;
 use crate::domain::profile::ProfileUpdate;
-use crate::domain::profile::Statement;
 use crate::engine::commands::effects::Delivered;
 use crate::engine::commands::effects::Effects;
 use crate::engine::commands::fold::Command;
+use crate::engine::commands::fold::Fact;
 use crate::engine::commands::fold::fold;
 use crate::engine::policy::Rules;
 use crate::engine::state::record::CustomerRecord;
@@ -18,24 +18,10 @@ pub(super) fn decide(
     delivered: Delivered<'_>,
     rules: Rules<'_>,
 ) -> Effects {
-    let occurred_at = delivered.event.occurred_at;
     let command = Command {
+        fact: Fact::Profile(update),
         order_hash: None,
         reason: ChangeReason::Profile,
     };
-    fold(
-        record,
-        customer_id,
-        delivered,
-        rules,
-        command,
-        |aggregate, _, event_hash| {
-            let stated = Statement {
-                occurred_at,
-                event_hash,
-            };
-            aggregate.fold_profile(update, stated);
-            None
-        },
-    )
+    fold(record, customer_id, delivered, rules, command)
 }

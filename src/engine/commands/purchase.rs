@@ -5,6 +5,7 @@ use crate::domain::event::Order;
 use crate::engine::commands::effects::Delivered;
 use crate::engine::commands::effects::Effects;
 use crate::engine::commands::fold::Command;
+use crate::engine::commands::fold::Fact;
 use crate::engine::commands::fold::fold;
 use crate::engine::policy::Rules;
 use crate::engine::state::record::CustomerRecord;
@@ -17,17 +18,10 @@ pub(super) fn decide(
     delivered: Delivered<'_>,
     rules: Rules<'_>,
 ) -> Effects {
-    let occurred_at = delivered.event.occurred_at;
     let command = Command {
+        fact: Fact::Order(order),
         order_hash: Some(order.order_hash()),
         reason: ChangeReason::Purchase,
     };
-    fold(
-        record,
-        customer_id,
-        delivered,
-        rules,
-        command,
-        |aggregate, day, _| Some(aggregate.fold_order(order, occurred_at, day)),
-    )
+    fold(record, customer_id, delivered, rules, command)
 }

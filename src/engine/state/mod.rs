@@ -1,5 +1,6 @@
 //! All the state of a partition: entries, the checkpoint and the definition table.
 
+pub mod abridged;
 pub mod checkpoint;
 pub mod chunk;
 pub mod definition;

@@ -6,6 +6,7 @@ use crate::domain::ids::ModelVersion;
 use crate::domain::ids::SegmentId;
 use crate::domain::offsets::AppliedOffsets;
 use crate::domain::time::Timestamp;
+use crate::engine::state::abridged::Abridged;
 use crate::engine::state::layout::Layout;
 use crate::engine::state::remembered::RememberedEvents;
 use crate::engine::state::table::SegmentNumber;
@@ -32,6 +33,9 @@ pub struct CustomerRecord {
     pub deadline: Option<Timestamp>,
     /// Where its parts lie. It is not a part of what the record is, and not compared.
     pub layout: Layout,
+    /// What is known of its past where that is not read; then the remembered events, the days of the ledger, the
+    /// categories and the sums of days are empty. Only whole records are compared.
+    pub abridged: Option<Abridged>,
 }
 
 impl PartialEq for CustomerRecord {
@@ -46,6 +50,7 @@ impl PartialEq for CustomerRecord {
             band,
             deadline,
             layout: _,
+            abridged: _,
         } = self;
         *applied == other.applied
             && *evaluated_at == other.evaluated_at
@@ -83,6 +88,15 @@ pub struct Assigned {
 }
 
 impl CustomerRecord {
+    /// The record of a customer of whom nothing is known, abridged.
+    #[must_use]
+    pub fn new_abridged() -> Self {
+        Self {
+            abridged: Some(Abridged::default()),
+            ..Self::default()
+        }
+    }
+
     /// The profile is not as it was written last.
     #[must_use]
     pub fn has_new_profile(&self) -> bool {

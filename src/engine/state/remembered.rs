@@ -61,14 +61,14 @@ pub struct RememberedEvents {
 
 /// The hashes of an event, close together, because each new event is compared with all of them.
 #[derive(Clone, Copy, Debug)]
-struct Hashes {
-    event: u64,
+pub(super) struct Hashes {
+    pub(super) event: u64,
     /// 0 for an event without an order.
-    order: u64,
+    pub(super) order: u64,
 }
 
 impl Hashes {
-    fn of(id: &RememberedId) -> Self {
+    pub(super) fn of(id: &RememberedId) -> Self {
         Self {
             event: id.event_hash,
             order: id.order_hash.unwrap_or(0),
@@ -79,11 +79,9 @@ impl Hashes {
 /// Hashes that are compared without a branch between them.
 const COMPARED_AT_ONCE: usize = 16;
 
-fn any(hashes: &VecDeque<Hashes>, is_wanted: impl Fn(&Hashes) -> bool) -> bool {
-    let (first, second) = hashes.as_slices();
-    let mut runs = first
-        .chunks(COMPARED_AT_ONCE)
-        .chain(second.chunks(COMPARED_AT_ONCE));
+/// Whether one of the hashes is wanted.
+pub(super) fn any(hashes: &[Hashes], is_wanted: impl Fn(&Hashes) -> bool) -> bool {
+    let mut runs = hashes.chunks(COMPARED_AT_ONCE);
     runs.any(|run| {
         run.iter()
             .fold(false, |found, each| found | is_wanted(each))
@@ -110,12 +108,13 @@ impl RememberedEvents {
     /// The event, or the same order under another event id, has been accepted before.
     #[must_use]
     pub fn contains(&self, event_hash: u64, order_hash: Option<u64>) -> bool {
-        let may_contain = match order_hash {
-            None => any(&self.hashes, |each| each.event == event_hash),
-            Some(order_hash) => any(&self.hashes, |each| {
+        let (first, second) = self.hashes.as_slices();
+        let may_contain = [first, second].into_iter().any(|hashes| match order_hash {
+            None => any(hashes, |each| each.event == event_hash),
+            Some(order_hash) => any(hashes, |each| {
                 (each.event == event_hash) | (each.order == order_hash)
             }),
-        };
+        });
         may_contain && self.contains_exactly(event_hash, order_hash)
     }
 

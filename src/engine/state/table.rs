@@ -59,18 +59,19 @@ struct CategoryNames {
 }
 
 impl CategoryNames {
-    /// The number of a name, which is added while there is room; whether it is new.
-    fn number(&mut self, name: &Arc<str>) -> Option<(CategoryNumber, bool)> {
+    /// The number of a name, which is added while there is room.
+    fn number(&mut self, name: &str, shared: impl FnOnce() -> Arc<str>) -> Option<CategoryNumber> {
         if let Some(known) = self.numbers.get(name) {
-            return Some((*known, false));
+            return Some(*known);
         }
         if self.names.len() >= CATEGORY_NAMES_MAX {
             return None;
         }
         let number = CategoryNumber(u32::try_from(self.names.len()).ok()?);
-        self.names.push(Arc::clone(name));
-        self.numbers.insert(Arc::clone(name), number);
-        Some((number, true))
+        let name = shared();
+        self.names.push(Arc::clone(&name));
+        self.numbers.insert(name, number);
+        Some(number)
     }
 }
 
@@ -188,9 +189,14 @@ impl DefinitionTable {
         self.categories.names.get(usize::try_from(number.0).ok()?)
     }
 
-    /// The number of a category, which is added while there is room for names; `None` where there is none.
-    pub fn number_category(&mut self, name: &Arc<str>) -> Option<CategoryNumber> {
-        self.categories.number(name).map(|(number, _)| number)
+    /// The number of a category, which is added while there is room for names; `None` where there is none. `shared` is asked
+    /// for a name that is added.
+    pub fn number_category(
+        &mut self,
+        name: &str,
+        shared: impl FnOnce() -> Arc<str>,
+    ) -> Option<CategoryNumber> {
+        self.categories.number(name, shared)
     }
 
     /// Adds all names of another table, which is a later state of this one, and replaces the definition by the other's.

@@ -10,6 +10,7 @@ use crate::log::PartitionCommit;
 use crate::log::StateRecord;
 use crate::pipeline::Error;
 use crate::pipeline::Shared;
+use crate::pipeline::partition::past::PastReader;
 use crate::pipeline::partition::pending::Pending;
 use crate::pipeline::partition::pending::Replaced;
 use crate::pipeline::partition::record_cache::Unstaged;
@@ -29,11 +30,21 @@ impl RunningPartition {
         staged.sort_unstable();
         let mut state = Vec::with_capacity(staged.len() + 1);
         let mut customers = Vec::with_capacity(staged.len());
+        let past = PastReader {
+            store: &self.store,
+            owner: self.owner,
+        };
         for customer_id in staged {
             let (table, sealing) = (&mut self.table, self.sealing);
-            let encode = |entry: &mut Entry| codec::entry::encode(entry, table, sealing);
+            let encode = |entry: &mut Entry| {
+                let must_be_sealed = codec::entry::must_be_sealed(entry, table, sealing);
+                if must_be_sealed.map_err(encode_error)? {
+                    past.complete(customer_id.as_str(), entry, table)?;
+                }
+                codec::entry::encode(entry, table, sealing).map_err(encode_error)
+            };
             let unstaged = self.cache.unstage(&customer_id, encode);
-            let unstaged = unstaged.map_err(encode_error)?.ok_or(Error::NotWritten)?;
+            let unstaged = unstaged?.ok_or(Error::NotWritten)?;
             customers.push(push_entry(&mut state, customer_id, unstaged));
         }
         self.cache.age();

@@ -20,6 +20,7 @@ use crate::log::Delivery;
 use crate::pipeline::Error;
 use crate::pipeline::Shared;
 use crate::pipeline::partition::clock::ClockMode;
+use crate::pipeline::partition::past::PastReader;
 use crate::pipeline::partition::running::RunningPartition;
 
 /// The label of events whose type could not be read.
@@ -105,45 +106,61 @@ impl RunningPartition {
             partition: delivery.position.partition,
             partitions: shared.partition_count,
         };
-        let customer_id = match admit(&event, delivery.key.as_deref(), placement) {
-            Admission::Customer { customer_id } => customer_id,
-            Admission::Ended(verdict) => {
-                return Ok(Judged {
-                    event_type,
-                    verdict,
-                    changes: Vec::new(),
-                    time_evaluations: 0,
-                    arrived_at: None,
-                });
+        match admit(&event, delivery.key.as_deref(), placement) {
+            Admission::Customer { customer_id } => {
+                let delivered = Delivered {
+                    event: &event,
+                    position: delivery.position,
+                    origin: origin.position,
+                    record_time,
+                    clock: self.clock.now(),
+                };
+                self.fold(customer_id, delivered, wall, shared)
             }
-        };
-        let held = self
-            .cache
-            .hold(customer_id, || self.store.get(customer_id))?;
-        let delivered = Delivered {
-            event: &event,
-            position: delivery.position,
-            origin: origin.position,
-            record_time,
-            clock: self.clock.now(),
-        };
+            Admission::Ended(verdict) => Ok(Judged {
+                event_type,
+                verdict,
+                changes: Vec::new(),
+                time_evaluations: 0,
+                arrived_at: None,
+            }),
+        }
+    }
+
+    /// Decides an admitted delivery, and stages its customer's entry.
+    fn fold(
+        &mut self,
+        customer_id: &str,
+        delivered: Delivered<'_>,
+        wall: Timestamp,
+        shared: &Shared,
+    ) -> Result<Judged, Error> {
         let rules = Rules {
             policy: &shared.policy,
             model: &shared.model,
         };
-        let done = decide(held.entry.take(), customer_id, delivered, rules);
-        held.entry = done.entry;
+        let past = PastReader {
+            store: &self.store,
+            owner: self.owner,
+        };
+        let load = || past.load(customer_id, delivered.record_time, rules);
+        let held = self.cache.hold(customer_id, load)?;
+        let known = held.entry.take();
+        let is_known = known.is_some();
+        let entry = past.entry_for(known, customer_id, delivered, rules, &mut self.table)?;
+        let done = decide(Some(entry), customer_id, delivered, rules);
         let is_applied = done.verdict == Verdict::Applied;
+        held.entry = done.entry.filter(|_| is_known || is_applied);
         if is_applied && !held.is_staged {
             held.is_staged = true;
             self.staged.push(CustomerId::new(customer_id));
         }
         let arrived_at = is_applied.then_some(match shared.clock_rules.mode {
-            ClockMode::Wall => record_time,
+            ClockMode::Wall => delivered.record_time,
             ClockMode::Event => wall,
         });
         Ok(Judged {
-            event_type,
+            event_type: delivered.event.body.event_type().as_str(),
             verdict: done.verdict,
             changes: done.changes,
             time_evaluations: done.time_evaluations,

@@ -6,6 +6,7 @@ pub mod definition;
 pub mod held;
 pub mod judging;
 pub mod lateness;
+pub mod past;
 pub mod pending;
 pub mod phase;
 pub mod record_cache;

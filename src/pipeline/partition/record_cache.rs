@@ -9,13 +9,14 @@ use crate::codec::part::Part;
 use crate::domain::ids::CustomerId;
 use crate::engine::state::entry::Entry;
 use crate::engine::state::record::RecordSummary;
-use crate::store;
-use crate::store::partition::Found;
+use crate::store::found::Found;
 
 /// Memory of an entry whose encoded size is not known yet, estimated.
 const ENTRY_BYTES_USUAL: usize = 2048;
-/// Memory of an event that a record remembers, of its hashes, and of its day.
+/// Memory of an event that a whole record remembers, of its hashes, and of its day.
 const REMEMBERED_BYTES: usize = 144;
+/// Memory of an event that an abridged record remembers, with a little of its tail.
+const ABRIDGED_BYTES: usize = 24;
 /// Memory that a decoded entry takes besides, estimated.
 const ENTRY_OVERHEAD_BYTES: usize = 1024;
 
@@ -42,16 +43,24 @@ impl Held {
             Some(found) => (Some(found.entry), found.parts),
             None => (None, Vec::new()),
         };
-        let record = entry.as_ref().and_then(Entry::record);
-        let remembered = record.map_or(0, |record| record.remembered.len());
+        let bytes = ENTRY_BYTES_USUAL + past_bytes(entry.as_ref());
         Self {
             entry,
             before,
             is_staged: false,
             parts,
-            bytes: ENTRY_BYTES_USUAL + remembered * REMEMBERED_BYTES,
+            bytes,
         }
     }
+}
+
+fn past_bytes(entry: Option<&Entry>) -> usize {
+    entry
+        .and_then(Entry::record)
+        .map_or(0, |record| match &record.abridged {
+            Some(abridged) => abridged.remembered() * ABRIDGED_BYTES,
+            None => record.remembered.len() * REMEMBERED_BYTES,
+        })
 }
 
 /// An entry as its transaction writes it.
@@ -91,11 +100,11 @@ impl RecordCache {
     ///
     /// # Errors
     /// If it cannot be loaded.
-    pub fn hold(
+    pub fn hold<E>(
         &mut self,
         customer_id: &str,
-        load: impl FnOnce() -> Result<Option<Found>, store::Error>,
-    ) -> Result<&mut Held, store::Error> {
+        load: impl FnOnce() -> Result<Option<Found>, E>,
+    ) -> Result<&mut Held, E> {
         let place = match self.young.entry_ref(customer_id) {
             EntryRef::Occupied(held) => return Ok(held.into_mut()),
             EntryRef::Vacant(place) => place,
@@ -121,9 +130,7 @@ impl RecordCache {
             return Ok(None);
         };
         let mut entry = held.entry.as_mut().map(encode).transpose()?;
-        let record = held.entry.as_ref().and_then(Entry::record);
-        let remembered = record.map_or(0, |record| record.remembered.len());
-        let bytes = ENTRY_OVERHEAD_BYTES + remembered * REMEMBERED_BYTES;
+        let bytes = ENTRY_OVERHEAD_BYTES + past_bytes(held.entry.as_ref());
         self.young_bytes = self.young_bytes + bytes - held.bytes;
         held.bytes = bytes;
         held.is_staged = false;
@@ -157,7 +164,7 @@ mod tests {
         let mut was_loaded = false;
         let load = || {
             was_loaded = true;
-            Ok(None)
+            Ok::<_, ()>(None)
         };
         cache.hold(id, load).unwrap();
         was_loaded

@@ -9,6 +9,7 @@ use crate::domain::ids::Source;
 use crate::domain::offsets::AppliedOffsets;
 use crate::domain::partitioner::Partitioner;
 use crate::domain::time::Timestamp;
+use crate::engine::commands::elapsing_needs_past;
 use crate::engine::elapse::elapse;
 use crate::engine::policy::Rules;
 use crate::engine::state::checkpoint::Checkpoint;
@@ -20,6 +21,7 @@ use crate::pipeline::Shared;
 use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::partition::clock::PartitionClock;
 use crate::pipeline::partition::lateness::Lateness;
+use crate::pipeline::partition::past::PastReader;
 use crate::pipeline::partition::record_cache::RecordCache;
 use crate::pipeline::partitions::Owner;
 use crate::store::partition::PartitionStore;
@@ -185,21 +187,32 @@ impl RunningPartition {
         let Some(clock) = self.clock.now().filter(|_| !self.has_fired) else {
             return Ok(fired);
         };
-        let due = self.store.due(clock, limit)?;
-        self.has_fired = !due.is_empty();
-        fired.is_cut = due.len() >= limit;
+        let past = PastReader {
+            store: &self.store,
+            owner: self.owner,
+        };
         let rules = Rules {
             policy: &shared.policy,
             model: &shared.model,
         };
+        let due = past.load_due(clock, limit, rules)?;
+        self.has_fired = !due.is_empty();
+        fired.is_cut = due.len() >= limit;
         for (customer_id, found) in due {
             // One customer may have many: the rest stays due.
             if fired.evaluations >= limit {
                 fired.is_cut = true;
                 break;
             }
-            let held = self.cache.hold(customer_id.as_str(), || Ok(Some(found)))?;
+            let found = || Ok::<_, Error>(Some(found));
+            let held = self.cache.hold(customer_id.as_str(), found)?;
             let id = customer_id.as_str();
+            if let Some(entry) = &mut held.entry
+                && let Entry::Live(record) = entry
+                && elapsing_needs_past(record, clock, rules)
+            {
+                past.complete(id, entry, &mut self.table)?;
+            }
             let changes = &mut fired.changes;
             let evaluations = match &mut held.entry {
                 Some(Entry::Live(record)) => elapse(record, id, clock, rules, changes),
