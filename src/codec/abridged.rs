@@ -1,6 +1,8 @@
 //! Abridged records: what lies in the tail of a head and in chunks is passed over, and only what an ordinary event needs
 //! of it is kept. The tail stays as it is written, and events are appended to it.
 
+use std::sync::Arc;
+
 use smol_str::SmolStr;
 
 use crate::codec::bytes::length_bytes;
@@ -11,17 +13,29 @@ use crate::codec::bytes::take_number;
 use crate::codec::bytes::take_signed;
 use crate::codec::frame;
 use crate::codec::frame::CodecError;
+use crate::codec::names::SlotReader;
 use crate::codec::names::push_name;
 use crate::codec::names::skip_category;
 use crate::codec::part;
 use crate::codec::part::Part;
+use crate::codec::part::PartOf;
 use crate::codec::past::EventOpening;
+use crate::codec::past::Past;
+use crate::codec::past::is_too_long;
 use crate::codec::past::push_event;
+use crate::codec::past::take_past;
 use crate::codec::past::take_sums_of_days;
+use crate::codec::whole;
+use crate::domain::categories::Categories;
 use crate::engine::state::abridged::Abridged;
 use crate::engine::state::abridged::Tail;
+use crate::engine::state::chunk::ChunkNumber;
+use crate::engine::state::entry::Entry;
 use crate::engine::state::record::CustomerRecord;
 use crate::engine::state::remembered::Floor;
+use crate::engine::state::seal::Sealing;
+use crate::engine::state::seal::seal as seal_and_merge;
+use crate::engine::state::seal::seal_alone;
 use crate::engine::state::table::DefinitionTable;
 
 /// No sums.
@@ -156,7 +170,7 @@ pub(super) fn absorb(
 }
 
 /// How long a tail is as [`push_tail`] writes it.
-pub(super) fn tail_bytes(tail: &Tail) -> usize {
+fn tail_bytes(tail: &Tail) -> usize {
     let sums = tail.sum_bytes.as_deref().unwrap_or(NO_SUMS);
     length_bytes(tail.events) + tail.event_bytes.len() + sums.len()
 }
@@ -166,4 +180,98 @@ pub(super) fn push_tail(bytes: &mut Vec<u8>, tail: &Tail) {
     push_length(bytes, tail.events);
     bytes.extend_from_slice(&tail.event_bytes);
     bytes.extend_from_slice(tail.sum_bytes.as_deref().unwrap_or(NO_SUMS));
+}
+
+/// So much lies in the head of an abridged record that it has to be sealed: [`seal`]. Else it is written with what
+/// lies in its head. Names of categories are added to the table.
+///
+/// # Errors
+/// Never for an entry made by the engine.
+pub fn must_be_sealed(
+    entry: &mut Entry,
+    table: &mut DefinitionTable,
+    sealing: Sealing,
+) -> Result<bool, CodecError> {
+    let Entry::Live(record) = entry else {
+        return Ok(false);
+    };
+    let Some(abridged) = &mut record.abridged else {
+        return Ok(false);
+    };
+    absorb(abridged, table)?;
+    Ok(is_too_long(tail_bytes(&abridged.tail), sealing))
+}
+
+/// Moves what lies in the head of an abridged record into a chunk, given its parts; the chunk, which is written before the
+/// head. The record stays abridged.
+///
+/// # Errors
+/// As [`complete`].
+pub fn seal<'a>(
+    record: &mut CustomerRecord,
+    part: &mut dyn FnMut(Part) -> Option<&'a [u8]>,
+    table: &mut DefinitionTable,
+    sealing: Sealing,
+) -> Result<(Part, Arc<[u8]>), CodecError> {
+    let last = record.layout.chunks.last().map(|chunk| chunk.number);
+    let (number, bytes) = match seal_alone(record, sealing) {
+        Some(number) => (number, chunk_of_tail(record, last, part, table)?),
+        None => {
+            complete(record, part, table)?;
+            let number = seal_and_merge(record, sealing);
+            let bytes = part::encode_chunk(record, number, table)?;
+            record.abridge();
+            (number, bytes)
+        }
+    };
+    Ok((Part::Chunk(number), bytes.into()))
+}
+
+/// Makes an abridged record whole, given the parts that its head names. Names of categories are added to the table.
+///
+/// # Errors
+/// If a part is missing or damaged, or a number is not in the table; the record is of no use then.
+pub fn complete<'a>(
+    record: &mut CustomerRecord,
+    part: &mut dyn FnMut(Part) -> Option<&'a [u8]>,
+    table: &mut DefinitionTable,
+) -> Result<(), CodecError> {
+    let Some(mut abridged) = record.abridged.take() else {
+        return Ok(());
+    };
+    absorb(&mut abridged, table)?;
+    let mut tail = Vec::new();
+    push_tail(&mut tail, &abridged.tail);
+    whole::read(record, &tail, part, table)
+}
+
+/// The bytes of a chunk with what lies in the head, given the last chunk before it. Nothing lies in the head then.
+fn chunk_of_tail<'a>(
+    record: &mut CustomerRecord,
+    last: Option<ChunkNumber>,
+    part: PartOf<'_, 'a>,
+    table: &mut DefinitionTable,
+) -> Result<Vec<u8>, CodecError> {
+    let mut categories = match last {
+        Some(number) => {
+            let bytes = part(Part::Chunk(number)).ok_or(CodecError::Missing)?;
+            part::take_sums(&mut frame::checked(bytes)?, table)?
+        }
+        None => Categories::default(),
+    };
+    let Some(abridged) = &mut record.abridged else {
+        return Err(CodecError::Content);
+    };
+    let mut tail = Vec::with_capacity(tail_bytes(&abridged.tail));
+    push_tail(&mut tail, &abridged.tail);
+    let mut past = Past::default();
+    let mut counting = SlotReader::Named(&mut categories, table);
+    take_past(
+        &mut tail.as_slice(),
+        ChunkNumber::HEAD,
+        &mut counting,
+        &mut past,
+    )?;
+    abridged.sealed(categories.named().len());
+    part::encode_past(&categories, past.events.iter(), past.sums.iter(), table)
 }

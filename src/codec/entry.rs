@@ -16,6 +16,7 @@ use crate::codec::names::SlotWriter;
 use crate::codec::part;
 use crate::codec::part::Part;
 use crate::codec::part::PartOf;
+use crate::codec::past::is_too_long;
 use crate::codec::past::push_past;
 use crate::codec::whole;
 use crate::domain::profile::SharedProfile;
@@ -33,8 +34,6 @@ use crate::engine::state::table::DefinitionTable;
 const DEADLINE_BYTES: usize = 8;
 /// Most heads are smaller.
 const HEAD_BYTES_USUAL: usize = 256;
-/// Two numbers: no events, no sums.
-const EMPTY_TAIL_BYTES: usize = 2;
 
 /// An encoded head, of any format.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,48 +112,6 @@ fn encode_record(
         parts,
         named: named(record),
     })
-}
-
-fn is_too_long(tail_bytes: usize, sealing: Sealing) -> bool {
-    tail_bytes > sealing.tail_bytes_max.max(EMPTY_TAIL_BYTES)
-}
-
-/// So much lies in the head of an abridged record that it has to be sealed, which takes the whole record: [`complete`]. An
-/// abridged one is written with what lies in its head. Names of categories are added to the table.
-///
-/// # Errors
-/// Never for an entry made by the engine.
-pub fn must_be_sealed(
-    entry: &mut Entry,
-    table: &mut DefinitionTable,
-    sealing: Sealing,
-) -> Result<bool, CodecError> {
-    let Entry::Live(record) = entry else {
-        return Ok(false);
-    };
-    let Some(abridged) = &mut record.abridged else {
-        return Ok(false);
-    };
-    abridged::absorb(abridged, table)?;
-    Ok(is_too_long(abridged::tail_bytes(&abridged.tail), sealing))
-}
-
-/// Makes an abridged record whole, given the parts that its head names. Names of categories are added to the table.
-///
-/// # Errors
-/// If a part is missing or damaged, or a number is not in the table; the record is of no use then.
-pub fn complete<'a>(
-    record: &mut CustomerRecord,
-    part: &mut dyn FnMut(Part) -> Option<&'a [u8]>,
-    table: &mut DefinitionTable,
-) -> Result<(), CodecError> {
-    let Some(mut abridged) = record.abridged.take() else {
-        return Ok(());
-    };
-    abridged::absorb(&mut abridged, table)?;
-    let mut tail = Vec::new();
-    abridged::push_tail(&mut tail, &abridged.tail);
-    whole::read(record, &tail, part, table)
 }
 
 /// Appends what lies in the head.

@@ -3,7 +3,7 @@
 //!
 //! Every value begins with its format and a checksum. Format 5 is written; [`format_4`] and [`format_3`] are still read.
 
-mod abridged;
+pub mod abridged;
 mod bytes;
 pub mod changelog;
 pub mod entry;

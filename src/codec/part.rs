@@ -22,7 +22,9 @@ use crate::domain::categories::CategorySlot;
 use crate::domain::money::Money;
 use crate::domain::profile::Profile;
 use crate::engine::state::chunk::ChunkNumber;
+use crate::engine::state::layout::DaySum;
 use crate::engine::state::record::CustomerRecord;
+use crate::engine::state::remembered::RememberedEvent;
 use crate::engine::state::table::DefinitionTable;
 
 /// Most chunks and profiles are smaller.
@@ -43,18 +45,27 @@ pub(super) type PartOf<'part, 'a> = &'part mut dyn FnMut(Part) -> Option<&'a [u8
 /// A part, and what its key holds from now on; nothing for a deleted one.
 pub type PartChange = (Part, Option<Arc<[u8]>>);
 
-/// The bytes of a chunk: spend by category since ever, as of when it was made, and what lies in it.
+/// The bytes of a chunk of a whole record.
 pub(super) fn encode_chunk(
     record: &CustomerRecord,
     chunk: ChunkNumber,
     table: &mut DefinitionTable,
 ) -> Result<Vec<u8>, CodecError> {
-    let mut bytes = frame::begin(BYTES_USUAL);
-    let categories = &record.aggregate.categories;
-    push_sums(&mut bytes, categories, table);
     let events = record.remembered.events();
     let events = events.filter(|event| event.chunk == chunk);
     let sums = record.layout.sums_in(chunk);
+    encode_past(&record.aggregate.categories, events, sums, table)
+}
+
+/// The bytes of a chunk: spend by category since ever, as of when it was made, and what lies in it.
+pub(super) fn encode_past<'a>(
+    categories: &Categories,
+    events: impl Iterator<Item = &'a RememberedEvent> + Clone,
+    sums: impl Iterator<Item = &'a DaySum> + Clone,
+    table: &mut DefinitionTable,
+) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = frame::begin(BYTES_USUAL);
+    push_sums(&mut bytes, categories, table);
     push_past(&mut bytes, events, sums, &mut SlotWriter::Places)?;
     Ok(frame::seal(bytes))
 }

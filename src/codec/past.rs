@@ -38,6 +38,7 @@ use crate::engine::state::chunk::ChunkNumber;
 use crate::engine::state::layout::DaySum;
 use crate::engine::state::remembered::RememberedEvent;
 use crate::engine::state::remembered::RememberedId;
+use crate::engine::state::seal::Sealing;
 
 const HAS_ORDER: u8 = 1;
 const HAS_PURCHASE: u8 = 2;
@@ -47,6 +48,8 @@ const CHANNEL_MASK: u8 = 7;
 const DAY_SHIFT: u32 = 6;
 /// A day of a business zone is at most one before or after that of UTC.
 const DAY_BITS_MAX: u8 = 2;
+/// Two numbers: no events, no sums.
+const EMPTY_TAIL_BYTES: usize = 2;
 /// An event takes at least so many bytes: difference, flags and hash.
 const EVENT_BYTES_MIN: usize = 10;
 /// A record is mostly read because an event has come; it has room for the next ones too.
@@ -73,6 +76,11 @@ impl Past {
         self.sums.append(&mut later.sums);
         self
     }
+}
+
+/// So much lies in a tail that it has to be sealed.
+pub(super) fn is_too_long(tail_bytes: usize, sealing: Sealing) -> bool {
+    tail_bytes > sealing.tail_bytes_max.max(EMPTY_TAIL_BYTES)
 }
 
 /// Appends events, ascending, and sums, ascending by day.

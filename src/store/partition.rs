@@ -16,11 +16,11 @@ use std::sync::RwLockWriteGuard;
 use crate::codec;
 use crate::codec::CodecError;
 use crate::codec::changelog::Put;
+use crate::codec::part::Part;
 use crate::codec::stored::Group;
 use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
 use crate::engine::state::checkpoint::Checkpoint;
-use crate::engine::state::record::CustomerRecord;
 use crate::engine::state::record::RecordSummary;
 use crate::engine::state::table::DefinitionTable;
 use crate::faults::Faults;
@@ -77,19 +77,16 @@ impl PartitionStore {
         })
     }
 
-    /// Makes an abridged record whole. Names of categories are added to the table.
+    /// Reads an entry's parts for what is to be done with it: [`codec::abridged::complete`], [`codec::abridged::seal`].
     ///
     /// # Errors
-    /// If a part cannot be read; the record is of no use then.
-    pub fn complete(
+    /// If a part cannot be read, or whatever `read` fails with.
+    pub fn with_parts<T>(
         &self,
         customer_id: &str,
-        record: &mut CustomerRecord,
-        table: &mut DefinitionTable,
-    ) -> Result<(), Error> {
-        self.read_entry(customer_id, |layers, _| {
-            codec::entry::complete(record, &mut |part| layers.part(part), table)
-        })
+        read: impl for<'a> FnOnce(&mut dyn FnMut(Part) -> Option<&'a [u8]>) -> Result<T, CodecError>,
+    ) -> Result<T, Error> {
+        self.read_entry(customer_id, |layers, _| read(&mut |part| layers.part(part)))
     }
 
     fn read_entry<T>(

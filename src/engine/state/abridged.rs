@@ -10,6 +10,7 @@ use crate::domain::purchase::Purchase;
 use crate::domain::time::Day;
 use crate::domain::time::Timestamp;
 use crate::engine::state::remembered::Hashes;
+use crate::engine::state::remembered::RememberedEvent;
 use crate::engine::state::remembered::RememberedId;
 use crate::engine::state::remembered::any;
 
@@ -50,6 +51,30 @@ pub struct AddedEvent {
 }
 
 impl Abridged {
+    /// What is known of these events, of which none lies in the head, given the last day with a purchase and the number of
+    /// names of categories.
+    pub fn of<'a>(
+        events: impl ExactSizeIterator<Item = &'a RememberedEvent>,
+        last_day: Option<Day>,
+        categories: usize,
+    ) -> Self {
+        let mut abridged = Self {
+            // There is room for the next one.
+            hashes: Vec::with_capacity(events.len() + 1),
+            last_day,
+            categories_max: categories,
+            ..Self::default()
+        };
+        events.for_each(|event| abridged.remember(&event.id));
+        abridged
+    }
+
+    /// What lies in the head lies in a chunk now. There are so many names of categories.
+    pub fn sealed(&mut self, categories: usize) {
+        self.tail = Tail::default();
+        self.categories_max = categories;
+    }
+
     /// A remembered event is in the past.
     pub fn remember(&mut self, id: &RememberedId) {
         self.hashes.push(Hashes::of(id));

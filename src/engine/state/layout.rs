@@ -83,6 +83,13 @@ impl Layout {
         sums.take_while(move |sum| sum.chunk == chunk)
     }
 
+    /// Other chunks are merged into the next one.
+    #[must_use]
+    pub fn merges_next(&self, chunks_of_a_level: usize) -> bool {
+        let of_level_0 = self.chunks.iter().filter(|chunk| chunk.level == 0);
+        of_level_0.count() + 1 >= chunks_of_a_level
+    }
+
     /// The chunk for what lies in the head, and the chunks that are merged into it.
     pub(super) fn next_chunk(&mut self, chunks_of_a_level: usize) -> (Chunk, Vec<ChunkNumber>) {
         let last = self.chunks.last().map_or(0, |chunk| chunk.number.0);

@@ -4,6 +4,7 @@ use crate::domain::aggregate::CustomerAggregate;
 use crate::domain::churn::RiskBand;
 use crate::domain::ids::ModelVersion;
 use crate::domain::ids::SegmentId;
+use crate::domain::ledger::Ledger;
 use crate::domain::offsets::AppliedOffsets;
 use crate::domain::time::Timestamp;
 use crate::engine::state::abridged::Abridged;
@@ -95,6 +96,18 @@ impl CustomerRecord {
             abridged: Some(Abridged::default()),
             ..Self::default()
         }
+    }
+
+    /// Abridges a whole record of which nothing lies in the head.
+    pub fn abridge(&mut self) {
+        let nothing = RememberedEvents::restore(Vec::new(), self.remembered.floor());
+        let remembered = std::mem::replace(&mut self.remembered, nothing);
+        let aggregate = &mut self.aggregate;
+        let last_day = aggregate.ledger.days().max();
+        let categories = std::mem::take(&mut aggregate.categories).named().len();
+        self.abridged = Some(Abridged::of(remembered.events(), last_day, categories));
+        aggregate.ledger = Ledger::with_lifetime(aggregate.ledger.totals_since(None));
+        self.layout.sums = Vec::new();
     }
 
     /// The profile is not as it was written last.

@@ -145,7 +145,7 @@ impl RememberedEvents {
     }
 
     /// Ascending.
-    pub fn events(&self) -> impl Iterator<Item = &RememberedEvent> + Clone {
+    pub fn events(&self) -> impl ExactSizeIterator<Item = &RememberedEvent> + Clone {
         self.events.iter()
     }
 

@@ -22,6 +22,16 @@ impl Default for Sealing {
     }
 }
 
+/// The number of a new chunk for what lies in the head of an abridged record, which the caller moves into it; `None` where
+/// other chunks are to be merged into it.
+pub fn seal_alone(record: &mut CustomerRecord, sealing: Sealing) -> Option<ChunkNumber> {
+    if record.layout.merges_next(sealing.chunks_of_a_level) {
+        return None;
+    }
+    let (chunk, _) = record.layout.next_chunk(sealing.chunks_of_a_level);
+    Some(chunk.number)
+}
+
 /// Moves everything that lies in the head of a record into a new chunk, and with it the chunks of each level that is full;
 /// the number of the chunk.
 pub fn seal(record: &mut CustomerRecord, sealing: Sealing) -> ChunkNumber {

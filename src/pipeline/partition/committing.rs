@@ -36,13 +36,8 @@ impl RunningPartition {
         };
         for customer_id in staged {
             let (table, sealing) = (&mut self.table, self.sealing);
-            let encode = |entry: &mut Entry| {
-                let must_be_sealed = codec::entry::must_be_sealed(entry, table, sealing);
-                if must_be_sealed.map_err(encode_error)? {
-                    past.complete(customer_id.as_str(), entry, table)?;
-                }
-                codec::entry::encode(entry, table, sealing).map_err(encode_error)
-            };
+            let id = customer_id.as_str();
+            let encode = |entry: &mut Entry| past.encode(id, entry, table, sealing);
             let unstaged = self.cache.unstage(&customer_id, encode);
             let unstaged = unstaged?.ok_or(Error::NotWritten)?;
             customers.push(push_entry(&mut state, customer_id, unstaged));

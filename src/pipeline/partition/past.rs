@@ -1,5 +1,9 @@
 //! Reading the past of an abridged record.
 
+use crate::codec;
+use crate::codec::CodecError;
+use crate::codec::entry::Encoded;
+use crate::codec::part::Part;
 use crate::domain::ids::CustomerId;
 use crate::domain::time::DAY_MS;
 use crate::domain::time::Timestamp;
@@ -8,6 +12,7 @@ use crate::engine::commands::needs_past;
 use crate::engine::policy::Rules;
 use crate::engine::state::entry::Entry;
 use crate::engine::state::record::CustomerRecord;
+use crate::engine::state::seal::Sealing;
 use crate::engine::state::table::DefinitionTable;
 use crate::pipeline::Error;
 use crate::pipeline::partitions::Owner;
@@ -87,13 +92,49 @@ impl PastReader<'_> {
         let Entry::Live(record) = entry else {
             return Ok(());
         };
-        let completed = self.store.complete(customer_id, record, table);
-        if completed.is_err() && self.store.owner() != self.owner.epoch() {
+        self.with_parts(customer_id, |part| {
+            codec::abridged::complete(record, part, table)
+        })
+    }
+
+    /// Encodes an entry; an abridged one is sealed where it has to be.
+    ///
+    /// # Errors
+    /// As [`PastReader::complete`]; or if the entry cannot be encoded.
+    pub fn encode(
+        self,
+        customer_id: &str,
+        entry: &mut Entry,
+        table: &mut DefinitionTable,
+        sealing: Sealing,
+    ) -> Result<Encoded, Error> {
+        let failed = |source| Error::Encode(Box::new(source));
+        let must_be_sealed = codec::abridged::must_be_sealed(entry, table, sealing);
+        let sealed = match entry {
+            Entry::Live(record) if must_be_sealed.map_err(failed)? => {
+                Some(self.with_parts(customer_id, |part| {
+                    codec::abridged::seal(record, part, table, sealing)
+                })?)
+            }
+            Entry::Live(_) | Entry::Moved(_) | Entry::Suppressed(_) => None,
+        };
+        let mut encoded = codec::entry::encode(entry, table, sealing).map_err(failed)?;
+        encoded.parts.extend(sealed);
+        Ok(encoded)
+    }
+
+    fn with_parts<T>(
+        self,
+        customer_id: &str,
+        read: impl for<'a> FnOnce(&mut dyn FnMut(Part) -> Option<&'a [u8]>) -> Result<T, CodecError>,
+    ) -> Result<T, Error> {
+        let done = self.store.with_parts(customer_id, read);
+        if done.is_err() && self.store.owner() != self.owner.epoch() {
             return Err(Error::Displaced {
                 partition: self.owner.partition(),
             });
         }
-        Ok(completed?)
+        Ok(done?)
     }
 }
 
