@@ -2,6 +2,7 @@
 //! when the commit is known to have succeeded do the stores take it over.
 
 use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,7 +13,6 @@ use crate::faults::FaultPoint;
 use crate::log;
 use crate::log::Committed;
 use crate::log::Output;
-use crate::log::OutputRecord;
 use crate::log::Transaction;
 use crate::log::WorkerLog;
 use crate::pipeline::Error;
@@ -76,16 +76,21 @@ impl<L: WorkerLog> Worker<L> {
         let mut transaction = Transaction::default();
         let mut write = |topic, record| transaction.outputs.push(Output { topic, record });
         for changes in batch.changes.values() {
-            let mut current: BTreeMap<&str, Arc<OutputRecord>> = BTreeMap::new();
-            for change in changes {
+            // Backwards, so that the first one that is met of a customer is its last.
+            let mut met = HashSet::with_capacity(changes.len());
+            let backwards = changes.iter().rev();
+            let is_last: Vec<bool> = backwards
+                .map(|change| met.insert(change.customer_id.as_str()))
+                .collect();
+            for (change, is_last) in changes.iter().zip(is_last.into_iter().rev()) {
                 let record = outputs::change_record(change, &self.shared.topics.events, emitted_at)
                     .map_err(|source| Error::Encode(Box::new(source)))?;
                 let record = Arc::new(record);
-                current.insert(change.customer_id.as_str(), Arc::clone(&record));
-                write(Topic::Changes, record);
-            }
-            for record in current.into_values() {
-                write(Topic::Current, record);
+                // Side by side, so that a log can make both of the same bytes.
+                write(Topic::Changes, Arc::clone(&record));
+                if is_last {
+                    write(Topic::Current, record);
+                }
             }
         }
         for record in &batch.dead_letters {

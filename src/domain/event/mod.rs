@@ -93,9 +93,9 @@ pub struct Order<'a> {
 }
 
 impl Order<'_> {
-    /// The de-duplication key of the order: type, order id and refund id (none here).
+    /// The de-duplication key of the order: type, order id and refund id (none here). It is not 0, which stands for no order.
     #[must_use]
     pub fn order_hash(&self) -> u64 {
-        stable_hash(&[EventType::OrderCompleted.as_str(), &self.order_id, ""])
+        stable_hash(&[EventType::OrderCompleted.as_str(), &self.order_id, ""]).max(1)
     }
 }

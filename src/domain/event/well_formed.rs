@@ -262,7 +262,7 @@ mod tests {
             "order_id":"o","currency":"USD","revenue":12.5,"channel":"web"}"#,
             r#"{"event_id":"e","type":"order.completed","occurred_at":"2026-04-30T12:00:00.250Z","customer_id":"c",
             "order_id":"o","currency":"EUR","total":"12.50","discount":0,"coupon":"","channel":"store","test":false,
-            "is_guest":false,"products":[{"sku":"s","category":"K\u{e4}se","quantity":2,"price":3.35},{"category":null}]}"#,
+            "is_guest":false,"products":[{"sku":"s","category":"Käse","quantity":2,"price":3.35},{"category":null}]}"#,
             r#"{"order_id":"o","shipping":{"city":"Bern","lines":[1,2]},"type":"order.completed","event_id":"e",
             "occurred_at":"2026-04-30T12:00:00+02:00","customer_id":"c","currency":"USD","value":0,"coupon":null}"#,
         ] {

@@ -100,27 +100,24 @@ impl Abridged {
     /// The event, or the same order under another event id, has been accepted before.
     #[must_use]
     pub fn contains(&self, event_hash: u64, order_hash: Option<u64>) -> bool {
-        // No order has the hash 0: [`Abridged::needs_past`].
+        // The hash 0 stands for no order.
         let order_hash = order_hash.unwrap_or(0);
         any(&self.hashes, |each| {
             (each.event == event_hash) | ((each.order == order_hash) & (order_hash != 0))
         })
     }
 
-    /// The event must be folded into the whole record: it is not later than all others, something is to be forgotten, a
-    /// category may have to make room, or its order's hash stands for none.
+    /// The event must be folded into the whole record: it is not later than all others, something is to be forgotten, or a
+    /// category may have to make room.
     #[must_use]
     pub fn needs_past(&self, event: &CustomerEvent<'_>, remembered_ids: usize) -> bool {
-        let (lines, has_odd_hash) = match &event.body {
-            EventBody::OrderCompleted(order) => {
-                (order.category_spend.len(), order.order_hash() == 0)
-            }
-            EventBody::CustomerUpdated(_) | EventBody::NotProcessed(_) => (0, false),
+        let lines = match &event.body {
+            EventBody::OrderCompleted(order) => order.category_spend.len(),
+            EventBody::CustomerUpdated(_) | EventBody::NotProcessed(_) => 0,
         };
         self.newest_at >= Some(event.occurred_at)
             || self.hashes.len() >= remembered_ids
             || self.categories_max + lines > CATEGORIES_MAX
-            || has_odd_hash
     }
 
     /// Adds an event that needs no past.

@@ -20,6 +20,7 @@ use rdkafka::util::Timeout;
 use crate::domain::ids::Partition;
 use crate::log::Committed;
 use crate::log::Error;
+use crate::log::Output;
 use crate::log::OutputRecord;
 use crate::log::Transaction;
 use crate::log::kafka::client::Connection;
@@ -153,9 +154,17 @@ impl TransactionalProducer {
     fn send_all(&self, transaction: &Transaction, deadline: Instant) -> KafkaResult<usize> {
         let mut records = transaction.outputs.len();
         let topics = &self.connection.topics;
-        for output in &transaction.outputs {
+        // Headers are many small pieces of memory: those of a record in two topics are made once, and copied whole.
+        let mut copied: Option<OwnedHeaders> = None;
+        let mut outputs = transaction.outputs.iter().peekable();
+        while let Some(output) = outputs.next() {
+            let headers = copied.take().unwrap_or_else(|| headers(&output.record));
+            let is_in_next = |next: &&Output| Arc::ptr_eq(&next.record, &output.record);
+            if outputs.peek().is_some_and(is_in_next) {
+                copied = Some(headers.clone());
+            }
             let name = topics.name(output.topic).unwrap_or_default();
-            self.send(to_send(name, &output.record), deadline)?;
+            self.send(to_send(name, &output.record, headers), deadline)?;
         }
         for part in &transaction.partitions {
             records += part.state.len();
@@ -294,14 +303,21 @@ fn until(deadline: Instant) -> Timeout {
     Timeout::After(left.max(CALL_WAIT_MIN))
 }
 
-fn to_send<'a>(topic: &'a str, record: &'a OutputRecord) -> BaseRecord<'a, [u8], [u8], ()> {
+fn headers(record: &OutputRecord) -> OwnedHeaders {
     let room = OwnedHeaders::new_with_capacity(record.headers.len());
-    let headers = record.headers.iter().fold(room, |headers, (key, value)| {
+    record.headers.iter().fold(room, |headers, (key, value)| {
         headers.insert(Header {
             key,
             value: value.as_deref(),
         })
-    });
+    })
+}
+
+fn to_send<'a>(
+    topic: &'a str,
+    record: &'a OutputRecord,
+    headers: OwnedHeaders,
+) -> BaseRecord<'a, [u8], [u8], ()> {
     BaseRecord {
         topic,
         partition: None,
