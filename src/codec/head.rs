@@ -167,7 +167,12 @@ pub(super) fn write(bytes: &mut Vec<u8>, record: &CustomerRecord) -> RecordSumma
     let lifetime = aggregate.ledger.totals_since(None);
     push_number(bytes, u64::from(lifetime.days));
     push_totals(bytes, &lifetime);
-    summary_of(record, false)
+    RecordSummary {
+        segment,
+        band: record.band,
+        deadline: record.deadline,
+        has_old_key: false,
+    }
 }
 
 /// What is counted of a record.

@@ -175,11 +175,6 @@ impl<'a> Layers<'a> {
         }
     }
 
-    /// The deadline of the head, if that is in memory.
-    pub(super) fn deadline_in_memory(&self) -> Option<Timestamp> {
-        entry::deadline_of(self.head_in_memory()??).ok().flatten()
-    }
-
     /// What is counted of the head.
     pub(super) fn summary(&self) -> Result<Option<RecordSummary>, CodecError> {
         self.head().map(entry::summary_of).transpose()

@@ -19,7 +19,6 @@ use crate::store::deadlines::Deadlines;
 use crate::store::dirty::DirtyRecord;
 use crate::store::dirty::DirtyRecords;
 use crate::store::dirty::EntryChange;
-use crate::store::dirty::HeadChange;
 use crate::store::dirty::Layers;
 use crate::store::exchange::PageDeadline;
 use crate::store::flush::Chunk;
@@ -192,30 +191,40 @@ impl Memory {
     }
 
     fn put(&mut self, (customer_id, change): Replacement) {
-        if change.head.is_some() && !self.is_uncounted {
-            let replaced = self.layers(customer_id.as_str()).deadline_in_memory();
-            if let Some(deadline) = replaced {
-                self.deadlines.remove(deadline, &customer_id);
+        let id_bytes = customer_id.as_str().len();
+        let (dirty, before_bytes) = match self.dirty.entry(customer_id.clone()) {
+            Entry::Occupied(known) => {
+                let known = known.into_mut();
+                let bytes = known.memory_bytes(id_bytes);
+                (known, bytes)
             }
-            if let Some(HeadChange::Put(head)) = &change.head
-                && let Some(deadline) = head.summary.deadline
-            {
-                self.deadlines.add(deadline, customer_id.clone());
+            Entry::Vacant(place) => (place.insert(DirtyRecord::default()), 0),
+        };
+        if let Some(head) = &change.head
+            && !self.is_uncounted
+        {
+            let replaced = if dirty.has_head() {
+                dirty.deadline()
+            } else {
+                // What a flush has written has no deadline of its own any more.
+                let id = customer_id.as_str();
+                let flush = self.flush.as_ref().filter(|flush| flush.has_dirty(id));
+                flush
+                    .and_then(|flush| flush.find(id))
+                    .and_then(DirtyRecord::deadline)
+            };
+            let deadline = head.summary().and_then(|summary| summary.deadline);
+            if deadline != replaced {
+                if let Some(replaced) = replaced {
+                    self.deadlines.remove(replaced, &customer_id);
+                }
+                if let Some(deadline) = deadline {
+                    self.deadlines.add(deadline, customer_id);
+                }
             }
         }
-        let id_bytes = customer_id.as_str().len();
-        let dirty = self.dirty.entry(customer_id);
-        let (is_new, dirty) = match dirty {
-            Entry::Occupied(known) => (false, known.into_mut()),
-            Entry::Vacant(place) => (true, place.insert(DirtyRecord::default())),
-        };
-        let before = if is_new {
-            0
-        } else {
-            dirty.memory_bytes(id_bytes)
-        };
         dirty.take(change);
-        self.dirty_bytes = self.dirty_bytes + dirty.memory_bytes(id_bytes) - before;
+        self.dirty_bytes = self.dirty_bytes + dirty.memory_bytes(id_bytes) - before_bytes;
     }
 
     /// A chunk of the flush is on disk; what it wrote is due by its pages from now on.

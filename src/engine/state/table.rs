@@ -1,5 +1,6 @@
 //! The definition table of a partition: the names of the numbers in its entries, and the definition of its state.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -107,11 +108,54 @@ pub struct SameNumber {
     second: String,
 }
 
+/// Names with their numbers, which are kept because each entry that is read asks for two.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<T>", into = "Vec<T>")]
+#[serde(bound(
+    serialize = "T: Clone + Serialize",
+    deserialize = "T: Borrow<str> + Deserialize<'de>"
+))]
+struct Numbered<T>(Vec<(u32, T)>);
+
+impl<T> Numbered<T> {
+    fn of(&self, wanted: u32) -> Option<&T> {
+        let mut names = self.0.iter();
+        names
+            .find(|(number, _)| *number == wanted)
+            .map(|(_, name)| name)
+    }
+}
+
+impl<T: Borrow<str>> Numbered<T> {
+    fn push(&mut self, name: T) {
+        self.0.push((number(name.borrow()), name));
+    }
+}
+
+impl<T> Default for Numbered<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Borrow<str>> From<Vec<T>> for Numbered<T> {
+    fn from(names: Vec<T>) -> Self {
+        let numbers = names.into_iter();
+        Self(numbers.map(|name| (number(name.borrow()), name)).collect())
+    }
+}
+
+impl<T> From<Numbered<T>> for Vec<T> {
+    fn from(names: Numbered<T>) -> Self {
+        names.0.into_iter().map(|(_, name)| name).collect()
+    }
+}
+
 /// The names of the numbers, and the definition of the state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DefinitionTable {
-    models: Vec<ModelVersion>,
-    segments: Vec<SegmentId>,
+    models: Numbered<ModelVersion>,
+    segments: Numbered<SegmentId>,
     /// What decides the state, field by field.
     pub definition: Definition,
     categories: CategoryNames,
@@ -121,15 +165,13 @@ impl DefinitionTable {
     /// The version of a number.
     #[must_use]
     pub fn model(&self, number: ModelNumber) -> Option<&ModelVersion> {
-        let mut models = self.models.iter();
-        models.find(|version| ModelNumber::of(version) == number)
+        self.models.of(number.0)
     }
 
     /// The segment of a number.
     #[must_use]
     pub fn segment(&self, number: SegmentNumber) -> Option<&SegmentId> {
-        let mut segments = self.segments.iter();
-        segments.find(|id| SegmentNumber::of(id) == number)
+        self.segments.of(number.0)
     }
 
     /// Adds a version; `true` if it is new.
@@ -176,8 +218,8 @@ impl DefinitionTable {
         definition: Definition,
     ) -> Self {
         Self {
-            models,
-            segments,
+            models: models.into(),
+            segments: segments.into(),
             definition,
             categories: CategoryNames::default(),
         }
@@ -214,10 +256,10 @@ impl DefinitionTable {
         if other.categories.names.len() > self.categories.names.len() {
             self.categories = other.categories;
         }
-        for version in &other.models {
+        for (_, version) in &other.models.0 {
             self.add_model(version)?;
         }
-        for id in &other.segments {
+        for (_, id) in &other.segments.0 {
             self.add_segment(id)?;
         }
         self.definition = other.definition;
