@@ -55,8 +55,8 @@ pub struct Encoded {
     pub named: Vec<Part>,
 }
 
-/// Encodes an entry. Where too much lies in the head of a record, it is sealed before. Names of categories are added to
-/// the table.
+/// Encodes an entry. Where too much lies in the head of a whole record, it is sealed before; an abridged one is written as
+/// it is ([`crate::codec::abridged::seal`]). Names of categories are added to the table.
 ///
 /// # Errors
 /// Never for an entry made by the engine.

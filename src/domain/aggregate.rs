@@ -115,11 +115,14 @@ impl CustomerAggregate {
         purchase
     }
 
-    /// There was a purchase before a day. If not, the sums since that day are those since ever.
+    /// There may have been a purchase before a day. If not, the sums since that day are those since ever, and the first
+    /// purchase was on the first day of all.
     #[must_use]
     pub fn has_older_purchases(&self, first: Day, zone: &BusinessZone) -> bool {
-        self.purchases
-            .is_some_and(|span| zone.day_of(span.first_at) < first)
+        self.purchases.is_some_and(|span| {
+            let is_in_order = zone.has_days_in_order_since(span.first_at);
+            !is_in_order || zone.day_of(span.first_at) < first
+        })
     }
 
     fn purchased_at(&mut self, at: Timestamp) {

@@ -62,18 +62,12 @@ impl<C: PartialEq> PurchaseCategories<C> {
 
     /// Number of categories.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         match self {
             Self::None => 0,
             Self::Whole(_) => 1,
             Self::Each(each) => each.len(),
         }
-    }
-
-    /// The order names no category.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 

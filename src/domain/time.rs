@@ -47,8 +47,10 @@ impl Timestamp {
     /// Parses RFC 3339 with an offset; digits beyond milliseconds are cut off.
     #[must_use]
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
-        if let Some(milliseconds) = rfc3339::milliseconds_of(text) {
-            return Self::from_milliseconds(milliseconds);
+        // Beyond the calendar library's range it says what is read.
+        let known = rfc3339::milliseconds_of(text);
+        if let Some(known) = known.filter(|known| *known <= jiff::Timestamp::MAX.as_millisecond()) {
+            return Self::from_milliseconds(known);
         }
         let instant: jiff::Timestamp = text.parse().ok()?;
         let milliseconds = instant.as_nanosecond().div_euclid(1_000_000);
@@ -161,6 +163,8 @@ impl fmt::Display for Day {
 pub struct BusinessZone {
     zone: TimeZone,
     is_utc: bool,
+    /// No clock that was put back has begun a day anew.
+    has_days_in_order: bool,
 }
 
 impl BusinessZone {
@@ -168,6 +172,7 @@ impl BusinessZone {
     pub const UTC: Self = Self {
         zone: TimeZone::UTC,
         is_utc: true,
+        has_days_in_order: true,
     };
 
     /// Finds an IANA zone such as `Europe/Berlin` in the time-zone data compiled in.
@@ -184,9 +189,17 @@ impl BusinessZone {
                 name: name.to_owned(),
             })?;
         Ok(Self {
+            has_days_in_order: has_days_in_order(&zone),
             zone,
             is_utc: false,
         })
+    }
+
+    /// From this instant on, a later instant is never of an earlier day. It is where clocks are put back over midnight, as
+    /// they were in St. John's until 2011.
+    #[must_use]
+    pub fn has_days_in_order_since(&self, at: Timestamp) -> bool {
+        self.has_days_in_order && at >= Timestamp::default()
     }
 
     /// The zone's name.
@@ -256,6 +269,19 @@ impl BusinessZone {
     }
 }
 
+fn has_days_in_order(zone: &TimeZone) -> bool {
+    let epoch = jiff::Timestamp::UNIX_EPOCH;
+    let from = epoch.saturating_sub(jiff::SignedDuration::from_hours(24));
+    let changes = zone.following(from.unwrap_or(epoch));
+    let mut known = changes.take_while(|change| change.timestamp().as_second() < YEAR_2100_SECOND);
+    known.all(|change| {
+        let at = change.timestamp();
+        let before = at.saturating_sub(jiff::SignedDuration::from_millis(1));
+        let day_of = |at: jiff::Timestamp| zone.to_datetime(at).date();
+        before.is_ok_and(|before| day_of(before) <= day_of(at))
+    })
+}
+
 /// No such zone in the pinned time-zone data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name:?} is not an IANA time zone such as UTC or Europe/Berlin")]
@@ -269,6 +295,40 @@ mod tests {
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse_rfc3339(text).expect("test instants are valid")
+    }
+
+    /// From the time-zone data: clocks went back at 00:01 in St. John's until 2010, elsewhere after one in the morning.
+    #[test]
+    fn days_follow_instants_but_where_clocks_went_back_over_midnight() {
+        let is_in_order = |name: &str| {
+            let zone = BusinessZone::named(name).unwrap();
+            zone.has_days_in_order_since(Timestamp::parse_rfc3339("1990-01-01T00:00:00Z").unwrap())
+        };
+        for name in [
+            "UTC",
+            "Europe/Berlin",
+            "America/New_York",
+            "Asia/Kolkata",
+            "Australia/Sydney",
+        ] {
+            assert!(is_in_order(name), "{name}");
+        }
+        for name in ["America/St_Johns", "America/Goose_Bay"] {
+            assert!(!is_in_order(name), "{name}");
+        }
+    }
+
+    /// The range of the calendar library ends on 30 December 9999.
+    #[test]
+    fn an_instant_beyond_the_last_day_is_none_however_it_is_written() {
+        for text in [
+            "9999-12-31T00:00:00Z",
+            "9999-12-31T00:00:00+00:00",
+            "9999-12-30T22:00:01Z",
+        ] {
+            assert_eq!(Timestamp::parse_rfc3339(text), None, "{text}");
+        }
+        assert!(Timestamp::parse_rfc3339("9999-12-30T21:59:59Z").is_some());
     }
 
     #[test]

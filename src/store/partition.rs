@@ -61,7 +61,6 @@ impl PartitionStore {
         self.read_entry(customer_id, Found::decode)
     }
 
-    /// Reads a customer's entry where its layers stand.
     /// The same, where a record is abridged unless its first purchase was before an instant:
     /// [`codec::entry::decode_abridged`].
     ///
@@ -89,6 +88,7 @@ impl PartitionStore {
         self.read_entry(customer_id, |layers, _| read(&mut |part| layers.part(part)))
     }
 
+    /// Reads a customer's entry where its layers stand.
     fn read_entry<T>(
         &self,
         customer_id: &str,

@@ -17,6 +17,7 @@ use segstream::domain::ids::Partition;
 use segstream::domain::ids::Position;
 use segstream::domain::ids::Source;
 use segstream::domain::ids::stable_hash;
+use segstream::domain::time::BusinessZone;
 use segstream::domain::time::Day;
 use segstream::domain::time::Timestamp;
 use segstream::engine::commands::Delivered;
@@ -480,6 +481,55 @@ fn run(seed: u64) -> Done {
         }
     }
     abridged.done
+}
+
+/// In St. John's, clocks went back from 00:01 to 23:01 on 7 November 2010. By hand: the first order was at half a minute past
+/// midnight, the second, 29.5 minutes later, at 23:30 of the day before.
+#[test]
+fn a_day_that_comes_after_a_later_one_is_counted() {
+    let (model, policy) = (model(None), support::policy());
+    let zone = BusinessZone::named("America/St_Johns").unwrap();
+    for (zone, days) in [(BusinessZone::UTC, 1), (zone, 2)] {
+        let policy = Policy {
+            zone,
+            ..policy.clone()
+        };
+        let rules = Rules {
+            policy: &policy,
+            model: &model,
+        };
+        let mut table = DefinitionTable::default();
+        table.add(&model).unwrap();
+        let mut abridged = AbridgedCopy {
+            entry: Entry::Live(Box::new(CustomerRecord::new_abridged())),
+            written: Written {
+                table,
+                ..Written::default()
+            },
+            done: Done::default(),
+        };
+        for (offset, at) in [(0, "2010-11-07T02:30:30Z"), (1, "2010-11-07T03:00:00Z")] {
+            let at = support::at(at);
+            let order = Purchase {
+                event: offset,
+                order: offset,
+                at_ms: at.as_milliseconds(),
+                cents: 100,
+                lines: Vec::new(),
+            };
+            let payload = order.json().to_string();
+            let parsed = parse(payload.as_bytes(), at, &support::intake()).unwrap();
+            let done = abridged.decide(delivered(&parsed, offset, at), rules);
+            assert_eq!(done.verdict, Verdict::Applied);
+            abridged.write(Sealing::default());
+        }
+        let Entry::Live(record) = abridged.written.read() else {
+            panic!("a live customer")
+        };
+        assert_eq!(record.aggregate.ledger.purchase_days(), days);
+        let found: Vec<Day> = record.aggregate.ledger.days().collect();
+        assert_eq!(found.len(), days as usize);
+    }
 }
 
 #[test]

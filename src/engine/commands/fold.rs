@@ -4,6 +4,8 @@
 use crate::domain::aggregate::FoldedOrder;
 use crate::domain::change::Cause;
 use crate::domain::change::ChangeReason;
+use crate::domain::event::CustomerEvent;
+use crate::domain::event::EventBody;
 use crate::domain::event::Order;
 use crate::domain::ids::stable_hash;
 use crate::domain::profile::ProfileUpdate;
@@ -51,11 +53,7 @@ pub(super) fn fold(
     command: Command<'_>,
 ) -> Effects {
     let (event, policy) = (delivered.event, rules.policy);
-    let identity = RememberedId {
-        occurred_at: event.occurred_at,
-        event_hash: stable_hash(&[&event.event_id]),
-        order_hash: command.order_hash,
-    };
+    let identity = identity(event, command.order_hash);
     let day = policy.zone.day_of(event.occurred_at);
     if let Some(known) = &record
         && let Some(verdict) = refused(known, delivered, identity, day, policy)
@@ -137,6 +135,29 @@ fn remember(
     {
         record.layout.keep_sum(forgotten.chunk, purchase);
     }
+}
+
+fn identity(event: &CustomerEvent<'_>, order_hash: Option<u64>) -> RememberedId {
+    RememberedId {
+        occurred_at: event.occurred_at,
+        event_hash: stable_hash(&[&event.event_id]),
+        order_hash,
+    }
+}
+
+/// The event is a duplicate or late.
+pub(super) fn is_refused(
+    record: &CustomerRecord,
+    delivered: Delivered<'_>,
+    policy: &Policy,
+) -> bool {
+    let event = delivered.event;
+    let order_hash = match &event.body {
+        EventBody::OrderCompleted(order) => Some(order.order_hash()),
+        EventBody::CustomerUpdated(_) | EventBody::NotProcessed(_) => None,
+    };
+    let day = policy.zone.day_of(event.occurred_at);
+    refused(record, delivered, identity(event, order_hash), day, policy).is_some()
 }
 
 /// Why an event is not folded into a known customer's record; `None` if it is.

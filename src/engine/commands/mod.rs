@@ -25,12 +25,15 @@ pub fn needs_past(entry: &Entry, delivered: Delivered<'_>, rules: Rules<'_>) -> 
     let Some(abridged) = &record.abridged else {
         return false;
     };
-    let event = delivered.event;
+    let (event, zone) = (delivered.event, &rules.policy.zone);
     let first_at = record.aggregate.purchases.map(|span| span.first_at);
     let first_at = earlier(first_at, Some(event.occurred_at));
     let until = delivered.due_by().max(record.evaluated_at);
-    abridged.needs_past(event, rules.policy.remembered_ids)
-        || leaves_a_window(first_at, until, rules)
+    let needs_past = abridged.needs_past(event, rules.policy.remembered_ids)
+        || !zone.has_days_in_order_since(event.occurred_at)
+        || leaves_a_window(first_at, until, rules);
+    // What is not folded needs none.
+    needs_past && !fold::is_refused(record, delivered, rules.policy)
 }
 
 /// Deadlines up to an instant can only be evaluated with the whole record of the customer: [`elapse`] must not be given
@@ -51,7 +54,7 @@ fn leaves_a_window(first_at: Option<Timestamp>, until: Timestamp, rules: Rules<'
         return false;
     };
     let first_in_window = zone.day_of(until).minus_days(window_days.saturating_sub(1));
-    zone.day_of(first_at) < first_in_window
+    !zone.has_days_in_order_since(first_at) || zone.day_of(first_at) < first_in_window
 }
 
 /// Decides one delivery for one customer. An unknown customer has no entry.

@@ -125,13 +125,13 @@ impl Abridged {
         self.remember(&id);
         if let Some(purchase) = &purchase {
             self.purchased_on(purchase.day);
-            self.count_categories(purchase.categories.len());
+            self.count_categories(purchase.categories.count());
         }
         self.added.push(AddedEvent { id, purchase });
     }
 
-    /// Nothing was bought yet on the day of an event that needs no past. Days of a zone follow each other as instants do,
-    /// so that day is not before the last one with a purchase.
+    /// Nothing was bought yet on the day of an event that needs no past: that day is not before the last one with a
+    /// purchase.
     #[must_use]
     pub fn is_new_day(&self, day: Day) -> bool {
         self.last_day < Some(day)

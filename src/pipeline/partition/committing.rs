@@ -23,7 +23,7 @@ impl RunningPartition {
     /// visible once it is committed.
     ///
     /// # Errors
-    /// Only if a record cannot be encoded.
+    /// If a record cannot be encoded, or what is to be sealed with it cannot be read.
     pub fn assemble(&mut self) -> Result<(PartitionCommit, Pending), Error> {
         let encode_error = |source| Error::Encode(Box::new(source));
         let mut staged = std::mem::take(&mut self.staged);

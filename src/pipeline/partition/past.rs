@@ -16,6 +16,7 @@ use crate::engine::state::seal::Sealing;
 use crate::engine::state::table::DefinitionTable;
 use crate::pipeline::Error;
 use crate::pipeline::partitions::Owner;
+use crate::store;
 use crate::store::found::Found;
 use crate::store::partition::PartitionStore;
 
@@ -32,7 +33,7 @@ impl PastReader<'_> {
     /// The committed entry of a customer, abridged where a delivery of an instant will probably not need more.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// As [`PastReader::complete`].
     pub fn load(
         self,
         customer_id: &str,
@@ -40,13 +41,13 @@ impl PastReader<'_> {
         rules: Rules<'_>,
     ) -> Result<Option<Found>, Error> {
         let since = abridged_since(at, rules);
-        Ok(self.store.get_abridged(customer_id, since)?)
+        self.unless_displaced(self.store.get_abridged(customer_id, since))
     }
 
     /// The committed entries whose deadlines have come, as [`PastReader::load`] reads them, about `limit` of them.
     ///
     /// # Errors
-    /// If one cannot be read.
+    /// As [`PastReader::complete`].
     pub fn load_due(
         self,
         by: Timestamp,
@@ -54,7 +55,7 @@ impl PastReader<'_> {
         rules: Rules<'_>,
     ) -> Result<Vec<(CustomerId, Found)>, Error> {
         let since = abridged_since(by, rules);
-        Ok(self.store.due(by, limit, since)?)
+        self.unless_displaced(self.store.due(by, limit, since))
     }
 
     /// The entry that a delivery is folded into. To the commands, a customer without one is the same as one of whom
@@ -128,13 +129,17 @@ impl PastReader<'_> {
         customer_id: &str,
         read: impl for<'a> FnOnce(&mut dyn FnMut(Part) -> Option<&'a [u8]>) -> Result<T, CodecError>,
     ) -> Result<T, Error> {
-        let done = self.store.with_parts(customer_id, read);
-        if done.is_err() && self.store.owner() != self.owner.epoch() {
+        self.unless_displaced(self.store.with_parts(customer_id, read))
+    }
+
+    /// What was read. Where another worker has taken the partition over, it may be about to write it anew.
+    fn unless_displaced<T>(self, read: Result<T, store::Error>) -> Result<T, Error> {
+        if read.is_err() && self.store.owner() != self.owner.epoch() {
             return Err(Error::Displaced {
                 partition: self.owner.partition(),
             });
         }
-        Ok(done?)
+        Ok(read?)
     }
 }
 
