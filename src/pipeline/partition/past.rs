@@ -146,6 +146,9 @@ impl PastReader<'_> {
 /// A record whose first purchase was before this instant is needed whole at another one, as a rule. The past is read where
 /// it is needed, so this need not be exact.
 fn abridged_since(at: Timestamp, rules: Rules<'_>) -> Timestamp {
+    if !rules.policy.zone.has_days_in_order_since(at) {
+        return Timestamp::MAX;
+    }
     let window_days = rules.model.windows_days().first();
     window_days.map_or(Timestamp::MIN, |days| {
         let window_ms = i64::from(*days).saturating_mul(DAY_MS);
