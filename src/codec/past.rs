@@ -249,7 +249,6 @@ pub(super) fn take_sums_of_days(
 pub(super) struct EventOpening {
     pub(super) id: RememberedId,
     flags: u8,
-    at_ms: i64,
 }
 
 impl EventOpening {
@@ -272,7 +271,6 @@ impl EventOpening {
                 order_hash,
             },
             flags,
-            at_ms: *at_ms,
         })
     }
 
@@ -285,7 +283,8 @@ impl EventOpening {
         if day_bits > DAY_BITS_MAX {
             return Err(CodecError::Content);
         }
-        Ok(Some(Day(utc_day(self.at_ms)? + i32::from(day_bits) - 1)))
+        let day = utc_day(self.id.occurred_at.as_milliseconds())?;
+        Ok(Some(Day(day + i32::from(day_bits) - 1)))
     }
 
     /// Takes the purchase of that day.

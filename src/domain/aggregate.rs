@@ -119,10 +119,8 @@ impl CustomerAggregate {
     /// purchase was on the first day of all.
     #[must_use]
     pub fn has_older_purchases(&self, first: Day, zone: &BusinessZone) -> bool {
-        self.purchases.is_some_and(|span| {
-            let is_in_order = zone.has_days_in_order_since(span.first_at);
-            !is_in_order || zone.day_of(span.first_at) < first
-        })
+        self.purchases
+            .is_some_and(|span| zone.may_be_before(span.first_at, first))
     }
 
     fn purchased_at(&mut self, at: Timestamp) {

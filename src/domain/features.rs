@@ -182,10 +182,7 @@ impl<'a> FeatureReader<'a> {
         match self.latest {
             Some((window, totals)) if window == window_days => totals,
             Some(_) | None => {
-                let first = window_days.map(|window| {
-                    let window = i32::try_from(window).unwrap_or(i32::MAX);
-                    Day(self.today.0.saturating_sub(window).saturating_add(1))
-                });
+                let first = window_days.map(|window| self.today.first_of_window(window));
                 let ledger = &self.aggregate.ledger;
                 let totals = match first {
                     // Sums since ever are there without the days, and need no adding up.

@@ -144,6 +144,12 @@ impl Day {
         Self(self.0.saturating_sub(days))
     }
 
+    /// The first day of the window of so many days that ends with this one.
+    #[must_use]
+    pub fn first_of_window(self, window_days: u32) -> Self {
+        self.minus_days(window_days.saturating_sub(1))
+    }
+
     /// Whole days from `earlier` to this day; negative if it is the later one.
     #[must_use]
     pub fn days_after(self, earlier: Self) -> i32 {
@@ -193,6 +199,12 @@ impl BusinessZone {
             zone,
             is_utc: false,
         })
+    }
+
+    /// This instant, or a later one, may be of a day before `first`.
+    #[must_use]
+    pub fn may_be_before(&self, at: Timestamp, first: Day) -> bool {
+        !self.has_days_in_order_since(at) || self.day_of(at) < first
     }
 
     /// From this instant on, a later instant is never of an earlier day. It is where clocks are put back over midnight, as

@@ -80,7 +80,7 @@ fn window_end(
     let zone = &rules.policy.zone;
     let today = zone.day_of(now);
     let leaving = windows_days.iter().filter_map(|window_days| {
-        let first = today.minus_days(window_days.saturating_sub(1));
+        let first = today.first_of_window(*window_days);
         let day = if aggregate.has_older_purchases(first, zone) {
             aggregate.ledger.first_day_since(first)?
         } else {

@@ -1,7 +1,7 @@
 //! A pass over JSON in UTF-8 that takes what nearly every producer writes and gives up on everything else: on
 //! escapes, exponents, deep nesting, and whatever is not JSON. What it takes is JSON. Who gives up asks `serde_json`.
 
-/// Bytes that are looked at together.
+/// Bytes of a word: the scanner tests them for the end of a text at once.
 const WORD_BYTES: usize = 8;
 /// 1 in each byte of a word.
 const ONES: u64 = 0x0101_0101_0101_0101;

@@ -24,7 +24,7 @@ use crate::domain::time::Timestamp;
 /// Most orders have no more lines.
 const LINES_USUAL: usize = 4;
 
-/// The members of an order that are looked at. A name that comes twice is wrong, so each is taken once.
+/// The members of an order that the reader uses. An object that has a name twice is wrong, so the reader takes each once.
 #[derive(Default)]
 struct Members<'a> {
     event_id: Option<Scalar<'a>>,

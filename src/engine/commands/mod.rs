@@ -53,8 +53,7 @@ fn leaves_a_window(first_at: Option<Timestamp>, until: Timestamp, rules: Rules<'
     let (Some(window_days), Some(first_at)) = (rules.model.windows_days().first(), first_at) else {
         return false;
     };
-    let first_in_window = zone.day_of(until).minus_days(window_days.saturating_sub(1));
-    !zone.has_days_in_order_since(first_at) || zone.day_of(first_at) < first_in_window
+    zone.may_be_before(first_at, zone.day_of(until).first_of_window(*window_days))
 }
 
 /// Decides one delivery for one customer. An unknown customer has no entry.
