@@ -17,6 +17,8 @@ use crate::engine::state::seal::Sealing;
 use crate::faults::Faults;
 use crate::log::WorkerLog;
 use crate::log::embedded::EmbeddedLog;
+use crate::log::embedded::Keeper;
+use crate::log::embedded::Retention;
 use crate::log::kafka::Connection;
 use crate::log::kafka::KafkaLog;
 use crate::model::segment_model::SegmentModel;
@@ -83,6 +85,8 @@ pub struct Parts {
     pub shared: Arc<Shared>,
     /// Number of workers.
     pub workers: usize,
+    /// Keeps the embedded log in order.
+    pub keeper: Option<Keeper>,
 }
 
 /// What a command sets itself, whatever the settings are.
@@ -176,17 +180,12 @@ impl Parts {
             control: Control::default(),
             faults: Faults::none(),
         });
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let workers = if settings.workers == 0 {
-            cores
-        } else {
-            settings.workers
-        };
-        let workers = workers.clamp(1, usize::try_from(partitions).unwrap_or(1));
+        let keeper = keeper(settings, &log, &shared)?;
         Ok(Self {
             log,
+            workers: workers(settings, partitions),
             shared,
-            workers,
+            keeper,
         })
     }
 
@@ -204,6 +203,30 @@ impl Parts {
             })
             .collect()
     }
+}
+
+/// Keeps an embedded log in order.
+fn keeper(settings: &Settings, log: &AnyLog, shared: &Shared) -> anyhow::Result<Option<Keeper>> {
+    let AnyLog::Embedded(log) = log else {
+        return Ok(None);
+    };
+    let retention = Retention {
+        input: settings.embedded.input_retention,
+        changes: settings.embedded.changes_retention,
+    };
+    let wall = shared.wall.clone();
+    Ok(Some(log.keep(retention, move || wall.now())?))
+}
+
+/// Number of workers.
+fn workers(settings: &Settings, partitions: u32) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = if settings.workers == 0 {
+        cores
+    } else {
+        settings.workers
+    };
+    workers.clamp(1, usize::try_from(partitions).unwrap_or(1))
 }
 
 /// The basis of churn risk, in one word.

@@ -3,6 +3,7 @@
 use std::path::Component;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::config::reader::Reader;
 use crate::config::reader::small;
@@ -15,6 +16,18 @@ pub struct Embedded {
     pub directory: PathBuf,
     /// Partitions of every topic.
     pub partitions: u32,
+    /// How long input is kept; `None`: for ever.
+    pub input_retention: Option<Duration>,
+    /// How long changes and dead letters are kept; `None`: for ever.
+    pub changes_retention: Option<Duration>,
+}
+
+const RETENTION_MAX: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
+
+/// A duration of which 0 stands for ever.
+fn retention(reader: &mut Reader, key: &str) -> Option<Option<Duration>> {
+    let kept = reader.duration(key, Duration::ZERO, RETENTION_MAX)?;
+    Some((!kept.is_zero()).then_some(kept))
 }
 
 pub(super) fn embedded(reader: &mut Reader, store: Option<&Store>) -> Option<Embedded> {
@@ -22,6 +35,8 @@ pub(super) fn embedded(reader: &mut Reader, store: Option<&Store>) -> Option<Emb
     let partitions = reader
         .integer("embedded.partitions", 1, 1024)
         .and_then(small);
+    let input_retention = retention(reader, "embedded.input_retention");
+    let changes_retention = retention(reader, "embedded.changes_retention");
     let store = &store?.directory;
     let directory = directory?.unwrap_or_else(|| {
         // By components, so that `data/` gives `data-log`, not `data/-log`.
@@ -36,6 +51,8 @@ pub(super) fn embedded(reader: &mut Reader, store: Option<&Store>) -> Option<Emb
     Some(Embedded {
         directory,
         partitions: partitions?,
+        input_retention: input_retention?,
+        changes_retention: changes_retention?,
     })
 }
 

@@ -209,8 +209,10 @@ pub struct PartitionFacts {
     pub changelog_start: u64,
     /// End of the changelog.
     pub changelog_end: u64,
-    /// How long tombstones stay in the changelog; `None`: for ever.
+    /// How long tombstones stay in the changelog; `None` where that does not depend on time.
     pub tombstones_kept: Option<Duration>,
+    /// Tombstones below this offset may be gone.
+    pub tombstones_from: u64,
     /// Each source that the log has.
     pub sources: BTreeMap<Source, SourceFacts>,
 }

@@ -28,8 +28,10 @@ pub struct Expected {
     /// End of the changelog.
     pub changelog_end: u64,
     /// A store that was last complete before this instant may have missed tombstones that the log has deleted;
-    /// `None` where the log keeps them for ever.
+    /// `None` where that does not depend on time.
     pub current_since: Option<Timestamp>,
+    /// So may one that was complete up to a lower offset.
+    pub tombstones_from: u64,
 }
 
 impl Expected {
@@ -41,7 +43,9 @@ impl Expected {
             Some(WipeReason::Lineage)
         } else if reach > self.changelog_end || !in_log.contains(&stored.changelog_next) {
             Some(WipeReason::OffsetOutOfRange)
-        } else if stored.caught_up_at < self.current_since {
+        } else if stored.caught_up_at < self.current_since
+            || stored.changelog_next < self.tombstones_from
+        {
             Some(WipeReason::TooOld)
         } else {
             None

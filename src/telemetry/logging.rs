@@ -28,15 +28,19 @@ pub enum Error {
     Twice,
 }
 
+/// What libraries say of their daily work is of no use to a reader. The filter of the settings may say otherwise.
+const OF_LIBRARIES: &str = "lsm_tree=warn";
+
 /// Starts logging to standard error.
 ///
 /// # Errors
 /// If the filter is wrong, or logging was started before.
 pub fn init(format: LogFormat, filter: &str) -> Result<(), Error> {
-    let parsed = EnvFilter::try_new(filter).map_err(|source| Error::Filter {
-        filter: filter.to_owned(),
-        source,
-    })?;
+    let parsed =
+        EnvFilter::try_new(format!("{OF_LIBRARIES},{filter}")).map_err(|source| Error::Filter {
+            filter: filter.to_owned(),
+            source,
+        })?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(parsed)
         .with_writer(std::io::stderr)

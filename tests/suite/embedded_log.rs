@@ -41,6 +41,7 @@ use segstream::log::WorkerLog;
 use segstream::log::embedded::EmbeddedLog;
 use segstream::log::embedded::EmbeddedWorker;
 use segstream::log::embedded::InputRecord;
+use segstream::log::embedded::LogOptions;
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -106,6 +107,19 @@ impl Subject for Embedded {
 }
 
 impl Embedded {
+    fn with_segments(segment_bytes: u64) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let options = LogOptions {
+            segment_bytes,
+            ..LogOptions::new(PARTITIONS, Faults::none())
+        };
+        let log = EmbeddedLog::open_with(&directory.path().join("log"), &options);
+        Self {
+            log: log.unwrap(),
+            directory,
+        }
+    }
+
     fn with_inputs(count: u64) -> Self {
         let subject = Self::new();
         subject.append((0..count).map(input).collect());
@@ -339,8 +353,8 @@ fn an_append_whose_flush_failed_leaves_no_hole_for_the_next() {
 type Whole = (Vec<(Position, InputRecord)>, Seen);
 
 /// A closed log with acknowledged inputs and commits, and what was seen in it.
-fn closed_log() -> (TempDir, PathBuf, Whole) {
-    let subject = Embedded::new();
+fn closed_log(segment_bytes: u64) -> (TempDir, PathBuf, Whole) {
+    let subject = Embedded::with_segments(segment_bytes);
     let mut worker = subject.worker(0, 1);
     for round in 0..10 {
         subject.append((round * 20..round * 20 + 20).map(input).collect());
@@ -369,6 +383,8 @@ fn closed_log() -> (TempDir, PathBuf, Whole) {
     let path = directory.path().join("log");
     // Waits until the handle is really gone.
     drop(EmbeddedLog::open(&path, PARTITIONS, Faults::none()).unwrap());
+    let segments = files(&path.join("segments/state")).len();
+    assert_eq!(segments > 2, segment_bytes < 1 << 20, "{segments} files");
     (directory, path, seen)
 }
 
@@ -386,9 +402,10 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Opens a damaged copy: it is refused with what to do, or nothing acknowledged is missing.
+/// Opens and checks a damaged copy: it is refused with what to do, or nothing acknowledged is missing.
 fn refused_or_whole(copy: TempDir, expected: &Whole, what: &str) -> bool {
-    match EmbeddedLog::open(&copy.path().join("log"), PARTITIONS, Faults::none()) {
+    let log = EmbeddedLog::open(&copy.path().join("log"), PARTITIONS, Faults::none());
+    match log.and_then(|log| log.check().map(|()| log)) {
         Err(Error::Unusable { problem, .. }) => {
             assert!(problem.contains("restore it from a backup"), "{problem}");
             true
@@ -420,40 +437,47 @@ fn a_damaged_log_is_refused_and_never_silently_shorter() {
         .unwrap_or(11);
     println!("replay: SEGSTREAM_TEST_SEED={seed} cargo test --test suite embedded_log damaged");
     let mut chance = Chance(seed);
-    let (_kept, path, expected) = closed_log();
-    let mut refused = 0;
-    // Damaged pages make sled's own threads panic; what they print is not this test's.
-    for file in files(&path) {
-        let name = file.strip_prefix(&path).unwrap();
-        let bytes = std::fs::read(&file).unwrap();
-        let used = bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0) + 1;
-        for round in 0..40 {
-            let copy = copied(&path);
-            let target = copy.path().join("log").join(name);
-            let mut damaged = bytes.clone();
-            let what = if round % 4 == 3 {
-                let length = chance.below(used as u64) as usize;
-                damaged.truncate(length);
-                format!("{} cut to {length}", name.display())
-            } else {
-                let place = chance.below(used as u64) as usize;
-                damaged[place] ^= 1 << chance.below(8);
-                format!("{} flipped at {place}", name.display())
-            };
-            std::fs::write(&target, damaged).unwrap();
-            refused += u32::from(refused_or_whole(copy, &expected, &what));
+    // One segment a directory, and many.
+    for segment_bytes in [1 << 20, 600] {
+        let (_kept, path, expected) = closed_log(segment_bytes);
+        let mut refused = 0;
+        let all = files(&path);
+        for file in &all {
+            let name = file.strip_prefix(&path).unwrap();
+            let bytes = std::fs::read(file).unwrap();
+            let mut cases = vec![(format!("{} removed", name.display()), None)];
+            for round in 0..(400 / all.len()).max(4) {
+                let mut damaged = bytes.clone();
+                let Some(place) = (bytes.len() as u64).checked_sub(1) else {
+                    break;
+                };
+                let place = chance.below(place + 1) as usize;
+                let what = if round % 4 == 3 {
+                    damaged.truncate(place);
+                    format!("{} cut to {place}", name.display())
+                } else {
+                    damaged[place] ^= 1 << chance.below(8);
+                    format!("{} flipped at {place}", name.display())
+                };
+                cases.push((what, Some(damaged)));
+            }
+            for (what, damaged) in cases {
+                let copy = copied(&path);
+                let target = copy.path().join("log").join(name);
+                match damaged {
+                    Some(damaged) => std::fs::write(&target, damaged).unwrap(),
+                    None => std::fs::remove_file(&target).unwrap(),
+                }
+                refused += u32::from(refused_or_whole(copy, &expected, &what));
+            }
         }
-        let copy = copied(&path);
-        std::fs::remove_file(copy.path().join("log").join(name)).unwrap();
-        let what = format!("{} removed", name.display());
-        refused += u32::from(refused_or_whole(copy, &expected, &what));
+        assert!(refused > 0, "the damage is noticed");
     }
-    assert!(refused > 0, "the damage is noticed");
 }
 
 #[test]
 fn a_log_of_another_partition_count_is_refused_with_the_count_to_set() {
-    let (_kept, path, _) = closed_log();
+    let (_kept, path, _) = closed_log(1 << 20);
     let error = EmbeddedLog::open(&path, PARTITIONS + 1, Faults::none()).unwrap_err();
     assert!(error.to_string().contains("set it to 3"), "{error}");
 }
@@ -463,14 +487,31 @@ fn a_log_cut_while_it_was_made_opens_as_a_new_one() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log");
     drop(EmbeddedLog::open(&path, PARTITIONS, Faults::none()).unwrap());
-    for kept in ["watermark", ""] {
-        let copy = tempfile::tempdir().unwrap();
-        let target = copy.path().join("log");
-        std::fs::create_dir_all(&target).unwrap();
-        if !kept.is_empty() {
-            std::fs::copy(path.join(kept), target.join(kept)).unwrap();
+    for kept in ["", "lock", "segments/input", "segments/identity"] {
+        let target = directory.path().join(kept.replace('/', "-") + "-cut");
+        let unfinished = target.join(kept.replace("segments", "segments.new"));
+        std::fs::create_dir_all(unfinished.parent().unwrap()).unwrap();
+        let from = path.join(kept);
+        if from.is_file() {
+            std::fs::copy(from, unfinished).unwrap();
+        } else if !kept.is_empty() {
+            support::copy_directory(&from, &unfinished);
         }
         let log = EmbeddedLog::open(&target, PARTITIONS, Faults::none()).unwrap();
-        assert_eq!(log.ends(), [AppliedOffsets::default(); 3]);
+        assert_eq!(log.ends(), [AppliedOffsets::default(); 3], "{kept}");
+        assert!(!target.join("segments.new").exists());
+    }
+}
+
+/// What an earlier version may have left of a log that it was making: its watermark and nothing else.
+#[test]
+fn a_watermark_alone_is_a_log_only_where_it_counts_something() {
+    for (batches, is_new) in [(0_u64, true), (1, false)] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut bytes = batches.to_le_bytes().to_vec();
+        bytes.extend(crc32fast::hash(&batches.to_le_bytes()).to_le_bytes());
+        std::fs::write(directory.path().join("watermark"), bytes).unwrap();
+        let log = EmbeddedLog::open(directory.path(), PARTITIONS, Faults::none());
+        assert_eq!(log.is_ok(), is_new, "{batches}: {log:?}");
     }
 }

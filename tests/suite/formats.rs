@@ -285,47 +285,102 @@ fn a_record_of_a_newer_kind_stops_the_restore_with_a_sentence() {
     assert!(sentence.contains("run the newer version"), "{sentence}");
 }
 
-/// The format that a log says it is of.
-fn format(path: &Path) -> u8 {
-    let database = support::open_database(path).unwrap();
-    let identity = database.get(b"m").unwrap().unwrap();
-    identity[0]
+/// Names, and the bytes of each file, of a directory without those below it.
+fn contents(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = std::fs::read_dir(directory).unwrap().map(Result::unwrap);
+    let files = entries.filter(|entry| entry.file_type().unwrap().is_file());
+    let named = files.map(|entry| {
+        let name = entry.file_name().into_string().unwrap();
+        (name, std::fs::read(entry.path()).unwrap())
+    });
+    named.collect()
+}
+
+/// What an earlier version does first: it takes a database without a watermark for a damaged log.
+fn is_refused_by_earlier_versions(directory: &Path) -> bool {
+    directory.join("db").exists() && !directory.join("watermark").exists()
 }
 
 #[test]
-fn a_log_of_format_1_is_read_as_it_is_and_is_of_format_2_from_the_next_batch_on() {
-    let root = tempfile::tempdir().unwrap();
-    let path = root.path().join("log");
-    support::copy_directory(&fixtures().join("log"), &path);
-    let open = || EmbeddedLog::open(&path, PARTITIONS, Faults::none()).unwrap();
-    let seen = |log: &EmbeddedLog| {
-        let inputs: Vec<_> = log.inputs().map(Result::unwrap).collect();
-        let changes: Vec<_> = log.changes().map(Result::unwrap).collect();
-        let letters: Vec<_> = log.dead_letters().map(Result::unwrap).collect();
-        let current: Vec<_> = log.current().map(Result::unwrap).collect();
-        (inputs, changes, letters, current)
-    };
-    let before = seen(&open());
-    assert!(!before.0.is_empty() && !before.1.is_empty() && !before.3.is_empty());
-    assert_eq!(format(&path), 1, "reading changes nothing");
-    let log = open();
-    let added = log.append(
-        vec![InputRecord {
+fn a_log_of_formats_1_and_2_is_converted_beside_the_former_one_which_is_kept() {
+    for format in ["format3", "format4"] {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("log");
+        let fixture = fixtures().parent().unwrap().join(format).join("log");
+        support::copy_directory(&fixture, &path);
+        let open = || EmbeddedLog::open(&path, PARTITIONS, Faults::none()).unwrap();
+        let seen = |log: &EmbeddedLog| {
+            let inputs: Vec<_> = log.inputs().map(Result::unwrap).collect();
+            let changes: Vec<_> = log.changes().map(Result::unwrap).collect();
+            let letters: Vec<_> = log.dead_letters().map(Result::unwrap).collect();
+            let current: Vec<_> = log.current().map(Result::unwrap).collect();
+            (inputs, changes, letters, current)
+        };
+        let log = open();
+        let before = seen(&log);
+        // As many lines as the earlier version was given, and as many changes as it printed.
+        let lines = std::fs::read(fixtures().join("before.jsonl")).unwrap();
+        let lines = lines.iter().filter(|byte| **byte == b'\n').count();
+        assert_eq!(before.0.len(), lines);
+        assert_eq!(before.1.len(), text("changes_before.jsonl").lines().count());
+        assert!(!before.3.is_empty());
+        let state = replayed(&log);
+        let added = InputRecord {
             payload: None,
             headers: vec![("name".into(), None)],
             ..before.0[0].1.clone()
-        }],
-        None,
-    );
-    let added = added.unwrap();
+        };
+        let added_at = log.append(vec![added.clone()], None).unwrap()[0];
+        drop(log);
+        let log = open();
+        let after = seen(&log);
+        let mut expected = before.0.clone();
+        expected.push((added_at, added));
+        expected.sort_by_key(|(position, _)| *position);
+        assert_eq!(
+            (after.0, after.1, after.2, after.3),
+            (expected, before.1, before.2, before.3)
+        );
+        assert_eq!(replayed(&log), state);
+        // The former log has all its files, under their names but one.
+        let kept = contents(&path);
+        for (name, bytes) in contents(&fixture) {
+            if name == "watermark" {
+                assert_eq!(kept["watermark.converted"], bytes);
+            } else {
+                assert_eq!(kept[&name].len(), bytes.len(), "{name}");
+            }
+        }
+        assert!(is_refused_by_earlier_versions(&path));
+    }
+}
+
+/// The conversion is cut at each of its steps by leaving what is on disk then.
+#[test]
+fn a_conversion_that_was_cut_is_done_again() {
+    let root = tempfile::tempdir().unwrap();
+    let fixture = fixtures().join("log");
+    let whole = root.path().join("whole");
+    support::copy_directory(&fixture, &whole);
+    let open = |path: &Path| EmbeddedLog::open(path, PARTITIONS, Faults::none()).unwrap();
+    let inputs = |log: &EmbeddedLog| -> Vec<_> { log.inputs().map(Result::unwrap).collect() };
+    let log = open(&whole);
+    let expected = (inputs(&log), replayed(&log));
     drop(log);
-    assert_eq!(format(&path), 2);
-    let log = open();
-    let after = seen(&log);
-    let mut inputs = after.0.clone();
-    inputs.retain(|(position, _)| *position != added[0]);
-    assert_eq!((inputs, after.1, after.2, after.3), before);
-    let new = after.0.iter().find(|(position, _)| *position == added[0]);
-    let (_, new) = new.unwrap();
-    assert_eq!((&new.payload, new.headers.len()), (&None, 1));
+    for cut in ["before its name", "before the former one was retired"] {
+        let path = root.path().join(cut);
+        support::copy_directory(&fixture, &path);
+        let name = match cut {
+            "before its name" => "segments.new",
+            _ => "segments",
+        };
+        support::copy_directory(&whole.join("segments"), &path.join(name));
+        if name == "segments.new" {
+            std::fs::remove_file(path.join(name).join("identity")).unwrap();
+        }
+        let log = open(&path);
+        assert_eq!((inputs(&log), replayed(&log)), expected, "{cut}");
+        assert!(is_refused_by_earlier_versions(&path), "{cut}");
+        assert!(!path.join("segments.new").exists(), "{cut}");
+    }
 }

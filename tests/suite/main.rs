@@ -39,6 +39,7 @@ mod formats;
 mod layout;
 mod ownership;
 mod progress;
+mod segments;
 mod shutdown;
 mod simulation;
 mod store;

@@ -54,6 +54,7 @@ fn expected() -> Expected {
         changelog_start: 0,
         changelog_end: 10,
         current_since: None,
+        tombstones_from: 0,
     }
 }
 
@@ -132,6 +133,8 @@ fn a_store_is_kept_only_where_it_fits_to_the_log() {
             (Some("shortened"), Some(WipeReason::OffsetOutOfRange)),
             (Some("in time"), None),
             (Some("too late"), Some(WipeReason::TooOld)),
+            (Some("with all tombstones"), None),
+            (Some("without a tombstone"), Some(WipeReason::TooOld)),
         ] {
             let root = tempfile::tempdir().unwrap();
             made(database, root.path());
@@ -142,6 +145,10 @@ fn a_store_is_kept_only_where_it_fits_to_the_log() {
                 Some("shortened") => log.changelog_end = 9,
                 Some("in time") => log.current_since = Some(at("2026-01-01T12:00:00Z")),
                 Some("too late") => log.current_since = Some(at("2026-01-01T12:00:00.001Z")),
+                Some("with all tombstones") => log.tombstones_from = 10,
+                Some("without a tombstone") => {
+                    (log.tombstones_from, log.changelog_end) = (11, 20);
+                }
                 _ => {}
             }
             let (store, wiped) = open(database, root.path(), &log);

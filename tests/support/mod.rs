@@ -65,6 +65,7 @@ use segstream::faults::Faults;
 use segstream::log::embedded::EmbeddedLog;
 use segstream::log::embedded::EmbeddedWorker;
 use segstream::log::embedded::InputRecord;
+use segstream::log::embedded::LogOptions;
 use segstream::model::segment_model::SegmentModel;
 use segstream::model_files;
 use segstream::pipeline::Limits;
@@ -202,6 +203,18 @@ pub fn small_tree(page_entries: usize) -> Options {
     })
 }
 
+/// The log of a life, whose state is compacted at every start.
+fn small_log(root: &Path, partitions: u32, faults: &Faults) -> EmbeddedLog {
+    let options = LogOptions {
+        segment_bytes: 20_000,
+        ..LogOptions::new(partitions, faults.clone())
+    };
+    let log = EmbeddedLog::open_with(&root.join("log"), &options).unwrap();
+    log.check().unwrap();
+    log.compact().unwrap();
+    log
+}
+
 impl Life {
     pub fn begin(root: &Path, partitions: u32, sizing: Sizing, faults: &Faults) -> Self {
         Self::begin_under(root, partitions, sizing, faults, (model(), policy()))
@@ -215,7 +228,7 @@ impl Life {
         faults: &Faults,
         (model, policy): (Arc<SegmentModel>, Policy),
     ) -> Self {
-        let log = EmbeddedLog::open(&root.join("log"), partitions, faults.clone()).unwrap();
+        let log = small_log(root, partitions, faults);
         let clock = MonotonicClock::system();
         Self::on(
             log,
@@ -237,7 +250,7 @@ impl Life {
 
     /// Like [`Self::begin`], on a clock of the test's own.
     pub fn begin_on(clock: MonotonicClock, root: &Path, partitions: u32, sizing: Sizing) -> Self {
-        let log = EmbeddedLog::open(&root.join("log"), partitions, Faults::none()).unwrap();
+        let log = small_log(root, partitions, &Faults::none());
         let under = (model(), policy());
         Self::on(
             log,

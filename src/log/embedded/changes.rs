@@ -2,22 +2,16 @@
 
 use crate::domain::ids::Partition;
 use crate::log::Error;
+use crate::log::OutputRecord;
 use crate::log::changes::ChangesChunk;
 use crate::log::changes::ChangesReader;
 use crate::log::changes::PublishedChange;
+use crate::log::embedded::cursor::Cursor;
+use crate::log::embedded::frame::Kind;
+use crate::log::embedded::frame::Stream;
 use crate::log::embedded::handle::EmbeddedLog;
-use crate::log::embedded::layout;
-use crate::log::embedded::layout::Kind;
-use crate::log::embedded::records;
-
-impl EmbeddedLog {
-    /// The end of a partition's changes, all of them on disk; `None` where there is no such partition.
-    fn changes_end(&self, partition: Partition) -> Option<u64> {
-        let written = self.lock();
-        let number = usize::try_from(partition.0).ok()?;
-        written.tail.ends.get(number).map(|ends| ends.main.changes)
-    }
-}
+use crate::log::embedded::records::Stored;
+use crate::log::embedded::segment::damaged;
 
 impl ChangesReader for EmbeddedLog {
     fn partitions(&self) -> u32 {
@@ -30,24 +24,33 @@ impl ChangesReader for EmbeddedLog {
         from: u64,
         limit: usize,
     ) -> Result<ChangesChunk, Error> {
-        let Some(end) = self.changes_end(partition) else {
+        if partition.0 >= Self::partitions(self) {
             return Err(self.unusable("it does not have the partition that was asked for"));
+        }
+        let end = self.ends_of(partition).changes;
+        let stream = Stream {
+            kind: Kind::Change,
+            partition,
         };
+        let log = &self.0.changes;
+        let mut cursor = Cursor::new(stream, from.max(log.start(stream)));
         let mut chunk = ChangesChunk {
             changes: Vec::new(),
             offset_next: from,
             end,
         };
-        let keys = [from.min(end), end];
-        let [first, last] = keys.map(|offset| layout::offset_key(Kind::Change, partition, offset));
-        for entry in self.0.database.range(first..last).take(limit) {
-            let (key, bytes) = entry?;
-            let offset = layout::offset_of(&key);
-            let record = records::decode_output(&bytes);
-            let (Some(offset), Some(record)) = (offset, record) else {
-                return Err(self.damaged("a change"));
-            };
+        while chunk.changes.len() < limit
+            && let Some((offset, bytes)) = cursor.next(log, end)?
+        {
             chunk.offset_next = offset + 1;
+            if bytes.is_empty() {
+                continue;
+            }
+            let record = Stored::read(bytes).map(OutputRecord::from);
+            let record = record.ok_or_else(|| {
+                let what = format!("the change at offset {offset} is damaged");
+                damaged(&log.directory, &what)
+            })?;
             chunk.changes.push(PublishedChange { offset, record });
         }
         Ok(chunk)

@@ -1,110 +1,179 @@
-//! Committing a transaction.
+//! Committing a transaction: changes and dead letters are written and synced, then the state that they belong to.
+
+use std::collections::BTreeMap;
 
 use crate::domain::ids::Source;
+use crate::domain::topic::Topic;
 use crate::faults::FaultPoint;
 use crate::log::Committed;
 use crate::log::Error;
-use crate::log::Output;
 use crate::log::PartitionCommit;
 use crate::log::Transaction;
+use crate::log::embedded::ends::StateFacts;
+use crate::log::embedded::ends::facts_bytes;
+use crate::log::embedded::ends::facts_section;
+use crate::log::embedded::frame::Kind;
+use crate::log::embedded::frame::Section;
+use crate::log::embedded::frame::Stream;
 use crate::log::embedded::handle::EmbeddedLog;
-use crate::log::embedded::layout;
-use crate::log::embedded::layout::Encoding;
-use crate::log::embedded::layout::Ends;
-use crate::log::embedded::layout::Kind;
-use crate::log::embedded::layout::StoredState;
-use crate::log::embedded::records::StoredOutput;
+use crate::log::embedded::handle::Outputs;
+use crate::log::embedded::records::Content;
+use crate::log::embedded::records::Stored;
+
+/// The records of a batch by stream.
+type Contents = BTreeMap<Stream, Content>;
+
+/// What a transaction writes.
+struct Staged {
+    changes: Vec<Section>,
+    state: Vec<Section>,
+}
 
 impl EmbeddedLog {
-    /// Writes a transaction as one batch.
+    /// Writes a transaction, all or nothing.
     pub(super) fn commit(&self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
         let inner = &*self.0;
         transaction
             .check()
             .map_err(|problem| self.unusable(&problem))?;
-        let mut written = self.lock();
-        let mut next = written.tail.ends.clone();
-        let mut batch = sled::Batch::default();
-        let mut committed = Vec::with_capacity(transaction.partitions.len());
-        for part in &transaction.partitions {
-            committed.push(self.stage_state(&mut batch, &mut next, part)?);
-        }
-        for output in &transaction.outputs {
-            self.stage_output(&mut batch, &mut next, output)?;
-        }
-        self.apply(&mut written, batch, next)?;
-        inner.faults.cross(FaultPoint::CommitBeforeFlush)?;
-        self.flush(&mut written)?;
+        // What takes time is done before the lock is taken.
+        let staged = self.stage(transaction)?;
+        let mut outputs = self.lock_outputs();
+        let groups = self.groups(&outputs, &transaction.partitions)?;
+        self.make_room_for_outputs(&mut outputs)?;
+        self.write(&mut outputs, staged, groups)?;
+        let written = inner.faults.cross(FaultPoint::CommitBeforeFlush);
+        let written = written.map_err(Error::from);
+        let durable = written.and_then(|()| {
+            outputs.changes.sync()?;
+            outputs.state.sync()?;
+            outputs.changes.acknowledge()?;
+            outputs.state.acknowledge()
+        });
+        // It may survive even where an error follows: whoever reads now must see what a later one would.
+        self.publish_outputs(&outputs);
+        durable?;
         inner.faults.cross(FaultPoint::CommitAfterFlush)?;
-        Ok(committed)
+        let committed = transaction.partitions.iter().map(|part| {
+            let stream = Stream {
+                kind: Kind::State,
+                partition: part.partition,
+            };
+            Committed {
+                partition: part.partition,
+                changelog_next: outputs.state.end(stream),
+            }
+        });
+        Ok(committed.collect())
     }
 
-    fn stage_output(
-        &self,
-        batch: &mut sled::Batch,
-        next: &mut [Ends],
-        output: &Output,
-    ) -> Result<(), Error> {
-        let (topic, record) = (output.topic, &*output.record);
-        let kind = layout::kind_of_output(topic).ok_or_else(|| {
-            let setting = topic.row().setting;
-            self.unusable(&format!("this log has no place for an output of {setting}"))
-        })?;
-        let partition = self.partition_of(record.key.as_deref(), record.value.as_deref());
-        let ends = self.ends_of(next, partition)?;
-        let place = match ends.output_mut(kind) {
-            Some(end) => {
-                let place = layout::offset_key(kind, partition, *end);
-                *end += 1;
-                place
+    fn stage(&self, transaction: &Transaction) -> Result<Staged, Error> {
+        let (mut changes, mut state) = (Contents::new(), Contents::new());
+        for output in &transaction.outputs {
+            let record = &*output.record;
+            let (contents, kind) = match output.topic {
+                Topic::Changes => (&mut changes, Kind::Change),
+                Topic::DeadLetters => (&mut changes, Kind::DeadLetter),
+                Topic::Current => (&mut state, Kind::Current),
+                Topic::Input | Topic::Transfers | Topic::State => {
+                    let setting = output.topic.row().setting;
+                    let problem = format!("this log has no place for an output of {setting}");
+                    return Err(self.unusable(&problem));
+                }
+            };
+            let partition = self.partition_of(record.key.as_deref(), record.value.as_deref());
+            let content = contents.entry(Stream { kind, partition }).or_default();
+            let pushed = content.push(&Stored::from(record));
+            pushed.ok_or_else(|| self.too_large())?;
+        }
+        for part in &transaction.partitions {
+            let stream = Stream {
+                kind: Kind::State,
+                partition: part.partition,
+            };
+            for record in &part.state {
+                let content = state.entry(stream).or_default();
+                let stored = Stored::state(&record.key, record.value.as_deref());
+                content.push(&stored).ok_or_else(|| self.too_large())?;
             }
-            // Compacted as it is written: one record a key.
-            None => layout::named_key(kind, partition, record.key.as_deref().unwrap_or_default()),
+        }
+        let sections = |contents: Contents| {
+            let contents = contents.into_iter();
+            let sections = contents.map(|(stream, content)| content.into_section(stream));
+            let sections: Option<Vec<Section>> = sections.collect();
+            sections.ok_or_else(|| self.too_large())
         };
-        batch.insert(place, self.encoded_record(&StoredOutput::from(record))?);
+        Ok(Staged {
+            changes: sections(changes)?,
+            state: sections(state)?,
+        })
+    }
+
+    /// The group's offsets after a transaction.
+    fn groups(&self, outputs: &Outputs, parts: &[PartitionCommit]) -> Result<StateFacts, Error> {
+        let mut facts = StateFacts::default();
+        for part in parts {
+            if part.partition.0 >= self.partitions() {
+                let problem = "a record is for a partition that the log does not have";
+                return Err(self.unusable(problem));
+            }
+            let ends = self.ends_of(part.partition).sources;
+            let mut group = outputs.facts.groups.get(&part.partition).copied();
+            for source in Source::ALL {
+                let offset = part.offsets.next(source);
+                let known = group.and_then(|group| group.of(source));
+                if known.is_some_and(|known| offset < known) || offset > ends.next(source) {
+                    let problem = "a transaction's offset is behind the group or past the end";
+                    return Err(self.unusable(problem));
+                }
+                group = Some(group.unwrap_or_default().with(source, offset));
+            }
+            facts
+                .groups
+                .extend(group.map(|group| (part.partition, group)));
+        }
+        Ok(facts)
+    }
+
+    fn write(
+        &self,
+        outputs: &mut Outputs,
+        staged: Staged,
+        mut facts: StateFacts,
+    ) -> Result<(), Error> {
+        let undo = if staged.changes.is_empty() {
+            None
+        } else {
+            Some(outputs.changes.write(staged.changes)?)
+        };
+        facts.changes_number = outputs.changes.number;
+        let mut sections = staged.state;
+        let written = match facts_section(&facts) {
+            Some(section) => {
+                sections.push(section);
+                outputs.state.write(sections)
+            }
+            None => Err(self.too_large()),
+        };
+        if let Err(error) = written {
+            if let Some(undo) = undo {
+                outputs.changes.undo(undo)?;
+            }
+            return Err(error);
+        }
+        outputs.facts.extend(facts);
         Ok(())
     }
 
-    fn stage_state(
-        &self,
-        batch: &mut sled::Batch,
-        next: &mut [Ends],
-        part: &PartitionCommit,
-    ) -> Result<Committed, Error> {
-        let partition = part.partition;
-        let ends = self.ends_of(next, partition)?;
-        for source in Source::ALL {
-            let offset = part.offsets.next(source);
-            let is_behind = ends.group(source).is_some_and(|group| offset < group);
-            if is_behind || offset > ends.end(source) {
-                let problem = "a transaction's offset is behind the group or past the end";
-                return Err(self.unusable(problem));
-            }
-            *ends.group_mut(source) = Some(offset);
+    /// Begins other segments where one is full.
+    fn make_room_for_outputs(&self, outputs: &mut Outputs) -> Result<(), Error> {
+        if outputs.changes.is_full()? {
+            outputs.changes.roll(Vec::new())?;
         }
-        let end = &mut ends.main;
-        for record in &part.state {
-            let index = layout::named_key(Kind::StateIndex, partition, &record.key);
-            match self.0.database.get(&index)? {
-                Some(previous) => {
-                    let offset: u64 = layout::decode(Encoding::One, &previous)
-                        .ok_or_else(|| self.damaged("the changelog's index"))?;
-                    batch.remove(layout::offset_key(Kind::State, partition, offset));
-                }
-                None => end.state_records += 1,
-            }
-            let stored = StoredState {
-                key: &record.key,
-                value: record.value.as_deref(),
-            };
-            let place = layout::offset_key(Kind::State, partition, end.state);
-            batch.insert(place, self.encoded(&stored)?);
-            batch.insert(index, self.encoded(&end.state)?);
-            end.state += 1;
+        if outputs.state.is_full()? {
+            let facts = facts_bytes(&outputs.facts).ok_or_else(|| self.too_large())?;
+            outputs.state.roll(facts)?;
         }
-        Ok(Committed {
-            partition,
-            changelog_next: end.state,
-        })
+        Ok(())
     }
 }

@@ -1,8 +1,8 @@
-//! The log as its holders share it: opening it, and writing a batch.
+//! The log as its holders share it, and opening it.
 
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
+use std::fs::File;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
@@ -10,22 +10,27 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use crate::domain::ids::Partition;
+use crate::domain::ids::Source;
 use crate::domain::offsets::AppliedOffsets;
 use crate::domain::partitioner::partition_of;
 use crate::faults::Faults;
 use crate::log::Error;
-use crate::log::embedded::check::check;
-use crate::log::embedded::check::damaged;
-use crate::log::embedded::check::open_database;
-use crate::log::embedded::layout;
-use crate::log::embedded::layout::BATCHES_KEY;
-use crate::log::embedded::layout::Encoding;
-use crate::log::embedded::layout::Ends;
-use crate::log::embedded::layout::Kind;
-use crate::log::embedded::layout::META_KEY;
-use crate::log::embedded::layout::Meta;
-use crate::log::embedded::layout::Tail;
-use crate::log::embedded::watermark::Watermark;
+use crate::log::embedded::directory;
+use crate::log::embedded::ends::Cursors;
+use crate::log::embedded::ends::Ends;
+use crate::log::embedded::ends::StateFacts;
+use crate::log::embedded::ends::read_facts;
+use crate::log::embedded::ends::stream_of;
+use crate::log::embedded::frame::Kind;
+use crate::log::embedded::frame::Stream;
+use crate::log::embedded::identity;
+use crate::log::embedded::identity::Identity;
+use crate::log::embedded::opening;
+use crate::log::embedded::opening::Limits;
+use crate::log::embedded::options::LogOptions;
+use crate::log::embedded::segment::unusable;
+use crate::log::embedded::segments::SegmentLog;
+use crate::log::embedded::segments::Writer;
 
 /// The log; cheap to clone.
 #[derive(Clone, Debug)]
@@ -33,58 +38,106 @@ pub struct EmbeddedLog(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
 pub(super) struct Inner {
-    pub(super) path: String,
-    pub(super) database: sled::Db,
-    pub(super) meta: Meta,
-    /// Guards every write: offsets are given out in order.
-    pub(super) written: Mutex<Written>,
+    pub(super) path: PathBuf,
+    pub(super) identity: Identity,
+    pub(super) input: Arc<SegmentLog>,
+    pub(super) changes: Arc<SegmentLog>,
+    pub(super) state: Arc<SegmentLog>,
+    pub(super) sources: Mutex<Sources>,
+    pub(super) outputs: Mutex<Outputs>,
+    /// Of each partition.
+    pub(super) ends: Mutex<Vec<Ends>>,
     pub(super) appended: Condvar,
     pub(super) faults: Faults,
+    /// Held while the log is open.
+    _lock: File,
 }
 
-/// What has been written so far.
+/// Who appends holds this, so that offsets are given out in order.
 #[derive(Debug)]
-pub(super) struct Written {
-    pub(super) tail: Tail,
-    watermark: Watermark,
+pub(super) struct Sources {
+    pub(super) writer: Writer,
+    pub(super) cursors: Cursors,
+}
+
+/// Who commits holds this.
+#[derive(Debug)]
+pub(super) struct Outputs {
+    pub(super) changes: Writer,
+    pub(super) state: Writer,
+    pub(super) facts: StateFacts,
 }
 
 impl EmbeddedLog {
-    /// Opens a log and checks all of it, or makes a new one.
+    /// Opens a log, or makes a new one.
     ///
     /// # Errors
-    /// [`Error::Unusable`] if another process holds it, if it is of another format or partition count,
-    /// or if it is damaged. Opening never removes anything.
+    /// As [`Self::open_with`].
     pub fn open(path: &Path, partitions: u32, faults: Faults) -> Result<Self, Error> {
-        let name = path.display().to_string();
-        let (watermark, durable) = Watermark::open(path, &name)?;
-        let database = open_database(path, &name)?;
-        let checked = catch_unwind(AssertUnwindSafe(|| {
-            check(&database, partitions, durable, &name)
-        }));
-        let (meta, tail) = checked.unwrap_or_else(|_| Err(damaged(&name, "reading it panics")))?;
-        Ok(Self(Arc::new(Inner {
-            path: name,
-            database,
-            meta,
-            written: Mutex::new(Written { tail, watermark }),
+        Self::open_with(path, &LogOptions::new(partitions, faults))
+    }
+
+    /// Opens a log, or makes a new one. A log of the former kind is converted beside itself. What was written last is
+    /// checked; [`Self::check`] reads the rest.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] if another process holds it, if it is of another format or partition count, or if it is
+    /// damaged. Opening removes nothing that was acknowledged.
+    pub fn open_with(path: &Path, options: &LogOptions) -> Result<Self, Error> {
+        let (lock, identity) = directory::prepare(path, options)?;
+        let root = directory::root(path);
+        let mut cursors = Cursors::new();
+        let limits = Limits {
+            segment_bytes: options.segment_bytes,
+            number_max: u64::MAX,
+        };
+        let input = opening::open(&root.join(identity::INPUT), limits, &mut |facts| {
+            let later: Cursors = read_facts(facts)?;
+            cursors.extend(later);
+            cursors.retain(|_, line| line.is_some());
+            Some(())
+        })?;
+        let outputs = open_outputs(&root, limits)?;
+        let log = Inner {
+            path: path.to_owned(),
+            input: Arc::clone(&input.log),
+            changes: Arc::clone(&outputs.changes.log),
+            state: Arc::clone(&outputs.state.log),
+            ends: Mutex::new(vec![Ends::default(); index_of(identity.partitions)]),
+            identity,
             appended: Condvar::new(),
-            faults,
-        })))
+            faults: options.faults.clone(),
+            sources: Mutex::new(Sources {
+                writer: input,
+                cursors,
+            }),
+            outputs: Mutex::new(outputs),
+            _lock: lock,
+        };
+        let log = Self(Arc::new(log));
+        log.publish_sources(&log.lock_sources().writer);
+        log.publish_outputs(&log.lock_outputs());
+        Ok(log)
     }
 
     /// Number of partitions of every topic.
     #[must_use]
     pub fn partitions(&self) -> u32 {
-        self.0.meta.partitions
+        self.0.identity.partitions
     }
 
     /// The ends of the sources of each partition.
     #[must_use]
     pub fn ends(&self) -> Vec<AppliedOffsets> {
-        let written = self.lock();
-        let each = written.tail.ends.iter();
-        each.map(Ends::of_sources).collect()
+        let ends = self.lock_ends();
+        ends.iter().map(|ends| ends.sources).collect()
+    }
+
+    /// Bytes of all its files.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let inner = &*self.0;
+        inner.input.bytes() + inner.changes.bytes() + inner.state.bytes()
     }
 
     /// The partition of a record with this key, or, without one, of this value.
@@ -92,96 +145,92 @@ impl EmbeddedLog {
         partition_of(key.or(value).unwrap_or_default(), self.partitions())
     }
 
-    /// Writes a batch together with the ends it moves and its number. From here on it may survive even where
-    /// an error follows, so the tail moves with it: the next batch must not take its offsets.
-    pub(super) fn apply(
-        &self,
-        written: &mut Written,
-        mut batch: sled::Batch,
-        next: Vec<Ends>,
-    ) -> Result<(), Error> {
-        for (number, (before, after)) in (0..).zip(written.tail.ends.iter().zip(&next)) {
-            let partition = Partition(number);
-            if before.main != after.main {
-                let key = layout::partition_key(Kind::Ends, partition);
-                batch.insert(key, self.encoded(&after.main)?);
-            }
-            if before.transfers != after.transfers {
-                let key = layout::partition_key(Kind::TransferEnds, partition);
-                batch.insert(key, self.encoded(&after.transfers)?);
+    /// Shows readers where the sources end.
+    pub(super) fn publish_sources(&self, writer: &Writer) {
+        for (partition, ends) in (0..).map(Partition).zip(self.lock_ends().iter_mut()) {
+            for source in Source::ALL {
+                let end = writer.end(stream_of(source, partition));
+                ends.sources = ends.sources.with(source, end);
             }
         }
-        if written.tail.format != layout::FORMAT {
-            // A version that does not know this format refuses the log from now on.
-            batch.insert(META_KEY, self.encoded_meta()?);
+        self.0.appended.notify_all();
+    }
+
+    /// Shows readers where the outputs end, and the group's offsets.
+    pub(super) fn publish_outputs(&self, outputs: &Outputs) {
+        for (partition, ends) in (0..).map(Partition).zip(self.lock_ends().iter_mut()) {
+            let of = |kind| Stream { kind, partition };
+            ends.changes = outputs.changes.end(of(Kind::Change));
+            ends.dead_letters = outputs.changes.end(of(Kind::DeadLetter));
+            ends.state = outputs.state.end(of(Kind::State));
+            ends.current = outputs.state.end(of(Kind::Current));
+            let group = outputs.facts.groups.get(&partition);
+            ends.group = group.copied().unwrap_or_default();
         }
-        let batches = written.tail.batches + 1;
-        batch.insert(BATCHES_KEY, self.encoded(&batches)?);
-        self.0.database.apply_batch(batch)?;
-        written.tail = Tail {
-            ends: next,
-            batches,
-            format: layout::FORMAT,
-        };
-        Ok(())
     }
 
-    /// Makes what was applied durable, and counts it.
-    pub(super) fn flush(&self, written: &mut Written) -> Result<(), Error> {
-        self.0.database.flush()?;
-        written.watermark.advance(written.tail.batches)
+    /// What readers see of a partition; nothing of one that the log does not have.
+    pub(super) fn ends_of(&self, partition: Partition) -> Ends {
+        let ends = self.lock_ends();
+        ends.get(index_of(partition.0)).copied().unwrap_or_default()
     }
 
-    /// A value whose shape has not changed since format 1.
-    pub(super) fn encoded<T: serde::Serialize>(&self, value: &T) -> Result<Vec<u8>, Error> {
-        self.encoded_as(Encoding::One, value)
+    pub(super) fn lock_ends(&self) -> MutexGuard<'_, Vec<Ends>> {
+        self.0.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A record of a source or an output.
-    pub(super) fn encoded_record<T: serde::Serialize>(&self, record: &T) -> Result<Vec<u8>, Error> {
-        self.encoded_as(Encoding::Two, record)
-    }
-
-    fn encoded_as<T: serde::Serialize>(
-        &self,
-        encoding: Encoding,
-        value: &T,
-    ) -> Result<Vec<u8>, Error> {
-        layout::encode(encoding, value).ok_or_else(|| self.unusable("a record cannot be encoded"))
-    }
-
-    fn encoded_meta(&self) -> Result<Vec<u8>, Error> {
-        layout::encode_meta(&self.0.meta)
-            .ok_or_else(|| self.unusable("its identity cannot be encoded"))
-    }
-
-    /// The ends of a partition, to be moved.
-    pub(super) fn ends_of<'a>(
-        &self,
-        ends: &'a mut [Ends],
-        partition: Partition,
-    ) -> Result<&'a mut Ends, Error> {
-        let place = usize::try_from(partition.0).ok();
-        place
-            .and_then(|place| ends.get_mut(place))
-            .ok_or_else(|| self.unusable("a record is for a partition that the log does not have"))
-    }
-
-    pub(super) fn lock(&self) -> MutexGuard<'_, Written> {
+    pub(super) fn lock_sources(&self) -> MutexGuard<'_, Sources> {
         self.0
-            .written
+            .sources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn lock_outputs(&self) -> MutexGuard<'_, Outputs> {
+        self.0
+            .outputs
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn unusable(&self, problem: &str) -> Error {
-        Error::Unusable {
-            path: self.0.path.clone(),
-            problem: problem.to_owned(),
-        }
+        unusable(&self.0.path, problem)
     }
 
-    pub(super) fn damaged(&self, what: &str) -> Error {
-        damaged(&self.0.path, &format!("{what} does not match its checksum"))
+    pub(super) fn too_large(&self) -> Error {
+        self.unusable("a batch is too large to be written")
     }
+}
+
+/// Opens changes and state, and removes what a transaction that was interrupted has left in one of them. Changes are
+/// written and synced before the state that goes with them, so a transaction is there once its state is.
+fn open_outputs(root: &Path, limits: Limits) -> Result<Outputs, Error> {
+    let (of_changes, of_state) = (root.join(identity::CHANGES), root.join(identity::STATE));
+    let mut state_limits = limits;
+    loop {
+        let mut facts = StateFacts::default();
+        let state = opening::open(&of_state, state_limits, &mut |later| {
+            facts.extend(read_facts(later)?);
+            Some(())
+        })?;
+        let changes_limits = Limits {
+            number_max: facts.changes_number,
+            ..limits
+        };
+        let changes = opening::open(&of_changes, changes_limits, &mut |_| Some(()))?;
+        if changes.number == facts.changes_number {
+            return Ok(Outputs {
+                changes,
+                state,
+                facts,
+            });
+        }
+        // A power loss may keep the later of two writes of which neither was synced.
+        state_limits.number_max = state.number.saturating_sub(1);
+    }
+}
+
+/// The place of a partition in a list of all.
+pub(super) fn index_of(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }

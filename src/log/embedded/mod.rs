@@ -1,23 +1,38 @@
-//! A log in one process, without a broker: sources, outputs, compacted state changelog and
-//! checkpoints in one sled database of its own, one tree.
+//! A log in one process, without a broker, in plain files: sources, outputs and a compacted state changelog.
 //!
-//! This log is the only copy of what it holds. It never removes anything by itself, and it does not open
-//! where it is in doubt. Every batch is atomic and carries the ends of the partitions it moves; it is
-//! flushed before an append is acknowledged and before a commit returns. Opening checks all of it: every
-//! offset up to the ends is there, every value matches its checksum, and no acknowledged batch is
-//! missing (a watermark outside the database counts them).
+//! This log is the only copy of what it holds. It removes nothing but what is told to it, and it does not open where it is
+//! in doubt. There are three directories of segments ([`segments`]): `input` is written by who appends, `changes` and then
+//! `state` by who commits. So each batch is one frame in one file ([`frame`]), and a transaction is there once its state
+//! is. A batch is synced before it is acknowledged, and a number beside the segments counts what was ([`acknowledged`]), so
+//! that a log which was cut is not taken for a shorter one.
 
+mod acknowledged;
 mod append;
 mod changes;
-mod check;
+mod checking;
 mod commit;
+mod compaction;
+mod cursor;
+mod directory;
+mod emptying;
+mod ends;
+mod former;
+mod frame;
 mod handle;
-mod layout;
+mod identity;
+mod keeper;
+mod opening;
+mod options;
 mod records;
+mod retention;
 mod scan;
-mod watermark;
+mod segment;
+mod segments;
 mod worker;
 
 pub use crate::log::embedded::handle::EmbeddedLog;
+pub use crate::log::embedded::keeper::Keeper;
+pub use crate::log::embedded::keeper::Retention;
+pub use crate::log::embedded::options::LogOptions;
 pub use crate::log::embedded::records::InputRecord;
 pub use crate::log::embedded::worker::EmbeddedWorker;

@@ -1,4 +1,5 @@
-//! Records of sources and outputs as they are stored, in this format and in format 1.
+//! Records as sections hold them: how many offsets lie between a record and the one before, the record's length, and the
+//! record. A record of length 0 is an empty slot, in which another one was once.
 
 use std::borrow::Cow;
 
@@ -8,8 +9,8 @@ use serde::Serialize;
 use crate::domain::time::Timestamp;
 use crate::log::Header;
 use crate::log::OutputRecord;
-use crate::log::embedded::layout::Encoding;
-use crate::log::embedded::layout::decode;
+use crate::log::embedded::frame::Section;
+use crate::log::embedded::frame::Stream;
 
 /// A record to append to a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,127 +38,142 @@ impl InputRecord {
     }
 }
 
+/// A record of any stream. State has no headers and no timestamp.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct StoredInput<'a> {
+pub(super) struct Stored<'a> {
     timestamp: Option<i64>,
     #[serde(borrow)]
-    key: Option<&'a [u8]>,
+    pub(super) key: Option<&'a [u8]>,
     #[serde(borrow)]
-    payload: Option<&'a [u8]>,
+    pub(super) value: Option<&'a [u8]>,
     #[serde(borrow)]
     headers: Vec<(&'a str, Option<&'a [u8]>)>,
 }
 
-/// As format 1 has it.
-#[derive(Deserialize)]
-struct OldInput<'a> {
-    timestamp: Option<i64>,
-    #[serde(borrow)]
-    key: Option<&'a [u8]>,
-    #[serde(borrow)]
-    payload: &'a [u8],
-}
-
-impl<'a> From<&'a InputRecord> for StoredInput<'a> {
-    fn from(record: &'a InputRecord) -> Self {
-        let headers = record.headers.iter();
-        Self {
-            timestamp: record.timestamp.map(Timestamp::as_milliseconds),
-            key: record.key.as_deref(),
-            payload: record.payload.as_deref(),
-            headers: headers
-                .map(|(name, value)| (&**name, value.as_deref()))
-                .collect(),
-        }
+impl<'a> Stored<'a> {
+    /// `None` if these are not the bytes of a record.
+    pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
+        postcard::from_bytes(bytes).ok()
     }
-}
 
-impl<'a> From<OldInput<'a>> for StoredInput<'a> {
-    fn from(old: OldInput<'a>) -> Self {
+    /// A record of the state changelog.
+    pub(super) fn state(key: &'a [u8], value: Option<&'a [u8]>) -> Self {
         Self {
-            timestamp: old.timestamp,
-            key: old.key,
-            payload: Some(old.payload),
+            timestamp: None,
+            key: Some(key),
+            value,
             headers: Vec::new(),
         }
     }
+
+    fn own_headers(&self) -> Vec<Header> {
+        let headers = self.headers.iter();
+        headers
+            .map(|(name, value)| (Cow::Owned((*name).to_owned()), value.map(<[u8]>::to_vec)))
+            .collect()
+    }
 }
 
-impl From<StoredInput<'_>> for InputRecord {
-    fn from(stored: StoredInput<'_>) -> Self {
-        let headers = stored.headers.into_iter();
+fn borrowed(headers: &[Header]) -> Vec<(&str, Option<&[u8]>)> {
+    let headers = headers.iter();
+    headers
+        .map(|(name, value)| (&**name, value.as_deref()))
+        .collect()
+}
+
+impl<'a> From<&'a InputRecord> for Stored<'a> {
+    fn from(record: &'a InputRecord) -> Self {
+        Self {
+            timestamp: record.timestamp.map(Timestamp::as_milliseconds),
+            key: record.key.as_deref(),
+            value: record.payload.as_deref(),
+            headers: borrowed(&record.headers),
+        }
+    }
+}
+
+impl<'a> From<&'a OutputRecord> for Stored<'a> {
+    fn from(record: &'a OutputRecord) -> Self {
+        Self {
+            timestamp: Some(record.timestamp.as_milliseconds()),
+            key: record.key.as_deref(),
+            value: record.value.as_deref(),
+            headers: borrowed(&record.headers),
+        }
+    }
+}
+
+impl From<Stored<'_>> for InputRecord {
+    fn from(stored: Stored<'_>) -> Self {
         Self {
             timestamp: stored.timestamp.and_then(Timestamp::from_milliseconds),
+            headers: stored.own_headers(),
             key: stored.key.map(<[u8]>::to_vec),
-            payload: stored.payload.map(<[u8]>::to_vec),
-            headers: headers
-                .map(|(name, value)| (Cow::Owned(name.to_owned()), value.map(<[u8]>::to_vec)))
-                .collect(),
+            payload: stored.value.map(<[u8]>::to_vec),
         }
     }
 }
 
-/// Decodes a record of a source; `None` where it is damaged.
-pub(super) fn decode_input(bytes: &[u8]) -> Option<InputRecord> {
-    let old = || decode::<OldInput<'_>>(Encoding::One, bytes).map(StoredInput::from);
-    let stored: Option<StoredInput<'_>> = decode(Encoding::Two, bytes);
-    stored.or_else(old).map(InputRecord::from)
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct StoredOutput {
-    timestamp: i64,
-    key: Option<Vec<u8>>,
-    value: Option<Vec<u8>>,
-    headers: Vec<Header>,
-}
-
-/// As format 1 has it.
-#[derive(Deserialize)]
-struct OldOutput {
-    timestamp: i64,
-    key: Option<Vec<u8>>,
-    value: Vec<u8>,
-    headers: Vec<(Cow<'static, str>, Vec<u8>)>,
-}
-
-impl From<&OutputRecord> for StoredOutput {
-    fn from(record: &OutputRecord) -> Self {
+impl From<Stored<'_>> for OutputRecord {
+    fn from(stored: Stored<'_>) -> Self {
+        let timestamp = stored.timestamp.and_then(Timestamp::from_milliseconds);
         Self {
-            timestamp: record.timestamp.as_milliseconds(),
-            key: record.key.clone(),
-            value: record.value.clone(),
-            headers: record.headers.clone(),
+            timestamp: timestamp.unwrap_or_default(),
+            headers: stored.own_headers(),
+            key: stored.key.map(<[u8]>::to_vec),
+            value: stored.value.map(<[u8]>::to_vec),
         }
     }
 }
 
-impl From<OldOutput> for StoredOutput {
-    fn from(old: OldOutput) -> Self {
-        let headers = old.headers.into_iter();
-        Self {
-            timestamp: old.timestamp,
-            key: old.key,
-            value: Some(old.value),
-            headers: headers.map(|(name, value)| (name, Some(value))).collect(),
-        }
+/// The content of a section that is being made.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    bytes: Vec<u8>,
+    records: u32,
+    /// The offset after the last record, counted from the first one.
+    next: u64,
+}
+
+impl Content {
+    /// Bytes so far.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// Offsets so far.
+    pub(super) fn offsets(&self) -> u64 {
+        self.next
+    }
+
+    /// Adds a record at the next offset. `None` if it cannot be encoded.
+    pub(super) fn push(&mut self, record: &Stored<'_>) -> Option<()> {
+        let record = postcard::to_allocvec(record).ok()?;
+        self.push_bytes(0, &record)
+    }
+
+    /// Adds the bytes of a record, or none for an empty slot, so many offsets after the next one.
+    pub(super) fn push_bytes(&mut self, gap: u64, record: &[u8]) -> Option<()> {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.bytes = postcard::to_extend(&(gap, record), bytes).ok()?;
+        self.records = self.records.checked_add(1)?;
+        self.next += gap + 1;
+        Some(())
+    }
+
+    /// The section of a stream; `None` if it is too large for one.
+    pub(super) fn into_section(self, stream: Stream) -> Option<Section> {
+        Section::new(stream, self.bytes, self.records, self.next)
     }
 }
 
-impl From<StoredOutput> for OutputRecord {
-    fn from(stored: StoredOutput) -> Self {
-        Self {
-            timestamp: Timestamp::from_milliseconds(stored.timestamp).unwrap_or_default(),
-            key: stored.key,
-            value: stored.value,
-            headers: stored.headers,
-        }
-    }
-}
-
-/// Decodes a record of an output; `None` where it is damaged.
-pub(super) fn decode_output(bytes: &[u8]) -> Option<OutputRecord> {
-    let old = || decode::<OldOutput>(Encoding::One, bytes).map(StoredOutput::from);
-    let stored: Option<StoredOutput> = decode(Encoding::Two, bytes);
-    stored.or_else(old).map(OutputRecord::from)
+/// Takes a record off the front of a section's content: the gap before it, and its bytes. `None` where that is no record.
+pub(super) fn take<'a>(content: &mut &'a [u8]) -> Option<(u64, &'a [u8])> {
+    let (record, rest) = postcard::take_from_bytes(content).ok()?;
+    *content = rest;
+    Some(record)
 }

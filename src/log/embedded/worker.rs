@@ -23,13 +23,16 @@ use crate::log::SourceFacts;
 use crate::log::SourceProgress;
 use crate::log::Transaction;
 use crate::log::WorkerLog;
+use crate::log::embedded::cursor::Cursor;
+use crate::log::embedded::ends::Ends;
+use crate::log::embedded::ends::stream_of;
+use crate::log::embedded::frame::Kind;
+use crate::log::embedded::frame::Stream;
 use crate::log::embedded::handle::EmbeddedLog;
-use crate::log::embedded::layout;
-use crate::log::embedded::layout::Encoding;
-use crate::log::embedded::layout::Ends;
-use crate::log::embedded::layout::Kind;
-use crate::log::embedded::layout::StoredState;
-use crate::log::embedded::records;
+use crate::log::embedded::handle::index_of;
+use crate::log::embedded::records::InputRecord;
+use crate::log::embedded::records::Stored;
+use crate::log::embedded::segment::damaged;
 
 /// A source of a partition.
 type Place = (Partition, Source);
@@ -41,9 +44,11 @@ pub struct EmbeddedWorker {
     assigned: BTreeSet<Partition>,
     /// A poll has reported the assignment.
     is_announced: bool,
-    positions: BTreeMap<Place, u64>,
+    positions: BTreeMap<Place, Cursor>,
     /// Where reading begins next time, so that no partition and no source starves.
     first: Place,
+    /// Where the reading of a changelog goes on.
+    changelog: Option<Cursor>,
 }
 
 impl EmbeddedLog {
@@ -68,10 +73,13 @@ impl EmbeddedWorker {
     /// How far a partition was read.
     #[must_use]
     pub fn progress_of(&self, partition: Partition) -> Progress {
-        let ends = self.ends(partition);
+        let ends = self.log.ends_of(partition).sources;
         let of_source = |source| SourceProgress {
-            position: self.positions.get(&(partition, source)).copied(),
-            end: ends.end(source),
+            position: self
+                .positions
+                .get(&(partition, source))
+                .map(Cursor::position),
+            end: ends.next(source),
         };
         Source::ALL.map(|source| (source, of_source(source))).into()
     }
@@ -83,6 +91,7 @@ impl EmbeddedWorker {
             is_announced,
             positions: BTreeMap::new(),
             first: (Partition(0), Source::Events),
+            changelog: None,
         }
     }
 
@@ -131,32 +140,35 @@ impl EmbeddedWorker {
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), Error> {
         let (partition, source) = place;
-        let end = self.ends(partition).end(source);
-        let Some(position) = self.positions.get_mut(&place) else {
+        let end = self.log.ends_of(partition).sources.next(source);
+        let log = &self.log.0.input;
+        let Some(cursor) = self.positions.get_mut(&place) else {
             return Ok(());
         };
-        if *position >= end {
-            return Ok(());
-        }
-        let kind = layout::kind_of(source);
-        let from = layout::offset_key(kind, partition, *position);
-        let until = layout::offset_key(kind, partition, end);
-        for entry in self.log.0.database.range(from..until).take(room) {
-            let (_, bytes) = entry?;
-            let record = records::decode_input(&bytes)
-                .ok_or_else(|| self.log.damaged(&format!("record {position} of a source")))?;
+        let room = deliveries.len() + room;
+        while deliveries.len() < room
+            && let Some((offset, bytes)) = cursor.next(log, end)?
+        {
+            // What was in an empty slot was delivered once, or is not to be any more.
+            if bytes.is_empty() {
+                continue;
+            }
+            let stored = Stored::read(bytes).ok_or_else(|| {
+                let what = format!("the record at offset {offset} is damaged");
+                damaged(&log.directory, &what)
+            })?;
+            let record = InputRecord::from(stored);
             let delivery = Delivery {
                 position: Position {
                     source,
                     partition,
-                    offset: *position,
+                    offset,
                 },
                 record_time: record.timestamp,
                 key: record.key,
                 payload: record.payload,
                 headers: record.headers,
             };
-            *position += 1;
             *bytes_left = bytes_left.saturating_sub(delivery.bytes());
             deliveries.push(delivery);
             if *bytes_left == 0 {
@@ -168,30 +180,20 @@ impl EmbeddedWorker {
 
     fn has_unread(&self, ends: &[Ends]) -> bool {
         let mut positions = self.positions.iter();
-        positions.any(|((partition, source), position)| {
-            ends.get(index_of(*partition))
-                .is_some_and(|ends| *position < ends.end(*source))
+        positions.any(|((partition, source), cursor)| {
+            ends.get(index_of(partition.0))
+                .is_some_and(|ends| cursor.position() < ends.sources.next(*source))
         })
     }
 
-    fn ends(&self, partition: Partition) -> Ends {
-        let written = self.log.lock();
-        let ends = written.tail.ends.get(index_of(partition));
-        ends.copied().unwrap_or_default()
-    }
-
     fn wait(&self, limit: PollLimit) {
-        let written = self.log.lock();
-        if limit.timeout.is_zero() || self.has_unread(&written.tail.ends) {
+        let ends = self.log.lock_ends();
+        if limit.timeout.is_zero() || self.has_unread(&ends) {
             return;
         }
-        let waited = self.log.0.appended.wait_timeout(written, limit.timeout);
+        let waited = self.log.0.appended.wait_timeout(ends, limit.timeout);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
-}
-
-fn index_of(partition: Partition) -> usize {
-    usize::try_from(partition.0).unwrap_or(usize::MAX)
 }
 
 impl WorkerLog for EmbeddedWorker {
@@ -213,14 +215,19 @@ impl WorkerLog for EmbeddedWorker {
     }
 
     fn resume_at(&mut self, partition: Partition, offsets: AppliedOffsets) -> Result<(), Error> {
-        let ends = self.ends(partition).of_sources();
-        if !self.assigned.contains(&partition) || !ends.covers(&offsets) {
+        let ends = self.log.ends_of(partition).sources;
+        let log = &self.log.0.input;
+        let is_gone = |source| offsets.next(source) < log.start(stream_of(source, partition));
+        if !self.assigned.contains(&partition)
+            || !ends.covers(&offsets)
+            || Source::ALL.into_iter().any(is_gone)
+        {
             let what = format!("partition {partition} cannot be read on at {offsets:?}");
             return Err(self.log.unusable(&what));
         }
         for source in Source::ALL {
-            self.positions
-                .insert((partition, source), offsets.next(source));
+            let cursor = Cursor::new(stream_of(source, partition), offsets.next(source));
+            self.positions.insert((partition, source), cursor);
         }
         Ok(())
     }
@@ -234,18 +241,20 @@ impl WorkerLog for EmbeddedWorker {
     }
 
     fn facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, Error> {
-        let ends = self.ends(partition);
+        let ends = self.log.ends_of(partition);
+        let log = &self.log.0;
         let of_source = |source| SourceFacts {
-            start: 0,
-            end: ends.end(source),
-            group_offset: ends.group(source),
+            start: log.input.start(stream_of(source, partition)),
+            end: ends.sources.next(source),
+            group_offset: ends.group.of(source),
         };
         let sources = Source::ALL.map(|source| (source, of_source(source)));
         Ok(Some(PartitionFacts {
-            lineage: self.log.0.meta.lineage.clone(),
+            lineage: log.identity.lineage.clone(),
             changelog_start: 0,
-            changelog_end: ends.main.state,
+            changelog_end: ends.state,
             tombstones_kept: None,
+            tombstones_from: self.log.tombstones_from(partition),
             sources: sources.into(),
         }))
     }
@@ -268,33 +277,40 @@ impl WorkerLog for EmbeddedWorker {
         from: u64,
         records: usize,
     ) -> Result<ChangelogChunk, Error> {
-        let end = self.ends(partition).main.state;
-        let first = layout::offset_key(Kind::State, partition, from);
-        let last = layout::offset_key(Kind::State, partition, end);
+        let end = self.log.ends_of(partition).state;
+        let stream = Stream {
+            kind: Kind::State,
+            partition,
+        };
+        if self.changelog.as_ref().map(Cursor::stream) != Some(stream)
+            || self.changelog.as_ref().map(Cursor::position) != Some(from)
+        {
+            self.changelog = Some(Cursor::new(stream, from));
+        }
+        let log = &self.log.0.state;
         let mut chunk = ChangelogChunk {
-            records: Vec::new(),
-            offset_next: end,
+            records: Vec::with_capacity(records),
+            offset_next: end.max(from),
             remaining: 0,
         };
-        if from >= end {
+        let Some(cursor) = &mut self.changelog else {
             return Ok(chunk);
-        }
-        for entry in self.log.0.database.range(first..last).take(records) {
-            let (key, bytes) = entry?;
-            let stored: Option<StoredState<'_>> = layout::decode(Encoding::One, &bytes);
-            let (Some(offset), Some(stored)) = (layout::offset_of(&key), stored) else {
-                return Err(self.log.damaged("a state record"));
-            };
+        };
+        while chunk.records.len() < records
+            && let Some((offset, bytes)) = cursor.next(log, end)?
+        {
+            let stored = Stored::read(bytes).ok_or_else(|| {
+                let what = format!("the state record at offset {offset} is damaged");
+                damaged(&log.directory, &what)
+            })?;
             chunk.records.push(ChangelogRecord {
                 offset,
-                key: stored.key.to_vec(),
+                key: stored.key.unwrap_or_default().to_vec(),
                 value: stored.value.map(<[u8]>::to_vec),
             });
         }
-        if let Some(latest) = chunk.records.last()
-            && chunk.records.len() == records
-        {
-            chunk.offset_next = latest.offset + 1;
+        if cursor.position() < end {
+            chunk.offset_next = cursor.position();
             chunk.remaining = end - chunk.offset_next;
         }
         Ok(chunk)
@@ -303,5 +319,6 @@ impl WorkerLog for EmbeddedWorker {
     fn restart(&mut self) {
         self.is_announced = false;
         self.positions.clear();
+        self.changelog = None;
     }
 }

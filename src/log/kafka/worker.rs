@@ -254,6 +254,7 @@ impl WorkerLog for KafkaWorker {
             changelog_start,
             changelog_end,
             tombstones_kept: Some(self.identity.tombstones_kept),
+            tombstones_from: 0,
             sources,
         }))
     }

@@ -84,6 +84,7 @@ impl Restore {
                 let half_ms = i64::try_from(kept.as_millis() / 2).unwrap_or(i64::MAX);
                 shared.wall.now().plus_milliseconds(-half_ms)
             }),
+            tombstones_from: facts.tombstones_from,
         };
         let (store, wiped) = match shared.partitions.open(owner, &expected)? {
             Opening::Opened(store, wiped) => (store, wiped),

@@ -379,6 +379,7 @@ impl<L: Assignable> FaultyLog<L> {
         } else {
             chunk = self.inner.read_changelog(partition, from, records)?;
             chunk.records.retain(|record| record.offset < end);
+            state.remove_replaced(partition, &mut chunk.records);
             state.remove_tombstones(partition, asked_ms, &mut chunk.records);
             chunk.offset_next = chunk.offset_next.min(end);
             chunk.remaining = end - chunk.offset_next;

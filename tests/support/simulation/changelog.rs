@@ -63,6 +63,18 @@ impl State {
         })
     }
 
+    /// Removes the records of which there is a later one of the same key: here a changelog is compacted at once.
+    pub fn remove_replaced(&self, partition: Partition, records: &mut Vec<ChangelogRecord>) {
+        let changelog = self.changelogs.get(&partition).into_iter().flatten();
+        let latest: BTreeMap<&[u8], u64> = changelog
+            .map(|kept| (kept.record.key.as_slice(), kept.record.offset))
+            .collect();
+        records.retain(|record| {
+            let latest = latest.get(record.key.as_slice());
+            latest.is_none_or(|latest| record.offset >= *latest)
+        });
+    }
+
     /// Removes the tombstones that are older than was promised, and what they deleted. A restore that began at
     /// `asked_ms` has half of the time to end in: it is not held up for longer than that here.
     pub fn remove_tombstones(

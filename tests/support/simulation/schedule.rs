@@ -15,6 +15,7 @@ use segstream::faults::Faults;
 use segstream::log;
 use segstream::log::embedded::EmbeddedLog;
 use segstream::log::embedded::InputRecord;
+use segstream::log::embedded::LogOptions;
 use segstream::pipeline::Error;
 use segstream::pipeline::control::Counts;
 use segstream::pipeline::partition::clock::ClockMode;
@@ -112,7 +113,11 @@ impl Schedule {
         // Each schedule has a choice of what may happen, so that rare companies meet too.
         let kinds = enabled.iter().copied();
         let kinds: BTreeSet<Kind> = kinds.filter(|_| chance.below(3) > 0).collect();
-        let log = EmbeddedLog::open(&root.join("log"), partitions, Faults::none()).unwrap();
+        let options = LogOptions {
+            segment_bytes: 10_000,
+            ..LogOptions::new(partitions, Faults::none())
+        };
+        let log = EmbeddedLog::open_with(&root.join("log"), &options).unwrap();
         let clocks = Clocks::new();
         let behind = Box::new(log.member());
         let group_chance = Chance(chance.next());

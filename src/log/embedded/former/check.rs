@@ -1,4 +1,4 @@
-//! Opening a log and checking all of it. Opening never removes anything: doubt is an error.
+//! Opening a log and checking all of it. Doubt is an error.
 
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
@@ -6,18 +6,16 @@ use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
 
-use uuid::Uuid;
-
 use crate::domain::ids::Partition;
 use crate::log::Error;
-use crate::log::embedded::layout;
-use crate::log::embedded::layout::BATCHES_KEY;
-use crate::log::embedded::layout::Encoding;
-use crate::log::embedded::layout::Ends;
-use crate::log::embedded::layout::Kind;
-use crate::log::embedded::layout::META_KEY;
-use crate::log::embedded::layout::Meta;
-use crate::log::embedded::layout::Tail;
+use crate::log::embedded::former::layout;
+use crate::log::embedded::former::layout::BATCHES_KEY;
+use crate::log::embedded::former::layout::Encoding;
+use crate::log::embedded::former::layout::Ends;
+use crate::log::embedded::former::layout::Former;
+use crate::log::embedded::former::layout::Kind;
+use crate::log::embedded::former::layout::META_KEY;
+use crate::log::embedded::former::layout::Meta;
 
 /// sled's page cache for the log; reads are mostly of what was just written.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
@@ -25,14 +23,14 @@ const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 const LOCK_RETRY: Duration = Duration::from_millis(50);
 
-pub(super) fn damaged(path: &str, what: &str) -> Error {
-    Error::Unusable {
-        path: path.to_owned(),
-        problem: format!(
-            "{what}: it is the only copy, so nothing was changed; restore it from a backup, or \
-             point embedded.directory and store.directory elsewhere to begin anew"
-        ),
-    }
+fn damaged(path: &str, what: &str) -> Error {
+    crate::log::embedded::segment::damaged(Path::new(path), what)
+}
+
+/// Reads what may be so damaged that the database panics.
+pub(super) fn caught<T>(path: &str, read: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let read = catch_unwind(AssertUnwindSafe(read));
+    read.unwrap_or_else(|_| Err(damaged(path, "reading it panics")))
 }
 
 pub(super) fn open_database(path: &Path, name: &str) -> Result<sled::Db, Error> {
@@ -61,35 +59,17 @@ pub(super) fn open_database(path: &Path, name: &str) -> Result<sled::Db, Error> 
     }
 }
 
-/// Finds the identity and the tail of a log, or gives a new one its identity. `durable` is the
-/// watermark: as many batches were acknowledged.
+/// Reads all of a log: that nothing is missing, and that every checksum is right. `durable` batches were acknowledged.
 pub(super) fn check(
     database: &sled::Db,
     partitions: u32,
     durable: u64,
     name: &str,
-) -> Result<(Meta, Tail), Error> {
+) -> Result<Former, Error> {
     let Some(meta) = database.get(META_KEY)? else {
-        if !database.is_empty() || durable > 0 {
-            return Err(damaged(name, "its identity is missing"));
-        }
-        let meta = Meta {
-            partitions,
-            lineage: Uuid::new_v4().to_string(),
-        };
-        let bytes = layout::encode_meta(&meta)
-            .ok_or_else(|| damaged(name, "its identity cannot be encoded"))?;
-        database.insert(META_KEY, bytes)?;
-        database.flush()?;
-        let none = usize::try_from(partitions).unwrap_or(0);
-        let tail = Tail {
-            ends: vec![Ends::default(); none],
-            batches: 0,
-            format: layout::FORMAT,
-        };
-        return Ok((meta, tail));
+        return Err(damaged(name, "its identity is missing"));
     };
-    let (format, meta) = check_meta(&meta, partitions, name)?;
+    let meta = check_meta(&meta, partitions, name)?;
     let batches: u64 = match database.get(BATCHES_KEY)? {
         Some(bytes) => layout::decode(Encoding::One, &bytes)
             .ok_or_else(|| damaged(name, "its count of batches is damaged"))?,
@@ -103,16 +83,11 @@ pub(super) fn check(
     let ends = (0..partitions)
         .map(|number| check_partition(database, Partition(number), name))
         .collect::<Result<_, _>>()?;
-    let tail = Tail {
-        ends,
-        batches,
-        format,
-    };
-    Ok((meta, tail))
+    Ok(Former { meta, ends })
 }
 
 /// The format and the identity of a log that this version can read.
-fn check_meta(bytes: &[u8], partitions: u32, name: &str) -> Result<(u8, Meta), Error> {
+fn check_meta(bytes: &[u8], partitions: u32, name: &str) -> Result<Meta, Error> {
     let unusable = |problem| Error::Unusable {
         path: name.to_owned(),
         problem,
@@ -135,7 +110,7 @@ fn check_meta(bytes: &[u8], partitions: u32, name: &str) -> Result<(u8, Meta), E
             meta.partitions, meta.partitions
         )));
     }
-    Ok((*format, meta))
+    Ok(meta)
 }
 
 /// The value of a key of a partition's ends, or the default one.

@@ -1,12 +1,9 @@
-//! Keys and values of the embedded log's one tree. Keys sort by kind, partition and offset.
+//! Keys and values of the one tree of the former log. Keys sort by kind, partition and offset.
 
 use serde::Deserialize;
-use serde::Serialize;
 
 use crate::domain::ids::Partition;
 use crate::domain::ids::Source;
-use crate::domain::offsets::AppliedOffsets;
-use crate::domain::topic::Topic;
 
 /// Format of the whole log. In format 1 records had no null values, and those of sources no headers; there were
 /// no transfers. A log of format 1 is read as it is, and is of this one from the next batch on.
@@ -30,8 +27,6 @@ pub(super) enum Kind {
     DeadLetter = b'd',
     /// The state changelog by offset.
     State = b's',
-    /// Where in the changelog the latest record of a key is.
-    StateIndex = b'x',
     /// Ends of a partition's topics and the group's offset.
     Ends = b'e',
     /// How far a source was appended.
@@ -50,25 +45,15 @@ pub(super) fn kind_of(source: Source) -> Kind {
     }
 }
 
-/// Where the records of an output are; `None` for a topic that is none.
-pub(super) fn kind_of_output(topic: Topic) -> Option<Kind> {
-    match topic {
-        Topic::Changes => Some(Kind::Change),
-        Topic::Current => Some(Kind::Current),
-        Topic::DeadLetters => Some(Kind::DeadLetter),
-        Topic::Input | Topic::Transfers | Topic::State => None,
-    }
-}
-
 /// Identity of the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct Meta {
     pub(super) partitions: u32,
     pub(super) lineage: String,
 }
 
 /// The next offsets of one partition's topics, written in every batch that moves one of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct MainEnds {
     input: u64,
     pub(super) changes: u64,
@@ -81,7 +66,7 @@ pub(super) struct MainEnds {
 }
 
 /// The same of its transfers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct TransferEnds {
     end: u64,
     group: Option<u64>,
@@ -95,57 +80,11 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    /// The end of a source.
-    pub(super) fn end(&self, source: Source) -> u64 {
-        match source {
-            Source::Events => self.main.input,
-            Source::Transfers => self.transfers.end,
-        }
-    }
-
-    pub(super) fn end_mut(&mut self, source: Source) -> &mut u64 {
-        match source {
-            Source::Events => &mut self.main.input,
-            Source::Transfers => &mut self.transfers.end,
-        }
-    }
-
     /// The group's offset in a source.
     pub(super) fn group(&self, source: Source) -> Option<u64> {
         match source {
             Source::Events => self.main.group,
             Source::Transfers => self.transfers.group,
-        }
-    }
-
-    pub(super) fn group_mut(&mut self, source: Source) -> &mut Option<u64> {
-        match source {
-            Source::Events => &mut self.main.group,
-            Source::Transfers => &mut self.transfers.group,
-        }
-    }
-
-    /// The ends of all sources.
-    pub(super) fn of_sources(&self) -> AppliedOffsets {
-        let sources = Source::ALL.into_iter();
-        sources.fold(AppliedOffsets::default(), |ends, source| {
-            ends.with(source, self.end(source))
-        })
-    }
-
-    /// The end of an output that has offsets.
-    pub(super) fn output_mut(&mut self, kind: Kind) -> Option<&mut u64> {
-        match kind {
-            Kind::Change => Some(&mut self.main.changes),
-            Kind::DeadLetter => Some(&mut self.main.dead_letters),
-            Kind::Input
-            | Kind::Transfer
-            | Kind::Current
-            | Kind::State
-            | Kind::StateIndex
-            | Kind::Ends
-            | Kind::TransferEnds
-            | Kind::Cursor => None,
         }
     }
 
@@ -160,18 +99,15 @@ impl Ends {
     }
 }
 
-/// Where the log ends.
+/// What was found in a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Tail {
+pub(super) struct Former {
+    pub(super) meta: Meta,
     /// By partition.
     pub(super) ends: Vec<Ends>,
-    /// Batches written since the log was made.
-    pub(super) batches: u64,
-    /// The format that the log says it is of.
-    pub(super) format: u8,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(super) struct StoredState<'a> {
     #[serde(borrow)]
     pub(super) key: &'a [u8],
@@ -179,32 +115,11 @@ pub(super) struct StoredState<'a> {
     pub(super) value: Option<&'a [u8]>,
 }
 
-/// The key of an offset.
-pub(super) fn offset_key(kind: Kind, partition: Partition, offset: u64) -> Vec<u8> {
-    let mut key = partition_key(kind, partition);
-    key.extend_from_slice(&offset.to_be_bytes());
-    key
-}
-
-/// The key of a record key, such as a customer's.
-pub(super) fn named_key(kind: Kind, partition: Partition, name: &[u8]) -> Vec<u8> {
-    let mut key = partition_key(kind, partition);
-    key.extend_from_slice(name);
-    key
-}
-
 /// What all keys of a kind in a partition begin with.
 pub(super) fn partition_key(kind: Kind, partition: Partition) -> Vec<u8> {
     let mut key = Vec::with_capacity(16);
     key.push(kind as u8);
     key.extend_from_slice(&partition.0.to_be_bytes());
-    key
-}
-
-/// The key of a source's cursor.
-pub(super) fn cursor_key(source: &str) -> Vec<u8> {
-    let mut key = vec![Kind::Cursor as u8];
-    key.extend_from_slice(source.as_bytes());
     key
 }
 
@@ -233,21 +148,6 @@ impl Encoding {
         }
         hasher.finalize()
     }
-}
-
-/// Encodes a value: checksum, then postcard.
-pub(super) fn encode<T: Serialize>(encoding: Encoding, value: &T) -> Option<Vec<u8>> {
-    let mut bytes = postcard::to_extend(value, vec![0; 4]).ok()?;
-    let (head, content) = bytes.split_at_mut_checked(4)?;
-    head.copy_from_slice(&encoding.checksum(content).to_le_bytes());
-    Some(bytes)
-}
-
-/// Encodes the identity, with the format of the whole log in front.
-pub(super) fn encode_meta(meta: &Meta) -> Option<Vec<u8>> {
-    let mut bytes = vec![FORMAT];
-    bytes.extend(encode(Encoding::One, meta)?);
-    Some(bytes)
 }
 
 /// Decodes a value; `None` where it is damaged or of another encoding.

@@ -1,0 +1,397 @@
+//! One file of a segment log: a base and the frames of its batches.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::log::Error;
+use crate::log::embedded::frame;
+use crate::log::embedded::frame::Directory;
+use crate::log::embedded::frame::Entry;
+use crate::log::embedded::frame::HEADER_BYTES;
+use crate::log::embedded::frame::Header;
+use crate::log::embedded::frame::Stream;
+
+/// A header and the directory of most frames are read at once.
+const GLANCE_BYTES: usize = 2048;
+const EXTENSION: &str = "segment";
+
+/// An offset for each stream; 0 for those that are not there.
+pub(super) type Offsets = BTreeMap<Stream, u64>;
+
+/// What was before a segment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Base {
+    /// Where its streams begin.
+    pub(super) ends: Offsets,
+    /// What the holder of the log knows besides records, as it was then.
+    pub(super) facts: Vec<u8>,
+    /// Where the segment is the result of a compaction.
+    pub(super) compaction: Option<Compaction>,
+}
+
+/// What a compaction has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Compaction {
+    /// Only the latest record of each key is left of what is below.
+    pub(super) until: Offsets,
+    /// Tombstones below were removed.
+    pub(super) tombstones_from: Offsets,
+}
+
+/// Which segments a file stands for: one, or several that were compacted into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Span {
+    pub(super) first: u64,
+    pub(super) last: u64,
+}
+
+impl Span {
+    pub(super) fn one(number: u64) -> Self {
+        Self {
+            first: number,
+            last: number,
+        }
+    }
+
+    pub(super) fn file_name(self) -> String {
+        format!("{:012}-{:012}.{EXTENSION}", self.first, self.last)
+    }
+
+    /// `None` if this is no name of a segment.
+    pub(super) fn of_file(path: &Path) -> Option<Self> {
+        if path.extension()? != EXTENSION {
+            return None;
+        }
+        let (first, last) = path.file_stem()?.to_str()?.split_once('-')?;
+        Some(Self {
+            first: first.parse().ok()?,
+            last: last.parse().ok()?,
+        })
+    }
+}
+
+/// A section and where its bytes are in the file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) entry: Entry,
+    position: u64,
+}
+
+/// The sections of a segment by stream, in the order of their offsets.
+#[derive(Debug, Default)]
+pub(super) struct Index(BTreeMap<Stream, Vec<Place>>);
+
+impl Index {
+    /// Takes the sections of a frame, which begin at a position.
+    pub(super) fn add(&mut self, directory: &Directory, mut position: u64) {
+        for entry in &directory.entries {
+            if entry.stream != Stream::FACTS {
+                let place = Place {
+                    entry: *entry,
+                    position,
+                };
+                self.0.entry(entry.stream).or_default().push(place);
+            }
+            position += u64::from(entry.stored_bytes);
+        }
+    }
+
+    /// The section with an offset, or the first one after it.
+    fn find(&self, stream: Stream, offset: u64) -> Option<Place> {
+        let places = self.0.get(&stream)?;
+        let place = places.partition_point(|place| place.entry.next <= offset);
+        places.get(place).copied()
+    }
+}
+
+/// A frame that was found in a file.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) directory: Directory,
+    /// Where its sections begin.
+    pub(super) sections_at: u64,
+    /// Where it ends.
+    pub(super) end: u64,
+}
+
+/// A file of a segment log.
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub(super) span: Span,
+    pub(super) path: PathBuf,
+    file: File,
+    pub(super) base: Base,
+    /// Number of the batch before it.
+    pub(super) base_number: u64,
+    /// Where its last frame ends.
+    bytes: AtomicU64,
+    /// Read when it is needed.
+    index: RwLock<Option<Index>>,
+}
+
+impl Segment {
+    /// Makes the file of a segment, with its base. The name is durable once the directory is synced.
+    pub(super) fn create(path: &Path, span: Span, base: Base, number: u64) -> Result<Self, Error> {
+        let failed = |source| failed(path, source);
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).create(true).truncate(true);
+        let file = options.open(path).map_err(failed)?;
+        let section = postcard::to_allocvec(&base).ok();
+        let section = section.and_then(|content| frame::Section::new(Stream::FACTS, content, 1, 0));
+        let frame = section.and_then(|section| frame::write(number, true, &[section]));
+        let (bytes, directory) = frame.ok_or_else(|| unusable(path, "its base is too large"))?;
+        file.write_all_at(&bytes, 0).map_err(failed)?;
+        let mut index = Index::default();
+        let sections: u64 = stored_bytes(&directory);
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        index.add(&directory, length - sections);
+        Ok(Self {
+            span,
+            path: path.to_owned(),
+            file,
+            base,
+            base_number: number,
+            bytes: AtomicU64::new(length),
+            index: RwLock::new(Some(index)),
+        })
+    }
+
+    /// Opens the file of a segment and reads its base; `None` if that is not whole.
+    pub(super) fn open(path: &Path, span: Span) -> Result<Option<Self>, Error> {
+        let failed = |source| failed(path, source);
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).open(path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        let mut segment = Self {
+            span,
+            path: path.to_owned(),
+            file,
+            base: Base::default(),
+            base_number: 0,
+            bytes: AtomicU64::new(length),
+            index: RwLock::new(None),
+        };
+        let Some(found) = segment.frame_at(0)? else {
+            return Ok(None);
+        };
+        let entry = found.directory.entries.first().copied();
+        let Some(entry) = entry.filter(|_| found.directory.is_base) else {
+            return Ok(None);
+        };
+        let place = Place {
+            entry,
+            position: found.sections_at,
+        };
+        let content = segment.content(place)?;
+        let base = content.and_then(|content| postcard::from_bytes(&content).ok());
+        segment.base_number = found.directory.number;
+        Ok(base.map(|base| Self { base, ..segment }))
+    }
+
+    /// Where its last frame ends.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Acquire)
+    }
+
+    /// The frame at a position; `None` where there is none that is whole. Sections are not read.
+    pub(super) fn frame_at(&self, position: u64) -> Result<Option<Found>, Error> {
+        let left = self.bytes().saturating_sub(position);
+        let glance = usize::try_from(left).map_or(GLANCE_BYTES, |left| left.min(GLANCE_BYTES));
+        let mut bytes = self.read(position, glance)?;
+        let Some(header) = bytes.first_chunk::<HEADER_BYTES>().copied() else {
+            return Ok(None);
+        };
+        let Some(told) = Header::read(&header) else {
+            return Ok(None);
+        };
+        let header_bytes = u64::try_from(HEADER_BYTES).unwrap_or(0);
+        let before = header_bytes + u64::from(told.directory_bytes);
+        let Some(end) = before.checked_add(told.sections_bytes) else {
+            return Ok(None);
+        };
+        if end > left {
+            return Ok(None);
+        }
+        let directory_end = usize::try_from(before).unwrap_or(usize::MAX);
+        if directory_end > bytes.len() {
+            bytes = self.read(position, directory_end)?;
+        }
+        let directory = bytes.get(HEADER_BYTES..directory_end);
+        let directory = directory.and_then(|directory| Directory::read(&header, directory));
+        let found = directory.map(|directory| Found {
+            directory,
+            sections_at: position + before,
+            end: position + end,
+        });
+        let is_told = |found: &Found| stored_bytes(&found.directory) == told.sections_bytes;
+        Ok(found.filter(is_told))
+    }
+
+    /// The contents of a frame's sections, in their order; `None` for one that is damaged.
+    pub(super) fn contents<'a>(
+        &'a self,
+        found: &'a Found,
+    ) -> impl Iterator<Item = Result<(Entry, Option<Vec<u8>>), Error>> + 'a {
+        let mut position = found.sections_at;
+        found.directory.entries.iter().map(move |entry| {
+            let place = Place {
+                entry: *entry,
+                position,
+            };
+            position += u64::from(entry.stored_bytes);
+            Ok((*entry, self.content(place)?))
+        })
+    }
+
+    /// The section of a stream with an offset, or the first one after it.
+    pub(super) fn find(&self, stream: Stream, offset: u64) -> Result<Option<Place>, Error> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = &*index {
+            return Ok(index.find(stream, offset));
+        }
+        drop(index);
+        let read = self.read_index()?;
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(index.get_or_insert(read).find(stream, offset))
+    }
+
+    /// The content of a section; `None` where it is damaged.
+    pub(super) fn content(&self, place: Place) -> Result<Option<Vec<u8>>, Error> {
+        let Ok(length) = usize::try_from(place.entry.stored_bytes) else {
+            return Ok(None);
+        };
+        let stored = self.read(place.position, length)?;
+        Ok(place.entry.content(stored))
+    }
+
+    /// Writes a frame at the end.
+    pub(super) fn append(&self, bytes: &[u8], directory: &Directory) -> Result<(), Error> {
+        let position = self.bytes();
+        if let Err(source) = self.file.write_all_at(bytes, position) {
+            // What was written of it must not be taken for the beginning of the next one.
+            self.file
+                .set_len(position)
+                .map_err(|source| failed(&self.path, source))?;
+            return Err(failed(&self.path, source));
+        }
+        let end = position + u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = &mut *index {
+            index.add(directory, end - stored_bytes(directory));
+        }
+        self.bytes.store(end, Ordering::Release);
+        Ok(())
+    }
+
+    /// Removes everything from a position on.
+    pub(super) fn cut(&self, position: u64) -> Result<(), Error> {
+        let cut = self.file.set_len(position);
+        cut.map_err(|source| failed(&self.path, source))?;
+        self.bytes.store(position, Ordering::Release);
+        self.forget_index();
+        Ok(())
+    }
+
+    /// Frees the memory of the index, to be read again when it is needed.
+    pub(super) fn forget_index(&self) {
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Makes it durable.
+    pub(super) fn sync(&self) -> Result<(), Error> {
+        self.file
+            .sync_data()
+            .map_err(|source| failed(&self.path, source))
+    }
+
+    /// When it was written last.
+    pub(super) fn modified(&self) -> Result<std::time::SystemTime, Error> {
+        let modified = self.file.metadata().and_then(|file| file.modified());
+        modified.map_err(|source| failed(&self.path, source))
+    }
+
+    /// Gives it the time at which another one was written last.
+    pub(super) fn set_modified(&self, modified: std::time::SystemTime) -> Result<(), Error> {
+        let set = self.file.set_modified(modified);
+        set.map_err(|source| failed(&self.path, source))
+    }
+
+    /// A copy of it up to a position, at which a frame begins.
+    pub(super) fn copy_until(&self, path: &Path, position: u64) -> Result<Self, Error> {
+        let copied = std::fs::copy(&self.path, path);
+        copied.map_err(|source| failed(path, source))?;
+        let copy = Self::open(path, self.span)?;
+        let copy = copy.ok_or_else(|| damaged(path, "its first frame is damaged"))?;
+        copy.cut(position)?;
+        Ok(copy)
+    }
+
+    fn read_index(&self) -> Result<Index, Error> {
+        let mut index = Index::default();
+        let mut position = 0;
+        while position < self.bytes() {
+            let found = self.frame_at(position)?;
+            let found = found.ok_or_else(|| damaged_at(&self.path, position))?;
+            index.add(&found.directory, found.sections_at);
+            position = found.end;
+        }
+        Ok(index)
+    }
+
+    /// Reads bytes of the file.
+    pub(super) fn read(&self, position: u64, length: usize) -> Result<Vec<u8>, Error> {
+        let mut bytes = vec![0; length];
+        let read = self.file.read_exact_at(&mut bytes, position);
+        read.map_err(|source| failed(&self.path, source))?;
+        Ok(bytes)
+    }
+}
+
+fn stored_bytes(directory: &Directory) -> u64 {
+    let entries = directory.entries.iter();
+    entries.map(|entry| u64::from(entry.stored_bytes)).sum()
+}
+
+/// An error of the file system.
+pub(super) fn failed(path: &Path, source: std::io::Error) -> Error {
+    Error::Io {
+        path: path.display().to_string(),
+        source,
+    }
+}
+
+/// The log cannot be used as it is.
+pub(super) fn unusable(path: &Path, problem: &str) -> Error {
+    Error::Unusable {
+        path: path.display().to_string(),
+        problem: problem.to_owned(),
+    }
+}
+
+/// A file of the log is not as it was written.
+pub(super) fn damaged(path: &Path, what: &str) -> Error {
+    let problem = format!(
+        "{what}: it is the only copy, so nothing was changed; restore it from a backup, or point \
+         embedded.directory and store.directory elsewhere to begin anew"
+    );
+    unusable(path, &problem)
+}
+
+/// A frame of the log is not as it was written.
+pub(super) fn damaged_at(path: &Path, position: u64) -> Error {
+    damaged(
+        path,
+        &format!("what was written at byte {position} is damaged"),
+    )
+}

@@ -1,0 +1,336 @@
+//! A directory of segments: one is written to, the others are complete.
+
+use std::fs::File;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+
+use crate::log::Error;
+use crate::log::embedded::acknowledged::Acknowledged;
+use crate::log::embedded::frame;
+use crate::log::embedded::frame::Section;
+use crate::log::embedded::frame::Stream;
+use crate::log::embedded::segment::Base;
+use crate::log::embedded::segment::Offsets;
+use crate::log::embedded::segment::Segment;
+use crate::log::embedded::segment::Span;
+use crate::log::embedded::segment::damaged;
+use crate::log::embedded::segment::failed;
+use crate::log::embedded::segment::unusable;
+
+/// So many segments that are complete have their index in memory.
+const INDEXES_MAX: usize = 16;
+
+/// The readers' side of a directory of segments.
+#[derive(Debug)]
+pub(super) struct SegmentLog {
+    pub(super) directory: PathBuf,
+    /// In their order; the last one is written to.
+    segments: RwLock<Vec<Arc<Segment>>>,
+    /// The spans whose indexes were read, the latest last.
+    indexed: Mutex<Vec<Span>>,
+    /// Files that the log does not need any more, to be removed once the others are checked.
+    leftovers: Mutex<Vec<PathBuf>>,
+    /// The error since which what is on disk is in doubt.
+    doubt: Mutex<Option<String>>,
+}
+
+/// The writer's side.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) log: Arc<SegmentLog>,
+    /// Where the streams end.
+    pub(super) ends: Offsets,
+    /// Batches written since the log was made.
+    pub(super) number: u64,
+    pub(super) acknowledged: Acknowledged,
+    segment_bytes: u64,
+}
+
+/// What was written last, to be taken back.
+#[derive(Debug)]
+pub(super) struct Undo {
+    segment: Arc<Segment>,
+    bytes: u64,
+    ends: Offsets,
+    number: u64,
+}
+
+impl SegmentLog {
+    pub(super) fn new(
+        directory: &Path,
+        segments: Vec<Arc<Segment>>,
+        leftovers: Vec<PathBuf>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            directory: directory.to_owned(),
+            segments: RwLock::new(segments),
+            indexed: Mutex::default(),
+            leftovers: Mutex::new(leftovers),
+            doubt: Mutex::default(),
+        })
+    }
+
+    /// All segments, the one that is written to last.
+    pub(super) fn segments(&self) -> Vec<Arc<Segment>> {
+        self.segments
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The segments that are complete.
+    pub(super) fn complete(&self) -> Vec<Arc<Segment>> {
+        let mut segments = self.segments();
+        segments.pop();
+        segments
+    }
+
+    /// The offset at which a stream begins.
+    pub(super) fn start(&self, stream: Stream) -> u64 {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        let first = segments.first();
+        first.map_or(0, |first| offset_of(&first.base.ends, stream))
+    }
+
+    /// The bytes of all its files.
+    pub(super) fn bytes(&self) -> u64 {
+        self.segments().iter().map(|segment| segment.bytes()).sum()
+    }
+
+    /// The section of a stream with an offset, or the first one after it: its first offset and its content.
+    pub(super) fn section(
+        &self,
+        stream: Stream,
+        offset: u64,
+    ) -> Result<Option<(u64, Vec<u8>)>, Error> {
+        let segments = self.segments();
+        let after =
+            segments.partition_point(|segment| offset_of(&segment.base.ends, stream) <= offset);
+        for segment in segments.iter().skip(after.saturating_sub(1)) {
+            let found = segment.find(stream, offset)?;
+            self.limit_indexes(segment, &segments);
+            if let Some(place) = found {
+                let content = segment.content(place)?;
+                let content = content.ok_or_else(|| {
+                    let at = place.entry.first;
+                    damaged(
+                        &segment.path,
+                        &format!("the section at offset {at} is damaged"),
+                    )
+                })?;
+                return Ok(Some((place.entry.first, content)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Frees the index that was read the longest time ago if there are too many.
+    fn limit_indexes(&self, read: &Segment, segments: &[Arc<Segment>]) {
+        let is_active = segments.last().is_some_and(|last| last.span == read.span);
+        let mut indexed = self.indexed.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_active || indexed.last() == Some(&read.span) {
+            return;
+        }
+        indexed.retain(|span| *span != read.span);
+        indexed.push(read.span);
+        if indexed.len() > INDEXES_MAX {
+            let oldest = indexed.remove(0);
+            for segment in segments.iter().filter(|segment| segment.span == oldest) {
+                segment.forget_index();
+            }
+        }
+    }
+
+    /// Puts a segment in the place of those that it stands for. Its name must be durable.
+    pub(super) fn replace(&self, new: Segment) {
+        let new = Arc::new(new);
+        let mut segments = self
+            .segments
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let covers =
+            |old: &Arc<Segment>| new.span.first <= old.span.first && old.span.last <= new.span.last;
+        let place = segments.partition_point(|old| old.span.last < new.span.first);
+        segments.retain(|old| !covers(old));
+        segments.insert(place, Arc::clone(&new));
+    }
+
+    /// Removes the files that an interruption has left.
+    pub(super) fn remove_leftovers(&self) -> Result<(), Error> {
+        let mut leftovers = self
+            .leftovers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for path in leftovers.drain(..) {
+            std::fs::remove_file(&path).map_err(|source| failed(&path, source))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the segments before a number.
+    pub(super) fn forget_before(&self, first: u64) {
+        let mut segments = self
+            .segments
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        segments.retain(|segment| segment.span.first >= first);
+    }
+
+    fn active(&self) -> Result<Arc<Segment>, Error> {
+        let doubt = self.doubt.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = &*doubt {
+            let problem = format!("nothing more is written to it after an error: {error}");
+            return Err(unusable(&self.directory, &problem));
+        }
+        drop(doubt);
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        let last = segments.last().map(Arc::clone);
+        last.ok_or_else(|| unusable(&self.directory, "it has no segment"))
+    }
+
+    /// After an error that leaves what is on disk in doubt nothing is written any more.
+    pub(super) fn doubt(&self, error: &Error) {
+        let mut doubt = self.doubt.lock().unwrap_or_else(PoisonError::into_inner);
+        doubt.get_or_insert_with(|| error.to_string());
+    }
+
+    fn or_doubt<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        if let Err(error) = &result {
+            self.doubt(error);
+        }
+        result
+    }
+}
+
+impl Writer {
+    /// The writer of an open log, which goes on from its ends.
+    pub(super) fn new(
+        log: Arc<SegmentLog>,
+        ends: Offsets,
+        number: u64,
+        acknowledged: Acknowledged,
+        segment_bytes: u64,
+    ) -> Self {
+        Self {
+            log,
+            ends,
+            number,
+            acknowledged,
+            segment_bytes,
+        }
+    }
+
+    /// Makes a directory with one empty segment.
+    pub(super) fn create(directory: &Path, segment_bytes: u64) -> Result<Self, Error> {
+        std::fs::create_dir_all(directory).map_err(|source| failed(directory, source))?;
+        let acknowledged = Acknowledged::create(directory)?;
+        let span = Span::one(1);
+        let path = directory.join(span.file_name());
+        let segment = Segment::create(&path, span, Base::default(), 0)?;
+        segment.sync()?;
+        sync_directory(directory)?;
+        let log = SegmentLog::new(directory, vec![Arc::new(segment)], Vec::new());
+        Ok(Self::new(
+            log,
+            Offsets::new(),
+            0,
+            acknowledged,
+            segment_bytes,
+        ))
+    }
+
+    /// The end of a stream.
+    pub(super) fn end(&self, stream: Stream) -> u64 {
+        offset_of(&self.ends, stream)
+    }
+
+    /// The segment is full: the next batch goes to another one.
+    pub(super) fn is_full(&self) -> Result<bool, Error> {
+        Ok(self.log.active()?.bytes() >= self.segment_bytes)
+    }
+
+    /// Completes the segment and begins another one; `facts` are as of now.
+    pub(super) fn roll(&mut self, facts: Vec<u8>) -> Result<(), Error> {
+        let active = self.log.active()?;
+        self.log.or_doubt(active.sync())?;
+        let base = Base {
+            ends: self.ends.clone(),
+            facts,
+            compaction: None,
+        };
+        let span = Span::one(active.span.last + 1);
+        let path = self.log.directory.join(span.file_name());
+        // A file of this name that is there already is left from an interruption here.
+        let segment = Segment::create(&path, span, base, self.number)?;
+        segment.sync()?;
+        sync_directory(&self.log.directory)?;
+        active.forget_index();
+        let segments = &self.log.segments;
+        let mut segments = segments.write().unwrap_or_else(PoisonError::into_inner);
+        segments.push(Arc::new(segment));
+        Ok(())
+    }
+
+    /// Writes a batch at the end, its sections where their streams end. It is durable after [`Self::sync`].
+    pub(super) fn write(&mut self, mut sections: Vec<Section>) -> Result<Undo, Error> {
+        let active = self.log.active()?;
+        let mut ends = self.ends.clone();
+        for section in &mut sections {
+            let stream = section.entry.stream;
+            if stream != Stream::FACTS {
+                section.place(offset_of(&ends, stream));
+                ends.insert(stream, section.entry.next);
+            }
+        }
+        let frame = frame::write(self.number + 1, false, &sections);
+        let (bytes, directory) =
+            frame.ok_or_else(|| unusable(&self.log.directory, "a batch is too large"))?;
+        let undo = Undo {
+            bytes: active.bytes(),
+            ends: std::mem::replace(&mut self.ends, ends),
+            number: self.number,
+            segment: active,
+        };
+        self.number += 1;
+        if let Err(error) = undo.segment.append(&bytes, &directory) {
+            self.undo(undo)?;
+            return Err(error);
+        }
+        Ok(undo)
+    }
+
+    /// Takes the last batch back.
+    pub(super) fn undo(&mut self, undo: Undo) -> Result<(), Error> {
+        self.log.or_doubt(undo.segment.cut(undo.bytes))?;
+        self.ends = undo.ends;
+        self.number = undo.number;
+        Ok(())
+    }
+
+    /// Makes what was written durable. Where that fails, nobody knows what is on disk.
+    pub(super) fn sync(&self) -> Result<(), Error> {
+        let active = self.log.active()?;
+        self.log.or_doubt(active.sync())
+    }
+
+    /// Counts what is durable.
+    pub(super) fn acknowledge(&mut self) -> Result<(), Error> {
+        let advanced = self.acknowledged.advance(self.number);
+        self.log.or_doubt(advanced)
+    }
+}
+
+/// The offset of a stream.
+pub(super) fn offset_of(offsets: &Offsets, stream: Stream) -> u64 {
+    offsets.get(&stream).copied().unwrap_or(0)
+}
+
+/// Makes the names in a directory durable.
+pub(super) fn sync_directory(directory: &Path) -> Result<(), Error> {
+    let synced = File::open(directory).and_then(|opened| opened.sync_all());
+    synced.map_err(|source| failed(directory, source))
+}
