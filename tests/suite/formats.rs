@@ -2,6 +2,7 @@
 //! `tests/fixtures/README.md` tells where the files come from.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -15,11 +16,15 @@ use segstream::domain::ids::Partition;
 use segstream::domain::offsets::AppliedOffsets;
 use segstream::engine::state::table::DefinitionTable;
 use segstream::faults::Faults;
+use segstream::log;
+use segstream::log::ChangelogChunk;
 use segstream::log::PartitionCommit;
+use segstream::log::PartitionFacts;
 use segstream::log::StateRecord;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
 use segstream::log::embedded::EmbeddedLog;
+use segstream::log::embedded::EmbeddedWorker;
 use segstream::log::embedded::InputRecord;
 use segstream::pipeline::worker::Worker;
 use tempfile::TempDir;
@@ -27,6 +32,8 @@ use tempfile::TempDir;
 use crate::support;
 use crate::support::Life;
 use crate::support::Sizing;
+use crate::support::log_view::LogView;
+use crate::support::log_view::Viewed;
 use segstream::config::store::Engine;
 
 const PARTITIONS: u32 = 3;
@@ -217,6 +224,78 @@ fn a_customer_of_format_3_who_is_deleted_leaves_no_key_behind() {
         assert_eq!(found, expected, "keeps its store: {keeps_store}");
         life.assert_counts();
     }
+}
+
+/// A log whose tombstones are removed between the first reading of a changelog and its end.
+struct Compacted {
+    inner: EmbeddedWorker,
+    /// The partitions that were read once.
+    compacted: BTreeSet<Partition>,
+}
+
+impl LogView for Compacted {
+    fn inner(&mut self) -> &mut EmbeddedWorker {
+        &mut self.inner
+    }
+
+    fn facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, log::Error> {
+        let facts = self.inner.facts(partition)?;
+        Ok(facts.map(|facts| PartitionFacts {
+            tombstones_from: if self.compacted.contains(&partition) {
+                facts.changelog_end
+            } else {
+                0
+            },
+            ..facts
+        }))
+    }
+
+    fn read_changelog(
+        &mut self,
+        partition: Partition,
+        from: u64,
+        records: usize,
+    ) -> Result<ChangelogChunk, log::Error> {
+        let mut chunk = self.inner.read_changelog(partition, from, records)?;
+        // The first reader has read what the tombstones delete; a later one finds neither.
+        let deleted: BTreeSet<Vec<u8>> = chunk
+            .records
+            .iter()
+            .filter(|record| record.value.is_none())
+            .map(|record| record.key.clone())
+            .collect();
+        let is_compacted = !self.compacted.insert(partition);
+        chunk.records.retain(|record| {
+            let is_gone = is_compacted && deleted.contains(&record.key);
+            record.value.is_some() && !is_gone
+        });
+        Ok(chunk)
+    }
+}
+
+#[test]
+fn a_restore_during_which_tombstones_are_removed_begins_anew() {
+    let root = tempfile::tempdir().unwrap();
+    support::copy_directory(&fixtures().join("log"), &root.path().join("log"));
+    let mut life = Life::begin(root.path(), PARTITIONS, SIZING, &Faults::none());
+    let all = customers_before();
+    let gone = &all[3];
+    deleted(&mut life, gone);
+    let mut expected = all.clone();
+    expected.retain(|id| id != gone);
+    drop(life);
+    std::fs::remove_dir_all(root.path().join("store")).unwrap();
+    let life = Life::begin(root.path(), PARTITIONS, SIZING, &Faults::none());
+    let view = Compacted {
+        inner: life.log.worker(0, 1),
+        compacted: BTreeSet::new(),
+    };
+    let mut worker = Worker::new(Viewed(view), Arc::clone(&life.shared));
+    for _ in 0..100 {
+        worker.turn().unwrap();
+    }
+    let found: Vec<String> = life.records().into_keys().collect();
+    assert_eq!(found, expected);
 }
 
 #[test]

@@ -582,6 +582,101 @@ fn a_transaction_of_which_a_power_loss_keeps_a_part_is_not_there() {
     }
 }
 
+/// Cut at the end of a batch, a file looks whole; who reads it must not go on behind the gap.
+#[test]
+fn a_reader_does_not_step_over_records_that_are_missing() {
+    let (root, log) = with_inputs(60);
+    let ends = log.ends();
+    drop(log);
+    let path = root.path().join("log");
+    let first = path.join("segments/input/000000000001-000000000001.segment");
+    let bytes = std::fs::read(&first).unwrap();
+    let frames = bytes.windows(4).enumerate();
+    let frames: Vec<usize> = frames
+        .filter(|(_, window)| *window == b"sgf1")
+        .map(|(place, _)| place)
+        .collect();
+    assert!(frames.len() > 2, "its base and two batches");
+    std::fs::write(&first, &bytes[..frames[frames.len() - 1]]).unwrap();
+    let log = open(&path, 400).unwrap();
+    assert_eq!(log.ends(), ends);
+    let mut read = log.inputs().filter_map(Result::err);
+    let error = read.next().unwrap().to_string();
+    assert!(error.contains("is missing"), "{error}");
+    assert_eq!(read.count(), 0);
+    assert!(log.check().is_err());
+}
+
+/// Nothing of it was acknowledged, but more than one batch is gone: that was no interruption.
+#[test]
+fn whole_batches_after_one_that_is_damaged_are_damage_whatever_was_acknowledged() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("log");
+    let log = open(&path, 1 << 20).unwrap();
+    let early = root.path().join("early");
+    support::copy_directory(&path, &early);
+    for number in 0..5 {
+        log.append(vec![input(number)], None).unwrap();
+    }
+    drop(log);
+    let name = "segments/input/acknowledged";
+    std::fs::copy(early.join(name), path.join(name)).unwrap();
+    assert_eq!(open(&path, 1 << 20).unwrap().inputs().count(), 5);
+    std::fs::copy(early.join(name), path.join(name)).unwrap();
+    let file = path.join("segments/input/000000000001-000000000001.segment");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let second = bytes.windows(9).position(|window| window == b"payload 1");
+    bytes[second.unwrap()] ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    let error = open(&path, 1 << 20).unwrap_err().to_string();
+    assert!(error.contains("restore it from a backup"), "{error}");
+    assert_eq!(std::fs::read(&file).unwrap(), bytes, "nothing was changed");
+}
+
+#[test]
+fn what_was_being_written_to_take_the_place_of_a_file_is_removed() {
+    let (root, log) = with_inputs(20);
+    drop(log);
+    let path = root.path().join("log");
+    let name = "segments/state/000000000001-000000000009.segment.new";
+    std::fs::write(path.join(name), b"half").unwrap();
+    drop(open(&path, 400).unwrap());
+    assert!(!path.join(name).exists());
+}
+
+#[test]
+fn all_changes_may_be_gone_and_a_reader_comes_to_their_end() {
+    let root = tempfile::tempdir().unwrap();
+    let mut log = open(&root.path().join("log"), 400).unwrap();
+    let write = |outputs| {
+        let transaction = Transaction {
+            partitions: vec![PartitionCommit {
+                partition: Partition(0),
+                offsets: AppliedOffsets::default(),
+                state: Vec::new(),
+            }],
+            outputs,
+        };
+        log.worker(0, 1).commit(&transaction).unwrap();
+    };
+    write(vec![to(Topic::Changes, output("change", 0))]);
+    let (partition, _, _) = log.changes().next().unwrap().unwrap();
+    // Of another partition.
+    let other = (1..17).find(|number| {
+        let key = output("", *number).key.unwrap();
+        segstream::domain::partitioner::partition_of(&key, PARTITIONS) != partition
+    });
+    for _ in 0..20 {
+        write(vec![to(Topic::Changes, output("change", other.unwrap()))]);
+    }
+    assert!(log.remove_old(A_DAY, hours_on(25)).unwrap() > 0);
+    let chunk = log.read_changes(partition, 0, 100).unwrap();
+    assert_eq!(
+        (chunk.changes.len(), chunk.offset_next, chunk.end),
+        (0, 1, 1)
+    );
+}
+
 #[test]
 fn a_log_that_is_open_is_not_opened_again() {
     let (root, _log) = with_inputs(1);

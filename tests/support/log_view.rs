@@ -42,6 +42,15 @@ pub trait LogView: Send {
     fn progress_of(&mut self, partition: Partition) -> Progress {
         self.inner().progress_of(partition)
     }
+
+    fn read_changelog(
+        &mut self,
+        partition: Partition,
+        from: u64,
+        records: usize,
+    ) -> Result<ChangelogChunk, Error> {
+        self.inner().read_changelog(partition, from, records)
+    }
 }
 
 /// A view as a worker's log. It waits for nothing.
@@ -87,7 +96,7 @@ impl<V: LogView> WorkerLog for Viewed<V> {
         from: u64,
         records: usize,
     ) -> Result<ChangelogChunk, Error> {
-        self.0.inner().read_changelog(partition, from, records)
+        self.0.read_changelog(partition, from, records)
     }
 
     fn restart(&mut self) {

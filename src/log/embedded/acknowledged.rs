@@ -11,8 +11,8 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::log::Error;
-use crate::log::embedded::segment::damaged;
-use crate::log::embedded::segment::failed;
+use crate::log::embedded::errors::damaged;
+use crate::log::embedded::errors::failed;
 
 const NAME: &str = "acknowledged";
 

@@ -76,8 +76,10 @@ impl EmbeddedLog {
             sources.writer.sync()?;
             sources.writer.acknowledge()
         });
-        // It may survive even where an error follows, so the next batch does not take its offsets.
-        self.publish_sources(&sources.writer);
+        // A batch that is written may survive. Unless nothing can be written after it, readers see it.
+        if inner.doubt.check(&inner.path).is_ok() {
+            self.publish_sources(&sources.writer);
+        }
         durable?;
         inner.faults.cross(FaultPoint::AppendAfterFlush)?;
         Ok(positions)

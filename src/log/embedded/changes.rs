@@ -7,11 +7,11 @@ use crate::log::changes::ChangesChunk;
 use crate::log::changes::ChangesReader;
 use crate::log::changes::PublishedChange;
 use crate::log::embedded::cursor::Cursor;
+use crate::log::embedded::errors::damaged;
 use crate::log::embedded::frame::Kind;
 use crate::log::embedded::frame::Stream;
 use crate::log::embedded::handle::EmbeddedLog;
 use crate::log::embedded::records::Stored;
-use crate::log::embedded::segment::damaged;
 
 impl ChangesReader for EmbeddedLog {
     fn partitions(&self) -> u32 {
@@ -42,7 +42,6 @@ impl ChangesReader for EmbeddedLog {
         while chunk.changes.len() < limit
             && let Some((offset, bytes)) = cursor.next(log, end)?
         {
-            chunk.offset_next = offset + 1;
             if bytes.is_empty() {
                 continue;
             }
@@ -53,6 +52,7 @@ impl ChangesReader for EmbeddedLog {
             })?;
             chunk.changes.push(PublishedChange { offset, record });
         }
+        chunk.offset_next = cursor.position();
         Ok(chunk)
     }
 }

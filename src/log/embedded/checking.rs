@@ -1,13 +1,14 @@
 //! Reading all of a log that was not read when it was opened.
 
 use crate::log::Error;
+use crate::log::embedded::compaction::is_end;
+use crate::log::embedded::errors::damaged;
+use crate::log::embedded::errors::damaged_at;
 use crate::log::embedded::frame::Entry;
 use crate::log::embedded::frame::Stream;
 use crate::log::embedded::handle::EmbeddedLog;
 use crate::log::embedded::records;
 use crate::log::embedded::segment::Segment;
-use crate::log::embedded::segment::damaged;
-use crate::log::embedded::segment::damaged_at;
 use crate::log::embedded::segments::SegmentLog;
 use crate::log::embedded::segments::offset_of;
 
@@ -24,12 +25,16 @@ impl EmbeddedLog {
     pub(super) fn check_while(&self, go_on: &dyn Fn() -> bool) -> Result<(), Error> {
         let inner = &*self.0;
         for log in [&inner.input, &inner.changes, &inner.state] {
-            if let Err(error) = check(log, go_on) {
-                for log in [&inner.input, &inner.changes, &inner.state] {
-                    log.doubt(&error);
-                }
-                return Err(error);
-            }
+            inner.doubt.or_raise(check(log, go_on))?;
+        }
+        Ok(())
+    }
+
+    /// Removes the files that an interruption has left, once everything else was checked.
+    pub(super) fn remove_leftovers(&self) -> Result<(), Error> {
+        let inner = &*self.0;
+        for log in [&inner.input, &inner.changes, &inner.state] {
+            log.remove_leftovers()?;
         }
         Ok(())
     }
@@ -42,7 +47,7 @@ fn check(log: &SegmentLog, go_on: &dyn Fn() -> bool) -> Result<(), Error> {
             return Ok(());
         }
     }
-    log.remove_leftovers()
+    Ok(())
 }
 
 /// Reads a segment up to the one after it; false if it was told to stop.
@@ -54,7 +59,7 @@ fn check_segment(
     let is_compacted = segment.base.compaction.is_some();
     let mut ends = segment.base.ends.clone();
     let mut number = segment.base_number;
-    let mut position = 0;
+    let (mut position, mut is_ended) = (0, false);
     while position < segment.bytes() {
         let found = segment.frame_at(position)?;
         let found = found.ok_or_else(|| damaged_at(&segment.path, position))?;
@@ -69,23 +74,28 @@ fn check_segment(
         }
         for content in segment.contents(&found) {
             let (entry, content) = content?;
-            let is_next = entry.first == offset_of(&ends, entry.stream);
-            let is_whole = content.is_some_and(|content| has_its_records(&entry, &content));
+            let content = content.ok_or_else(|| damaged_at(&segment.path, position))?;
             if entry.stream == Stream::FACTS {
                 continue;
             }
-            if !is_next || !is_whole {
+            let is_next = entry.first == offset_of(&ends, entry.stream);
+            if !is_next || !has_its_records(&entry, &content) {
                 return Err(damaged_at(&segment.path, position));
             }
             ends.insert(entry.stream, entry.next);
         }
+        is_ended = position > 0 && is_end(&found.directory);
         position = found.end;
         if !go_on() {
             return Ok(false);
         }
     }
-    // Of a compacted stream the last records may be gone, as later ones replace them.
-    let is_whole = is_compacted || (ends == next.base.ends && number == next.base_number);
+    // Of a compacted stream the last records may be gone, as later ones replace them: a frame says that it ends there.
+    let is_whole = if is_compacted {
+        is_ended
+    } else {
+        ends == next.base.ends && number == next.base_number
+    };
     if is_whole {
         Ok(true)
     } else {
@@ -95,16 +105,13 @@ fn check_segment(
 
 /// The content has as many records as its directory says, at its offsets.
 fn has_its_records(entry: &Entry, mut content: &[u8]) -> bool {
-    if entry.stream == Stream::FACTS {
-        return true;
-    }
     let (mut found, mut next) = (0, entry.first);
     while !content.is_empty() {
         let Some((gap, _)) = records::take(&mut content) else {
             return false;
         };
         found += 1;
-        next += gap + 1;
+        next = next.saturating_add(gap).saturating_add(1);
     }
     found == entry.records && next == entry.next
 }

@@ -50,8 +50,10 @@ impl EmbeddedLog {
             outputs.changes.acknowledge()?;
             outputs.state.acknowledge()
         });
-        // It may survive even where an error follows: whoever reads now must see what a later one would.
-        self.publish_outputs(&outputs);
+        // A batch that is written may survive. Unless nothing can be written after it, readers see it.
+        if inner.doubt.check(&inner.path).is_ok() {
+            self.publish_outputs(&outputs);
+        }
         durable?;
         inner.faults.cross(FaultPoint::CommitAfterFlush)?;
         let committed = transaction.partitions.iter().map(|part| {

@@ -1,26 +1,28 @@
 //! Compaction of the state: of each key only the latest record is kept, at its offset. All complete segments become one.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::domain::ids::Partition;
 use crate::log::Error;
+use crate::log::embedded::base::Base;
+use crate::log::embedded::base::Compaction;
+use crate::log::embedded::base::Offsets;
 use crate::log::embedded::cursor::Cursor;
+use crate::log::embedded::errors::damaged;
+use crate::log::embedded::errors::failed;
+use crate::log::embedded::errors::unusable;
 use crate::log::embedded::frame;
+use crate::log::embedded::frame::Directory;
 use crate::log::embedded::frame::Kind;
+use crate::log::embedded::frame::Section;
 use crate::log::embedded::frame::Stream;
 use crate::log::embedded::handle::EmbeddedLog;
+use crate::log::embedded::names::Span;
+use crate::log::embedded::names::unfinished;
 use crate::log::embedded::records::Content;
 use crate::log::embedded::records::Stored;
-use crate::log::embedded::segment::Base;
-use crate::log::embedded::segment::Compaction;
-use crate::log::embedded::segment::Offsets;
 use crate::log::embedded::segment::Segment;
-use crate::log::embedded::segment::Span;
-use crate::log::embedded::segment::damaged;
-use crate::log::embedded::segment::failed;
-use crate::log::embedded::segment::unusable;
 use crate::log::embedded::segments::SegmentLog;
 use crate::log::embedded::segments::offset_of;
 use crate::log::embedded::segments::sync_directory;
@@ -28,7 +30,10 @@ use crate::log::embedded::segments::sync_directory;
 /// A section of a compacted segment takes so much before it is compressed, and one record more.
 const SECTION_BYTES: usize = 256 * 1024;
 
-/// What is asked between two sections: whether to go on.
+/// So many offsets are read between two questions whether to go on.
+const ASKED_EVERY: u64 = 1024;
+
+/// Whether to go on.
 pub(super) type GoOn<'a> = &'a dyn Fn() -> bool;
 
 impl EmbeddedLog {
@@ -42,6 +47,8 @@ impl EmbeddedLog {
 
     pub(super) fn compact_while(&self, go_on: GoOn<'_>) -> Result<(), Error> {
         let log = &self.0.state;
+        let _held = self.lock_segments();
+        self.0.doubt.check(&self.0.path)?;
         let complete = log.complete();
         let bytes_of = |is_compacted: bool| -> u64 {
             let segments = complete.iter();
@@ -89,7 +96,7 @@ fn compact(log: &SegmentLog, complete: &[Arc<Segment>], go_on: GoOn<'_>) -> Resu
         last: last.span.last,
     };
     let path = log.directory.join(span.file_name());
-    let unfinished = PathBuf::from(format!("{}.new", path.display()));
+    let unfinished = unfinished(&path);
     let base = Base {
         compaction: Some(compaction.clone()),
         ..first.base.clone()
@@ -99,16 +106,14 @@ fn compact(log: &SegmentLog, complete: &[Arc<Segment>], go_on: GoOn<'_>) -> Resu
         log,
         new: &new,
         number: next.base_number,
-        tombstones_from: &compaction.tombstones_from,
+        compaction: &compaction,
     };
-    for (stream, until) in &compaction.until {
-        let begins = offset_of(&first.base.ends, *stream);
-        if !survivors.copy(*stream, begins, *until, go_on)? {
-            return Ok(());
-        }
-    }
-    new.sync()?;
+    let written = survivors.write_all(&first.base.ends, go_on);
     drop(new);
+    if !matches!(written, Ok(true)) {
+        std::fs::remove_file(&unfinished).map_err(|source| failed(&unfinished, source))?;
+        return written.map(drop);
+    }
     std::fs::rename(&unfinished, &path).map_err(|source| failed(&path, source))?;
     sync_directory(&log.directory)?;
     let new = Segment::open(&path, span)?;
@@ -125,10 +130,29 @@ struct Survivors<'a> {
     log: &'a SegmentLog,
     new: &'a Segment,
     number: u64,
-    tombstones_from: &'a Offsets,
+    compaction: &'a Compaction,
+}
+
+/// A compacted segment ends with a frame without records.
+pub(super) fn is_end(directory: &Directory) -> bool {
+    let mut entries = directory.entries.iter();
+    entries.all(|entry| entry.stream == Stream::FACTS)
 }
 
 impl Survivors<'_> {
+    /// Copies all streams, which begin at these offsets; false if it was told to stop.
+    fn write_all(&self, begins: &Offsets, go_on: GoOn<'_>) -> Result<bool, Error> {
+        for (stream, until) in &self.compaction.until {
+            if !self.copy(*stream, offset_of(begins, *stream), *until, go_on)? {
+                return Ok(false);
+            }
+        }
+        let section = Section::new(Stream::FACTS, Vec::new(), 0, 0);
+        self.write_section(section.ok_or_else(|| self.too_large())?)?;
+        self.new.sync()?;
+        Ok(true)
+    }
+
     /// Copies the latest record of each key of a stream; false if it was told to stop.
     fn copy(
         &self,
@@ -140,7 +164,10 @@ impl Survivors<'_> {
         let mut latest: HashMap<Vec<u8>, u64> = HashMap::new();
         let mut cursor = Cursor::new(stream, begins);
         while let Some((offset, bytes)) = cursor.next(self.log, until)? {
-            let key = self.read(offset, bytes)?.key.unwrap_or_default();
+            if offset % ASKED_EVERY == 0 && !go_on() {
+                return Ok(false);
+            }
+            let key = self.read(offset, bytes)?.key().unwrap_or_default();
             match latest.get_mut(key) {
                 Some(known) => *known = offset,
                 None => {
@@ -148,13 +175,13 @@ impl Survivors<'_> {
                 }
             }
         }
-        let tombstones_from = offset_of(self.tombstones_from, stream);
+        let tombstones_from = offset_of(&self.compaction.tombstones_from, stream);
         let (mut content, mut first, mut next) = (Content::default(), begins, begins);
         let mut cursor = Cursor::new(stream, begins);
         while let Some((offset, bytes)) = cursor.next(self.log, until)? {
             let record = self.read(offset, bytes)?;
-            let is_latest = latest.get(record.key.unwrap_or_default()) == Some(&offset);
-            let is_removed = record.value.is_none() && offset < tombstones_from;
+            let is_latest = latest.get(record.key().unwrap_or_default()) == Some(&offset);
+            let is_removed = record.value().is_none() && offset < tombstones_from;
             if !is_latest || is_removed {
                 continue;
             }
@@ -186,6 +213,10 @@ impl Survivors<'_> {
         let section = content.into_section(stream);
         let mut section = section.ok_or_else(|| self.too_large())?;
         section.place(first);
+        self.write_section(section)
+    }
+
+    fn write_section(&self, section: Section) -> Result<(), Error> {
         let frame = frame::write(self.number, false, &[section]);
         let (bytes, directory) = frame.ok_or_else(|| self.too_large())?;
         self.new.append(&bytes, &directory)

@@ -1,9 +1,9 @@
 //! Reading the records of a stream, one after the other.
 
 use crate::log::Error;
+use crate::log::embedded::errors::damaged;
 use crate::log::embedded::frame::Stream;
 use crate::log::embedded::records;
-use crate::log::embedded::segment::damaged;
 use crate::log::embedded::segments::SegmentLog;
 
 /// Reads a stream from an offset on.
@@ -73,6 +73,12 @@ impl Cursor {
             if offset < self.next {
                 continue;
             }
+            // A compaction may have put later records into the same section.
+            if offset >= end {
+                self.next = end;
+                self.section = None;
+                return Ok(None);
+            }
             self.next = offset + 1;
             let section = self.section.as_ref();
             let bytes = section.and_then(|section| section.content.get(range));
@@ -94,9 +100,9 @@ impl Cursor {
             let what = format!("a record at offset {} is damaged", section.offset);
             damaged(&log.directory, &what)
         })?;
-        let offset = section.offset + gap;
+        let offset = section.offset.saturating_add(gap);
         section.at = section.content.len() - left.len();
-        section.offset = offset + 1;
+        section.offset = offset.saturating_add(1);
         Ok(Some((offset, section.at - record.len()..section.at)))
     }
 }

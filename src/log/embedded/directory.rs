@@ -11,6 +11,8 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use crate::log::Error;
+use crate::log::embedded::errors::failed;
+use crate::log::embedded::errors::unusable;
 use crate::log::embedded::former;
 use crate::log::embedded::identity::CHANGES;
 use crate::log::embedded::identity::INPUT;
@@ -19,8 +21,6 @@ use crate::log::embedded::identity::STATE;
 use crate::log::embedded::identity::read_identity;
 use crate::log::embedded::identity::write_identity;
 use crate::log::embedded::options::LogOptions;
-use crate::log::embedded::segment::failed;
-use crate::log::embedded::segment::unusable;
 use crate::log::embedded::segments::Writer;
 use crate::log::embedded::segments::sync_directory;
 
@@ -42,6 +42,10 @@ pub(super) fn root(path: &Path) -> PathBuf {
 pub(super) fn prepare(path: &Path, options: &LogOptions) -> Result<(File, Identity), Error> {
     std::fs::create_dir_all(path).map_err(|source| failed(path, source))?;
     let lock = lock(path)?;
+    let parent = path.canonicalize().map_err(|source| failed(path, source))?;
+    if let Some(parent) = parent.parent() {
+        sync_directory(parent)?;
+    }
     let root = root(path);
     if !root.try_exists().map_err(|source| failed(&root, source))? {
         let unfinished = path.join(UNFINISHED);

@@ -3,23 +3,23 @@
 //! A segment is written anew beside the old one and takes its place at once, so an interruption leaves either. To
 //! go on after one, do it again: slots that are empty stay so.
 
-use std::path::PathBuf;
-
 use crate::log::Error;
 use crate::log::embedded::ends::facts_bytes;
+use crate::log::embedded::errors::damaged;
+use crate::log::embedded::errors::damaged_at;
+use crate::log::embedded::errors::failed;
+use crate::log::embedded::errors::unusable;
 use crate::log::embedded::frame;
 use crate::log::embedded::frame::Entry;
 use crate::log::embedded::frame::Section;
 use crate::log::embedded::frame::Stream;
 use crate::log::embedded::handle::EmbeddedLog;
+use crate::log::embedded::names::unfinished;
 use crate::log::embedded::records;
 use crate::log::embedded::records::Content;
 use crate::log::embedded::records::Stored;
+use crate::log::embedded::segment::Found;
 use crate::log::embedded::segment::Segment;
-use crate::log::embedded::segment::damaged;
-use crate::log::embedded::segment::damaged_at;
-use crate::log::embedded::segment::failed;
-use crate::log::embedded::segment::unusable;
 use crate::log::embedded::segments::SegmentLog;
 use crate::log::embedded::segments::sync_directory;
 
@@ -33,12 +33,19 @@ impl EmbeddedLog {
     /// # Errors
     /// If the disk fails or the log is damaged. Some records may be replaced by then.
     pub fn empty_slots(&self, is_emptied: IsEmptied<'_>) -> Result<u64, Error> {
+        let _held = self.lock_segments();
         // Only complete segments are rewritten.
         let mut sources = self.lock_sources();
-        let facts = facts_bytes(&sources.cursors).ok_or_else(|| self.too_large())?;
-        sources.writer.roll(facts)?;
+        if !sources.writer.is_new()? {
+            let facts = facts_bytes(&sources.cursors).ok_or_else(|| self.too_large())?;
+            sources.writer.roll(facts)?;
+        }
         drop(sources);
-        self.lock_outputs().changes.roll(Vec::new())?;
+        let mut outputs = self.lock_outputs();
+        if !outputs.changes.is_new()? {
+            outputs.changes.roll(Vec::new())?;
+        }
+        drop(outputs);
         let mut emptied = 0;
         for log in [&self.0.input, &self.0.changes] {
             for segment in log.complete() {
@@ -51,14 +58,14 @@ impl EmbeddedLog {
 
 /// Rewrites a segment if it has a record that is to be replaced.
 fn empty(log: &SegmentLog, old: &Segment, is_emptied: IsEmptied<'_>) -> Result<u64, Error> {
-    let unfinished = PathBuf::from(format!("{}.new", old.path.display()));
+    let unfinished = unfinished(&old.path);
     let mut new: Option<Segment> = None;
     let mut emptied = 0;
     let mut position = 0;
     while position < old.bytes() {
         let found = old.frame_at(position)?;
         let found = found.ok_or_else(|| damaged_at(&old.path, position))?;
-        if let Some(rewritten) = rewrite(old, position, is_emptied)? {
+        if let Some(rewritten) = rewrite(old, (position, &found), is_emptied)? {
             if new.is_none() {
                 new = Some(old.copy_until(&unfinished, position)?);
             }
@@ -90,17 +97,15 @@ struct Rewritten {
     emptied: u64,
 }
 
-/// The frame at a position with empty slots; `None` if it has none of the records.
+/// A frame with empty slots; `None` if it has none of the records.
 fn rewrite(
     old: &Segment,
-    position: u64,
+    (position, found): (u64, &Found),
     is_emptied: IsEmptied<'_>,
 ) -> Result<Option<Rewritten>, Error> {
-    let found = old.frame_at(position)?;
-    let found = found.ok_or_else(|| damaged_at(&old.path, position))?;
     let mut sections = Vec::with_capacity(found.directory.entries.len());
     let mut emptied = 0;
-    for content in old.contents(&found) {
+    for content in old.contents(found) {
         let (entry, content) = content?;
         let content = content.ok_or_else(|| damaged_at(&old.path, position))?;
         let section = if entry.stream == Stream::FACTS {
@@ -137,7 +142,7 @@ fn replaced(
         let (gap, bytes) = records::take(&mut content)?;
         let is_hit = !bytes.is_empty() && {
             let record = Stored::read(bytes)?;
-            is_emptied(record.key, record.value)
+            is_emptied(record.key(), record.value())
         };
         emptied += u64::from(is_hit);
         new.push_bytes(gap, if is_hit { &[] } else { bytes })?;

@@ -38,6 +38,13 @@ pub(super) enum Kind {
     Facts,
 }
 
+impl Kind {
+    /// Later records of a key replace earlier ones, so that offsets have gaps once the stream was compacted.
+    pub(super) fn is_compacted(self) -> bool {
+        matches!(self, Self::State | Self::Current)
+    }
+}
+
 /// A kind of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct Stream {
@@ -196,4 +203,11 @@ pub(super) fn write(
         bytes.extend(&section.stored);
     }
     Some((bytes, directory))
+}
+
+/// Where in some bytes a frame may begin.
+pub(super) fn places_of_frames(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    let windows = bytes.windows(MAGIC.len()).enumerate();
+    let begun = windows.filter(|(_, window)| *window == MAGIC);
+    begun.map(|(place, _)| place)
 }

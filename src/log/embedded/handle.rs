@@ -16,19 +16,22 @@ use crate::domain::partitioner::partition_of;
 use crate::faults::Faults;
 use crate::log::Error;
 use crate::log::embedded::directory;
+use crate::log::embedded::doubt::Doubt;
 use crate::log::embedded::ends::Cursors;
 use crate::log::embedded::ends::Ends;
 use crate::log::embedded::ends::StateFacts;
 use crate::log::embedded::ends::read_facts;
 use crate::log::embedded::ends::stream_of;
+use crate::log::embedded::errors::damaged;
+use crate::log::embedded::errors::unusable;
 use crate::log::embedded::frame::Kind;
 use crate::log::embedded::frame::Stream;
 use crate::log::embedded::identity;
 use crate::log::embedded::identity::Identity;
 use crate::log::embedded::opening;
 use crate::log::embedded::opening::Limits;
+use crate::log::embedded::opening::Opened;
 use crate::log::embedded::options::LogOptions;
-use crate::log::embedded::segment::unusable;
 use crate::log::embedded::segments::SegmentLog;
 use crate::log::embedded::segments::Writer;
 
@@ -48,6 +51,9 @@ pub(super) struct Inner {
     /// Of each partition.
     pub(super) ends: Mutex<Vec<Ends>>,
     pub(super) appended: Condvar,
+    pub(super) doubt: Doubt,
+    /// Held by who rewrites or removes segments.
+    pub(super) maintenance: Mutex<()>,
     pub(super) faults: Faults,
     /// Held while the log is open.
     _lock: File,
@@ -90,14 +96,22 @@ impl EmbeddedLog {
         let limits = Limits {
             segment_bytes: options.segment_bytes,
             number_max: u64::MAX,
+            doubt: Doubt::default(),
         };
-        let input = opening::open(&root.join(identity::INPUT), limits, &mut |facts| {
+        let input = opening::open(&root.join(identity::INPUT), &limits, &mut |facts| {
             let later: Cursors = read_facts(facts)?;
             cursors.extend(later);
             cursors.retain(|_, line| line.is_some());
             Some(())
         })?;
-        let outputs = open_outputs(&root, limits)?;
+        let (changes, state, facts) = open_outputs(&root, &limits)?;
+        // Everything was read, and only now is anything written.
+        let input = input.settle()?;
+        let outputs = Outputs {
+            changes: changes.settle()?,
+            state: state.settle()?,
+            facts,
+        };
         let log = Inner {
             path: path.to_owned(),
             input: Arc::clone(&input.log),
@@ -106,6 +120,8 @@ impl EmbeddedLog {
             ends: Mutex::new(vec![Ends::default(); index_of(identity.partitions)]),
             identity,
             appended: Condvar::new(),
+            doubt: limits.doubt,
+            maintenance: Mutex::default(),
             faults: options.faults.clone(),
             sources: Mutex::new(Sources {
                 writer: input,
@@ -117,6 +133,16 @@ impl EmbeddedLog {
         let log = Self(Arc::new(log));
         log.publish_sources(&log.lock_sources().writer);
         log.publish_outputs(&log.lock_outputs());
+        let ahead = |ends: &Ends| {
+            let sources = Source::ALL.into_iter();
+            let mut groups =
+                sources.map(|source| (ends.group.of(source), ends.sources.next(source)));
+            groups.any(|(group, end)| group.is_some_and(|group| group > end))
+        };
+        if log.lock_ends().iter().any(ahead) {
+            let input = root.join(identity::INPUT);
+            return Err(damaged(&input, "records that were processed are missing"));
+        }
         Ok(log)
     }
 
@@ -193,6 +219,12 @@ impl EmbeddedLog {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Keeps others from rewriting or removing segments.
+    pub(super) fn lock_segments(&self) -> MutexGuard<'_, ()> {
+        let maintenance = self.0.maintenance.lock();
+        maintenance.unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn unusable(&self, problem: &str) -> Error {
         unusable(&self.0.path, problem)
     }
@@ -202,32 +234,43 @@ impl EmbeddedLog {
     }
 }
 
-/// Opens changes and state, and removes what a transaction that was interrupted has left in one of them. Changes are
-/// written and synced before the state that goes with them, so a transaction is there once its state is.
-fn open_outputs(root: &Path, limits: Limits) -> Result<Outputs, Error> {
+/// Reads changes and state. Changes are written and synced before the state that goes with them, so a transaction is there
+/// once its state is.
+fn open_outputs(root: &Path, limits: &Limits) -> Result<(Opened, Opened, StateFacts), Error> {
     let (of_changes, of_state) = (root.join(identity::CHANGES), root.join(identity::STATE));
-    let mut state_limits = limits;
-    loop {
+    let open_state = |limits: &Limits| {
         let mut facts = StateFacts::default();
-        let state = opening::open(&of_state, state_limits, &mut |later| {
+        let state = opening::open(&of_state, limits, &mut |later| {
             facts.extend(read_facts(later)?);
             Some(())
         })?;
-        let changes_limits = Limits {
-            number_max: facts.changes_number,
-            ..limits
+        Ok::<_, Error>((state, facts))
+    };
+    let open_changes = |number_max| {
+        let limits = Limits {
+            number_max,
+            ..limits.clone()
         };
-        let changes = opening::open(&of_changes, changes_limits, &mut |_| Some(()))?;
-        if changes.number == facts.changes_number {
-            return Ok(Outputs {
-                changes,
-                state,
-                facts,
-            });
-        }
-        // A power loss may keep the later of two writes of which neither was synced.
-        state_limits.number_max = state.number.saturating_sub(1);
+        opening::open(&of_changes, &limits, &mut |_| Some(()))
+    };
+    let (state, facts) = open_state(limits)?;
+    let changes = open_changes(facts.changes_number)?;
+    if changes.writer.number == facts.changes_number {
+        return Ok((changes, state, facts));
     }
+    // Of a transaction that was being written a power loss may keep the later of two writes.
+    if state.has_batch() {
+        let limits = Limits {
+            number_max: state.writer.number - 1,
+            ..limits.clone()
+        };
+        let (state, facts) = open_state(&limits)?;
+        let changes = open_changes(facts.changes_number)?;
+        if changes.writer.number == facts.changes_number {
+            return Ok((changes, state, facts));
+        }
+    }
+    Err(damaged(&of_changes, "its last batches are missing"))
 }
 
 /// The place of a partition in a list of all.

@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::log::Error;
+use crate::log::embedded::errors::damaged;
+use crate::log::embedded::errors::failed;
+use crate::log::embedded::errors::unusable;
 use crate::log::embedded::retention::replace_file;
-use crate::log::embedded::segment::damaged;
-use crate::log::embedded::segment::failed;
-use crate::log::embedded::segment::unusable;
 
 pub(super) const INPUT: &str = "input";
 pub(super) const CHANGES: &str = "changes";

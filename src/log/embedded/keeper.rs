@@ -13,11 +13,11 @@ use std::time::SystemTime;
 use crate::domain::ids::Source;
 use crate::domain::time::Timestamp;
 use crate::log::Error;
+use crate::log::embedded::base::Offsets;
 use crate::log::embedded::ends::stream_of;
+use crate::log::embedded::errors::failed;
 use crate::log::embedded::handle::EmbeddedLog;
 use crate::log::embedded::retention::remove_old;
-use crate::log::embedded::segment::Offsets;
-use crate::log::embedded::segment::failed;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -96,6 +96,7 @@ impl EmbeddedLog {
     pub fn remove_old(&self, retention: Retention, now: Timestamp) -> Result<u64, Error> {
         let milliseconds = u64::try_from(now.as_milliseconds()).unwrap_or(0);
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds);
+        let _held = self.lock_segments();
         let mut removed = 0;
         if let Some(kept) = retention.input {
             removed += remove_old(&self.0.input, kept, now, Some(&self.folded()))?;
@@ -147,10 +148,11 @@ fn keep(
     while !stop.wait(pause) {
         pause = PAUSE;
         let kept = log
-            .compact_while(&go_on)
-            .and_then(|()| log.remove_old(retention, now()));
+            .remove_leftovers()
+            .and_then(|()| log.remove_old(retention, now()))
+            .and_then(|_| log.compact_while(&go_on));
         if let Err(error) = kept {
-            tracing::error!(%error, "the log cannot be compacted, or what was kept long enough not removed");
+            tracing::error!(%error, "files of the log that are not needed cannot be removed, or its state not compacted");
             pause = PAUSE_AFTER_ERROR;
         }
     }

@@ -8,19 +8,23 @@
 
 mod acknowledged;
 mod append;
+mod base;
 mod changes;
 mod checking;
 mod commit;
 mod compaction;
 mod cursor;
 mod directory;
+mod doubt;
 mod emptying;
 mod ends;
+mod errors;
 mod former;
 mod frame;
 mod handle;
 mod identity;
 mod keeper;
+mod names;
 mod opening;
 mod options;
 mod records;

@@ -4,7 +4,9 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde::Deserializer;
 use serde::Serialize;
+use serde::Serializer;
 
 use crate::domain::time::Timestamp;
 use crate::log::Header;
@@ -38,16 +40,32 @@ impl InputRecord {
     }
 }
 
+/// Bytes, which are written at once. A slice of bytes is written as a list of numbers, one by one, to the same effect.
+#[derive(Clone, Copy, Debug)]
+struct Bytes<'a>(&'a [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Bytes<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&'a [u8]>::deserialize(deserializer).map(Self)
+    }
+}
+
 /// A record of any stream. State has no headers and no timestamp.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Stored<'a> {
     timestamp: Option<i64>,
     #[serde(borrow)]
-    pub(super) key: Option<&'a [u8]>,
+    key: Option<Bytes<'a>>,
     #[serde(borrow)]
-    pub(super) value: Option<&'a [u8]>,
+    value: Option<Bytes<'a>>,
     #[serde(borrow)]
-    headers: Vec<(&'a str, Option<&'a [u8]>)>,
+    headers: Vec<(&'a str, Option<Bytes<'a>>)>,
 }
 
 impl<'a> Stored<'a> {
@@ -56,12 +74,20 @@ impl<'a> Stored<'a> {
         postcard::from_bytes(bytes).ok()
     }
 
+    pub(super) fn key(&self) -> Option<&'a [u8]> {
+        self.key.map(|key| key.0)
+    }
+
+    pub(super) fn value(&self) -> Option<&'a [u8]> {
+        self.value.map(|value| value.0)
+    }
+
     /// A record of the state changelog.
     pub(super) fn state(key: &'a [u8], value: Option<&'a [u8]>) -> Self {
         Self {
             timestamp: None,
-            key: Some(key),
-            value,
+            key: Some(Bytes(key)),
+            value: value.map(Bytes),
             headers: Vec::new(),
         }
     }
@@ -69,15 +95,18 @@ impl<'a> Stored<'a> {
     fn own_headers(&self) -> Vec<Header> {
         let headers = self.headers.iter();
         headers
-            .map(|(name, value)| (Cow::Owned((*name).to_owned()), value.map(<[u8]>::to_vec)))
+            .map(|(name, value)| {
+                let value = value.map(|value| value.0.to_vec());
+                (Cow::Owned((*name).to_owned()), value)
+            })
             .collect()
     }
 }
 
-fn borrowed(headers: &[Header]) -> Vec<(&str, Option<&[u8]>)> {
+fn borrowed(headers: &[Header]) -> Vec<(&str, Option<Bytes<'_>>)> {
     let headers = headers.iter();
     headers
-        .map(|(name, value)| (&**name, value.as_deref()))
+        .map(|(name, value)| (&**name, value.as_deref().map(Bytes)))
         .collect()
 }
 
@@ -85,8 +114,8 @@ impl<'a> From<&'a InputRecord> for Stored<'a> {
     fn from(record: &'a InputRecord) -> Self {
         Self {
             timestamp: record.timestamp.map(Timestamp::as_milliseconds),
-            key: record.key.as_deref(),
-            value: record.payload.as_deref(),
+            key: record.key.as_deref().map(Bytes),
+            value: record.payload.as_deref().map(Bytes),
             headers: borrowed(&record.headers),
         }
     }
@@ -96,8 +125,8 @@ impl<'a> From<&'a OutputRecord> for Stored<'a> {
     fn from(record: &'a OutputRecord) -> Self {
         Self {
             timestamp: Some(record.timestamp.as_milliseconds()),
-            key: record.key.as_deref(),
-            value: record.value.as_deref(),
+            key: record.key.as_deref().map(Bytes),
+            value: record.value.as_deref().map(Bytes),
             headers: borrowed(&record.headers),
         }
     }
@@ -108,8 +137,8 @@ impl From<Stored<'_>> for InputRecord {
         Self {
             timestamp: stored.timestamp.and_then(Timestamp::from_milliseconds),
             headers: stored.own_headers(),
-            key: stored.key.map(<[u8]>::to_vec),
-            payload: stored.value.map(<[u8]>::to_vec),
+            key: stored.key().map(<[u8]>::to_vec),
+            payload: stored.value().map(<[u8]>::to_vec),
         }
     }
 }
@@ -120,8 +149,8 @@ impl From<Stored<'_>> for OutputRecord {
         Self {
             timestamp: timestamp.unwrap_or_default(),
             headers: stored.own_headers(),
-            key: stored.key.map(<[u8]>::to_vec),
-            value: stored.value.map(<[u8]>::to_vec),
+            key: stored.key().map(<[u8]>::to_vec),
+            value: stored.value().map(<[u8]>::to_vec),
         }
     }
 }
@@ -159,7 +188,7 @@ impl Content {
     /// Adds the bytes of a record, or none for an empty slot, so many offsets after the next one.
     pub(super) fn push_bytes(&mut self, gap: u64, record: &[u8]) -> Option<()> {
         let bytes = std::mem::take(&mut self.bytes);
-        self.bytes = postcard::to_extend(&(gap, record), bytes).ok()?;
+        self.bytes = postcard::to_extend(&(gap, Bytes(record)), bytes).ok()?;
         self.records = self.records.checked_add(1)?;
         self.next += gap + 1;
         Some(())
@@ -173,7 +202,7 @@ impl Content {
 
 /// Takes a record off the front of a section's content: the gap before it, and its bytes. `None` where that is no record.
 pub(super) fn take<'a>(content: &mut &'a [u8]) -> Option<(u64, &'a [u8])> {
-    let (record, rest) = postcard::take_from_bytes(content).ok()?;
+    let ((gap, record), rest): ((u64, Bytes<'a>), _) = postcard::take_from_bytes(content).ok()?;
     *content = rest;
-    Some(record)
+    Some((gap, record.0))
 }

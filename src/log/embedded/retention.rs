@@ -7,9 +7,10 @@ use std::time::SystemTime;
 use crate::log::Error;
 use crate::log::embedded::acknowledged::number_bytes;
 use crate::log::embedded::acknowledged::read_number;
-use crate::log::embedded::segment::Offsets;
-use crate::log::embedded::segment::damaged;
-use crate::log::embedded::segment::failed;
+use crate::log::embedded::base::Offsets;
+use crate::log::embedded::errors::damaged;
+use crate::log::embedded::errors::failed;
+use crate::log::embedded::names::unfinished;
 use crate::log::embedded::segments::SegmentLog;
 use crate::log::embedded::segments::sync_directory;
 
@@ -34,6 +35,7 @@ pub(super) fn remove_old(
     now: SystemTime,
     needed_from: Option<&Offsets>,
 ) -> Result<u64, Error> {
+    log.doubt.check(&log.directory)?;
     let segments = log.segments();
     let mut removed = Vec::new();
     for (segment, next) in segments.iter().zip(segments.iter().skip(1)) {
@@ -67,7 +69,7 @@ pub(super) fn remove_old(
 /// Writes a small file in the place of an earlier one, at once.
 pub(super) fn replace_file(directory: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
     let path = directory.join(name);
-    let new = directory.join(format!("{name}.new"));
+    let new = unfinished(&path);
     std::fs::write(&new, bytes).map_err(|source| failed(&new, source))?;
     let synced = std::fs::File::open(&new).and_then(|file| file.sync_all());
     synced.map_err(|source| failed(&new, source))?;

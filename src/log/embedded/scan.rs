@@ -11,12 +11,12 @@ use crate::log::OutputRecord;
 use crate::log::embedded::cursor::Cursor;
 use crate::log::embedded::ends::Ends;
 use crate::log::embedded::ends::stream_of;
+use crate::log::embedded::errors::damaged;
 use crate::log::embedded::frame::Kind;
 use crate::log::embedded::frame::Stream;
 use crate::log::embedded::handle::EmbeddedLog;
 use crate::log::embedded::records::InputRecord;
 use crate::log::embedded::records::Stored;
-use crate::log::embedded::segment::damaged;
 use crate::log::embedded::segments::SegmentLog;
 
 impl EmbeddedLog {
@@ -116,12 +116,15 @@ fn scan<T: for<'a> From<Stored<'a>>>(
     end: u64,
 ) -> impl Iterator<Item = Result<(Stream, u64, T), Error>> + use<T> {
     let log = Arc::clone(log);
-    let mut cursor = Cursor::new(stream, log.start(stream));
+    let mut cursor = Some(Cursor::new(stream, log.start(stream)));
     std::iter::from_fn(move || {
         loop {
-            let (offset, bytes) = match cursor.next(&log, end) {
+            let (offset, bytes) = match cursor.as_mut()?.next(&log, end) {
                 Ok(found) => found?,
-                Err(error) => return Some(Err(error)),
+                Err(error) => {
+                    cursor = None;
+                    return Some(Err(error));
+                }
             };
             if bytes.is_empty() {
                 continue;

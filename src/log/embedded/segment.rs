@@ -11,75 +11,22 @@ use std::sync::RwLock;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
-use serde::Deserialize;
-use serde::Serialize;
-
 use crate::log::Error;
+use crate::log::embedded::base::Base;
+use crate::log::embedded::errors::damaged;
+use crate::log::embedded::errors::damaged_at;
+use crate::log::embedded::errors::failed;
+use crate::log::embedded::errors::unusable;
 use crate::log::embedded::frame;
 use crate::log::embedded::frame::Directory;
 use crate::log::embedded::frame::Entry;
 use crate::log::embedded::frame::HEADER_BYTES;
 use crate::log::embedded::frame::Header;
 use crate::log::embedded::frame::Stream;
+use crate::log::embedded::names::Span;
 
 /// A header and the directory of most frames are read at once.
 const GLANCE_BYTES: usize = 2048;
-const EXTENSION: &str = "segment";
-
-/// An offset for each stream; 0 for those that are not there.
-pub(super) type Offsets = BTreeMap<Stream, u64>;
-
-/// What was before a segment.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Base {
-    /// Where its streams begin.
-    pub(super) ends: Offsets,
-    /// What the holder of the log knows besides records, as it was then.
-    pub(super) facts: Vec<u8>,
-    /// Where the segment is the result of a compaction.
-    pub(super) compaction: Option<Compaction>,
-}
-
-/// What a compaction has done.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Compaction {
-    /// Only the latest record of each key is left of what is below.
-    pub(super) until: Offsets,
-    /// Tombstones below were removed.
-    pub(super) tombstones_from: Offsets,
-}
-
-/// Which segments a file stands for: one, or several that were compacted into it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Span {
-    pub(super) first: u64,
-    pub(super) last: u64,
-}
-
-impl Span {
-    pub(super) fn one(number: u64) -> Self {
-        Self {
-            first: number,
-            last: number,
-        }
-    }
-
-    pub(super) fn file_name(self) -> String {
-        format!("{:012}-{:012}.{EXTENSION}", self.first, self.last)
-    }
-
-    /// `None` if this is no name of a segment.
-    pub(super) fn of_file(path: &Path) -> Option<Self> {
-        if path.extension()? != EXTENSION {
-            return None;
-        }
-        let (first, last) = path.file_stem()?.to_str()?.split_once('-')?;
-        Some(Self {
-            first: first.parse().ok()?,
-            last: last.parse().ok()?,
-        })
-    }
-}
 
 /// A section and where its bytes are in the file.
 #[derive(Clone, Copy, Debug)]
@@ -150,12 +97,9 @@ impl Segment {
         let section = postcard::to_allocvec(&base).ok();
         let section = section.and_then(|content| frame::Section::new(Stream::FACTS, content, 1, 0));
         let frame = section.and_then(|section| frame::write(number, true, &[section]));
-        let (bytes, directory) = frame.ok_or_else(|| unusable(path, "its base is too large"))?;
+        let (bytes, _) = frame.ok_or_else(|| unusable(path, "its base is too large"))?;
         file.write_all_at(&bytes, 0).map_err(failed)?;
-        let mut index = Index::default();
-        let sections: u64 = stored_bytes(&directory);
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        index.add(&directory, length - sections);
         Ok(Self {
             span,
             path: path.to_owned(),
@@ -163,11 +107,12 @@ impl Segment {
             base,
             base_number: number,
             bytes: AtomicU64::new(length),
-            index: RwLock::new(Some(index)),
+            index: RwLock::new(Some(Index::default())),
         })
     }
 
-    /// Opens the file of a segment and reads its base; `None` if that is not whole.
+    /// Opens the file of a segment and reads its base; `None` where that is not whole and no batch follows it, as its file
+    /// was being made.
     pub(super) fn open(path: &Path, span: Span) -> Result<Option<Self>, Error> {
         let failed = |source| failed(path, source);
         let mut options = OpenOptions::new();
@@ -182,7 +127,19 @@ impl Segment {
             bytes: AtomicU64::new(length),
             index: RwLock::new(None),
         };
-        let Some(found) = segment.frame_at(0)? else {
+        if let Some((number, base)) = segment.read_base()? {
+            segment.base_number = number;
+            segment.base = base;
+            return Ok(Some(segment));
+        }
+        if segment.has_batch_after(0, 0)? {
+            return Err(damaged(path, "its first frame is damaged"));
+        }
+        Ok(None)
+    }
+
+    fn read_base(&self) -> Result<Option<(u64, Base)>, Error> {
+        let Some(found) = self.frame_at(0)? else {
             return Ok(None);
         };
         let entry = found.directory.entries.first().copied();
@@ -193,10 +150,9 @@ impl Segment {
             entry,
             position: found.sections_at,
         };
-        let content = segment.content(place)?;
+        let content = self.content(place)?;
         let base = content.and_then(|content| postcard::from_bytes(&content).ok());
-        segment.base_number = found.directory.number;
-        Ok(base.map(|base| Self { base, ..segment }))
+        Ok(base.map(|base| (found.directory.number, base)))
     }
 
     /// Where its last frame ends.
@@ -261,9 +217,13 @@ impl Segment {
             return Ok(index.find(stream, offset));
         }
         drop(index);
-        let read = self.read_index()?;
+        // Under the lock, so that no batch is added between the reading and the keeping of the index.
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(index.get_or_insert(read).find(stream, offset))
+        let index = match &mut *index {
+            Some(index) => index,
+            none => none.insert(self.read_index()?),
+        };
+        Ok(index.find(stream, offset))
     }
 
     /// The content of a section; `None` where it is damaged.
@@ -296,11 +256,36 @@ impl Segment {
 
     /// Removes everything from a position on.
     pub(super) fn cut(&self, position: u64) -> Result<(), Error> {
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         let cut = self.file.set_len(position);
         cut.map_err(|source| failed(&self.path, source))?;
         self.bytes.store(position, Ordering::Release);
-        self.forget_index();
+        *index = None;
         Ok(())
+    }
+
+    /// Writes everything from a position on again, and makes it durable. What was written before a failed sync may be in
+    /// memory alone, where a later sync does not see it.
+    pub(super) fn write_again(&self, position: u64) -> Result<(), Error> {
+        let length = usize::try_from(self.bytes().saturating_sub(position)).unwrap_or(usize::MAX);
+        let bytes = self.read(position, length)?;
+        let written = self.file.write_all_at(&bytes, position);
+        written.map_err(|source| failed(&self.path, source))?;
+        self.sync()
+    }
+
+    /// There is a whole frame of a batch after this number, somewhere from a position on.
+    pub(super) fn has_batch_after(&self, number: u64, position: u64) -> Result<bool, Error> {
+        let length = usize::try_from(self.bytes().saturating_sub(position)).unwrap_or(usize::MAX);
+        let bytes = self.read(position, length)?;
+        for place in frame::places_of_frames(&bytes) {
+            let at = position + u64::try_from(place).unwrap_or(u64::MAX);
+            let found = self.frame_at(at)?.map(|found| found.directory);
+            if found.is_some_and(|directory| !directory.is_base && directory.number > number) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Frees the memory of the index, to be read again when it is needed.
@@ -361,37 +346,4 @@ impl Segment {
 fn stored_bytes(directory: &Directory) -> u64 {
     let entries = directory.entries.iter();
     entries.map(|entry| u64::from(entry.stored_bytes)).sum()
-}
-
-/// An error of the file system.
-pub(super) fn failed(path: &Path, source: std::io::Error) -> Error {
-    Error::Io {
-        path: path.display().to_string(),
-        source,
-    }
-}
-
-/// The log cannot be used as it is.
-pub(super) fn unusable(path: &Path, problem: &str) -> Error {
-    Error::Unusable {
-        path: path.display().to_string(),
-        problem: problem.to_owned(),
-    }
-}
-
-/// A file of the log is not as it was written.
-pub(super) fn damaged(path: &Path, what: &str) -> Error {
-    let problem = format!(
-        "{what}: it is the only copy, so nothing was changed; restore it from a backup, or point \
-         embedded.directory and store.directory elsewhere to begin anew"
-    );
-    unusable(path, &problem)
-}
-
-/// A frame of the log is not as it was written.
-pub(super) fn damaged_at(path: &Path, position: u64) -> Error {
-    damaged(
-        path,
-        &format!("what was written at byte {position} is damaged"),
-    )
 }

@@ -10,19 +10,22 @@ use std::sync::RwLock;
 
 use crate::log::Error;
 use crate::log::embedded::acknowledged::Acknowledged;
+use crate::log::embedded::base::Base;
+use crate::log::embedded::base::Offsets;
+use crate::log::embedded::doubt::Doubt;
+use crate::log::embedded::errors::damaged;
+use crate::log::embedded::errors::failed;
+use crate::log::embedded::errors::unusable;
 use crate::log::embedded::frame;
 use crate::log::embedded::frame::Section;
 use crate::log::embedded::frame::Stream;
-use crate::log::embedded::segment::Base;
-use crate::log::embedded::segment::Offsets;
+use crate::log::embedded::names::Span;
 use crate::log::embedded::segment::Segment;
-use crate::log::embedded::segment::Span;
-use crate::log::embedded::segment::damaged;
-use crate::log::embedded::segment::failed;
-use crate::log::embedded::segment::unusable;
 
 /// So many segments that are complete have their index in memory.
-const INDEXES_MAX: usize = 16;
+const INDEXES_MAX: usize = 4;
+/// From so many segments on they get larger.
+const SEGMENTS_OF_A_SIZE: u64 = 256;
 
 /// The readers' side of a directory of segments.
 #[derive(Debug)]
@@ -34,8 +37,7 @@ pub(super) struct SegmentLog {
     indexed: Mutex<Vec<Span>>,
     /// Files that the log does not need any more, to be removed once the others are checked.
     leftovers: Mutex<Vec<PathBuf>>,
-    /// The error since which what is on disk is in doubt.
-    doubt: Mutex<Option<String>>,
+    pub(super) doubt: Doubt,
 }
 
 /// The writer's side.
@@ -64,13 +66,14 @@ impl SegmentLog {
         directory: &Path,
         segments: Vec<Arc<Segment>>,
         leftovers: Vec<PathBuf>,
+        doubt: Doubt,
     ) -> Arc<Self> {
         Arc::new(Self {
             directory: directory.to_owned(),
             segments: RwLock::new(segments),
             indexed: Mutex::default(),
             leftovers: Mutex::new(leftovers),
-            doubt: Mutex::default(),
+            doubt,
         })
     }
 
@@ -101,18 +104,28 @@ impl SegmentLog {
         self.segments().iter().map(|segment| segment.bytes()).sum()
     }
 
-    /// The section of a stream with an offset, or the first one after it: its first offset and its content.
+    /// The section of a stream with an offset, or, in a compacted stream, the first one after it: its first offset and its
+    /// content. The offset must be below the stream's end.
     pub(super) fn section(
         &self,
         stream: Stream,
         offset: u64,
     ) -> Result<Option<(u64, Vec<u8>)>, Error> {
         let segments = self.segments();
-        let after =
+        let begun =
             segments.partition_point(|segment| offset_of(&segment.base.ends, stream) <= offset);
-        for segment in segments.iter().skip(after.saturating_sub(1)) {
+        let Some(place) = begun.checked_sub(1) else {
+            let problem = format!("{stream:?} does not have offset {offset} any more");
+            return Err(unusable(&self.directory, &problem));
+        };
+        for segment in segments.iter().skip(place) {
             let found = segment.find(stream, offset)?;
             self.limit_indexes(segment, &segments);
+            let is_there = found.is_some_and(|place| place.entry.first <= offset);
+            if !is_there && segment.base.compaction.is_none() && !stream.kind.is_compacted() {
+                let what = format!("offset {offset} of {stream:?} is missing");
+                return Err(damaged(&segment.path, &what));
+            }
             if let Some(place) = found {
                 let content = segment.content(place)?;
                 let content = content.ok_or_else(|| {
@@ -165,8 +178,9 @@ impl SegmentLog {
             .leftovers
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        for path in leftovers.drain(..) {
-            std::fs::remove_file(&path).map_err(|source| failed(&path, source))?;
+        while let Some(path) = leftovers.last() {
+            std::fs::remove_file(path).map_err(|source| failed(path, source))?;
+            leftovers.pop();
         }
         Ok(())
     }
@@ -181,28 +195,10 @@ impl SegmentLog {
     }
 
     fn active(&self) -> Result<Arc<Segment>, Error> {
-        let doubt = self.doubt.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(error) = &*doubt {
-            let problem = format!("nothing more is written to it after an error: {error}");
-            return Err(unusable(&self.directory, &problem));
-        }
-        drop(doubt);
+        self.doubt.check(&self.directory)?;
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
         let last = segments.last().map(Arc::clone);
         last.ok_or_else(|| unusable(&self.directory, "it has no segment"))
-    }
-
-    /// After an error that leaves what is on disk in doubt nothing is written any more.
-    pub(super) fn doubt(&self, error: &Error) {
-        let mut doubt = self.doubt.lock().unwrap_or_else(PoisonError::into_inner);
-        doubt.get_or_insert_with(|| error.to_string());
-    }
-
-    fn or_doubt<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
-        if let Err(error) = &result {
-            self.doubt(error);
-        }
-        result
     }
 }
 
@@ -233,7 +229,12 @@ impl Writer {
         let segment = Segment::create(&path, span, Base::default(), 0)?;
         segment.sync()?;
         sync_directory(directory)?;
-        let log = SegmentLog::new(directory, vec![Arc::new(segment)], Vec::new());
+        let log = SegmentLog::new(
+            directory,
+            vec![Arc::new(segment)],
+            Vec::new(),
+            Doubt::default(),
+        );
         Ok(Self::new(
             log,
             Offsets::new(),
@@ -248,15 +249,21 @@ impl Writer {
         offset_of(&self.ends, stream)
     }
 
-    /// The segment is full: the next batch goes to another one.
+    /// The segment is full: the next batch goes to another one. Segments grow with the log, as each is an open file.
     pub(super) fn is_full(&self) -> Result<bool, Error> {
-        Ok(self.log.active()?.bytes() >= self.segment_bytes)
+        let bytes = self.log.active()?.bytes();
+        Ok(bytes >= self.segment_bytes && bytes >= self.log.bytes() / SEGMENTS_OF_A_SIZE)
+    }
+
+    /// The segment has no batch.
+    pub(super) fn is_new(&self) -> Result<bool, Error> {
+        Ok(self.log.active()?.base_number == self.number)
     }
 
     /// Completes the segment and begins another one; `facts` are as of now.
     pub(super) fn roll(&mut self, facts: Vec<u8>) -> Result<(), Error> {
         let active = self.log.active()?;
-        self.log.or_doubt(active.sync())?;
+        self.log.doubt.or_raise(active.sync())?;
         let base = Base {
             ends: self.ends.clone(),
             facts,
@@ -266,8 +273,10 @@ impl Writer {
         let path = self.log.directory.join(span.file_name());
         // A file of this name that is there already is left from an interruption here.
         let segment = Segment::create(&path, span, base, self.number)?;
-        segment.sync()?;
-        sync_directory(&self.log.directory)?;
+        let synced = segment.sync();
+        let synced = synced.and_then(|()| sync_directory(&self.log.directory));
+        // Whether a later start finds the new segment is not known, so nothing may be added to the old one.
+        self.log.doubt.or_raise(synced)?;
         active.forget_index();
         let segments = &self.log.segments;
         let mut segments = segments.write().unwrap_or_else(PoisonError::into_inner);
@@ -305,7 +314,7 @@ impl Writer {
 
     /// Takes the last batch back.
     pub(super) fn undo(&mut self, undo: Undo) -> Result<(), Error> {
-        self.log.or_doubt(undo.segment.cut(undo.bytes))?;
+        self.log.doubt.or_raise(undo.segment.cut(undo.bytes))?;
         self.ends = undo.ends;
         self.number = undo.number;
         Ok(())
@@ -314,13 +323,13 @@ impl Writer {
     /// Makes what was written durable. Where that fails, nobody knows what is on disk.
     pub(super) fn sync(&self) -> Result<(), Error> {
         let active = self.log.active()?;
-        self.log.or_doubt(active.sync())
+        self.log.doubt.or_raise(active.sync())
     }
 
     /// Counts what is durable.
     pub(super) fn acknowledge(&mut self) -> Result<(), Error> {
         let advanced = self.acknowledged.advance(self.number);
-        self.log.or_doubt(advanced)
+        self.log.doubt.or_raise(advanced)
     }
 }
 

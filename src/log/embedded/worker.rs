@@ -26,13 +26,13 @@ use crate::log::WorkerLog;
 use crate::log::embedded::cursor::Cursor;
 use crate::log::embedded::ends::Ends;
 use crate::log::embedded::ends::stream_of;
+use crate::log::embedded::errors::damaged;
 use crate::log::embedded::frame::Kind;
 use crate::log::embedded::frame::Stream;
 use crate::log::embedded::handle::EmbeddedLog;
 use crate::log::embedded::handle::index_of;
 use crate::log::embedded::records::InputRecord;
 use crate::log::embedded::records::Stored;
-use crate::log::embedded::segment::damaged;
 
 /// A source of a partition.
 type Place = (Partition, Source);
@@ -305,8 +305,8 @@ impl WorkerLog for EmbeddedWorker {
             })?;
             chunk.records.push(ChangelogRecord {
                 offset,
-                key: stored.key.unwrap_or_default().to_vec(),
-                value: stored.value.map(<[u8]>::to_vec),
+                key: stored.key().unwrap_or_default().to_vec(),
+                value: stored.value().map(<[u8]>::to_vec),
             });
         }
         if cursor.position() < end {

@@ -48,6 +48,9 @@ pub struct Restore {
     search: Option<DefinitionSearch>,
     /// The store lacked a part of an entry, and the changelog is read from its start.
     is_in_full: bool,
+    /// Where the reading of the changelog began, and from where on it had every tombstone then.
+    begun_at: u64,
+    tombstones_from: u64,
 }
 
 /// How far a step of a restore came.
@@ -98,6 +101,8 @@ impl Restore {
         Ok(Step::Done(Self {
             owner,
             table: DefinitionTable::clone(&store.table()),
+            begun_at: store.changelog_next(),
+            tombstones_from: facts.tombstones_from,
             store,
             facts,
             started: Instant::now(),
@@ -267,6 +272,12 @@ impl Restore {
             self.search = None;
             return Ok(None);
         }
+        // Tombstones that were to be read may have been removed meanwhile, after what they replace was read.
+        let tombstones_from = self.facts.tombstones_from;
+        if tombstones_from > self.tombstones_from && tombstones_from > self.begun_at {
+            self.clear(shared, WipeReason::TooOld)?;
+            return Ok(None);
+        }
         if !self.store.is_complete()? {
             self.restore_in_full(shared)?;
             return Ok(None);
@@ -282,15 +293,18 @@ impl Restore {
             return Err(Error::IncompleteChangelog { partition });
         }
         self.is_in_full = true;
-        let epoch = self.owner.epoch();
+        self.clear(shared, WipeReason::Incomplete)
+    }
+
+    /// Begins anew with an empty store.
+    fn clear(&mut self, shared: &Shared, reason: WipeReason) -> Result<(), Error> {
+        let (partition, epoch) = (self.owner.partition(), self.owner.epoch());
         if self.store.clear(epoch)? {
             self.store.leave_uncounted(epoch);
             self.table = DefinitionTable::default();
-            observe::cache_wiped(
-                &shared.metrics,
-                partition.0,
-                WipeReason::Incomplete.as_str(),
-            );
+            self.begun_at = 0;
+            self.tombstones_from = self.facts.tombstones_from;
+            observe::cache_wiped(&shared.metrics, partition.0, reason.as_str());
         }
         Ok(())
     }

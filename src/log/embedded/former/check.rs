@@ -24,7 +24,7 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 const LOCK_RETRY: Duration = Duration::from_millis(50);
 
 fn damaged(path: &str, what: &str) -> Error {
-    crate::log::embedded::segment::damaged(Path::new(path), what)
+    crate::log::embedded::errors::damaged(Path::new(path), what)
 }
 
 /// Reads what may be so damaged that the database panics.

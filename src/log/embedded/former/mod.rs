@@ -19,6 +19,9 @@ use crate::log::embedded::ends::StateFacts;
 use crate::log::embedded::ends::facts_bytes;
 use crate::log::embedded::ends::facts_section;
 use crate::log::embedded::ends::stream_of;
+use crate::log::embedded::errors::damaged;
+use crate::log::embedded::errors::failed;
+use crate::log::embedded::errors::unusable;
 use crate::log::embedded::former::check::check;
 use crate::log::embedded::former::layout::Encoding;
 use crate::log::embedded::former::layout::Ends;
@@ -33,9 +36,6 @@ use crate::log::embedded::options::LogOptions;
 use crate::log::embedded::records::Content;
 use crate::log::embedded::records::InputRecord;
 use crate::log::embedded::records::Stored;
-use crate::log::embedded::segment::damaged;
-use crate::log::embedded::segment::failed;
-use crate::log::embedded::segment::unusable;
 use crate::log::embedded::segments::Writer;
 
 /// The database's own file.
