@@ -55,6 +55,15 @@ pub struct Encoded {
     pub named: Vec<Part>,
 }
 
+impl Encoded {
+    /// Bytes of the head and of the parts that are written.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let parts = self.parts.iter().map(|(_, part)| part.len());
+        self.head.bytes.len() + parts.sum::<usize>()
+    }
+}
+
 /// Encodes an entry. Where too much lies in the head of a whole record, it is sealed before; an abridged one is written as
 /// it is ([`crate::codec::abridged::seal`]). Names of categories are added to the table.
 ///

@@ -39,7 +39,7 @@ impl<L: WorkerLog> Worker<L> {
 
     /// Drops everything in hand: the log says anew what is this worker's, and all of it is read from its checkpoints.
     pub(super) fn start_over(&mut self) -> Result<(), Error> {
-        self.batch = Batch::default();
+        self.batch = Batch::divided(self.divisor);
         let held: Vec<Partition> = self.partitions.0.keys().copied().collect();
         self.all(&held, PhaseEvent::Aborted)?;
         self.log.restart();

@@ -24,6 +24,51 @@ const CHANGE_BYTES: usize = 5 * 1024;
 /// most of it in the broker, is then shared by more of them, and its changes are late by more than that anyway.
 const INTERVALS_BEHIND: u32 = 3;
 
+/// So many transactions in a row must succeed before larger ones are tried again.
+const SUCCESSES_TO_GROW: u32 = 16;
+/// No transaction is divided further.
+const DIVISOR_MAX: usize = 1 << 20;
+
+/// What the limits of a transaction's size are divided by. It doubles when a transaction fails, so that one which was too
+/// much for the log is not tried again as it was, and halves after a number that succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Divisor {
+    divisor: usize,
+    successes: u32,
+}
+
+impl Default for Divisor {
+    fn default() -> Self {
+        Self {
+            divisor: 1,
+            successes: 0,
+        }
+    }
+}
+
+impl Divisor {
+    /// A limit, divided; at least 1.
+    #[must_use]
+    pub fn of(self, limit: usize) -> usize {
+        (limit / self.divisor).max(1)
+    }
+
+    /// A transaction failed.
+    pub fn failed(&mut self) {
+        self.divisor = (self.divisor * 2).min(DIVISOR_MAX);
+        self.successes = 0;
+    }
+
+    /// A transaction succeeded.
+    pub fn succeeded(&mut self) {
+        self.successes = self.successes.saturating_add(1);
+        if self.successes >= SUCCESSES_TO_GROW && self.divisor > 1 {
+            self.divisor /= 2;
+            self.successes = 0;
+        }
+    }
+}
+
 /// When deliveries were polled.
 #[derive(Clone, Copy, Debug)]
 pub struct Poll {
@@ -69,9 +114,25 @@ pub struct Batch {
     /// When it is due once the end of the log is read; `None` where the end was being read already.
     due_at_end: Option<Instant>,
     bytes: usize,
+    /// What the limits of size are divided by.
+    divisor: Divisor,
 }
 
 impl Batch {
+    /// A transaction whose limits of size are divided.
+    #[must_use]
+    pub fn divided(divisor: Divisor) -> Self {
+        Self {
+            divisor,
+            ..Self::default()
+        }
+    }
+
+    /// Adds bytes of state that the transaction writes.
+    pub fn add_state(&mut self, bytes: usize) {
+        self.bytes += bytes;
+    }
+
     /// Counts a delivery and its verdict.
     pub fn count(&mut self, event_type: &'static str, verdict: &Verdict, bytes: usize) {
         self.bytes += bytes;
@@ -156,7 +217,8 @@ impl Batch {
             .events
             .saturating_add(self.counts.time_evaluations);
         let records = usize::try_from(records).unwrap_or(usize::MAX);
-        records >= limits.commit_records || self.bytes >= limits.commit_bytes
+        records >= self.divisor.of(limits.commit_records)
+            || self.bytes >= self.divisor.of(limits.commit_bytes)
     }
 }
 
@@ -218,6 +280,41 @@ mod tests {
             sealing: Sealing::default(),
             checkpoint_interval: Duration::from_secs(1),
         }
+    }
+
+    #[test]
+    fn state_fills_a_batch_as_what_it_was_made_of_does() {
+        let limits = small();
+        let mut batch = Batch::default();
+        batch.add_state(11);
+        assert!(!batch.is_full(&limits));
+        batch.add_state(1);
+        assert!(batch.is_full(&limits));
+    }
+
+    /// By hand: 12 bytes or 10 records become 3 or 2 after two failures, and 6 or 5 after 16 successes in a row.
+    #[test]
+    fn the_limits_are_halved_by_a_failure_and_doubled_by_sixteen_successes() {
+        let mut divisor = Divisor::default();
+        let limits = |divisor: Divisor| (divisor.of(12), divisor.of(10));
+        divisor.succeeded();
+        assert_eq!(limits(divisor), (12, 10));
+        divisor.failed();
+        divisor.failed();
+        assert_eq!(limits(divisor), (3, 2));
+        for _ in 0..15 {
+            divisor.succeeded();
+        }
+        assert_eq!(limits(divisor), (3, 2));
+        divisor.succeeded();
+        assert_eq!(limits(divisor), (6, 5));
+        for _ in 0..40 {
+            divisor.failed();
+        }
+        assert_eq!(limits(divisor), (1, 1));
+        let mut batch = Batch::divided(divisor);
+        batch.add_state(1);
+        assert!(batch.is_full(&small()));
     }
 
     #[test]

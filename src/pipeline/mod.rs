@@ -48,7 +48,7 @@ pub struct Limits {
     pub commit_interval: Duration,
     /// Or after this many deliveries.
     pub commit_records: usize,
-    /// Or after this many bytes of payload and outputs.
+    /// Or after about this many bytes of payloads, changes and state.
     pub commit_bytes: usize,
     /// Dirty records reach the disk this long after each other.
     pub flush_interval: Duration,

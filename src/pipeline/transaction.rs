@@ -40,7 +40,7 @@ impl<L: WorkerLog> Worker<L> {
     }
 
     pub(super) fn commit_partitions(&mut self, partitions: &[Partition]) -> Result<(), Error> {
-        let batch = std::mem::take(&mut self.batch);
+        let batch = std::mem::replace(&mut self.batch, Batch::divided(self.divisor));
         let assembled = self.assemble(partitions, &batch);
         let Some((transaction, pending)) = self.unless_displaced(assembled)? else {
             return Ok(());
@@ -53,6 +53,7 @@ impl<L: WorkerLog> Worker<L> {
         match self.log.commit(&transaction) {
             Ok(committed) => {
                 self.shared.faults.cross(FaultPoint::Committed)?;
+                self.divisor.succeeded();
                 self.apply(&committed, transaction, pending)?;
                 self.observe_commit(&batch, started);
                 self.shared.faults.cross(FaultPoint::Applied)?;
@@ -61,6 +62,7 @@ impl<L: WorkerLog> Worker<L> {
             Err(error @ (log::Error::UnknownOutcome | log::Error::Aborted)) => {
                 let is_aborted = matches!(error, log::Error::Aborted);
                 observe::commit_failed(&self.shared.metrics, is_aborted);
+                self.divisor.failed();
                 self.start_over()
             }
             Err(error) => Err(error.into()),

@@ -21,6 +21,7 @@ use crate::pipeline::Error;
 use crate::pipeline::Limits;
 use crate::pipeline::Shared;
 use crate::pipeline::batch::Batch;
+use crate::pipeline::batch::Divisor;
 use crate::pipeline::batch::Poll;
 use crate::pipeline::flushes::Flushes;
 use crate::pipeline::outputs;
@@ -34,8 +35,8 @@ const POLL_WAIT_MAX: Duration = Duration::from_millis(50);
 /// Deliveries taken at a time.
 const POLL_RECORDS: usize = 1024;
 
-fn poll_records(limits: &Limits) -> usize {
-    limits.commit_records.clamp(1, POLL_RECORDS)
+fn poll_records(limits: &Limits, divisor: Divisor) -> usize {
+    divisor.of(limits.commit_records).clamp(1, POLL_RECORDS)
 }
 
 /// One worker.
@@ -47,6 +48,8 @@ pub struct Worker<L> {
     /// The waiting partition that the log was asked about last.
     pub(super) asked_last: Partition,
     pub(super) batch: Batch,
+    /// Of the next transaction's limits.
+    pub(super) divisor: Divisor,
     flushes: Flushes,
     pub(super) checkpointed_at: Instant,
     pub(super) progress_known_at: Option<Instant>,
@@ -66,6 +69,7 @@ impl<L: WorkerLog> Worker<L> {
             partitions: HeldPartitions::default(),
             asked_last: Partition(0),
             batch: Batch::default(),
+            divisor: Divisor::default(),
             flushes: Flushes::default(),
             checkpointed_at: now,
             progress_known_at: None,
@@ -147,8 +151,8 @@ impl<L: WorkerLog> Worker<L> {
             None => POLL_WAIT_MAX,
         };
         PollLimit {
-            records: poll_records(limits),
-            bytes: limits.commit_bytes,
+            records: poll_records(limits, self.divisor),
+            bytes: self.divisor.of(limits.commit_bytes),
             timeout,
         }
     }
@@ -157,7 +161,7 @@ impl<L: WorkerLog> Worker<L> {
         self.shared.faults.cross(FaultPoint::Polled)?;
         let started = Instant::now();
         let wall = self.shared.wall.now();
-        let is_behind = deliveries.len() >= poll_records(&self.shared.limits);
+        let is_behind = deliveries.len() >= poll_records(&self.shared.limits, self.divisor);
         let poll = Poll {
             wall,
             at: self.shared.monotonic.now(),
@@ -192,7 +196,7 @@ impl<L: WorkerLog> Worker<L> {
     /// Evaluates the customers whose deadlines have come by the partitions' clocks, as many as one transaction may
     /// hold. The rest follow in the next turn, after the deliveries that have arrived meanwhile.
     fn fire_due(&mut self) -> Result<(), Error> {
-        let mut left = poll_records(&self.shared.limits);
+        let mut left = poll_records(&self.shared.limits, self.divisor);
         let mut is_cut = false;
         let poll = Poll::without_deliveries(&self.shared);
         // The one after the last that had its turn, so that none is always the one that is cut.
@@ -216,6 +220,7 @@ impl<L: WorkerLog> Worker<L> {
             self.fired_last = partition;
             self.batch.start(&self.shared.limits, poll);
             self.batch.count_evaluations(fired.evaluations);
+            self.batch.add_state(fired.state_bytes);
             for change in fired.changes {
                 self.batch.push_change(partition, change);
             }
@@ -261,6 +266,7 @@ impl<L: WorkerLog> Worker<L> {
         self.batch.count(judged.event_type, &judged.verdict, bytes);
         self.batch.arrived_at.extend(judged.arrived_at);
         self.batch.count_evaluations(judged.time_evaluations);
+        self.batch.add_state(judged.state_bytes);
         for change in judged.changes {
             let partition = delivery.position.partition;
             self.batch.push_change(partition, change);

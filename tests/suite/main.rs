@@ -36,6 +36,7 @@ mod engine;
 mod events;
 mod flushes;
 mod formats;
+mod halving;
 mod layout;
 mod ownership;
 mod progress;

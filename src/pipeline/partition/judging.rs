@@ -37,6 +37,8 @@ pub struct Judged {
     pub changes: Vec<SegmentChange>,
     /// Evaluations that time alone caused before the event.
     pub time_evaluations: usize,
+    /// State that its transaction writes because of it, in bytes, about.
+    pub state_bytes: usize,
     /// When it arrived, if it was applied: its record time, or, on the event clock, when it was polled.
     pub arrived_at: Option<Timestamp>,
 }
@@ -122,6 +124,7 @@ impl RunningPartition {
                 verdict,
                 changes: Vec::new(),
                 time_evaluations: 0,
+                state_bytes: 0,
                 arrived_at: None,
             }),
         }
@@ -151,8 +154,8 @@ impl RunningPartition {
         let done = decide(Some(entry), customer_id, delivered, rules);
         let is_applied = done.verdict == Verdict::Applied;
         held.entry = done.entry.filter(|_| is_known || is_applied);
-        if is_applied && !held.is_staged {
-            held.is_staged = true;
+        let staged = if is_applied { held.stage() } else { None };
+        if staged.is_some() {
             self.staged.push(CustomerId::new(customer_id));
         }
         let arrived_at = is_applied.then_some(match shared.clock_rules.mode {
@@ -164,6 +167,7 @@ impl RunningPartition {
             verdict: done.verdict,
             changes: done.changes,
             time_evaluations: done.time_evaluations,
+            state_bytes: staged.unwrap_or(0),
             arrived_at,
         })
     }
@@ -176,6 +180,7 @@ fn rejected(event_type: &'static str, invalid: InvalidEvent) -> Judged {
         verdict,
         changes: Vec::new(),
         time_evaluations: 0,
+        state_bytes: 0,
         arrived_at: None,
     }
 }

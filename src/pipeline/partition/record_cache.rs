@@ -17,6 +17,10 @@ const ENTRY_BYTES_USUAL: usize = 2048;
 const REMEMBERED_BYTES: usize = 144;
 /// Memory of an event that an abridged record remembers, with a little of its tail.
 const ABRIDGED_BYTES: usize = 24;
+/// Bytes of state that a transaction writes of an entry, beside what it remembers, until its last write tells.
+const STATE_BYTES_USUAL: usize = 256;
+/// The same of an event that a whole record remembers.
+const STATE_REMEMBERED_BYTES: usize = 24;
 /// Memory that a decoded entry takes besides, estimated.
 const ENTRY_OVERHEAD_BYTES: usize = 1024;
 
@@ -34,9 +38,17 @@ pub struct Held {
     /// The parts that the committed head names, ascending.
     parts: Vec<Part>,
     bytes: usize,
+    /// What its last transaction wrote of it, or an estimate.
+    state_bytes: usize,
 }
 
 impl Held {
+    /// It is changed. As many bytes of state as it adds to its transaction, about; none if it is staged already.
+    pub fn stage(&mut self) -> Option<usize> {
+        let is_staged = std::mem::replace(&mut self.is_staged, true);
+        (!is_staged).then_some(self.state_bytes)
+    }
+
     fn new(found: Option<Found>) -> Self {
         let before = found.as_ref().map(|found| found.summary);
         let (entry, parts) = match found {
@@ -44,12 +56,15 @@ impl Held {
             None => (None, Vec::new()),
         };
         let bytes = ENTRY_BYTES_USUAL + past_bytes(entry.as_ref());
+        let remembered = entry.as_ref().and_then(Entry::record);
+        let remembered = remembered.map_or(0, |record| record.remembered.len());
         Self {
             entry,
             before,
             is_staged: false,
             parts,
             bytes,
+            state_bytes: STATE_BYTES_USUAL + remembered * STATE_REMEMBERED_BYTES,
         }
     }
 }
@@ -134,6 +149,7 @@ impl RecordCache {
         self.young_bytes = self.young_bytes + bytes - held.bytes;
         held.bytes = bytes;
         held.is_staged = false;
+        held.state_bytes = entry.as_ref().map_or(0, Encoded::bytes);
         let after = entry.as_ref().map(|entry| entry.head.summary);
         let before = std::mem::replace(&mut held.before, after);
         let named = entry.as_mut().map(|entry| std::mem::take(&mut entry.named));

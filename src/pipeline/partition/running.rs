@@ -61,6 +61,8 @@ pub struct Fired {
     pub evaluations: usize,
     /// There may be more that is due already.
     pub is_cut: bool,
+    /// State that its transaction writes because of them, in bytes, about.
+    pub state_bytes: usize,
 }
 
 impl RunningPartition {
@@ -219,8 +221,10 @@ impl RunningPartition {
                 Some(Entry::Moved(_) | Entry::Suppressed(_)) | None => 0,
             };
             fired.evaluations += evaluations;
-            if evaluations > 0 && !held.is_staged {
-                held.is_staged = true;
+            if evaluations > 0
+                && let Some(bytes) = held.stage()
+            {
+                fired.state_bytes += bytes;
                 self.staged.push(customer_id);
             }
         }
@@ -243,8 +247,7 @@ impl RunningPartition {
         let id = customer_id.as_str();
         let held = self.cache.hold(id, || self.store.get(id))?;
         held.entry = None;
-        if !held.is_staged {
-            held.is_staged = true;
+        if held.stage().is_some() {
             self.staged.push(customer_id.clone());
         }
         Ok(())
