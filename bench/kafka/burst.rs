@@ -6,12 +6,12 @@ use std::time::Duration;
 use segstream::domain::time::Timestamp;
 
 use crate::Args;
-use crate::PARTITIONS;
 use crate::kafka;
 use crate::load::Load;
 use crate::outputs::Latencies;
 use crate::outputs::Sorted;
 use crate::outputs::now_ms;
+use crate::partitions;
 use crate::side::Side;
 use crate::side::input;
 
@@ -34,7 +34,7 @@ pub fn burst(args: &Args, brokers: &str) {
     let bought_at = Timestamp::from_milliseconds(at_ms - SILENCE_DAYS * DAY_MS).unwrap();
     let customers = u64::from(args.customers);
     let side = Side::new(brokers, "run-burst", &topic, args.commit_ms);
-    let latencies = Latencies::watch(brokers, &side.topic("changes"), PARTITIONS);
+    let latencies = Latencies::watch(brokers, &side.topic("changes"), partitions());
     let settings = [
         "churn.method=silence".to_owned(),
         format!("churn.silence_days={SILENCE_DAYS}"),

@@ -18,7 +18,6 @@ use segstream::domain::time::Timestamp;
 
 use crate::outputs::now_ms;
 
-const ZIPF_EXPONENT: f64 = 0.9;
 /// The time over which the purchases of a history are spread.
 const HISTORY_MS: u64 = 437 * 86_400_000;
 /// One of so many events of a history is an earlier one, sent again.
@@ -59,10 +58,10 @@ pub struct Load {
 }
 
 impl Load {
-    pub fn zipf(customers: u32, seed: u64) -> Self {
+    pub fn zipf(customers: u32, exponent: f64, seed: u64) -> Self {
         let mut total = 0.0;
         let weights = (1..=customers).map(|rank| {
-            total += f64::from(rank).powf(-ZIPF_EXPONENT);
+            total += f64::from(rank).powf(-exponent);
             total
         });
         Self {

@@ -39,14 +39,23 @@ mod samples;
 mod side;
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use clap::Parser;
 use load::Load;
 use rounds::Case;
 use side::Side;
 
-const PARTITIONS: u32 = 12;
-const WORKERS: usize = 2;
+/// Partitions of each topic and workers of each side.
+static SIZES: OnceLock<(u32, usize)> = OnceLock::new();
+
+fn partitions() -> u32 {
+    SIZES.get().unwrap().0
+}
+
+fn workers() -> usize {
+    SIZES.get().unwrap().1
+}
 
 /// Measures `segstream run` beside a bare pipe.
 #[derive(Debug, Parser)]
@@ -54,9 +63,18 @@ struct Args {
     /// Events of the loads that are all in the broker before the start.
     #[arg(long, default_value_t = 3_000_000)]
     events: u64,
-    /// Customers, drawn by a zipf law of exponent 0.9.
+    /// Customers, drawn by a zipf law.
     #[arg(long, default_value_t = 1_000_000)]
     customers: u32,
+    /// Exponent of the law; 0: all customers are as frequent.
+    #[arg(long, default_value_t = 0.9)]
+    exponent: f64,
+    /// Partitions of each topic.
+    #[arg(long, default_value_t = 12)]
+    partitions: u32,
+    /// Workers of each side.
+    #[arg(long, default_value_t = 2)]
+    workers: usize,
     /// Rounds; each measures both sides.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -106,12 +124,18 @@ fn main() {
         return;
     }
     let args = Args::parse();
+    SIZES.set((args.partitions, args.workers)).unwrap();
     let brokers = kafka::brokers();
     measure::print_surroundings();
     println!(
-        "settings: {WORKERS} workers, {PARTITIONS} partitions, commits of {} ms, {} customers by \
-         zipf 0.9, {} rounds, own settings {:?}",
-        args.commit_ms, args.customers, args.rounds, args.set
+        "settings: {} workers, {} partitions, commits of {} ms, {} customers by zipf {}, {} rounds, own settings {:?}",
+        args.workers,
+        args.partitions,
+        args.commit_ms,
+        args.customers,
+        args.exponent,
+        args.rounds,
+        args.set
     );
     let models = tempfile::tempdir().unwrap();
     let is_asked = |which| {
@@ -151,7 +175,7 @@ fn recent(name: &'static str, args: &Args) -> Case {
     Case {
         name,
         events: args.events,
-        load: |args, _| Load::zipf(args.customers, 1),
+        load: |args, _| Load::zipf(args.customers, args.exponent, 1),
         settings: args.set.clone(),
     }
 }
@@ -160,7 +184,7 @@ fn of_history(name: &'static str, settings: Vec<String>, args: &Args) -> Case {
     Case {
         name,
         events: args.events,
-        load: |args, events| Load::zipf(args.customers, 1).with_history(events),
+        load: |args, events| Load::zipf(args.customers, args.exponent, 1).with_history(events),
         settings: [settings, args.set.clone()].concat(),
     }
 }

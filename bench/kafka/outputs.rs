@@ -20,10 +20,10 @@ use rdkafka::message::Headers;
 use segstream::codec::key::StateKey;
 use segstream::domain::time::Timestamp;
 
-use crate::WORKERS;
 use crate::kafka;
 use crate::samples::Sample;
 use crate::samples::Samples;
+use crate::workers;
 
 /// Records of a topic, or of several, by event of the input.
 #[derive(Clone, Debug, Default)]
@@ -123,7 +123,7 @@ impl Written {
             if place == 0 {
                 written.state = sums.stream(events, of_state);
                 // A full transaction of a worker has a checkpoint of each of its partitions.
-                let transactions = WORKERS as u64 * sums.checkpoints_max;
+                let transactions = workers() as u64 * sums.checkpoints_max;
                 written.customers_per_transaction = sums.customers as f64 / transactions as f64;
             } else {
                 of_others.0 = of_others.0.plus(sums);

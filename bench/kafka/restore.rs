@@ -12,10 +12,10 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 
 use crate::Args;
-use crate::PARTITIONS;
 use crate::kafka;
 use crate::load::Load;
 use crate::measure::Usage;
+use crate::partitions;
 use crate::side::Side;
 use crate::side::input;
 
@@ -107,14 +107,14 @@ fn consume(brokers: &str, topic: &str) -> (f64, u64, u64) {
         .create()
         .unwrap();
     let mut all = TopicPartitionList::new();
-    for partition in 0..PARTITIONS {
+    for partition in 0..partitions() {
         let partition = i32::try_from(partition).unwrap();
         all.add_partition_offset(topic, partition, Offset::Beginning)
             .unwrap();
     }
     let started = Instant::now();
     consumer.assign(&all).unwrap();
-    let (mut left, mut records, mut bytes) = (PARTITIONS, 0, 0);
+    let (mut left, mut records, mut bytes) = (partitions(), 0, 0);
     while left > 0 {
         match consumer.poll(Duration::from_secs(10)) {
             Some(Ok(message)) => {

@@ -6,13 +6,13 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::Args;
-use crate::PARTITIONS;
 use crate::kafka;
 use crate::load::Load;
 use crate::measure::Usage;
 use crate::outputs;
 use crate::outputs::Latencies;
 use crate::outputs::Written;
+use crate::partitions;
 use crate::side;
 use crate::side::Side;
 
@@ -114,7 +114,7 @@ pub fn paced(case: &Case, args: &Args, brokers: &str) {
             &topic,
             args.commit_ms,
         );
-        let latencies = Latencies::watch(brokers, &side.topic("changes"), PARTITIONS);
+        let latencies = Latencies::watch(brokers, &side.topic("changes"), partitions());
         let command = side.segstream(&["run"], &case.settings);
         let (run, since_ms) = at_pace(command, (case.load)(args, all), args, &topic);
         let latencies = latencies.finish(since_ms);

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
 
-use crate::PARTITIONS;
-use crate::WORKERS;
 use crate::kafka;
 use crate::outputs::Written;
+use crate::partitions;
 use crate::pipe;
+use crate::workers;
 
 /// Topics and settings of one side of one round.
 pub struct Side {
@@ -56,10 +56,10 @@ impl Side {
             format!("topics.current={}", self.topic("current")),
             format!("topics.state={}", self.topic("state")),
             format!("topics.dead_letters={}", self.topic("letters")),
-            format!("topics.partitions={PARTITIONS}"),
+            format!("topics.partitions={}", partitions()),
             format!("store.directory={}", self.root.path().display()),
             format!("commit.interval={}ms", self.commit_interval_ms),
-            format!("workers={WORKERS}"),
+            format!("workers={}", workers()),
             "http.address=".to_owned(),
             "log.filter=warn".to_owned(),
         ];
@@ -82,8 +82,8 @@ impl Side {
                 input: self.input.clone(),
                 state: self.topic("state"),
                 changes: self.topic("changes"),
-                workers: WORKERS,
-                partitions: PARTITIONS,
+                workers: workers(),
+                partitions: partitions(),
                 commit_interval_ms: self.commit_interval_ms,
                 records,
                 events,
@@ -116,7 +116,7 @@ pub fn forget(brokers: &str, topic: &str) {
 /// Makes a topic for the input; its name.
 pub fn input(brokers: &str, kind: &str) -> String {
     let topic = format!("bench-{kind}-{}", std::process::id());
-    let partitions = PARTITIONS.to_string();
+    let partitions = partitions().to_string();
     let arguments = [
         "--bootstrap-server",
         brokers,
