@@ -26,14 +26,18 @@ use segstream::domain::money::Exchange;
 use segstream::domain::money::Money;
 use segstream::domain::time::BusinessZone;
 use segstream::domain::time::Timestamp;
+use segstream::engine::assignment::evaluate_record;
 use segstream::engine::commands::Delivered;
 use segstream::engine::commands::decide;
+use segstream::engine::deadline::Situation;
+use segstream::engine::deadline::next_deadline;
 use segstream::engine::policy::Policy;
 use segstream::engine::policy::Rules;
 use segstream::engine::state::entry::Entry;
 use segstream::engine::state::seal::Sealing;
 use segstream::engine::state::table::DefinitionTable;
 use segstream::model_files;
+use segstream::pipeline::outputs::change_record;
 
 fn payload(number: i64) -> (Vec<u8>, Timestamp) {
     let at = Timestamp::from_milliseconds(1_767_225_600_000 + number * 86_400_000).unwrap();
@@ -139,6 +143,30 @@ fn benchmarks(criterion: &mut Criterion) {
             },
             BatchSize::SmallInput,
         );
+    });
+    let Entry::Live(record) = &entry else {
+        unreachable!("a customer who buys");
+    };
+    let evaluation = evaluate_record(record, rules);
+    let situation = Situation {
+        aggregate: &record.aggregate,
+        now: record.evaluated_at,
+        evaluation: &evaluation,
+        risk: None,
+    };
+    criterion.bench_function("deadline", |bencher| {
+        bencher.iter(|| next_deadline(black_box(situation), rules));
+    });
+    let (first, first_at) = payload(0);
+    let first = parse(&first, first_at, &intake).unwrap();
+    let first = Delivered {
+        event: &first,
+        record_time: first_at,
+        ..delivered
+    };
+    let change = decide(None, id.as_str(), first, rules).changes.remove(0);
+    criterion.bench_function("change JSON", |bencher| {
+        bencher.iter(|| change_record(black_box(&change), "retail.events.v1", at).unwrap());
     });
     let mut table = DefinitionTable::default();
     table.add(&model).unwrap();

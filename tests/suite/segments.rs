@@ -607,6 +607,38 @@ fn a_reader_does_not_step_over_records_that_are_missing() {
     assert!(log.check().is_err());
 }
 
+#[test]
+fn a_restore_does_not_step_over_state_that_is_missing() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("log");
+    let log = open(&path, 400).unwrap();
+    for number in 0..20 {
+        let transaction = Transaction {
+            partitions: vec![PartitionCommit {
+                partition: Partition(0),
+                offsets: AppliedOffsets::default(),
+                state: vec![StateRecord {
+                    key: format!("{number}").into_bytes(),
+                    value: Some(vec![b'v'; 60]),
+                }],
+            }],
+            ..Transaction::default()
+        };
+        log.worker(0, 1).commit(&transaction).unwrap();
+    }
+    drop(log);
+    let first = path.join("segments/state/000000000001-000000000001.segment");
+    let bytes = std::fs::read(&first).unwrap();
+    let frames = bytes.windows(4).enumerate();
+    let frames = frames.filter(|(_, window)| *window == b"sgf1");
+    let (last, _) = frames.last().unwrap();
+    std::fs::write(&first, &bytes[..last]).unwrap();
+    let log = open(&path, 400).unwrap();
+    let error = log.worker(0, 1).read_changelog(Partition(0), 0, 100);
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("is missing"), "{error}");
+}
+
 /// Nothing of it was acknowledged, but more than one batch is gone: that was no interruption.
 #[test]
 fn whole_batches_after_one_that_is_damaged_are_damage_whatever_was_acknowledged() {
@@ -687,7 +719,7 @@ fn a_log_that_is_open_is_not_opened_again() {
 }
 
 #[test]
-fn damage_that_a_check_finds_ends_all_writing() {
+fn damage_that_a_check_finds_ends_all_work() {
     let (root, log) = with_inputs(60);
     let path = root
         .path()
@@ -698,6 +730,14 @@ fn damage_that_a_check_finds_ends_all_writing() {
     std::fs::write(&path, bytes).unwrap();
     let error = log.check().unwrap_err().to_string();
     assert!(error.contains("restore it from a backup"), "{error}");
-    let error = log.append(vec![input(1)], None).unwrap_err().to_string();
-    assert!(error.contains("nothing more is written"), "{error}");
+    let mut worker = log.worker(0, 1);
+    for error in [
+        log.append(vec![input(1)], None).unwrap_err(),
+        worker.poll(limit(1)).unwrap_err(),
+        log.remove_old(A_DAY, hours_on(48)).unwrap_err(),
+        log.compact().unwrap_err(),
+    ] {
+        let error = error.to_string();
+        assert!(error.contains("nothing more is written"), "{error}");
+    }
 }

@@ -30,19 +30,12 @@ pub(super) enum Kind {
     Change,
     /// Dead letters.
     DeadLetter,
-    /// The state changelog; compacted.
+    /// The state changelog; compacted, so that offsets have gaps.
     State,
-    /// The latest change by customer; compacted.
+    /// The latest change by customer; compacted as well.
     Current,
     /// What a segment knows besides records. It has no offsets, and its partition is 0.
     Facts,
-}
-
-impl Kind {
-    /// Later records of a key replace earlier ones, so that offsets have gaps once the stream was compacted.
-    pub(super) fn is_compacted(self) -> bool {
-        matches!(self, Self::State | Self::Current)
-    }
 }
 
 /// A kind of a partition.
@@ -64,7 +57,7 @@ impl Stream {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) stream: Stream,
-    /// Offset of the first record.
+    /// Where it begins: the offset of its first record, or, in a compacted stream, one before it.
     pub(super) first: u64,
     /// Offset after the last one.
     pub(super) next: u64,

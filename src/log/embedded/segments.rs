@@ -104,8 +104,8 @@ impl SegmentLog {
         self.segments().iter().map(|segment| segment.bytes()).sum()
     }
 
-    /// The section of a stream with an offset, or, in a compacted stream, the first one after it: its first offset and its
-    /// content. The offset must be below the stream's end.
+    /// The section of a stream with an offset, or, behind the last one of a compacted segment, the next: its first offset and
+    /// its content. The offset must be below the stream's end.
     pub(super) fn section(
         &self,
         stream: Stream,
@@ -122,7 +122,7 @@ impl SegmentLog {
             let found = segment.find(stream, offset)?;
             self.limit_indexes(segment, &segments);
             let is_there = found.is_some_and(|place| place.entry.first <= offset);
-            if !is_there && segment.base.compaction.is_none() && !stream.kind.is_compacted() {
+            if !is_there && segment.base.compaction.is_none() {
                 let what = format!("offset {offset} of {stream:?} is missing");
                 return Err(damaged(&segment.path, &what));
             }

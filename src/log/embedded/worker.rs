@@ -198,6 +198,8 @@ impl EmbeddedWorker {
 
 impl WorkerLog for EmbeddedWorker {
     fn poll(&mut self, limit: PollLimit) -> Result<Polled, Error> {
+        // So that the service ends, also where it has nothing to write.
+        self.log.0.doubt.check(&self.log.0.path)?;
         if !self.is_announced {
             self.is_announced = true;
             return Ok(Polled::Assigned(self.assigned.iter().copied().collect()));
