@@ -630,8 +630,8 @@ fn a_restore_does_not_step_over_state_that_is_missing() {
     let first = path.join("segments/state/000000000001-000000000001.segment");
     let bytes = std::fs::read(&first).unwrap();
     let frames = bytes.windows(4).enumerate();
-    let frames = frames.filter(|(_, window)| *window == b"sgf1");
-    let (last, _) = frames.last().unwrap();
+    let mut frames = frames.filter(|(_, window)| *window == b"sgf1");
+    let (last, _) = frames.next_back().unwrap();
     std::fs::write(&first, &bytes[..last]).unwrap();
     let log = open(&path, 400).unwrap();
     let error = log.worker(0, 1).read_changelog(Partition(0), 0, 100);
