@@ -50,7 +50,7 @@ fn check(log: &SegmentLog, go_on: &dyn Fn() -> bool) -> Result<(), Error> {
     Ok(())
 }
 
-/// Reads a segment up to the one after it; false if it was told to stop.
+/// Reads a segment up to the one after it; false where `go_on` ended the reading.
 fn check_segment(
     segment: &Segment,
     next: &Segment,

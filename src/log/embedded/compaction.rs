@@ -140,7 +140,7 @@ pub(super) fn is_end(directory: &Directory) -> bool {
 }
 
 impl Survivors<'_> {
-    /// Copies all streams, which begin at these offsets; false if it was told to stop.
+    /// Copies all streams, which begin at these offsets; false where `go_on` ended the copying.
     fn write_all(&self, begins: &Offsets, go_on: GoOn<'_>) -> Result<bool, Error> {
         for (stream, until) in &self.compaction.until {
             if !self.copy(*stream, offset_of(begins, *stream), *until, go_on)? {
@@ -153,7 +153,7 @@ impl Survivors<'_> {
         Ok(true)
     }
 
-    /// Copies the latest record of each key of a stream; false if it was told to stop.
+    /// Copies the latest record of each key of a stream; false where `go_on` ended the copying.
     fn copy(
         &self,
         stream: Stream,

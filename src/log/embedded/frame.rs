@@ -1,7 +1,7 @@
 //! The bytes of a segment: frames, one for each batch. A frame is a header, a directory of its sections, and the
 //! sections. A section has records of one stream, or what else the log knows.
 //!
-//! One checksum covers header and directory, and each section has its own, so that who reads one stream reads no other.
+//! One checksum covers header and directory, and each section has its own, so that a reader of one stream reads no other.
 
 use serde::Deserialize;
 use serde::Serialize;

@@ -52,21 +52,21 @@ pub(super) struct Inner {
     pub(super) ends: Mutex<Vec<Ends>>,
     pub(super) appended: Condvar,
     pub(super) doubt: Doubt,
-    /// Held by who rewrites or removes segments.
+    /// A thread that rewrites or removes segments holds this.
     pub(super) maintenance: Mutex<()>,
     pub(super) faults: Faults,
     /// Held while the log is open.
     _lock: File,
 }
 
-/// Who appends holds this, so that offsets are given out in order.
+/// An append holds this, so that offsets are given out in order.
 #[derive(Debug)]
 pub(super) struct Sources {
     pub(super) writer: Writer,
     pub(super) cursors: Cursors,
 }
 
-/// Who commits holds this.
+/// A commit holds this.
 #[derive(Debug)]
 pub(super) struct Outputs {
     pub(super) changes: Writer,

@@ -139,7 +139,7 @@ fn keep(
     now: &(impl Fn() -> Timestamp + Send),
 ) {
     let go_on = || !stop.is_wanted();
-    // From here on nothing is written to a log that is damaged, so the workers end.
+    // After a failed check the log refuses every write and every poll, so the workers end.
     if let Err(error) = log.check_while(&go_on) {
         tracing::error!(%error, "the log is damaged");
         return;

@@ -1,8 +1,8 @@
 //! A log in one process, without a broker, in plain files: sources, outputs and a compacted state changelog.
 //!
-//! This log is the only copy of what it holds. It removes nothing but what is told to it, and it does not open where it is
-//! in doubt. There are three directories of segments ([`segments`]): `input` is written by who appends, `changes` and then
-//! `state` by who commits. So each batch is one frame in one file ([`frame`]), and a transaction is there once its state
+//! This log is the only copy of what it holds. It removes only what a retention or a caller names, and it does not open
+//! if it finds damage. There are three directories of segments ([`segments`]): An append writes `input`, a commit
+//! writes `changes` and then `state`. So each batch is one frame in one file ([`frame`]), and a transaction is there once its state
 //! is. A batch is synced before it is acknowledged, and a number beside the segments counts what was ([`acknowledged`]), so
 //! that a log which was cut is not taken for a shorter one.
 

@@ -54,7 +54,7 @@ pub(super) fn remove_old(
     let Some(last) = removed.last() else {
         return Ok(0);
     };
-    // From here on an interruption is finished when the log is opened.
+    // If the process dies after this, the next opening removes the rest.
     let first = last.span.last + 1;
     replace_file(&log.directory, NAME, &number_bytes(first))?;
     log.forget_before(first);

@@ -168,12 +168,12 @@ impl Segment {
         let Some(header) = bytes.first_chunk::<HEADER_BYTES>().copied() else {
             return Ok(None);
         };
-        let Some(told) = Header::read(&header) else {
+        let Some(header_read) = Header::read(&header) else {
             return Ok(None);
         };
         let header_bytes = u64::try_from(HEADER_BYTES).unwrap_or(0);
-        let before = header_bytes + u64::from(told.directory_bytes);
-        let Some(end) = before.checked_add(told.sections_bytes) else {
+        let before = header_bytes + u64::from(header_read.directory_bytes);
+        let Some(end) = before.checked_add(header_read.sections_bytes) else {
             return Ok(None);
         };
         if end > left {
@@ -190,8 +190,9 @@ impl Segment {
             sections_at: position + before,
             end: position + end,
         });
-        let is_told = |found: &Found| stored_bytes(&found.directory) == told.sections_bytes;
-        Ok(found.filter(is_told))
+        let fits_header =
+            |found: &Found| stored_bytes(&found.directory) == header_read.sections_bytes;
+        Ok(found.filter(fits_header))
     }
 
     /// The contents of a frame's sections, in their order; `None` for one that is damaged.

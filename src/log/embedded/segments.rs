@@ -320,7 +320,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes what was written durable. Where that fails, nobody knows what is on disk.
+    /// Makes what was written durable. After a failure nothing more is written, as the disk may hold any part of it.
     pub(super) fn sync(&self) -> Result<(), Error> {
         let active = self.log.active()?;
         self.log.doubt.or_raise(active.sync())

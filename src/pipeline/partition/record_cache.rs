@@ -17,7 +17,8 @@ const ENTRY_BYTES_USUAL: usize = 2048;
 const REMEMBERED_BYTES: usize = 144;
 /// Memory of an event that an abridged record remembers, with a little of its tail.
 const ABRIDGED_BYTES: usize = 24;
-/// Bytes of state that a transaction writes of an entry, beside what it remembers, until its last write tells.
+/// Estimated bytes of state that a transaction writes of an entry, without the events that it remembers. The entry's first
+/// write replaces the estimate.
 const STATE_BYTES_USUAL: usize = 256;
 /// The same of an event that a whole record remembers.
 const STATE_REMEMBERED_BYTES: usize = 24;

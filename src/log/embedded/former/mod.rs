@@ -178,17 +178,9 @@ impl Conversion {
                 group.with(source, offset)
             });
             facts.groups.insert(partition, group);
-            let current = Kind::Current;
-            let stream = Stream {
-                kind: current,
-                partition,
-            };
-            self.copy_outputs(writer, FormerKind::Current, stream)?;
-            let stream = Stream {
-                kind: Kind::State,
-                partition,
-            };
-            let mut copied = Copied::new(self, writer, stream);
+            let stream = |kind| Stream { kind, partition };
+            self.copy_outputs(writer, FormerKind::Current, stream(Kind::Current))?;
+            let mut copied = Copied::new(self, writer, stream(Kind::State));
             let mut next = 0;
             for entry in self.records(FormerKind::State, partition) {
                 let (key, bytes) = entry?;
@@ -263,7 +255,7 @@ impl<'a> Copied<'a> {
 
     fn write(&mut self) -> Result<(), Error> {
         if self.writer.is_full()? {
-            // Who reads a log goes on from the facts of its last batch, which follow.
+            // The last batch has all facts, so those of the bases before it are not needed.
             self.writer.roll(Vec::new())?;
         }
         let content = std::mem::take(&mut self.content);
