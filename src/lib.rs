@@ -20,6 +20,7 @@ pub mod model_files;
 pub mod pipeline;
 pub mod report;
 pub mod simulate;
+pub mod sled_opening;
 pub mod store;
 pub mod telemetry;
 pub mod view;

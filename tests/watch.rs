@@ -299,7 +299,7 @@ fn compose_file() {
 
     // The program accepts what it is given. The volume is a folder here, with a token in it.
     let volume = tempfile::tempdir().unwrap();
-    std::fs::write(volume.path().join("token"), "of a test").unwrap();
+    std::fs::write(volume.path().join("token"), "the-token-of-a-test").unwrap();
     let volume_path = volume.path().to_str().unwrap();
     let mut checked = 0;
     for lines in services.values() {

@@ -57,19 +57,27 @@ pub(super) fn http(reader: &mut Reader) -> Option<Http> {
     })
 }
 
+/// Shorter tokens can be found by trying.
+const TOKEN_CHARACTERS_MIN: usize = 16;
+
 fn token(reader: &mut Reader) -> Option<Option<Secret>> {
     let given = reader.text("http.token");
     let file = reader.optional_path("http.token_file");
     let given = given?.trim().to_owned();
     let Some(path) = file? else {
-        return Some((!given.is_empty()).then_some(Secret::new(given)));
+        if given.is_empty() {
+            return Some(None);
+        }
+        return usable(reader, "http.token", given).map(Some);
     };
     if !given.is_empty() {
         reader.problem("http.token", "allowed together with http.token_file");
         return None;
     }
     match std::fs::read_to_string(path) {
-        Ok(text) if !text.trim().is_empty() => Some(Some(Secret::new(text.trim().to_owned()))),
+        Ok(text) if !text.trim().is_empty() => {
+            usable(reader, "http.token_file", text.trim().to_owned()).map(Some)
+        }
         Ok(_) => {
             reader.problem("http.token_file", "a file with a token: it is empty");
             None
@@ -79,4 +87,23 @@ fn token(reader: &mut Reader) -> Option<Option<Secret>> {
             None
         }
     }
+}
+
+/// A token that a header can carry, and that nobody finds by trying. What is wrong with it is said without any of it.
+fn usable(reader: &mut Reader, key: &str, token: String) -> Option<Secret> {
+    let characters = token.chars().count();
+    if characters < TOKEN_CHARACTERS_MIN {
+        let allowed =
+            format!("a token of {TOKEN_CHARACTERS_MIN} characters or more: it has {characters}");
+        reader.problem(key, &allowed);
+        return None;
+    }
+    if !token.chars().all(|character| character.is_ascii_graphic()) {
+        reader.problem(
+            key,
+            "a token of one line, of printable ASCII characters without spaces",
+        );
+        return None;
+    }
+    Some(Secret::new(token))
 }

@@ -104,7 +104,7 @@ mod tests {
     fn the_defaults_are_valid_and_every_key_is_known() {
         let settings = load_with(&[], &[]).unwrap();
         assert_eq!(settings.commit.interval, Duration::from_millis(100));
-        assert_eq!(settings.store.cache_bytes, 32 * 1024 * 1024);
+        assert_eq!(settings.store.cache_bytes, 128 * 1024 * 1024);
     }
 
     #[test]
@@ -179,16 +179,41 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_is_short_or_no_header_can_carry_is_refused_and_not_shown() {
+        let cases = [
+            ("hunter2", "16 characters or more: it has 7"),
+            ("fifteen-letters", "16 characters or more: it has 15"),
+            ("hunter2 hunter2 hunter2", "without spaces"),
+            ("hunter2-hunter2\nhunter2-hunter2", "of one line"),
+            ("hunter2-hunter2-h\u{fc}nter2", "printable ASCII"),
+        ];
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        for (token, sentence) in cases {
+            std::fs::write(&path, token).unwrap();
+            let file = format!("http.token_file={}", path.display());
+            let of_file = problems_of(&[], &[&file]);
+            let of_environment = problems_of(&[("SEGSTREAM_HTTP__TOKEN", token)], &[]);
+            for problem in [of_file, of_environment] {
+                assert!(problem.contains(sentence), "{problem}");
+                assert!(!problem.contains("hunter2"), "{problem}");
+            }
+        }
+        let least = [("SEGSTREAM_HTTP__TOKEN", "sixteen-letters.")];
+        assert!(load_with(&least, &[]).is_ok());
+    }
+
+    #[test]
     fn a_token_opens_any_address_and_is_never_shown() {
         let overrides = ["http.address=0.0.0.0:80"];
-        let environment = [("SEGSTREAM_HTTP__TOKEN", "hunter2")];
+        let environment = [("SEGSTREAM_HTTP__TOKEN", "hunter2-hunter2-hunter2")];
         let settings = load_with(&environment, &overrides).unwrap();
         let token = settings.http.token.as_ref().map(Secret::reveal);
-        assert_eq!(token, Some("hunter2"));
-        assert!(!format!("{settings:?}").contains("hunter2"));
+        assert_eq!(token, Some("hunter2-hunter2-hunter2"));
+        assert!(!format!("{settings:?}").contains("hunter2-hunter2-hunter2"));
         let problem = problems_of(&environment, &["http.token_file=/anywhere"]);
         assert!(
-            problem.contains("http.token ") && !problem.contains("hunter2"),
+            problem.contains("http.token ") && !problem.contains("hunter2-hunter2-hunter2"),
             "{problem}"
         );
     }
@@ -247,17 +272,21 @@ mod tests {
             "kafka.security.sasl_mechanism=SCRAM-SHA-512",
             "kafka.security.username=me",
         ];
-        let environment = [("SEGSTREAM_KAFKA__SECURITY__PASSWORD", "hunter2")];
+        let environment = [(
+            "SEGSTREAM_KAFKA__SECURITY__PASSWORD",
+            "hunter2-hunter2-hunter2",
+        )];
         let settings = load_with(&environment, &overrides).unwrap();
-        assert!(!format!("{settings:?}").contains("hunter2"));
+        assert!(!format!("{settings:?}").contains("hunter2-hunter2-hunter2"));
         let given: Vec<_> = settings.kafka.security.reveal().collect();
         assert!(given.contains(&("sasl.mechanisms", "SCRAM-SHA-512")));
-        assert!(given.contains(&("sasl.password", "hunter2")));
+        assert!(given.contains(&("sasl.password", "hunter2-hunter2-hunter2")));
     }
 
     #[test]
     fn every_key_is_described() {
-        let settings = load_with(&[("SEGSTREAM_HTTP__TOKEN", "hunter2")], &[]).unwrap();
+        let settings =
+            load_with(&[("SEGSTREAM_HTTP__TOKEN", "hunter2-hunter2-hunter2")], &[]).unwrap();
         let described = describe(&settings);
         let shown = |key: &str| described.iter().find(|(known, _)| known == key).cloned();
         let pair = |key: &str, value: &str| Some((key.to_owned(), value.to_owned()));

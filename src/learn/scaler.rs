@@ -10,11 +10,17 @@ pub struct ColumnScale {
     pub standard_deviation: f64,
 }
 
-/// Fits one column; `None` without values or where all are equal.
+/// Values that differ by less than this share of the greatest are equal but for rounding.
+const DIFFERENCE_MIN: f64 = 1e-12;
+
+/// Fits one column; `None` without values or where all are equal but for rounding.
 #[must_use]
 pub fn fit(values: &[f64]) -> Option<ColumnScale> {
     let count = count(values.len());
-    if values.is_empty() {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let greatest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    // The sum of equal values is rounded, so that their standard deviation need not be 0.
+    if values.is_empty() || greatest - least <= DIFFERENCE_MIN * greatest.abs().max(least.abs()) {
         return None;
     }
     let mean = values.iter().sum::<f64>() / count;
@@ -68,6 +74,15 @@ mod tests {
     #[test]
     fn a_constant_column_cannot_be_scaled() {
         assert_eq!(fit(&[2.0, 2.0]), None);
+        // Six times 0.1 is 0.6 but for rounding, which makes a standard deviation of 1.39e-17.
+        assert_eq!(fit(&[0.1; 6]), None);
+        // 0.1 + 0.2 is 0.30000000000000004.
+        assert_eq!(fit(&[0.3, 0.1 + 0.2, 0.3]), None);
+        assert_eq!(fit(&[1e9 + 1e-6, 1e9]), None);
+        assert_eq!(fit(&[0.0, 0.0, 0.0]), None);
+        assert_eq!(fit(&[-0.1; 3]), None);
+        assert!(fit(&[1e-300, 2e-300]).is_none_or(|scale| scale.standard_deviation > 0.0));
+        assert!(fit(&[1e9, 1e9 + 1.0]).is_some());
         // By hand: mean 2, squares 1 + 1 over 2.
         assert_eq!(
             fit(&[1.0, 3.0]),

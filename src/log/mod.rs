@@ -5,6 +5,7 @@
 
 pub mod changes;
 pub mod embedded;
+pub mod fitting;
 pub mod kafka;
 mod progress;
 

@@ -1,10 +1,9 @@
 //! A store in sled: records of neighbouring customers share an entry of the database, a page.
 
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
 use std::path::Path;
 
 use crate::domain::ids::CustomerId;
+use crate::sled_opening;
 use crate::store::dirty::DirtyRecords;
 use crate::store::exchange::Batch;
 use crate::store::exchange::BuildError;
@@ -54,15 +53,16 @@ impl SledPages {
             .mode(sled::Mode::HighThroughput)
             .cache_capacity(options.cache_bytes)
             .flush_every_ms(None);
-        match catch_unwind(AssertUnwindSafe(|| config.open())) {
-            Ok(Ok(database)) => Ok(Self {
+        match sled_opening::open(&config, path) {
+            Ok(database) => Ok(Self {
                 database,
                 page_bytes: options.page_bytes,
             }),
-            Ok(Err(error)) if error.to_string().contains("could not acquire lock") => {
-                Err(OpenError::Held)
+            Err(sled_opening::Failure::Held) => Err(OpenError::Held),
+            Err(sled_opening::Failure::Unusable(problem)) => {
+                tracing::warn!(problem, "a store does not open");
+                Err(OpenError::Unusable(WipeReason::OpenFailed))
             }
-            Ok(Err(_)) | Err(_) => Err(OpenError::Unusable(WipeReason::OpenFailed)),
         }
     }
 

@@ -42,6 +42,7 @@ mod losses;
 mod proxy;
 mod restores;
 mod running;
+mod sizes;
 mod surroundings;
 mod upgrade;
 mod vacancies;
@@ -62,7 +63,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 19] = [
+    let tests: [(&str, fn()); 21] = [
         (
             "three_instances_under_random_blows_end_with_what_the_input_amounts_to",
             chaos::random_blows,
@@ -138,6 +139,14 @@ fn main() {
         (
             "a_record_of_ten_megabytes_is_one_dead_letter_with_its_bytes",
             surroundings::ten_megabytes,
+        ),
+        (
+            "compressed_garbage_that_no_topic_takes_is_a_dead_letter_and_the_events_behind_it_count",
+            sizes::compressed_garbage,
+        ),
+        (
+            "batches_keep_within_topics_that_take_twenty_thousand_bytes",
+            sizes::small_limits,
         ),
     ];
     let reason = kafka::why_not();

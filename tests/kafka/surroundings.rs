@@ -168,7 +168,7 @@ pub fn wrong_surroundings() {
 }
 
 /// An event of a customer of its own, at an instant.
-fn purchase(number: u32, occurred_at: &str) -> String {
+pub fn purchase(number: u32, occurred_at: &str) -> String {
     format!(
         r#"{{"event_id":"e{number}","type":"order.completed","occurred_at":"{occurred_at}","customer_id":"c{number}","order_id":"o{number}","currency":"USD","revenue":"10"}}"#
     )

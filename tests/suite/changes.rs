@@ -11,7 +11,7 @@ use std::time::Instant;
 use crate::support;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const TOKEN: &str = "open-sesame";
+const TOKEN: &str = "open-sesame-open-sesame";
 const CUSTOMERS: usize = 30;
 
 fn segstream(root: &Path, arguments: &[&str]) -> Command {

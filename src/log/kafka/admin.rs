@@ -144,9 +144,9 @@ fn other_partitions(connection: &Connection, found: &BTreeMap<String, u32>) -> V
 }
 
 /// Settings of topics, by topic and key.
-type Settings = BTreeMap<String, BTreeMap<String, String>>;
+pub(super) type Settings = BTreeMap<String, BTreeMap<String, String>>;
 
-fn settings(connection: &Connection, topics: &[&str]) -> Result<Settings, Error> {
+pub(super) fn settings(connection: &Connection, topics: &[&str]) -> Result<Settings, Error> {
     if topics.is_empty() {
         return Ok(Settings::new());
     }
@@ -179,7 +179,7 @@ pub(super) fn tombstones_kept(connection: &Connection) -> Result<Duration, Error
     Ok(Duration::from_millis(kept_ms.unwrap_or(TOMBSTONES_MS)))
 }
 
-fn number(settings: &Settings, topic: &str, key: &str) -> Option<u64> {
+pub(super) fn number(settings: &Settings, topic: &str, key: &str) -> Option<u64> {
     settings.get(topic)?.get(key)?.parse().ok()
 }
 

@@ -15,6 +15,7 @@ use crate::log::kafka::client::Identity;
 use crate::log::kafka::client::START_WAIT;
 use crate::log::kafka::metadata::MetadataClient;
 use crate::log::kafka::reader::TopicReader;
+use crate::log::kafka::size_limits::SizeLimits;
 use crate::log::kafka::worker::KafkaWorker;
 
 /// Records of the changelog taken at a time.
@@ -26,6 +27,7 @@ pub struct KafkaLog {
     connection: Arc<Connection>,
     partitions: u32,
     identity: Identity,
+    size_limits: SizeLimits,
 }
 
 impl KafkaLog {
@@ -59,7 +61,9 @@ impl KafkaLog {
             ),
             tombstones_kept: admin::tombstones_kept(&connection)?,
         };
+        let size_limits = SizeLimits::of_outputs(&connection)?;
         Ok(Self {
+            size_limits,
             connection: Arc::new(connection),
             partitions,
             identity,
@@ -78,7 +82,8 @@ impl KafkaLog {
     /// If a client cannot be made.
     pub fn worker(&self, index: usize) -> Result<KafkaWorker, Error> {
         let connection = Arc::clone(&self.connection);
-        KafkaWorker::new(connection, self.identity.clone(), (index, self.partitions))
+        let facts = (self.identity.clone(), self.size_limits);
+        KafkaWorker::new(connection, facts, (index, self.partitions))
     }
 
     /// The ends of the sources of each partition, open transactions included.

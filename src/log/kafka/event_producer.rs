@@ -19,6 +19,7 @@ use rdkafka::util::Timeout;
 use crate::domain::time::Timestamp;
 use crate::log::Error;
 use crate::log::kafka::client::Connection;
+use crate::log::kafka::size_limits::SizeLimits;
 
 /// Between two tries while the client's queue is full.
 const FULL_WAIT: Duration = Duration::from_millis(1);
@@ -76,7 +77,8 @@ impl EventProducer {
     /// If the settings do not make a client.
     pub fn open(connection: Connection, topic: &str) -> Result<Self, Error> {
         let context = Context::default();
-        let config = connection.producer();
+        let mut config = connection.producer();
+        SizeLimits::of_topic(&connection, topic).bound(&mut config);
         let producer = ThreadedProducer::from_config_and_context(&config, context.clone())
             .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
         Ok(Self {

@@ -17,6 +17,7 @@ mod places;
 mod reader;
 mod rebalance;
 mod reports;
+mod size_limits;
 mod transactional_producer;
 mod transfer_reader;
 mod vacancy;

@@ -18,6 +18,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::util::Timeout;
 
 use crate::domain::ids::Partition;
+use crate::domain::topic::Topic;
 use crate::log::Committed;
 use crate::log::Error;
 use crate::log::Output;
@@ -32,6 +33,7 @@ use crate::log::kafka::places::number;
 use crate::log::kafka::places::offset;
 use crate::log::kafka::reports::Context;
 use crate::log::kafka::reports::Reports;
+use crate::log::kafka::size_limits::SizeLimits;
 
 /// Between two tries of what the client cannot take or answer now.
 const RETRY_PAUSE: Duration = Duration::from_micros(300);
@@ -48,6 +50,7 @@ const CALL_WAIT_MIN: Duration = Duration::from_millis(100);
 /// A transactional producer that holds its id.
 pub(super) struct TransactionalProducer {
     connection: Arc<Connection>,
+    size_limits: SizeLimits,
     producer: ThreadedProducer<Context>,
     reports: Arc<Reports>,
 }
@@ -77,10 +80,12 @@ impl TransactionalProducer {
     pub(super) fn start(
         connection: &Arc<Connection>,
         worker: usize,
+        size_limits: SizeLimits,
     ) -> Result<Option<Self>, Error> {
         let reports = Arc::new(Reports::default());
         let context = Context::new(&connection.topics.state, &reports);
-        let config = connection.transactional(worker);
+        let mut config = connection.transactional(worker);
+        size_limits.bound(&mut config);
         let producer = ThreadedProducer::from_config_and_context(&config, context)
             .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
         if let Err(error) = producer.init_transactions(Timeout::After(INIT_WAIT)) {
@@ -95,6 +100,7 @@ impl TransactionalProducer {
         }
         Ok(Some(Self {
             connection: Arc::clone(connection),
+            size_limits,
             producer,
             reports,
         }))
@@ -158,12 +164,17 @@ impl TransactionalProducer {
         let mut copied: Option<OwnedHeaders> = None;
         let mut outputs = transaction.outputs.iter().peekable();
         while let Some(output) = outputs.next() {
+            let name = topics.name(output.topic).unwrap_or_default();
+            if output.topic == Topic::DeadLetters {
+                let letter = self.size_limits.fitted(&output.record);
+                self.send(to_send(name, &letter, headers(&letter)), deadline)?;
+                continue;
+            }
             let headers = copied.take().unwrap_or_else(|| headers(&output.record));
             let is_in_next = |next: &&Output| Arc::ptr_eq(&next.record, &output.record);
             if outputs.peek().is_some_and(is_in_next) {
                 copied = Some(headers.clone());
             }
-            let name = topics.name(output.topic).unwrap_or_default();
             self.send(to_send(name, &output.record, headers), deadline)?;
         }
         for part in &transaction.partitions {

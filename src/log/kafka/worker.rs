@@ -32,6 +32,7 @@ use crate::log::kafka::member::Member;
 use crate::log::kafka::metadata::MetadataClient;
 use crate::log::kafka::places::position_in;
 use crate::log::kafka::reader::TopicReader;
+use crate::log::kafka::size_limits::SizeLimits;
 use crate::log::kafka::transactional_producer::Failure;
 use crate::log::kafka::transactional_producer::TransactionalProducer;
 use crate::log::kafka::transactional_producer::written;
@@ -43,6 +44,7 @@ use crate::log::kafka::vacancy::VacancyWatch;
 pub struct KafkaWorker {
     connection: Arc<Connection>,
     identity: Identity,
+    size_limits: SizeLimits,
     index: usize,
     // Dropped in this order: what is open, then the member.
     producer: Option<TransactionalProducer>,
@@ -63,7 +65,7 @@ pub struct KafkaWorker {
 impl KafkaWorker {
     pub(super) fn new(
         connection: Arc<Connection>,
-        identity: Identity,
+        (identity, size_limits): (Identity, SizeLimits),
         (index, partition_count): (usize, u32),
     ) -> Result<Self, Error> {
         let failed = |error: KafkaError| connection.unusable(format!("no client: {error}"));
@@ -79,6 +81,7 @@ impl KafkaWorker {
             producer: None,
             connection,
             identity,
+            size_limits,
             index,
             is_restarted: false,
             changelog_ends: BTreeMap::new(),
@@ -91,7 +94,8 @@ impl KafkaWorker {
     /// Makes the producer anew if the last one was destroyed; `false` if the cluster does not answer now.
     fn start_producer(&mut self) -> Result<bool, Error> {
         if self.producer.is_none() {
-            self.producer = TransactionalProducer::start(&self.connection, self.index)?;
+            self.producer =
+                TransactionalProducer::start(&self.connection, self.index, self.size_limits)?;
         }
         Ok(self.producer.is_some())
     }

@@ -9,7 +9,7 @@ use super::sources::production_lines;
 use super::sources::without_comments_and_literals;
 
 /// Folder, and the folders it uses besides itself: each of them, and no other.
-pub(super) const LAYERS: [(&str, &[&str]); 20] = [
+pub(super) const LAYERS: [(&str, &[&str]); 21] = [
     ("domain", &[]),
     ("model", &["domain"]),
     ("learn", &["domain", "model"]),
@@ -17,11 +17,15 @@ pub(super) const LAYERS: [(&str, &[&str]); 20] = [
     ("simulate", &["domain"]),
     ("report", &["learn"]),
     ("faults", &[]),
+    ("sled_opening", &[]),
     ("telemetry", &["domain"]),
     ("config", &["domain"]),
     ("codec", &["domain", "engine"]),
-    ("store", &["codec", "domain", "engine", "faults"]),
-    ("log", &["domain", "faults"]),
+    (
+        "store",
+        &["codec", "domain", "engine", "faults", "sled_opening"],
+    ),
+    ("log", &["domain", "faults", "sled_opening"]),
     (
         "pipeline",
         &[

@@ -16,6 +16,7 @@ use crate::log::embedded::former::layout::Former;
 use crate::log::embedded::former::layout::Kind;
 use crate::log::embedded::former::layout::META_KEY;
 use crate::log::embedded::former::layout::Meta;
+use crate::sled_opening;
 
 /// sled's page cache for the log; reads are mostly of what was just written.
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
@@ -41,9 +42,9 @@ pub(super) fn open_database(path: &Path, name: &str) -> Result<sled::Db, Error> 
             .mode(sled::Mode::HighThroughput)
             .cache_capacity(CACHE_BYTES)
             .flush_every_ms(None);
-        match catch_unwind(AssertUnwindSafe(|| config.open())) {
-            Ok(Ok(database)) => return Ok(database),
-            Ok(Err(error)) if error.to_string().contains("could not acquire lock") => {
+        match sled_opening::open(&config, path) {
+            Ok(database) => return Ok(database),
+            Err(sled_opening::Failure::Held) => {
                 if Instant::now() > deadline {
                     let problem = "another process holds it: stop it first".to_owned();
                     return Err(Error::Unusable {
@@ -53,8 +54,7 @@ pub(super) fn open_database(path: &Path, name: &str) -> Result<sled::Db, Error> 
                 }
                 std::thread::park_timeout(LOCK_RETRY);
             }
-            Ok(Err(error)) => return Err(damaged(name, &format!("it does not open ({error})"))),
-            Err(_) => return Err(damaged(name, "opening it panics")),
+            Err(sled_opening::Failure::Unusable(problem)) => return Err(damaged(name, &problem)),
         }
     }
 }

@@ -1,0 +1,103 @@
+//! How large records and batches may be: the limits of the topics to which a producer writes.
+
+use std::borrow::Cow;
+
+use rdkafka::ClientConfig;
+
+use crate::domain::topic::Topic;
+use crate::log::Error;
+use crate::log::OutputRecord;
+use crate::log::fitting;
+use crate::log::kafka::admin;
+use crate::log::kafka::admin::Settings;
+use crate::log::kafka::client::Connection;
+
+/// librdkafka's default of `batch.size`.
+const BATCH_BYTES: u64 = 1_000_000;
+
+/// Limits of the topics, as they were when they were asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SizeLimits {
+    /// Every topic takes a batch of this size, compressed or not.
+    batch_bytes: u64,
+    /// `max.message.bytes` of the dead letters, where it is known.
+    dead_letter_bytes: Option<u64>,
+}
+
+impl SizeLimits {
+    /// Those of the topics to which a transaction writes.
+    ///
+    /// # Errors
+    /// If the cluster does not answer, or refuses.
+    pub(super) fn of_outputs(connection: &Connection) -> Result<Self, Error> {
+        let topics = connection.topics.each();
+        let written = topics.filter(|(topic, _)| topic.row().is_output || *topic == Topic::State);
+        let names: Vec<&str> = written.map(|(_, name)| name).collect();
+        let settings = admin::settings(connection, &names)?;
+        Ok(Self::of(&settings, &connection.topics.dead_letters))
+    }
+
+    /// Those of one topic. A producer that may not ask for them takes the client's default.
+    pub(super) fn of_topic(connection: &Connection, topic: &str) -> Self {
+        let settings = admin::settings(connection, &[topic]).unwrap_or_else(|error| {
+            tracing::warn!(%error, topic, "the largest batch that the topic takes is not known");
+            Settings::new()
+        });
+        Self::of(&settings, "")
+    }
+
+    fn of(settings: &Settings, dead_letters: &str) -> Self {
+        let limit = |topic: &str| admin::number(settings, topic, "max.message.bytes");
+        let smallest = settings.keys().filter_map(|topic| limit(topic)).min();
+        Self {
+            batch_bytes: smallest.unwrap_or(BATCH_BYTES).clamp(1, BATCH_BYTES),
+            dead_letter_bytes: limit(dead_letters),
+        }
+    }
+
+    /// Keeps the batches of a producer within the limits.
+    pub(super) fn bound(self, config: &mut ClientConfig) {
+        config.set("batch.size", self.batch_bytes.to_string());
+    }
+
+    /// A dead letter that the topic takes.
+    pub(super) fn fitted(self, letter: &OutputRecord) -> Cow<'_, OutputRecord> {
+        let limit_bytes = self.dead_letter_bytes.map(usize::try_from);
+        match limit_bytes {
+            Some(Ok(limit_bytes)) => fitting::fitted(letter, limit_bytes),
+            Some(Err(_)) | None => Cow::Borrowed(letter),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_batch_fits_the_smallest_limit_and_is_not_larger_than_the_default() {
+        let of = |limits: &[(&str, &str)]| {
+            let settings = limits.iter().map(|(topic, bytes)| {
+                let entry = ("max.message.bytes".to_owned(), (*bytes).to_owned());
+                ((*topic).to_owned(), BTreeMap::from([entry]))
+            });
+            SizeLimits::of(&settings.collect(), "letters")
+        };
+        let limits = |batch_bytes, dead_letter_bytes| SizeLimits {
+            batch_bytes,
+            dead_letter_bytes,
+        };
+        assert_eq!(of(&[]), limits(1_000_000, None));
+        let large = [("state", "1048588"), ("letters", "2000000")];
+        assert_eq!(of(&large), limits(1_000_000, Some(2_000_000)));
+        let small = [
+            ("state", "200000"),
+            ("letters", "2000000"),
+            ("x", "nonsense"),
+        ];
+        assert_eq!(of(&small), limits(200_000, Some(2_000_000)));
+        assert_eq!(of(&[("letters", "300000")]), limits(300_000, Some(300_000)));
+    }
+}

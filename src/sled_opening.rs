@@ -1,0 +1,124 @@
+//! Opening a database of sled, whatever an earlier process has left.
+
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::path::Path;
+
+/// Why a database does not open.
+#[derive(Debug)]
+pub enum Failure {
+    /// A process has it open.
+    Held,
+    /// It is damaged, or cannot be read: what is wrong.
+    Unusable(String),
+}
+
+/// Opens the database of a directory.
+///
+/// sled writes a snapshot as `snap.X.generating` and then renames it. Where the process ended before that, sled
+/// refuses to open the database. A snapshot is made of the database's other files, so an unfinished one is removed.
+///
+/// # Errors
+/// [`Failure`].
+pub fn open(config: &sled::Config, directory: &Path) -> Result<sled::Db, Failure> {
+    match once(config) {
+        // An error that is not of its lock says that no process has it open, so the file is nobody's.
+        Err(Failure::Unusable(problem)) => match remove_unfinished_snapshots(directory) {
+            Ok(0) => Err(Failure::Unusable(problem)),
+            Ok(_) => once(config),
+            Err(error) => Err(Failure::Unusable(format!("{problem}; {error}"))),
+        },
+        opened => opened,
+    }
+}
+
+fn once(config: &sled::Config) -> Result<sled::Db, Failure> {
+    match catch_unwind(AssertUnwindSafe(|| config.open())) {
+        Ok(Ok(database)) => Ok(database),
+        Ok(Err(error)) if error.to_string().contains("could not acquire lock") => {
+            Err(Failure::Held)
+        }
+        Ok(Err(error)) => Err(Failure::Unusable(format!("it does not open ({error})"))),
+        Err(_) => Err(Failure::Unusable("opening it panics".to_owned())),
+    }
+}
+
+fn remove_unfinished_snapshots(directory: &Path) -> io::Result<usize> {
+    let mut removed = 0;
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            std::fs::remove_file(entry.path())?;
+            tracing::warn!(
+                file = &*name,
+                "an unfinished snapshot is removed: it is made again"
+            );
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(path: &Path) -> sled::Config {
+        sled::Config::new().path(path).flush_every_ms(None)
+    }
+
+    /// What a kill between creating, writing and renaming leaves: an empty file, a part of a snapshot, and a whole one.
+    #[test]
+    fn a_database_opens_beside_unfinished_snapshots_and_has_its_records() {
+        for leftover in ["empty", "part", "whole", "two"] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("database");
+            let database = open(&config(&path), &path).unwrap();
+            for number in 0..1000_u32 {
+                let key = number.to_be_bytes();
+                database.insert(key, vec![7; 300]).unwrap();
+            }
+            database.flush().unwrap();
+            drop(database);
+            let names = std::fs::read_dir(&path).unwrap();
+            let names = names.map(|entry| entry.unwrap().path());
+            let is_snapshot = |path: &std::path::PathBuf| {
+                path.file_name()
+                    .unwrap()
+                    .to_string_lossy()
+                    .starts_with("snap.")
+            };
+            let snapshot = names.into_iter().find(is_snapshot);
+            let bytes = snapshot.map_or_else(|| vec![1; 90], |path| std::fs::read(path).unwrap());
+            let at = |lsn: &str| path.join(format!("snap.{lsn}.generating"));
+            let written = match leftover {
+                "empty" => Vec::new(),
+                "part" => bytes[..bytes.len() / 2].to_vec(),
+                _ => bytes,
+            };
+            std::fs::write(at("00000000FFFFFFFF"), &written).unwrap();
+            if leftover == "two" {
+                std::fs::write(at("00000000FFFFFFFE"), b"").unwrap();
+            }
+            let refused = once(&config(&path));
+            assert!(matches!(refused, Err(Failure::Unusable(_))), "{leftover}");
+            let database = open(&config(&path), &path).unwrap();
+            assert_eq!(database.len(), 1000, "{leftover}");
+        }
+    }
+
+    #[test]
+    fn a_database_that_is_open_is_held_and_its_files_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("database");
+        let database = open(&config(&path), &path).unwrap();
+        let leftover = path.join("snap.00000000FFFFFFFF.generating");
+        std::fs::write(&leftover, b"").unwrap();
+        assert!(matches!(open(&config(&path), &path), Err(Failure::Held)));
+        assert!(leftover.exists());
+        drop(database);
+    }
+}

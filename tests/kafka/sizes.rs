@@ -1,0 +1,143 @@
+//! Records and batches that are larger than a topic takes.
+
+use rdkafka::config::ClientConfig;
+use rdkafka::message::Header;
+use rdkafka::message::OwnedHeaders;
+use rdkafka::producer::BaseProducer;
+use rdkafka::producer::BaseRecord;
+use rdkafka::producer::Producer;
+use segstream::log::OutputRecord;
+use sha2::Digest;
+use sha2::Sha256;
+
+use crate::PATIENCE;
+use crate::deployment::Deployment;
+use crate::deployment::set_topic;
+use crate::running::Running;
+use crate::support::cluster::committed;
+use crate::support::kafka;
+use crate::surroundings::purchase;
+
+fn header<'a>(record: &'a OutputRecord, name: &str) -> &'a [u8] {
+    let found = record.headers.iter().rev().find(|(known, _)| known == name);
+    let value = found
+        .unwrap_or_else(|| panic!("no header {name}"))
+        .1
+        .as_deref();
+    value.unwrap()
+}
+
+/// Digits of hashes of a counter: four bits in each byte.
+fn digits(length: usize) -> Vec<u8> {
+    let blocks = (0_u64..).flat_map(|counter| {
+        let digest = Sha256::digest(counter.to_le_bytes());
+        format!("{digest:x}").into_bytes()
+    });
+    blocks.take(length).collect()
+}
+
+/// The broker's default limits the compressed size of a batch to 1,048,588 bytes.
+pub fn compressed_garbage() {
+    let deployment = Deployment::new("garbage");
+    let events = deployment.topic("events");
+    set_topic(&events, "max.message.bytes=1048588");
+    set_topic(&deployment.topic("letters"), "max.message.bytes=1114124");
+    let uniform = vec![b'a'; 3_000_000];
+    let digits = digits(1_800_000);
+    let cases: [(&str, &[u8]); 6] = [
+        ("gzip", &uniform),
+        ("zstd", &uniform),
+        ("lz4", &uniform),
+        ("snappy", &uniform),
+        ("gzip", &digits),
+        ("zstd", &digits),
+    ];
+    for (number, (codec, garbage)) in cases.into_iter().enumerate() {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", kafka::brokers())
+            .set("message.max.bytes", "33554432")
+            .set("compression.type", codec)
+            .create()
+            .unwrap();
+        let trace = Header {
+            key: "trace",
+            value: Some(codec.as_bytes()),
+        };
+        let record = BaseRecord::to(&events)
+            .partition(0)
+            .key("garbage")
+            .payload(garbage)
+            .headers(OwnedHeaders::new().insert(trace))
+            .timestamp(1_767_225_600_000);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        let payload = purchase(u32::try_from(number).unwrap(), "2026-01-01T00:00:00Z");
+        let key = format!("c{number}");
+        let record = BaseRecord::to(&events)
+            .partition(0)
+            .key(&key)
+            .payload(&payload)
+            .timestamp(1_767_225_600_000);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        producer.flush(PATIENCE).unwrap();
+        assert_eq!(producer.in_flight_count(), 0);
+    }
+    let sent = committed(&events, 12);
+    assert_eq!(sent.len(), 12, "the broker took every record");
+    deployment.run_to_end("a", &["input.partitioner=unchecked"]);
+    assert_eq!(deployment.export(&["a"]).lines().count(), cases.len());
+    let letters = committed(&deployment.topic("letters"), 12);
+    assert_eq!(letters.len(), cases.len());
+    for (letter, (codec, garbage)) in letters.iter().zip(cases) {
+        assert_eq!(letter.key.as_deref(), Some(&b"garbage"[..]));
+        assert_eq!(header(letter, "trace"), codec.as_bytes());
+        assert_eq!(header(letter, "reason"), b"unreadable");
+        assert_eq!(header(letter, "value_encoding"), b"zstd");
+        let length = garbage.len().to_string();
+        assert_eq!(header(letter, "value_bytes"), length.as_bytes());
+        let hash = format!("{:x}", Sha256::digest(garbage));
+        assert_eq!(header(letter, "value_sha256"), hash.as_bytes());
+        let value = letter.value.as_deref().unwrap();
+        assert!(zstd::bulk::decompress(value, garbage.len()).unwrap() == garbage);
+    }
+}
+
+/// Without compression, the changes of 6,000 customers are more than a batch of each partition may take, and so are the
+/// events of a replay.
+pub fn small_limits() {
+    let deployment = Deployment::new("small-limits");
+    for (kind, bytes) in [
+        ("events", 20_000),
+        ("changes", 20_000),
+        ("current", 20_000),
+        ("state", 20_000),
+        ("letters", 90_000),
+    ] {
+        set_topic(
+            &deployment.topic(kind),
+            &format!("max.message.bytes={bytes}"),
+        );
+    }
+    let lines: Vec<String> = (0..6000)
+        .map(|number| purchase(number, "2026-01-01T00:00:00Z"))
+        .collect();
+    let input = deployment.root.path().join("events.jsonl");
+    std::fs::write(&input, lines.join("\n")).unwrap();
+    let target = format!("kafka://{}", deployment.topic("events"));
+    let arguments = [
+        "replay",
+        "--input",
+        input.to_str().unwrap(),
+        "--format",
+        "jsonl",
+        "--to",
+        &target,
+        "--set",
+        "kafka.compression=none",
+    ];
+    let replay = Running::start(deployment.command("producer", &arguments));
+    assert_eq!(replay.code(), Some(0));
+    deployment.run_to_end("a", &["kafka.compression=none"]);
+    assert_eq!(deployment.export(&["a"]).lines().count(), 6000);
+    let current = committed(&deployment.topic("current"), 12);
+    assert!(current.len() >= 6000, "{}", current.len());
+}
