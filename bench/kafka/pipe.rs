@@ -152,6 +152,7 @@ fn work(plan: &Plan, worker: usize, taken_by_all: &AtomicU64) {
             dead_letters: topic(),
         },
         security: BTreeMap::new(),
+        is_event_clock: false,
     };
     let consumer: BaseConsumer = create(connection.member(worker), true);
     let producer: Writer = create(connection.transactional(worker), false);

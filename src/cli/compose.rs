@@ -294,6 +294,7 @@ pub fn connection(settings: &Settings, instance_id: &str) -> Connection {
         security: security
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect(),
+        is_event_clock: settings.time.is_event_clock,
     }
 }
 

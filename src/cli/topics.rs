@@ -7,9 +7,10 @@ use crate::cli::compose::connection;
 use crate::cli::exit::CallError;
 use crate::cli::exit::WrongTopics;
 use crate::config::bus::BusKind;
+use crate::log::kafka::Level;
 use crate::log::kafka::Plan;
 use crate::log::kafka::create_topics;
-use crate::log::kafka::topic_problems;
+use crate::log::kafka::topic_findings;
 
 /// Checks or makes the topics on Kafka.
 #[derive(Debug, clap::Args)]
@@ -26,7 +27,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// List every problem with the topics.
+    /// List every problem with the topics, and every setting that may lose events.
     Check,
     /// Make the topics that are missing, then check all of them.
     Create,
@@ -55,19 +56,26 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             tracing::warn!("topics.replication_factor is below 3: a lost broker may lose data");
         }
     }
-    let problems = topic_problems(&connection)?;
+    let findings = topic_findings(&connection)?;
     let mut out = std::io::stdout().lock();
     if args.json {
-        let answer = serde_json::json!({"created": created, "problems": problems});
+        let answer = serde_json::json!({"created": created, "findings": findings});
         writeln!(out, "{answer}")?;
     } else {
         for name in &created {
             writeln!(out, "created {name}")?;
         }
-        if problems.is_empty() {
+        let warnings = findings.iter();
+        for warning in warnings.filter(|finding| finding.level == Level::Warning) {
+            writeln!(out, "warning: {}", warning.problem)?;
+        }
+        if findings.is_empty() {
             writeln!(out, "the topics are as the service needs them")?;
         }
     }
+    let errors = findings.into_iter();
+    let errors = errors.filter(|finding| finding.level == Level::Error);
+    let problems: Vec<String> = errors.map(|error| error.problem).collect();
     if problems.is_empty() {
         Ok(())
     } else {

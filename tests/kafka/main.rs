@@ -63,7 +63,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 21] = [
+    let tests: [(&str, fn()); 22] = [
         (
             "three_instances_under_random_blows_end_with_what_the_input_amounts_to",
             chaos::random_blows,
@@ -119,6 +119,10 @@ fn main() {
         (
             "wrong_surroundings_end_with_one_sentence_that_says_what_to_do",
             surroundings::wrong_surroundings,
+        ),
+        (
+            "topics_that_would_lose_or_bend_history_are_said_or_refused",
+            surroundings::history_lost_or_bent,
         ),
         (
             "record_times_and_tails_that_mislead_a_clock_do_not",

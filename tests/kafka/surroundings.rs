@@ -37,6 +37,67 @@ fn ends_with(command: &mut Command, sentence: &str) {
     assert_eq!(code, Some(4), "{messages}");
 }
 
+/// Each on topics of its own, which `topics create` made as they should be.
+pub fn history_lost_or_bent() {
+    let deployment = Deployment::new("history");
+    let events = deployment.topic("events");
+    let findings = || {
+        let text = deployment.text("a", &["topics", "check", "--json"]);
+        let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+        answer["findings"].as_array().unwrap().clone()
+    };
+    assert_eq!(findings(), Vec::<serde_json::Value>::new());
+    let old = deployment.root.path().join("old.jsonl");
+    std::fs::write(&old, purchase(1, "2016-01-01T00:00:00Z")).unwrap();
+    let target = format!("kafka://{events}");
+    let input = old.to_str().unwrap();
+    let arguments = [
+        "replay", "--input", input, "--format", "jsonl", "--to", &target,
+    ];
+    let replay = || deployment.command("producer", &arguments);
+    set_topic(&events, "retention.ms=604800000");
+    let [finding] = findings().try_into().unwrap();
+    assert_eq!(finding["level"], "warning");
+    assert_eq!(finding["topic"], events.as_str());
+    assert_eq!(finding["setting"], "retention.ms");
+    assert_eq!(finding["value"], "604800000");
+    assert_eq!(finding["wanted"], "-1");
+    ends_with(
+        &mut replay(),
+        "has retention.ms=604800000, and 1 events are older",
+    );
+    let caught_up = deployment.output("a", &["run", "--until-caught-up"]);
+    assert!(caught_up.status.success(), "{caught_up:?}");
+    let said = String::from_utf8_lossy(&caught_up.stderr);
+    assert_eq!(
+        said.matches("has retention.ms=604800000").count(),
+        1,
+        "{said}"
+    );
+    set_topic(&events, "retention.ms=-1");
+    set_topic(&events, "message.timestamp.type=LogAppendTime");
+    ends_with(
+        &mut replay(),
+        "has message.timestamp.type=LogAppendTime: the broker would replace",
+    );
+    ends_with(
+        &mut deployment.command("a", &["run"]),
+        "has message.timestamp.type=LogAppendTime: the broker replaces",
+    );
+    let mut on_wall_clock = deployment.command("a", &["topics", "check"]);
+    let checked = on_wall_clock.args(["--set", "time.clock=wall"]);
+    let checked = checked.output().unwrap();
+    assert!(checked.status.success(), "{checked:?}");
+    let said = String::from_utf8_lossy(&checked.stdout);
+    assert!(said.starts_with("warning: "), "{said}");
+    set_topic(&events, "message.timestamp.type=CreateTime");
+    set_topic(&events, "cleanup.policy=compact");
+    ends_with(
+        &mut deployment.command("a", &["run"]),
+        "has cleanup.policy=compact: compaction removes all events of a customer but the last",
+    );
+}
+
 pub fn wrong_surroundings() {
     let deployment = Deployment::new("wrong");
     let other = Deployment::new("wrong-other");
@@ -81,7 +142,7 @@ pub fn wrong_surroundings() {
     ]);
     ends_with(
         run().args(["--set", &format!("topics.dead_letters={small}")]),
-        "a dead letter of",
+        "the headers of a dead letter may need 8192",
     );
     let remedy = format!("create {small} again with 12 partitions, once it is read to its end");
     ends_with(

@@ -215,6 +215,7 @@ impl Subject for Cluster {
                 dead_letters: topic("letters"),
             },
             security: BTreeMap::new(),
+            is_event_clock: false,
         };
         let plan = Plan {
             partitions: PARTITIONS,

@@ -11,6 +11,7 @@ use crate::cli::replay::progress::Progress;
 use crate::cli::target::open_topic;
 use crate::config::settings::Settings;
 use crate::dataset::replay::SourceEvent;
+use crate::pipeline::partition::clock::WallClock;
 
 pub(super) fn replay_to_kafka(
     args: &Args,
@@ -24,6 +25,8 @@ pub(super) fn replay_to_kafka(
         return Err(CallError(problem.to_owned()).into());
     }
     let feed = open_topic(settings, "replay", topic)?;
+    let record_times = events.iter().map(|event| event.record_time);
+    feed.check_times(record_times, WallClock::system().now())?;
     let mut progress = Progress::new(events.len(), 0)?;
     let mut pace = args.rate.map(Pace::new);
     let mut rest = events;

@@ -22,9 +22,9 @@ use crate::log::kafka::client::Connection;
 use crate::log::kafka::client::START_WAIT;
 
 /// A dead letter is the record as it came and headers of at most this size.
-const DEAD_LETTER_HEADERS_BYTES: u64 = 64 * 1024;
+pub(super) const DEAD_LETTER_HEADERS_BYTES: u64 = 64 * 1024;
 /// Tombstones stay readable for a day, so that a store that old can catch up.
-const TOMBSTONES_MS: u64 = 24 * 3600 * 1000;
+pub(super) const TOMBSTONES_MS: u64 = 24 * 3600 * 1000;
 /// Changes and dead letters are kept for thirty days.
 const OUTPUT_RETENTION_MS: &str = "2592000000";
 
@@ -82,67 +82,6 @@ fn finish<T>(
         .map_err(|error| connection.unusable(format!("the cluster refused: {error}")))
 }
 
-/// What is wrong with the topics, each with what to do; empty if the service can run.
-///
-/// # Errors
-/// If the cluster does not answer.
-pub fn topic_problems(connection: &Connection) -> Result<Vec<String>, Error> {
-    let metadata_client: BaseConsumer = connection
-        .metadata_client()
-        .create()
-        .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
-    let found = existing_topics(connection, &metadata_client, START_WAIT)?;
-    let mut problems = missing(connection, &found);
-    problems.extend(other_partitions(connection, &found));
-    let existing: Vec<&str> = found.keys().map(String::as_str).collect();
-    let settings = settings(connection, &existing)?;
-    problems.extend(setting_problems(connection, &settings));
-    Ok(problems)
-}
-
-fn missing(connection: &Connection, found: &BTreeMap<String, u32>) -> Vec<String> {
-    let topics = connection.topics.each();
-    topics
-        .filter(|(_, name)| !found.contains_key(*name))
-        .map(|(_, name)| format!("topic {name} is missing: run `segstream topics create`"))
-        .collect()
-}
-
-/// Topics that are split otherwise than the input, and must not be.
-fn other_partitions(connection: &Connection, found: &BTreeMap<String, u32>) -> Vec<String> {
-    let topics = &connection.topics;
-    let Some(input) = found.get(&topics.events) else {
-        return Vec::new();
-    };
-    let mut problems = Vec::new();
-    for (topic, name) in topics.each() {
-        let Some(partitions) = found.get(name).filter(|partitions| *partitions != input) else {
-            continue;
-        };
-        let row = topic.row();
-        if row.has_input_partitions {
-            let remedy = match topic {
-                Topic::State => {
-                    "the state belongs to another partition count; begin with a new topics.state, and replay the input"
-                        .to_owned()
-                }
-                Topic::Input
-                | Topic::Transfers
-                | Topic::Changes
-                | Topic::Current
-                | Topic::DeadLetters => {
-                    format!("create {name} again with {input} partitions, once it is read to its end")
-                }
-            };
-            problems.push(format!(
-                "{} has {input} partitions and {name} ({}) has {partitions}: {remedy}",
-                topics.events, row.setting
-            ));
-        }
-    }
-    problems
-}
-
 /// Settings of topics, by topic and key.
 pub(super) type Settings = BTreeMap<String, BTreeMap<String, String>>;
 
@@ -183,48 +122,11 @@ pub(super) fn number(settings: &Settings, topic: &str, key: &str) -> Option<u64>
     settings.get(topic)?.get(key)?.parse().ok()
 }
 
-fn setting_problems(connection: &Connection, settings: &Settings) -> Vec<String> {
-    let topics = &connection.topics;
-    let mut problems = Vec::new();
-    let text =
-        |topic: &str, key: &str| -> Option<&str> { Some(settings.get(topic)?.get(key)?.as_str()) };
-    for (topic, name) in topics.each() {
-        let wanted = topic.row().cleanup.map(Cleanup::as_str);
-        if let (Some(policy), Some(wanted)) = (text(name, "cleanup.policy"), wanted)
-            && policy != wanted
-        {
-            problems.push(format!(
-                "{name} has cleanup.policy={policy}: set it to {wanted}"
-            ));
-        }
-    }
-    if let Some(kept_ms) = number(settings, &topics.state, "delete.retention.ms")
-        && kept_ms < TOMBSTONES_MS
-    {
-        problems.push(format!(
-            "{} has delete.retention.ms={kept_ms}: set it to {TOMBSTONES_MS} or more, so that a \
-             store that lags can still read deletions",
-            topics.state
-        ));
-    }
-    let letter_bytes = number(settings, &topics.dead_letters, "max.message.bytes");
-    if let (Some((source_bytes, source)), Some(letter)) =
-        (greatest_source(connection, settings), letter_bytes)
-    {
-        let needed = source_bytes + DEAD_LETTER_HEADERS_BYTES;
-        if letter < needed {
-            problems.push(format!(
-                "{} has max.message.bytes={letter}, and a dead letter of {source} may need {needed}: \
-                 set it to that",
-                topics.dead_letters
-            ));
-        }
-    }
-    problems
-}
-
 /// The source that takes the largest records: its limit in bytes, and its name.
-fn greatest_source<'a>(connection: &'a Connection, settings: &Settings) -> Option<(u64, &'a str)> {
+pub(super) fn greatest_source<'a>(
+    connection: &'a Connection,
+    settings: &Settings,
+) -> Option<(u64, &'a str)> {
     let sources = connection.topics.sources();
     let limits = sources.filter_map(|(_, name)| {
         let bytes = number(settings, name, "max.message.bytes")?;
@@ -337,58 +239,5 @@ impl Creator<'_> {
             }
             std::thread::park_timeout(SHOW_LOOK);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::topic::TopicNames;
-
-    fn connection() -> Connection {
-        Connection {
-            brokers: "b:1".to_owned(),
-            group_id: "group".to_owned(),
-            instance_id: "instance".to_owned(),
-            session_timeout: Duration::from_secs(45),
-            transaction_timeout: Duration::from_secs(15),
-            compression: "lz4",
-            topics: TopicNames {
-                events: "events".to_owned(),
-                transfers: Some("transfers".to_owned()),
-                state: "state".to_owned(),
-                changes: "changes".to_owned(),
-                current: "current".to_owned(),
-                dead_letters: "letters".to_owned(),
-            },
-            security: BTreeMap::new(),
-        }
-    }
-
-    #[test]
-    fn a_dead_letter_has_room_for_the_largest_record_of_every_source() {
-        let limited = |events: u64, transfers: u64, letters: u64| {
-            let bytes = [
-                ("events", events),
-                ("transfers", transfers),
-                ("letters", letters),
-            ];
-            let settings: Settings = bytes
-                .map(|(topic, bytes)| {
-                    let bytes = ("max.message.bytes".to_owned(), bytes.to_string());
-                    (topic.to_owned(), BTreeMap::from([bytes]))
-                })
-                .into();
-            setting_problems(&connection(), &settings)
-        };
-        let sentence = |letters, source, needed| {
-            let has = format!("letters has max.message.bytes={letters}");
-            format!("{has}, and a dead letter of {source} may need {needed}: set it to that")
-        };
-        assert_eq!(limited(1000, 2000, 67_536), [""; 0]);
-        let problem = sentence(67_535, "transfers", 67_536);
-        assert_eq!(limited(1000, 2000, 67_535), [problem]);
-        let problem = sentence(67_536, "events", 68_536);
-        assert_eq!(limited(3000, 2000, 67_536), [problem]);
     }
 }

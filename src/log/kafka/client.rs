@@ -40,6 +40,8 @@ pub struct Connection {
     pub topics: TopicNames,
     /// librdkafka's own keys for TLS and SASL; may hold secrets.
     pub security: BTreeMap<String, String>,
+    /// Record times move the partition clocks (`time.clock=event`).
+    pub is_event_clock: bool,
 }
 
 impl std::fmt::Debug for Connection {
@@ -180,6 +182,32 @@ impl Connection {
         Error::Unusable {
             path: format!("Kafka at {}", self.brokers),
             problem: problem.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::log::kafka) fn connection() -> Connection {
+        Connection {
+            brokers: "b:1".to_owned(),
+            group_id: "group".to_owned(),
+            instance_id: "instance".to_owned(),
+            session_timeout: Duration::from_secs(45),
+            transaction_timeout: Duration::from_secs(15),
+            compression: "lz4",
+            topics: TopicNames {
+                events: "events".to_owned(),
+                transfers: Some("transfers".to_owned()),
+                state: "state".to_owned(),
+                changes: "changes".to_owned(),
+                current: "current".to_owned(),
+                dead_letters: "letters".to_owned(),
+            },
+            security: BTreeMap::new(),
+            is_event_clock: false,
         }
     }
 }

@@ -9,10 +9,11 @@ use crate::domain::ids::Partition;
 use crate::domain::offsets::AppliedOffsets;
 use crate::log::Error;
 use crate::log::kafka::admin;
-use crate::log::kafka::admin::topic_problems;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::client::Identity;
 use crate::log::kafka::client::START_WAIT;
+use crate::log::kafka::findings::Level;
+use crate::log::kafka::findings::topic_findings;
 use crate::log::kafka::metadata::MetadataClient;
 use crate::log::kafka::reader::TopicReader;
 use crate::log::kafka::size_limits::SizeLimits;
@@ -42,10 +43,16 @@ impl KafkaLog {
             .create()
             .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
         let found = admin::existing_topics(&connection, &client, START_WAIT)?;
-        let problems = topic_problems(&connection)?;
-        if !problems.is_empty() {
+        let (errors, warnings): (Vec<_>, Vec<_>) = topic_findings(&connection)?
+            .into_iter()
+            .partition(|finding| finding.level == Level::Error);
+        if !errors.is_empty() {
+            let problems: Vec<String> = errors.into_iter().map(|error| error.problem).collect();
             let all = problems.join("; ");
             return Err(connection.unusable(format!("{all} (see `segstream topics check`)")));
+        }
+        for warning in warnings {
+            tracing::warn!("{}", warning.problem);
         }
         let topic = &connection.topics.events;
         let partitions = found

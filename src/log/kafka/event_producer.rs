@@ -18,6 +18,8 @@ use rdkafka::util::Timeout;
 
 use crate::domain::time::Timestamp;
 use crate::log::Error;
+use crate::log::kafka::admin;
+use crate::log::kafka::admin::Settings;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::size_limits::SizeLimits;
 
@@ -53,10 +55,57 @@ impl ProducerContext for Context {
     }
 }
 
+/// What a topic does with record times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Times {
+    /// The broker replaces them.
+    are_replaced: bool,
+    /// Older records are removed.
+    retention_ms: Option<u64>,
+}
+
+impl Times {
+    fn of(settings: &Settings, topic: &str) -> Self {
+        let of_topic = settings.get(topic);
+        let kind = of_topic.and_then(|settings| settings.get("message.timestamp.type"));
+        Self {
+            are_replaced: kind.is_some_and(|kind| kind == "LogAppendTime"),
+            // -1, without a limit, is no number of this kind.
+            retention_ms: admin::number(settings, topic, "retention.ms"),
+        }
+    }
+
+    fn problem(
+        self,
+        record_times: impl Iterator<Item = Timestamp>,
+        wall: Timestamp,
+    ) -> Option<String> {
+        if self.are_replaced {
+            let problem = "message.timestamp.type=LogAppendTime: the broker would replace the times \
+                 of the events by its own; set it to CreateTime";
+            return Some(problem.to_owned());
+        }
+        let retention_ms = self.retention_ms?;
+        let oldest_ms = i128::from(wall.as_milliseconds()) - i128::from(retention_ms);
+        let is_older = |time: &Timestamp| i128::from(time.as_milliseconds()) < oldest_ms;
+        let (mut older, mut oldest) = (0_u64, None);
+        for time in record_times.filter(is_older) {
+            older += 1;
+            oldest = Some(oldest.map_or(time, |known: Timestamp| known.min(time)));
+        }
+        let oldest = oldest?;
+        Some(format!(
+            "retention.ms={retention_ms}, and {older} events are older, the oldest of {oldest}: the broker would \
+             remove them; set it to -1"
+        ))
+    }
+}
+
 /// An idempotent producer of events.
 pub struct EventProducer {
     connection: Connection,
     topic: String,
+    times: Times,
     producer: ThreadedProducer<Context>,
     context: Context,
 }
@@ -77,16 +126,39 @@ impl EventProducer {
     /// If the settings do not make a client.
     pub fn open(connection: Connection, topic: &str) -> Result<Self, Error> {
         let context = Context::default();
+        let settings = admin::settings(&connection, &[topic]).unwrap_or_else(|error| {
+            tracing::warn!(%error, topic, "the settings of the topic are not known");
+            Settings::new()
+        });
         let mut config = connection.producer();
-        SizeLimits::of_topic(&connection, topic).bound(&mut config);
+        SizeLimits::without_dead_letters(&settings).bound(&mut config);
         let producer = ThreadedProducer::from_config_and_context(&config, context.clone())
             .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
         Ok(Self {
+            times: Times::of(&settings, topic),
             connection,
             topic: topic.to_owned(),
             producer,
             context,
         })
+    }
+
+    /// Checks that the topic keeps events of these record times, and their record times; `wall` is the wall time. What is
+    /// not known of the topic is not checked.
+    ///
+    /// # Errors
+    /// What is wrong with the topic's settings.
+    pub fn check_times(
+        &self,
+        record_times: impl Iterator<Item = Timestamp>,
+        wall: Timestamp,
+    ) -> Result<(), Error> {
+        match self.times.problem(record_times, wall) {
+            Some(problem) => Err(self
+                .connection
+                .unusable(format!("{} has {problem}", self.topic))),
+            None => Ok(()),
+        }
     }
 
     /// Hands one event to the client, waiting while its queue is full.
@@ -143,5 +215,49 @@ impl EventProducer {
         let topic = &self.topic;
         self.connection
             .unusable(format!("an event could not be sent to {topic}: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn times(entries: &[(&str, &str)]) -> Times {
+        let entries = entries.iter();
+        let of_topic = entries.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let settings = BTreeMap::from([("topic".to_owned(), of_topic.collect())]);
+        Times::of(&settings, "topic")
+    }
+
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp::from_milliseconds(milliseconds).unwrap()
+    }
+
+    #[test]
+    fn events_that_the_topic_would_remove_are_counted_and_the_oldest_is_named() {
+        let wall = at(1_000_000);
+        let week = times(&[("retention.ms", "1000")]);
+        // The broker removes what is older than 999,000.
+        let problem = |times: Times, of: &[i64]| times.problem(of.iter().map(|ms| at(*ms)), wall);
+        assert_eq!(problem(week, &[999_000, 1_000_000, 2_000_000]), None);
+        let said = problem(week, &[998_999, 999_000, 0, 5000]).unwrap();
+        let expected = "3 events are older, the oldest of 1970-01-01T00:00:00.000Z";
+        assert!(said.contains(expected), "{said}");
+        for unlimited in [times(&[("retention.ms", "-1")]), times(&[])] {
+            assert_eq!(problem(unlimited, &[0, 1_000_000]), None);
+        }
+        let longest = times(&[("retention.ms", "9223372036854775807")]);
+        assert_eq!(problem(longest, &[0]), None);
+    }
+
+    #[test]
+    fn a_topic_that_replaces_record_times_takes_no_event() {
+        let replacing = times(&[("message.timestamp.type", "LogAppendTime")]);
+        let said = replacing.problem(std::iter::once(at(0)), at(0));
+        assert!(said.unwrap().contains("set it to CreateTime"));
+        let keeping = times(&[("message.timestamp.type", "CreateTime")]);
+        assert_eq!(keeping.problem(std::iter::once(at(0)), at(0)), None);
     }
 }

@@ -37,13 +37,9 @@ impl SizeLimits {
         Ok(Self::of(&settings, &connection.topics.dead_letters))
     }
 
-    /// Those of one topic. A producer that may not ask for them takes the client's default.
-    pub(super) fn of_topic(connection: &Connection, topic: &str) -> Self {
-        let settings = admin::settings(connection, &[topic]).unwrap_or_else(|error| {
-            tracing::warn!(%error, topic, "the largest batch that the topic takes is not known");
-            Settings::new()
-        });
-        Self::of(&settings, "")
+    /// Those of topics to which no dead letter goes; the client's default where they are not known.
+    pub(super) fn without_dead_letters(settings: &Settings) -> Self {
+        Self::of(settings, "")
     }
 
     fn of(settings: &Settings, dead_letters: &str) -> Self {

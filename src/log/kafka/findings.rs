@@ -1,0 +1,365 @@
+//! What is wrong with the topics, or may lose or bend history.
+
+use std::collections::BTreeMap;
+
+use rdkafka::consumer::BaseConsumer;
+use serde::Serialize;
+
+use crate::domain::topic::Cleanup;
+use crate::domain::topic::Topic;
+use crate::log::Error;
+use crate::log::kafka::admin;
+use crate::log::kafka::admin::DEAD_LETTER_HEADERS_BYTES;
+use crate::log::kafka::admin::Settings;
+use crate::log::kafka::admin::TOMBSTONES_MS;
+use crate::log::kafka::client::Connection;
+use crate::log::kafka::client::START_WAIT;
+
+/// The headers of a dead letter always fit into this, whatever is cut.
+const DEAD_LETTER_BYTES_MIN: u64 = 8192;
+/// Kafka's value of a retention without a limit.
+const UNLIMITED: &str = "-1";
+
+/// What follows from a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// `run` does not start.
+    Error,
+    /// `run` logs it when it starts.
+    Warning,
+}
+
+/// Something about a topic.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What follows from it.
+    pub level: Level,
+    /// Name of the topic.
+    pub topic: String,
+    /// Kafka's name of the setting; absent where it is about the topic itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub setting: Option<&'static str>,
+    /// The setting's value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// The value it should have, or the least one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<String>,
+    /// A sentence that says what is wrong and what to do.
+    pub problem: String,
+}
+
+impl Finding {
+    fn of_topic(topic: &str, problem: String) -> Self {
+        Self {
+            level: Level::Error,
+            topic: topic.to_owned(),
+            setting: None,
+            value: None,
+            wanted: None,
+            problem,
+        }
+    }
+}
+
+/// A setting of a topic, with its value.
+struct Entry<'a> {
+    topic: &'a str,
+    setting: &'static str,
+    value: &'a str,
+}
+
+impl Entry<'_> {
+    fn finding(&self, level: Level, wanted: impl ToString, remedy: &str) -> Finding {
+        let Self {
+            topic,
+            setting,
+            value,
+        } = self;
+        Finding {
+            level,
+            topic: (*topic).to_owned(),
+            setting: Some(setting),
+            value: Some((*value).to_owned()),
+            wanted: Some(wanted.to_string()),
+            problem: format!("{topic} has {setting}={value}: {remedy}"),
+        }
+    }
+}
+
+/// What is wrong with the topics, each with what to do. The service can run if none is an error.
+///
+/// # Errors
+/// If the cluster does not answer.
+pub fn topic_findings(connection: &Connection) -> Result<Vec<Finding>, Error> {
+    let metadata_client: BaseConsumer = connection
+        .metadata_client()
+        .create()
+        .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
+    let found = admin::existing_topics(connection, &metadata_client, START_WAIT)?;
+    let mut findings = missing(connection, &found);
+    findings.extend(other_partitions(connection, &found));
+    let existing: Vec<&str> = found.keys().map(String::as_str).collect();
+    let settings = admin::settings(connection, &existing)?;
+    findings.extend(of_settings(connection, &settings));
+    Ok(findings)
+}
+
+fn missing(connection: &Connection, found: &BTreeMap<String, u32>) -> Vec<Finding> {
+    let topics = connection.topics.each();
+    topics
+        .filter(|(_, name)| !found.contains_key(*name))
+        .map(|(_, name)| {
+            let problem = format!("topic {name} is missing: run `segstream topics create`");
+            Finding::of_topic(name, problem)
+        })
+        .collect()
+}
+
+/// Topics that are split otherwise than the input, and must not be.
+fn other_partitions(connection: &Connection, found: &BTreeMap<String, u32>) -> Vec<Finding> {
+    let topics = &connection.topics;
+    let Some(input) = found.get(&topics.events) else {
+        return Vec::new();
+    };
+    let mut findings = Vec::new();
+    for (topic, name) in topics.each() {
+        let Some(partitions) = found.get(name).filter(|partitions| *partitions != input) else {
+            continue;
+        };
+        let row = topic.row();
+        if row.has_input_partitions {
+            let remedy = match topic {
+                Topic::State => {
+                    "the state belongs to another partition count; begin with a new topics.state, and replay the input"
+                        .to_owned()
+                }
+                Topic::Input
+                | Topic::Transfers
+                | Topic::Changes
+                | Topic::Current
+                | Topic::DeadLetters => {
+                    format!("create {name} again with {input} partitions, once it is read to its end")
+                }
+            };
+            let problem = format!(
+                "{} has {input} partitions and {name} ({}) has {partitions}: {remedy}",
+                topics.events, row.setting
+            );
+            findings.push(Finding::of_topic(name, problem));
+        }
+    }
+    findings
+}
+
+fn of_settings(connection: &Connection, settings: &Settings) -> Vec<Finding> {
+    let mut findings = cleanups(connection, settings);
+    findings.extend(of_input(connection, settings));
+    let state = connection.topics.state.as_str();
+    if let Some(entry) = entry(settings, state, "delete.retention.ms")
+        && is_below(entry.value, TOMBSTONES_MS)
+    {
+        let remedy = format!(
+            "set it to {TOMBSTONES_MS} or more, so that a store that lags can still read deletions"
+        );
+        findings.push(entry.finding(Level::Error, TOMBSTONES_MS, &remedy));
+    }
+    findings.extend(of_dead_letters(connection, settings));
+    findings
+}
+
+fn entry<'a>(settings: &'a Settings, topic: &'a str, setting: &'static str) -> Option<Entry<'a>> {
+    let value = settings.get(topic)?.get(setting)?;
+    Some(Entry {
+        topic,
+        setting,
+        value,
+    })
+}
+
+fn is_below(value: &str, least: u64) -> bool {
+    value.parse().is_ok_and(|value: u64| value < least)
+}
+
+fn cleanups(connection: &Connection, settings: &Settings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (topic, name) in connection.topics.each() {
+        let Some(entry) = entry(settings, name, "cleanup.policy") else {
+            continue;
+        };
+        let is_compacted = entry.value.contains(Cleanup::Compact.as_str());
+        match topic.row().cleanup {
+            Some(wanted) if entry.value != wanted.as_str() => {
+                let wanted = wanted.as_str();
+                let remedy = format!("set it to {wanted}");
+                findings.push(entry.finding(Level::Error, wanted, &remedy));
+            }
+            None if is_compacted => {
+                let wanted = Cleanup::Delete.as_str();
+                let remedy = format!(
+                    "compaction removes all events of a customer but the last; set it to {wanted}"
+                );
+                findings.push(entry.finding(Level::Error, wanted, &remedy));
+            }
+            Some(_) | None => {}
+        }
+    }
+    findings
+}
+
+/// What removes events, or replaces their times.
+fn of_input(connection: &Connection, settings: &Settings) -> Vec<Finding> {
+    let input = connection.topics.events.as_str();
+    let mut findings = Vec::new();
+    for setting in ["retention.ms", "retention.bytes"] {
+        if let Some(entry) = entry(settings, input, setting)
+            && entry.value != UNLIMITED
+        {
+            let remedy = "the broker removes events beyond it, by their record times and whether \
+                 they were read or not, and a state that is lost cannot be made again from them; \
+                 set it to -1 to keep all";
+            findings.push(entry.finding(Level::Warning, UNLIMITED, remedy));
+        }
+    }
+    if let Some(entry) = entry(settings, input, "message.timestamp.type")
+        && entry.value == "LogAppendTime"
+    {
+        let (level, remedy) = if connection.is_event_clock {
+            let remedy = "the broker replaces record times by its own, and time.clock=event takes \
+                 the time from them; set it to CreateTime, and send the events again";
+            (Level::Error, remedy)
+        } else {
+            let remedy = "record times are when the broker took an event; set it to CreateTime, so \
+                 that they are when it was sent";
+            (Level::Warning, remedy)
+        };
+        findings.push(entry.finding(level, "CreateTime", remedy));
+    }
+    findings
+}
+
+fn of_dead_letters(connection: &Connection, settings: &Settings) -> Option<Finding> {
+    let letters = connection.topics.dead_letters.as_str();
+    let entry = entry(settings, letters, "max.message.bytes")?;
+    if is_below(entry.value, DEAD_LETTER_BYTES_MIN) {
+        let remedy = format!(
+            "the headers of a dead letter may need {DEAD_LETTER_BYTES_MIN}: set it to that or more"
+        );
+        return Some(entry.finding(Level::Error, DEAD_LETTER_BYTES_MIN, &remedy));
+    }
+    let (source_bytes, source) = admin::greatest_source(connection, settings)?;
+    let needed_bytes = source_bytes + DEAD_LETTER_HEADERS_BYTES;
+    let is_below = is_below(entry.value, needed_bytes);
+    is_below.then(|| {
+        let remedy = format!(
+            "a dead letter of {source} may need {needed_bytes}, and a larger one is compressed or \
+             cut: set it to that"
+        );
+        entry.finding(Level::Warning, needed_bytes, &remedy)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::kafka::client::tests::connection;
+
+    fn found(
+        given: &[(&'static str, &'static str, &'static str)],
+        is_event_clock: bool,
+    ) -> Vec<Finding> {
+        let mut settings = Settings::new();
+        for (topic, setting, value) in given {
+            let of_topic = settings.entry((*topic).to_owned()).or_default();
+            of_topic.insert((*setting).to_owned(), (*value).to_owned());
+        }
+        let connection = Connection {
+            is_event_clock,
+            ..connection()
+        };
+        of_settings(&connection, &settings)
+    }
+
+    /// Topic, setting, value, `time.clock`; then level and wanted value, where something is found.
+    const CASES: &str = "
+        events cleanup.policy compact wall error delete
+        events cleanup.policy compact,delete wall error delete
+        events cleanup.policy delete wall
+        transfers cleanup.policy compact wall error delete
+        state cleanup.policy delete wall error compact
+        state cleanup.policy compact,delete wall error compact
+        changes cleanup.policy compact wall error delete
+        current cleanup.policy delete wall error compact
+        letters cleanup.policy compact wall error delete
+        events retention.ms 604800000 wall warning -1
+        events retention.ms -1 wall
+        events retention.bytes 1000000000 wall warning -1
+        changes retention.ms 604800000 wall
+        letters retention.ms 1 wall
+        events message.timestamp.type LogAppendTime event error CreateTime
+        events message.timestamp.type LogAppendTime wall warning CreateTime
+        events message.timestamp.type CreateTime event
+        changes message.timestamp.type LogAppendTime event
+        transfers message.timestamp.type LogAppendTime event
+        state delete.retention.ms 86399999 wall error 86400000
+        state delete.retention.ms 86400000 wall
+        letters max.message.bytes 8191 wall error 8192
+        letters max.message.bytes 8192 wall
+        events max.message.bytes 20000 wall
+    ";
+
+    #[test]
+    fn each_setting_that_loses_or_bends_history_is_found_with_what_it_should_be() {
+        let lines = CASES.lines().map(str::trim).filter(|line| !line.is_empty());
+        for line in lines {
+            let words: Vec<&str> = line.split(' ').collect();
+            let [topic, setting, value, clock, expected @ ..] = words.as_slice() else {
+                panic!("{line}");
+            };
+            let found = found(&[(*topic, *setting, *value)], *clock == "event");
+            let [level, wanted] = expected else {
+                assert_eq!(found, [], "{line}");
+                continue;
+            };
+            let [finding] = found.as_slice() else {
+                panic!("{line}: {found:?}");
+            };
+            let is_error = finding.level == Level::Error;
+            assert_eq!(is_error, *level == "error", "{line}");
+            assert_eq!(finding.topic, *topic);
+            assert_eq!(finding.setting, Some(*setting));
+            assert_eq!(finding.value.as_deref(), Some(*value));
+            assert_eq!(finding.wanted.as_deref(), Some(*wanted), "{line}");
+            let begins = format!("{topic} has {setting}={value}: ");
+            assert!(finding.problem.starts_with(&begins), "{}", finding.problem);
+        }
+    }
+
+    #[test]
+    fn dead_letters_that_will_be_cut_are_said_for_the_largest_source() {
+        let limited = |events, transfers, letters| {
+            let given = [
+                ("events", "max.message.bytes", events),
+                ("transfers", "max.message.bytes", transfers),
+                ("letters", "max.message.bytes", letters),
+            ];
+            let found = found(&given, false).into_iter();
+            let said = found.map(|finding| (finding.level, finding.problem));
+            said.collect::<Vec<_>>()
+        };
+        let sentence = |letters, source, needed| {
+            let has = format!("letters has max.message.bytes={letters}");
+            let problem = format!(
+                "{has}: a dead letter of {source} may need {needed}, and a larger one is \
+                 compressed or cut: set it to that"
+            );
+            (Level::Warning, problem)
+        };
+        assert_eq!(limited("1000", "2000", "67536"), []);
+        let said = sentence(67_535, "transfers", 67_536);
+        assert_eq!(limited("1000", "2000", "67535"), [said]);
+        let said = sentence(67_536, "events", 68_536);
+        assert_eq!(limited("3000", "2000", "67536"), [said]);
+    }
+}
