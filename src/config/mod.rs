@@ -210,10 +210,10 @@ mod tests {
         let settings = load_with(&environment, &overrides).unwrap();
         let token = settings.http.token.as_ref().map(Secret::reveal);
         assert_eq!(token, Some("hunter2-hunter2-hunter2"));
-        assert!(!format!("{settings:?}").contains("hunter2-hunter2-hunter2"));
+        assert!(!format!("{settings:?}").contains("hunter2"));
         let problem = problems_of(&environment, &["http.token_file=/anywhere"]);
         assert!(
-            problem.contains("http.token ") && !problem.contains("hunter2-hunter2-hunter2"),
+            problem.contains("http.token ") && !problem.contains("hunter2"),
             "{problem}"
         );
     }
@@ -272,15 +272,12 @@ mod tests {
             "kafka.security.sasl_mechanism=SCRAM-SHA-512",
             "kafka.security.username=me",
         ];
-        let environment = [(
-            "SEGSTREAM_KAFKA__SECURITY__PASSWORD",
-            "hunter2-hunter2-hunter2",
-        )];
+        let environment = [("SEGSTREAM_KAFKA__SECURITY__PASSWORD", "hunter2")];
         let settings = load_with(&environment, &overrides).unwrap();
-        assert!(!format!("{settings:?}").contains("hunter2-hunter2-hunter2"));
+        assert!(!format!("{settings:?}").contains("hunter2"));
         let given: Vec<_> = settings.kafka.security.reveal().collect();
         assert!(given.contains(&("sasl.mechanisms", "SCRAM-SHA-512")));
-        assert!(given.contains(&("sasl.password", "hunter2-hunter2-hunter2")));
+        assert!(given.contains(&("sasl.password", "hunter2")));
     }
 
     #[test]

@@ -81,7 +81,6 @@ mod tests {
         assert_eq!(fit(&[1e9 + 1e-6, 1e9]), None);
         assert_eq!(fit(&[0.0, 0.0, 0.0]), None);
         assert_eq!(fit(&[-0.1; 3]), None);
-        assert!(fit(&[1e-300, 2e-300]).is_none_or(|scale| scale.standard_deviation > 0.0));
         assert!(fit(&[1e9, 1e9 + 1.0]).is_some());
         // By hand: mean 2, squares 1 + 1 over 2.
         assert_eq!(
