@@ -1,5 +1,7 @@
 //! Opening a database of sled, whatever an earlier process has left.
 
+use std::fs::File;
+use std::fs::TryLockError;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
@@ -22,14 +24,14 @@ pub enum Failure {
 /// # Errors
 /// [`Failure`].
 pub fn open(config: &sled::Config, directory: &Path) -> Result<sled::Db, Failure> {
-    match once(config) {
-        // An error that is not of its lock says that no process has it open, so the file is nobody's.
-        Err(Failure::Unusable(problem)) => match remove_unfinished_snapshots(directory) {
-            Ok(0) => Err(Failure::Unusable(problem)),
-            Ok(_) => once(config),
-            Err(error) => Err(Failure::Unusable(format!("{problem}; {error}"))),
-        },
-        opened => opened,
+    let problem = match once(config) {
+        Err(Failure::Unusable(problem)) => problem,
+        opened => return opened,
+    };
+    match remove_unfinished_snapshots(directory) {
+        Ok(0) => Err(Failure::Unusable(problem)),
+        Ok(_) => once(config),
+        Err(failure) => Err(failure),
     }
 }
 
@@ -44,17 +46,25 @@ fn once(config: &sled::Config) -> Result<sled::Db, Failure> {
     }
 }
 
-fn remove_unfinished_snapshots(directory: &Path) -> io::Result<usize> {
+/// Removes unfinished snapshots while it has sled's own lock, so that none is of a process that works; how many there were.
+fn remove_unfinished_snapshots(directory: &Path) -> Result<usize, Failure> {
+    let failed = |error: io::Error| Failure::Unusable(format!("{}: {error}", directory.display()));
+    let database = File::open(directory.join("db")).map_err(failed)?;
+    match database.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(Failure::Held),
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
     let mut removed = 0;
-    for entry in std::fs::read_dir(directory)? {
-        let entry = entry?;
+    for entry in std::fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if name.starts_with("snap.") && name.ends_with(".generating") {
-            std::fs::remove_file(entry.path())?;
+            std::fs::remove_file(entry.path()).map_err(failed)?;
             tracing::warn!(
                 file = &*name,
-                "an unfinished snapshot is removed: it is made again"
+                "an unfinished snapshot is removed: sled makes it again"
             );
             removed += 1;
         }
@@ -118,6 +128,8 @@ mod tests {
         let leftover = path.join("snap.00000000FFFFFFFF.generating");
         std::fs::write(&leftover, b"").unwrap();
         assert!(matches!(open(&config(&path), &path), Err(Failure::Held)));
+        let removed = remove_unfinished_snapshots(&path);
+        assert!(matches!(removed, Err(Failure::Held)));
         assert!(leftover.exists());
         drop(database);
     }

@@ -103,6 +103,8 @@ fn send(args: &Args, topic: &str) -> anyhow::Result<()> {
     let settings = args.settings.load()?;
     args.settings.init_logging(&settings)?;
     let feed = open_topic(&settings, "simulate", topic)?;
+    let first = Timestamp::parse_rfc3339(SHOP_STARTS_AT);
+    feed.check_times(first.into_iter(), WallClock::system().now())?;
     let mut sent: u64 = 0;
     pour(args, &mut |event| {
         if let Some(event) = event {

@@ -27,7 +27,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// List every problem with the topics, and every setting that may lose events.
+    /// List every problem with the topics, and every setting that may lose events or change their times.
     Check,
     /// Make the topics that are missing, then check all of them.
     Create,

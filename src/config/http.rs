@@ -68,7 +68,7 @@ fn token(reader: &mut Reader) -> Option<Option<Secret>> {
         if given.is_empty() {
             return Some(None);
         }
-        return usable(reader, "http.token", given).map(Some);
+        return usable(reader, ("http.token", "a token"), given).map(Some);
     };
     if !given.is_empty() {
         reader.problem("http.token", "allowed together with http.token_file");
@@ -76,7 +76,8 @@ fn token(reader: &mut Reader) -> Option<Option<Secret>> {
     }
     match std::fs::read_to_string(path) {
         Ok(text) if !text.trim().is_empty() => {
-            usable(reader, "http.token_file", text.trim().to_owned()).map(Some)
+            let named = ("http.token_file", "a file with a token");
+            usable(reader, named, text.trim().to_owned()).map(Some)
         }
         Ok(_) => {
             reader.problem("http.token_file", "a file with a token: it is empty");
@@ -89,20 +90,19 @@ fn token(reader: &mut Reader) -> Option<Option<Secret>> {
     }
 }
 
-/// A token that a header can carry, and that nobody finds by trying. What is wrong with it is said without any of it.
-fn usable(reader: &mut Reader, key: &str, token: String) -> Option<Secret> {
+/// Refuses a token that can be found by trying, or that no header can carry. The message has nothing of the token but its
+/// length. `what` names where it is.
+fn usable(reader: &mut Reader, (key, what): (&str, &str), token: String) -> Option<Secret> {
     let characters = token.chars().count();
     if characters < TOKEN_CHARACTERS_MIN {
         let allowed =
-            format!("a token of {TOKEN_CHARACTERS_MIN} characters or more: it has {characters}");
+            format!("{what} of {TOKEN_CHARACTERS_MIN} characters or more: it has {characters}");
         reader.problem(key, &allowed);
         return None;
     }
     if !token.chars().all(|character| character.is_ascii_graphic()) {
-        reader.problem(
-            key,
-            "a token of one line, of printable ASCII characters without spaces",
-        );
+        let allowed = format!("{what} of one line, of printable ASCII characters without spaces");
+        reader.problem(key, &allowed);
         return None;
     }
     Some(Secret::new(token))

@@ -104,7 +104,7 @@ mod tests {
     fn the_defaults_are_valid_and_every_key_is_known() {
         let settings = load_with(&[], &[]).unwrap();
         assert_eq!(settings.commit.interval, Duration::from_millis(100));
-        assert_eq!(settings.store.cache_bytes, 128 * 1024 * 1024);
+        assert_eq!(settings.store.cache_bytes, 32 * 1024 * 1024);
     }
 
     #[test]
@@ -196,6 +196,7 @@ mod tests {
             let of_environment = problems_of(&[("SEGSTREAM_HTTP__TOKEN", token)], &[]);
             for problem in [of_file, of_environment] {
                 assert!(problem.contains(sentence), "{problem}");
+                assert!(!problem.contains(token), "{problem}");
                 assert!(!problem.contains("hunter2"), "{problem}");
             }
         }

@@ -10,17 +10,17 @@ pub struct ColumnScale {
     pub standard_deviation: f64,
 }
 
-/// Values that differ by less than this share of the greatest are equal but for rounding.
-const DIFFERENCE_MIN: f64 = 1e-12;
-
-/// Fits one column; `None` without values or where all are equal but for rounding.
+/// Fits one column; `None` without values, where all are equal but for rounding, and where the standard deviation is not
+/// a finite number.
 #[must_use]
 pub fn fit(values: &[f64]) -> Option<ColumnScale> {
     let count = count(values.len());
     let least = values.iter().copied().fold(f64::INFINITY, f64::min);
     let greatest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    // The sum of equal values is rounded, so that their standard deviation need not be 0.
-    if values.is_empty() || greatest - least <= DIFFERENCE_MIN * greatest.abs().max(least.abs()) {
+    // The mean of equal values is rounded, so that their standard deviation need not be 0. The error of a sum is at
+    // most this share of its terms for each of them: Higham, Accuracy and Stability of Numerical Algorithms, 4.2.
+    let rounding = count * f64::EPSILON * greatest.abs().max(least.abs());
+    if values.is_empty() || greatest - least <= rounding {
         return None;
     }
     let mean = values.iter().sum::<f64>() / count;
@@ -29,7 +29,7 @@ pub fn fit(values: &[f64]) -> Option<ColumnScale> {
         .map(|value| (value - mean) * (value - mean))
         .sum();
     let standard_deviation = (squares / count).sqrt();
-    (standard_deviation > 0.0).then_some(ColumnScale {
+    (standard_deviation > 0.0 && standard_deviation.is_finite()).then_some(ColumnScale {
         mean,
         standard_deviation,
     })
@@ -78,10 +78,15 @@ mod tests {
         assert_eq!(fit(&[0.1; 6]), None);
         // 0.1 + 0.2 is 0.30000000000000004.
         assert_eq!(fit(&[0.3, 0.1 + 0.2, 0.3]), None);
-        assert_eq!(fit(&[1e9 + 1e-6, 1e9]), None);
+        // The next number after 1e9.
+        assert_eq!(fit(&[1e9_f64.next_up(), 1e9]), None);
         assert_eq!(fit(&[0.0, 0.0, 0.0]), None);
         assert_eq!(fit(&[-0.1; 3]), None);
-        assert!(fit(&[1e9, 1e9 + 1.0]).is_some());
+        // Instants in milliseconds.
+        assert!(fit(&[1.7e12, 1.7e12 + 1.0]).is_some());
+        for wrong in [f64::NAN, f64::INFINITY, -1e308] {
+            assert_eq!(fit(&[1e308, wrong, 1.0]), None, "{wrong}");
+        }
         // By hand: mean 2, squares 1 + 1 over 2.
         assert_eq!(
             fit(&[1.0, 3.0]),

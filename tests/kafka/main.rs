@@ -63,7 +63,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 22] = [
+    let tests: [(&str, fn()); 23] = [
         (
             "three_instances_under_random_blows_end_with_what_the_input_amounts_to",
             chaos::random_blows,
@@ -121,8 +121,8 @@ fn main() {
             surroundings::wrong_surroundings,
         ),
         (
-            "topics_that_would_lose_or_bend_history_are_said_or_refused",
-            surroundings::history_lost_or_bent,
+            "topics_that_lose_events_or_change_their_times_are_said_or_refused",
+            surroundings::history_lost_or_changed,
         ),
         (
             "record_times_and_tails_that_mislead_a_clock_do_not",
@@ -147,6 +147,10 @@ fn main() {
         (
             "compressed_garbage_that_no_topic_takes_is_a_dead_letter_and_the_events_behind_it_count",
             sizes::compressed_garbage,
+        ),
+        (
+            "noise_in_any_part_of_a_record_is_cut_to_what_the_broker_takes",
+            sizes::noise,
         ),
         (
             "batches_keep_within_topics_that_take_twenty_thousand_bytes",

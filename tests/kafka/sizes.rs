@@ -101,6 +101,87 @@ pub fn compressed_garbage() {
     }
 }
 
+/// Noise in each part of a record, larger than the dead letters take. What is cut fills their limit, and goes to the
+/// broker as it is; one topic leaves it so, and one compresses it again.
+pub fn noise() {
+    for recompressed in ["producer", "gzip"] {
+        let deployment = Deployment::new(&format!("noise-{recompressed}"));
+        let events = deployment.topic("events");
+        let letters = deployment.topic("letters");
+        set_topic(&events, "max.message.bytes=2000000");
+        set_topic(&letters, "max.message.bytes=300000");
+        set_topic(&letters, &format!("compression.type={recompressed}"));
+        let noise: Vec<u8> = (0_u64..)
+            .flat_map(|counter| Sha256::digest(counter.to_le_bytes()))
+            .take(800_000)
+            .collect();
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", kafka::brokers())
+            .set("message.max.bytes", "33554432")
+            .create()
+            .unwrap();
+        let send = |key: &[u8], payload: &[u8], headers: OwnedHeaders| {
+            let record = BaseRecord::to(&events)
+                .partition(0)
+                .key(key)
+                .payload(payload)
+                .headers(headers)
+                .timestamp(1_767_225_600_000);
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        };
+        let one = |name| {
+            OwnedHeaders::new().insert(Header {
+                key: name,
+                value: Some(&noise),
+            })
+        };
+        send(b"value", &noise, OwnedHeaders::new());
+        send(b"header", b"garbage", one("trace"));
+        send(b"own", b"garbage", one("source_timestamp"));
+        send(&noise, b"garbage", OwnedHeaders::new());
+        let many = (0..40_000).fold(OwnedHeaders::new(), |headers, _| {
+            headers.insert(Header {
+                key: "n",
+                value: Some(b"12345678"),
+            })
+        });
+        send(b"many", b"garbage", many);
+        let payload = purchase(1, "2026-01-01T00:00:00Z");
+        send(b"c1", payload.as_bytes(), OwnedHeaders::new());
+        producer.flush(PATIENCE).unwrap();
+        assert_eq!(
+            committed(&events, 12).len(),
+            6,
+            "the broker took every record"
+        );
+        let settings = ["input.partitioner=unchecked", "kafka.compression=none"];
+        deployment.run_to_end("a", &settings);
+        assert_eq!(deployment.export(&["a"]).lines().count(), 1);
+        let found = committed(&letters, 12);
+        assert_eq!(found.len(), 5);
+        let of_key = |key: &[u8]| {
+            let mut letters = found.iter();
+            let is_of = |letter: &&OutputRecord| letter.key.as_deref() == Some(key);
+            letters.find(is_of).unwrap()
+        };
+        let value = of_key(b"value");
+        assert_eq!(header(value, "value_encoding"), b"cut");
+        let kept = value.value.as_deref().unwrap();
+        assert!(kept.len() > 290_000 && noise.starts_with(kept));
+        for (key, omitted) in [("header", "1"), ("own", "1"), ("many", "40000")] {
+            let letter = of_key(key.as_bytes());
+            assert_eq!(header(letter, "headers_omitted"), omitted.as_bytes());
+            assert_eq!(letter.value.as_deref(), Some(&b"garbage"[..]));
+        }
+        assert_eq!(header(of_key(b"own"), "source_timestamp"), b"1767225600000");
+        let is_cut =
+            |letter: &&OutputRecord| letter.headers.iter().any(|(name, _)| name == "key_bytes");
+        let cut = found.iter().find(is_cut).unwrap();
+        assert_eq!(header(cut, "key_bytes"), b"800000");
+        assert!(noise.starts_with(cut.key.as_deref().unwrap()));
+    }
+}
+
 /// Without compression, the changes of 6,000 customers are more than a batch of each partition may take, and so are the
 /// events of a replay.
 pub fn small_limits() {

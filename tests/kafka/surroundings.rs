@@ -38,7 +38,7 @@ fn ends_with(command: &mut Command, sentence: &str) {
 }
 
 /// Each on topics of its own, which `topics create` made as they should be.
-pub fn history_lost_or_bent() {
+pub fn history_lost_or_changed() {
     let deployment = Deployment::new("history");
     let events = deployment.topic("events");
     let findings = || {
@@ -64,7 +64,20 @@ pub fn history_lost_or_bent() {
     assert_eq!(finding["wanted"], "-1");
     ends_with(
         &mut replay(),
-        "has retention.ms=604800000, and 1 events are older",
+        "has retention.ms=604800000, and the oldest event is of 2016-01-01",
+    );
+    let simulate = [
+        "simulate",
+        "--customers",
+        "1",
+        "--days",
+        "1",
+        "--out",
+        &target,
+    ];
+    ends_with(
+        &mut deployment.command("shop", &simulate),
+        "has retention.ms=604800000, and the oldest event is of 2026-01-01",
     );
     let caught_up = deployment.output("a", &["run", "--until-caught-up"]);
     assert!(caught_up.status.success(), "{caught_up:?}");
@@ -92,6 +105,10 @@ pub fn history_lost_or_bent() {
     assert!(said.starts_with("warning: "), "{said}");
     set_topic(&events, "message.timestamp.type=CreateTime");
     set_topic(&events, "cleanup.policy=compact");
+    ends_with(
+        &mut replay(),
+        "has a cleanup.policy with compact: the broker would remove",
+    );
     ends_with(
         &mut deployment.command("a", &["run"]),
         "has cleanup.policy=compact: compaction removes all events of a customer but the last",

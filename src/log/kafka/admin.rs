@@ -22,7 +22,7 @@ use crate::log::kafka::client::Connection;
 use crate::log::kafka::client::START_WAIT;
 
 /// A dead letter is the record as it came and headers of at most this size.
-pub(super) const DEAD_LETTER_HEADERS_BYTES: u64 = 64 * 1024;
+const DEAD_LETTER_HEADERS_BYTES: u64 = 64 * 1024;
 /// Tombstones stay readable for a day, so that a store that old can catch up.
 pub(super) const TOMBSTONES_MS: u64 = 24 * 3600 * 1000;
 /// Changes and dead letters are kept for thirty days.
@@ -162,6 +162,13 @@ pub fn create_topics(connection: &Connection, plan: Plan) -> Result<Vec<String>,
     Ok(created)
 }
 
+/// The limit with which a topic takes every dead letter of a source with this limit; Kafka takes no greater one than
+/// `i32::MAX`.
+pub(super) fn dead_letter_bytes(source_bytes: u64) -> u64 {
+    let greatest = u64::from(i32::MAX.unsigned_abs());
+    (source_bytes + DEAD_LETTER_HEADERS_BYTES).min(greatest)
+}
+
 /// Settings that a new topic gets.
 fn settings_of(topic: Topic, source_bytes: u64) -> Vec<(&'static str, String)> {
     let retention_ms = |text: &str| ("retention.ms", text.to_owned());
@@ -172,7 +179,7 @@ fn settings_of(topic: Topic, source_bytes: u64) -> Vec<(&'static str, String)> {
         Topic::Current => vec![compact],
         Topic::State => vec![compact, ("delete.retention.ms", TOMBSTONES_MS.to_string())],
         Topic::DeadLetters => {
-            let letter_bytes = source_bytes + DEAD_LETTER_HEADERS_BYTES;
+            let letter_bytes = dead_letter_bytes(source_bytes);
             vec![
                 retention_ms(OUTPUT_RETENTION_MS),
                 ("max.message.bytes", letter_bytes.to_string()),

@@ -10,6 +10,8 @@ use rdkafka::types::RDKafkaErrorCode;
 use crate::domain::topic::TopicNames;
 use crate::log::Error;
 
+/// The client refuses larger records.
+pub(super) const RECORD_BYTES_MAX: u64 = 64 << 20;
 /// How long a cluster may take to answer when a command starts.
 pub(super) const START_WAIT: Duration = Duration::from_secs(10);
 
@@ -161,7 +163,7 @@ impl Connection {
             // A commit sends all its records at once and waits for them.
             .set("linger.ms", "1")
             // The topics decide what is too large.
-            .set("message.max.bytes", "67108864")
+            .set("message.max.bytes", RECORD_BYTES_MAX.to_string())
             .set("queue.buffering.max.messages", "1000000");
         config
     }

@@ -55,11 +55,13 @@ impl ProducerContext for Context {
     }
 }
 
-/// What a topic does with record times.
+/// What a topic does with events and their record times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Times {
-    /// The broker replaces them.
+    /// The broker replaces record times.
     are_replaced: bool,
+    /// Only the last event of each customer stays.
+    is_compacted: bool,
     /// Older records are removed.
     retention_ms: Option<u64>,
 }
@@ -67,11 +69,15 @@ struct Times {
 impl Times {
     fn of(settings: &Settings, topic: &str) -> Self {
         let of_topic = settings.get(topic);
-        let kind = of_topic.and_then(|settings| settings.get("message.timestamp.type"));
+        let text = |key: &str| of_topic.and_then(|settings| settings.get(key)?.as_str().into());
+        let policy: Option<&str> = text("cleanup.policy");
+        let is_deleted = policy.is_none_or(|policy| policy.contains("delete"));
+        // -1, without a limit, is no number of this kind.
+        let retention_ms = admin::number(settings, topic, "retention.ms");
         Self {
-            are_replaced: kind.is_some_and(|kind| kind == "LogAppendTime"),
-            // -1, without a limit, is no number of this kind.
-            retention_ms: admin::number(settings, topic, "retention.ms"),
+            are_replaced: text("message.timestamp.type") == Some("LogAppendTime"),
+            is_compacted: policy.is_some_and(|policy| policy.contains("compact")),
+            retention_ms: retention_ms.filter(|_| is_deleted),
         }
     }
 
@@ -85,19 +91,20 @@ impl Times {
                  of the events by its own; set it to CreateTime";
             return Some(problem.to_owned());
         }
-        let retention_ms = self.retention_ms?;
-        let oldest_ms = i128::from(wall.as_milliseconds()) - i128::from(retention_ms);
-        let is_older = |time: &Timestamp| i128::from(time.as_milliseconds()) < oldest_ms;
-        let (mut older, mut oldest) = (0_u64, None);
-        for time in record_times.filter(is_older) {
-            older += 1;
-            oldest = Some(oldest.map_or(time, |known: Timestamp| known.min(time)));
+        if self.is_compacted {
+            let problem = "a cleanup.policy with compact: the broker would remove all events of a \
+                 customer but the last; set it to delete";
+            return Some(problem.to_owned());
         }
-        let oldest = oldest?;
-        Some(format!(
-            "retention.ms={retention_ms}, and {older} events are older, the oldest of {oldest}: the broker would \
-             remove them; set it to -1"
-        ))
+        let retention_ms = self.retention_ms?;
+        let oldest = record_times.min()?;
+        let age_ms = i128::from(wall.as_milliseconds()) - i128::from(oldest.as_milliseconds());
+        (age_ms > i128::from(retention_ms)).then(|| {
+            format!(
+                "retention.ms={retention_ms}, and the oldest event is of {oldest}: the broker would \
+                 remove it; set it to -1"
+            )
+        })
     }
 }
 
@@ -236,20 +243,38 @@ mod tests {
     }
 
     #[test]
-    fn events_that_the_topic_would_remove_are_counted_and_the_oldest_is_named() {
+    fn events_that_the_topic_would_remove_are_refused_with_the_time_of_the_oldest() {
         let wall = at(1_000_000);
-        let week = times(&[("retention.ms", "1000")]);
+        let second = times(&[("retention.ms", "1000")]);
         // The broker removes what is older than 999,000.
         let problem = |times: Times, of: &[i64]| times.problem(of.iter().map(|ms| at(*ms)), wall);
-        assert_eq!(problem(week, &[999_000, 1_000_000, 2_000_000]), None);
-        let said = problem(week, &[998_999, 999_000, 0, 5000]).unwrap();
-        let expected = "3 events are older, the oldest of 1970-01-01T00:00:00.000Z";
+        assert_eq!(problem(second, &[999_000, 1_000_000, 2_000_000]), None);
+        assert_eq!(problem(second, &[]), None);
+        assert!(problem(second, &[998_999, 999_000]).is_some());
+        let said = problem(second, &[999_000, 0, 5000]).unwrap();
+        let expected = "the oldest event is of 1970-01-01T00:00:00.000Z";
         assert!(said.contains(expected), "{said}");
         for unlimited in [times(&[("retention.ms", "-1")]), times(&[])] {
             assert_eq!(problem(unlimited, &[0, 1_000_000]), None);
         }
         let longest = times(&[("retention.ms", "9223372036854775807")]);
         assert_eq!(problem(longest, &[0]), None);
+    }
+
+    #[test]
+    fn a_topic_that_is_compacted_takes_no_event_whatever_its_retention() {
+        let problem = |policy: &str, retention: &str| {
+            let settings = [("cleanup.policy", policy), ("retention.ms", retention)];
+            times(&settings).problem(std::iter::once(at(0)), at(1_000_000))
+        };
+        for policy in ["compact", "compact,delete"] {
+            for retention in ["-1", "1000"] {
+                let said = problem(policy, retention).unwrap();
+                assert!(said.contains("set it to delete"), "{said}");
+            }
+        }
+        assert_eq!(problem("delete", "-1"), None);
+        assert!(problem("delete", "1000").is_some());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What is wrong with the topics, or may lose or bend history.
+//! What is wrong with the topics, and which of their settings may lose events or change their times.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,6 @@ use crate::domain::topic::Cleanup;
 use crate::domain::topic::Topic;
 use crate::log::Error;
 use crate::log::kafka::admin;
-use crate::log::kafka::admin::DEAD_LETTER_HEADERS_BYTES;
 use crate::log::kafka::admin::Settings;
 use crate::log::kafka::admin::TOMBSTONES_MS;
 use crate::log::kafka::client::Connection;
@@ -17,6 +16,8 @@ use crate::log::kafka::client::START_WAIT;
 
 /// The headers of a dead letter always fit into this, whatever is cut.
 const DEAD_LETTER_BYTES_MIN: u64 = 8192;
+/// Kafka's default of `max.message.bytes`.
+const RECORD_BYTES: u64 = 1_048_588;
 /// Kafka's value of a retention without a limit.
 const UNLIMITED: &str = "-1";
 
@@ -155,7 +156,9 @@ fn other_partitions(connection: &Connection, found: &BTreeMap<String, u32>) -> V
 
 fn of_settings(connection: &Connection, settings: &Settings) -> Vec<Finding> {
     let mut findings = cleanups(connection, settings);
-    findings.extend(of_input(connection, settings));
+    findings.extend(retentions(connection, settings));
+    findings.extend(record_times(connection, settings));
+    findings.extend(small_limits(connection, settings));
     let state = connection.topics.state.as_str();
     if let Some(entry) = entry(settings, state, "delete.retention.ms")
         && is_below(entry.value, TOMBSTONES_MS)
@@ -208,35 +211,69 @@ fn cleanups(connection: &Connection, settings: &Settings) -> Vec<Finding> {
     findings
 }
 
-/// What removes events, or replaces their times.
-fn of_input(connection: &Connection, settings: &Settings) -> Vec<Finding> {
-    let input = connection.topics.events.as_str();
+/// Retention of the sources.
+fn retentions(connection: &Connection, settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for setting in ["retention.ms", "retention.bytes"] {
-        if let Some(entry) = entry(settings, input, setting)
-            && entry.value != UNLIMITED
-        {
-            let remedy = "the broker removes events beyond it, by their record times and whether \
-                 they were read or not, and a state that is lost cannot be made again from them; \
-                 set it to -1 to keep all";
-            findings.push(entry.finding(Level::Warning, UNLIMITED, remedy));
+    for (_, name) in connection.topics.sources() {
+        // Without `delete` the broker removes nothing for its age or for the size of the topic.
+        let policy = entry(settings, name, "cleanup.policy");
+        if policy.is_some_and(|policy| !policy.value.contains(Cleanup::Delete.as_str())) {
+            continue;
+        }
+        for (setting, removed) in [
+            ("retention.ms", "events whose record times are older"),
+            ("retention.bytes", "the oldest events of a larger partition"),
+        ] {
+            if let Some(entry) = entry(settings, name, setting)
+                && entry.value != UNLIMITED
+            {
+                let remedy = format!(
+                    "the broker removes {removed}, also those that were not read yet, and a state \
+                     that is lost cannot be made again from them; set it to -1 to keep all"
+                );
+                findings.push(entry.finding(Level::Warning, UNLIMITED, &remedy));
+            }
         }
     }
-    if let Some(entry) = entry(settings, input, "message.timestamp.type")
-        && entry.value == "LogAppendTime"
-    {
-        let (level, remedy) = if connection.is_event_clock {
-            let remedy = "the broker replaces record times by its own, and time.clock=event takes \
-                 the time from them; set it to CreateTime, and send the events again";
-            (Level::Error, remedy)
-        } else {
-            let remedy = "record times are when the broker took an event; set it to CreateTime, so \
-                 that they are when it was sent";
-            (Level::Warning, remedy)
-        };
-        findings.push(entry.finding(level, "CreateTime", remedy));
-    }
     findings
+}
+
+/// Whether the broker replaces record times.
+fn record_times(connection: &Connection, settings: &Settings) -> Option<Finding> {
+    let input = connection.topics.events.as_str();
+    let entry = entry(settings, input, "message.timestamp.type")?;
+    if entry.value != "LogAppendTime" {
+        return None;
+    }
+    let (level, remedy) = if connection.is_event_clock {
+        let remedy = "the broker replaces record times by its own, and time.clock=event takes \
+             the time from them; set it to CreateTime, and send the events again";
+        (Level::Error, remedy)
+    } else {
+        let remedy = "record times are when the broker took an event; set it to CreateTime, so \
+             that they are when it was sent";
+        (Level::Warning, remedy)
+    };
+    Some(entry.finding(level, "CreateTime", remedy))
+}
+
+/// Limits below Kafka's default of the topics whose records are not cut.
+fn small_limits(connection: &Connection, settings: &Settings) -> Vec<Finding> {
+    let topics = &connection.topics;
+    let names = [&topics.state, &topics.changes, &topics.current];
+    let entries = names
+        .into_iter()
+        .filter_map(|name| entry(settings, name, "max.message.bytes"));
+    entries
+        .filter(|entry| is_below(entry.value, RECORD_BYTES))
+        .map(|entry| {
+            let remedy = format!(
+                "a record of a customer with many categories may need more, and ends the service \
+                 then; set it to {RECORD_BYTES} or more"
+            );
+            entry.finding(Level::Warning, RECORD_BYTES, &remedy)
+        })
+        .collect()
 }
 
 fn of_dead_letters(connection: &Connection, settings: &Settings) -> Option<Finding> {
@@ -249,12 +286,12 @@ fn of_dead_letters(connection: &Connection, settings: &Settings) -> Option<Findi
         return Some(entry.finding(Level::Error, DEAD_LETTER_BYTES_MIN, &remedy));
     }
     let (source_bytes, source) = admin::greatest_source(connection, settings)?;
-    let needed_bytes = source_bytes + DEAD_LETTER_HEADERS_BYTES;
+    let needed_bytes = admin::dead_letter_bytes(source_bytes);
     let is_below = is_below(entry.value, needed_bytes);
     is_below.then(|| {
         let remedy = format!(
-            "a dead letter of {source} may need {needed_bytes}, and a larger one is compressed or \
-             cut: set it to that"
+            "a dead letter of {source} may be larger and is then compressed or cut; set it to \
+             {needed_bytes} or more"
         );
         entry.finding(Level::Warning, needed_bytes, &remedy)
     })
@@ -295,7 +332,13 @@ mod tests {
         events retention.ms 604800000 wall warning -1
         events retention.ms -1 wall
         events retention.bytes 1000000000 wall warning -1
+        transfers retention.ms 604800000 wall warning -1
+        transfers retention.bytes 1000000000 wall warning -1
         changes retention.ms 604800000 wall
+        state max.message.bytes 1048587 wall warning 1048588
+        state max.message.bytes 1048588 wall
+        changes max.message.bytes 20000 wall warning 1048588
+        current max.message.bytes 20000 wall warning 1048588
         letters retention.ms 1 wall
         events message.timestamp.type LogAppendTime event error CreateTime
         events message.timestamp.type LogAppendTime wall warning CreateTime
@@ -310,7 +353,7 @@ mod tests {
     ";
 
     #[test]
-    fn each_setting_that_loses_or_bends_history_is_found_with_what_it_should_be() {
+    fn each_setting_that_loses_events_or_changes_times_is_found_with_what_it_should_be() {
         let lines = CASES.lines().map(str::trim).filter(|line| !line.is_empty());
         for line in lines {
             let words: Vec<&str> = line.split(' ').collect();
@@ -337,6 +380,17 @@ mod tests {
     }
 
     #[test]
+    fn a_topic_that_is_only_compacted_removes_nothing_for_its_age() {
+        let given = [
+            ("events", "cleanup.policy", "compact"),
+            ("events", "retention.ms", "604800000"),
+        ];
+        let found = found(&given, false);
+        let settings: Vec<_> = found.iter().map(|finding| finding.setting).collect();
+        assert_eq!(settings, [Some("cleanup.policy")]);
+    }
+
+    #[test]
     fn dead_letters_that_will_be_cut_are_said_for_the_largest_source() {
         let limited = |events, transfers, letters| {
             let given = [
@@ -351,8 +405,8 @@ mod tests {
         let sentence = |letters, source, needed| {
             let has = format!("letters has max.message.bytes={letters}");
             let problem = format!(
-                "{has}: a dead letter of {source} may need {needed}, and a larger one is \
-                 compressed or cut: set it to that"
+                "{has}: a dead letter of {source} may be larger and is then compressed or cut; \
+                 set it to {needed} or more"
             );
             (Level::Warning, problem)
         };
@@ -361,5 +415,7 @@ mod tests {
         assert_eq!(limited("1000", "2000", "67535"), [said]);
         let said = sentence(67_536, "events", 68_536);
         assert_eq!(limited("3000", "2000", "67536"), [said]);
+        // Kafka takes no greater number.
+        assert_eq!(limited("2147483647", "2000", "2147483647"), []);
     }
 }

@@ -11,6 +11,7 @@ use crate::log::fitting;
 use crate::log::kafka::admin;
 use crate::log::kafka::admin::Settings;
 use crate::log::kafka::client::Connection;
+use crate::log::kafka::client::RECORD_BYTES_MAX;
 
 /// librdkafka's default of `batch.size`.
 const BATCH_BYTES: u64 = 1_000_000;
@@ -18,7 +19,7 @@ const BATCH_BYTES: u64 = 1_000_000;
 /// Limits of the topics, as they were when they were asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SizeLimits {
-    /// Every topic takes a batch of this size, compressed or not.
+    /// Every topic takes a batch of this size, compressed or not. A record that is larger is a batch of its own.
     batch_bytes: u64,
     /// `max.message.bytes` of the dead letters, where it is known.
     dead_letter_bytes: Option<u64>,
@@ -56,13 +57,11 @@ impl SizeLimits {
         config.set("batch.size", self.batch_bytes.to_string());
     }
 
-    /// A dead letter that the topic takes.
+    /// A dead letter that the topic and the client take.
     pub(super) fn fitted(self, letter: &OutputRecord) -> Cow<'_, OutputRecord> {
-        let limit_bytes = self.dead_letter_bytes.map(usize::try_from);
-        match limit_bytes {
-            Some(Ok(limit_bytes)) => fitting::fitted(letter, limit_bytes),
-            Some(Err(_)) | None => Cow::Borrowed(letter),
-        }
+        let topic_bytes = self.dead_letter_bytes.unwrap_or(RECORD_BYTES_MAX);
+        let limit_bytes = topic_bytes.min(RECORD_BYTES_MAX);
+        fitting::fitted(letter, usize::try_from(limit_bytes).unwrap_or(usize::MAX))
     }
 }
 
@@ -71,6 +70,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::domain::time::Timestamp;
 
     #[test]
     fn a_batch_fits_the_smallest_limit_and_is_not_larger_than_the_default() {
@@ -95,5 +95,23 @@ mod tests {
         ];
         assert_eq!(of(&small), limits(200_000, Some(2_000_000)));
         assert_eq!(of(&[("letters", "300000")]), limits(300_000, Some(300_000)));
+    }
+
+    /// The client refuses a record of more than 64 MiB, whatever the topic takes.
+    #[test]
+    fn a_dead_letter_fits_the_client_too() {
+        let letter = OutputRecord {
+            key: None,
+            value: Some(vec![b'a'; 70_000_000]),
+            headers: Vec::new(),
+            timestamp: Timestamp::default(),
+        };
+        for dead_letter_bytes in [None, Some(100_000_000)] {
+            let limits = SizeLimits {
+                batch_bytes: 1_000_000,
+                dead_letter_bytes,
+            };
+            assert!(limits.fitted(&letter).bytes() < 1_000_000);
+        }
     }
 }
