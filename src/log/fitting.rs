@@ -116,10 +116,8 @@ fn changed_value(encoding: &'static str, value: &[u8]) -> impl Iterator<Item = H
 
 /// segstream's headers, and how many others there were.
 fn own_headers(letter: &OutputRecord) -> Vec<Header> {
-    let mut backwards = letter.headers.iter();
-    let omitted = backwards
-        .rposition(|(name, _)| name == OWN_FROM)
-        .unwrap_or(0);
+    let mut headers = letter.headers.iter();
+    let omitted = headers.rposition(|(name, _)| name == OWN_FROM).unwrap_or(0);
     let mut headers: Vec<Header> = letter.headers.iter().skip(omitted).cloned().collect();
     headers.push((
         "headers_omitted".into(),
