@@ -155,7 +155,7 @@ impl Parts {
         let database = database(settings, partitions);
         let definition = definition(settings, &policy, &model, partitions);
         let shared = Arc::new(Shared {
-            limits: limits(settings, partitions),
+            limits: limits(settings, &log),
             clock_rules: ClockRules {
                 mode: overrides.clock.unwrap_or(if settings.time.is_event_clock {
                     ClockMode::Event
@@ -340,8 +340,9 @@ fn definition(
     })
 }
 
-fn limits(settings: &Settings, partitions: u32) -> Limits {
-    let record_cache_bytes = settings.store.cache_bytes / 2 / u64::from(partitions.max(1));
+fn limits(settings: &Settings, log: &AnyLog) -> Limits {
+    let partitions = u64::from(log.partitions().max(1));
+    let record_cache_bytes = settings.store.cache_bytes / 2 / partitions;
     Limits {
         commit_interval: settings.commit.interval,
         commit_records: settings.commit.records,
@@ -352,7 +353,10 @@ fn limits(settings: &Settings, partitions: u32) -> Limits {
         flush_pages: settings.store.flush_pages,
         flushes_in_background: true,
         record_cache_bytes: usize::try_from(record_cache_bytes).unwrap_or(usize::MAX),
-        sealing: Sealing::default(),
+        sealing: match log {
+            AnyLog::Embedded(_) => Sealing::default(),
+            AnyLog::Kafka(log) => Sealing::within(log.record_bytes()),
+        },
         checkpoint_interval: settings.time.checkpoint_interval,
     }
 }

@@ -238,6 +238,13 @@ pub enum Error {
     /// No part of the transaction took effect: go back to the checkpoint.
     #[error("the transaction was aborted")]
     Aborted,
+    /// No part of the transaction took effect, as the log takes one of its records never: go back to the checkpoint,
+    /// and leave out what that record comes from.
+    #[error("the log refuses a record: {detail}")]
+    Refused {
+        /// Which topic refuses it, and why.
+        detail: String,
+    },
     /// Another process works under this instance's id, and this one must not write any more.
     #[error(
         "another process has taken over the id of this instance: is store.directory a copy, or \
@@ -301,7 +308,8 @@ pub trait WorkerLog: Send {
     /// error it may have been written or not: open the log or ask it again.
     ///
     /// # Errors
-    /// [`Error::UnknownOutcome`] where the log does not know, [`Error::Aborted`] where no part took effect. A log on which
+    /// [`Error::UnknownOutcome`] where the log does not know, [`Error::Aborted`] where no part took effect,
+    /// [`Error::Refused`] where that is the fault of one of its records. A log on which
     /// several processes work also aborts where another worker has written to a changelog since this one has read it.
     fn commit(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error>;
 

@@ -9,8 +9,10 @@ use std::time::Instant;
 use crate::domain::change::ChangeReason;
 use crate::domain::change::SegmentChange;
 use crate::domain::ids::Partition;
+use crate::domain::ids::Position;
 use crate::domain::time::Timestamp;
 use crate::engine::verdict::Verdict;
+use crate::log::Delivery;
 use crate::log::OutputRecord;
 use crate::pipeline::Limits;
 use crate::pipeline::Shared;
@@ -108,6 +110,10 @@ pub struct Batch {
     pub verdicts: BTreeMap<(&'static str, &'static str), u64>,
     /// Totals, for the tally.
     pub counts: Counts,
+    /// The first delivery.
+    first: Option<Position>,
+    /// Time alone has caused some of it.
+    has_fired: bool,
     /// When each applied delivery arrived, for the time until its change is visible.
     pub arrived_at: Vec<Timestamp>,
     due_at: Option<Instant>,
@@ -134,8 +140,9 @@ impl Batch {
     }
 
     /// Counts a delivery and its verdict.
-    pub fn count(&mut self, event_type: &'static str, verdict: &Verdict, bytes: usize) {
-        self.bytes += bytes;
+    pub fn count(&mut self, delivery: &Delivery, event_type: &'static str, verdict: &Verdict) {
+        self.bytes += delivery.bytes();
+        self.first.get_or_insert(delivery.position);
         let outcome = verdict.outcome();
         *self
             .verdicts
@@ -146,6 +153,24 @@ impl Batch {
         if let Some(reason) = verdict.reject_reason() {
             *self.counts.rejected.entry(reason.as_str()).or_default() += 1;
         }
+    }
+
+    /// Time alone has caused some of it.
+    pub fn fired(&mut self) {
+        self.has_fired = true;
+    }
+
+    /// The delivery that alone has caused all of it.
+    #[must_use]
+    pub fn only_delivery(&self) -> Option<Position> {
+        self.first
+            .filter(|_| self.counts.events == 1 && !self.has_fired)
+    }
+
+    /// It cannot be divided.
+    #[must_use]
+    pub fn is_single(&self, limits: &Limits) -> bool {
+        self.only_delivery().is_some() || self.divisor.of(limits.commit_records) == 1
     }
 
     /// Counts evaluations that time alone caused.

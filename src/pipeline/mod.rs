@@ -11,6 +11,7 @@ pub mod outputs;
 pub mod partition;
 pub mod partitions;
 mod progress;
+pub mod refusals;
 pub mod service;
 mod transaction;
 pub mod worker;
@@ -109,6 +110,14 @@ pub enum Error {
     /// The log failed.
     #[error("the log failed")]
     Log(#[from] log::Error),
+    /// The log does not take what no event can be rejected for: what time alone has changed, or a dead letter.
+    #[error(
+        "the log refuses a record that cannot be left out: {detail}; run `segstream topics check`"
+    )]
+    Refused {
+        /// Which topic refuses it, and why.
+        detail: String,
+    },
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] store::Error),

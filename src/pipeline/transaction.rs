@@ -20,6 +20,7 @@ use crate::pipeline::batch::Batch;
 use crate::pipeline::outputs;
 use crate::pipeline::partition::pending::Pending;
 use crate::pipeline::partition::phase::PhaseEvent;
+use crate::pipeline::refusals::Hopeless;
 use crate::pipeline::worker::Worker;
 use crate::telemetry::observe;
 
@@ -55,6 +56,10 @@ impl<L: WorkerLog> Worker<L> {
                 self.shared.faults.cross(FaultPoint::Committed)?;
                 self.divisor.succeeded();
                 self.apply(&committed, transaction, pending)?;
+                for (partition, running) in self.partitions.running() {
+                    let offsets = running.committed_offsets();
+                    self.refusals.committed(partition, offsets);
+                }
                 self.observe_commit(&batch, started);
                 self.shared.faults.cross(FaultPoint::Applied)?;
                 Ok(())
@@ -62,6 +67,14 @@ impl<L: WorkerLog> Worker<L> {
             Err(error @ (log::Error::UnknownOutcome | log::Error::Aborted)) => {
                 let is_aborted = matches!(error, log::Error::Aborted);
                 observe::commit_failed(&self.shared.metrics, is_aborted);
+                self.divisor.failed();
+                self.start_over()
+            }
+            Err(log::Error::Refused { detail }) => {
+                observe::commit_failed(&self.shared.metrics, true);
+                let limits = &self.shared.limits;
+                let noted = self.refusals.refused(&batch, limits, &detail);
+                noted.map_err(|Hopeless| Error::Refused { detail })?;
                 self.divisor.failed();
                 self.start_over()
             }

@@ -28,6 +28,7 @@ use crate::pipeline::outputs;
 use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::partition::held::HeldPartitions;
 use crate::pipeline::partition::phase::Phase;
+use crate::pipeline::refusals::Refusals;
 use crate::telemetry::observe;
 
 /// Longest wait for a delivery; a stop is noticed within it.
@@ -50,6 +51,8 @@ pub struct Worker<L> {
     pub(super) batch: Batch,
     /// Of the next transaction's limits.
     pub(super) divisor: Divisor,
+    /// Deliveries whose outputs the log does not take.
+    pub(super) refusals: Refusals,
     flushes: Flushes,
     pub(super) checkpointed_at: Instant,
     pub(super) progress_known_at: Option<Instant>,
@@ -70,6 +73,7 @@ impl<L: WorkerLog> Worker<L> {
             asked_last: Partition(0),
             batch: Batch::default(),
             divisor: Divisor::default(),
+            refusals: Refusals::default(),
             flushes: Flushes::default(),
             checkpointed_at: now,
             progress_known_at: None,
@@ -220,6 +224,7 @@ impl<L: WorkerLog> Worker<L> {
             self.fired_last = partition;
             self.batch.start(&self.shared.limits, poll);
             self.batch.count_evaluations(fired.evaluations);
+            self.batch.fired();
             self.batch.add_state(fired.state_bytes);
             for change in fired.changes {
                 self.batch.push_change(partition, change);
@@ -253,7 +258,8 @@ impl<L: WorkerLog> Worker<L> {
         if end.is_some_and(|end| !end.has(delivery.position)) {
             return Ok(());
         }
-        let judged = running.take(delivery, poll.wall, &self.shared)?;
+        let refused = self.refusals.detail_of(delivery.position);
+        let judged = running.take(delivery, refused, poll.wall, &self.shared)?;
         if let Some(cause) = judged.verdict.dead_letter() {
             let source = delivery.position.source;
             let topic = self.shared.topics.name(Topic::of_source(source));
@@ -262,8 +268,8 @@ impl<L: WorkerLog> Worker<L> {
                 .push_dead_letter(outputs::dead_letter(delivery, cause, topic, poll.wall));
         }
         self.batch.start(&self.shared.limits, poll);
-        let bytes = delivery.bytes();
-        self.batch.count(judged.event_type, &judged.verdict, bytes);
+        self.batch
+            .count(delivery, judged.event_type, &judged.verdict);
         self.batch.arrived_at.extend(judged.arrived_at);
         self.batch.count_evaluations(judged.time_evaluations);
         self.batch.add_state(judged.state_bytes);

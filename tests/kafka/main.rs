@@ -63,7 +63,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 23] = [
+    let tests: [(&str, fn()); 25] = [
         (
             "three_instances_under_random_blows_end_with_what_the_input_amounts_to",
             chaos::random_blows,
@@ -155,6 +155,14 @@ fn main() {
         (
             "batches_keep_within_topics_that_take_twenty_thousand_bytes",
             sizes::small_limits,
+        ),
+        (
+            "state_keeps_within_a_topic_that_takes_twenty_thousand_bytes_however_much_a_customer_buys",
+            sizes::growing_state,
+        ),
+        (
+            "a_limit_that_is_lowered_while_running_rejects_the_events_that_need_more_and_no_others",
+            sizes::lowered_limit,
         ),
     ];
     let reason = kafka::why_not();

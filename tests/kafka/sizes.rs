@@ -13,6 +13,7 @@ use sha2::Sha256;
 use crate::PATIENCE;
 use crate::deployment::Deployment;
 use crate::deployment::set_topic;
+use crate::deployment::wait_until;
 use crate::running::Running;
 use crate::support::cluster::committed;
 use crate::support::kafka;
@@ -221,4 +222,102 @@ pub fn small_limits() {
     assert_eq!(deployment.export(&["a"]).lines().count(), 6000);
     let current = committed(&deployment.topic("current"), 12);
     assert!(current.len() >= 6000, "{}", current.len());
+}
+
+/// A customer whose every order has ten lines, in categories with long names: state that the topic does not take in one
+/// record, if all of it were.
+pub fn growing_state() {
+    let deployment = Deployment::new("growing");
+    set_topic(&deployment.topic("state"), "max.message.bytes=20000");
+    let orders = 2500;
+    let lines: Vec<String> = (0..orders)
+        .map(|number: u32| {
+            let products: Vec<String> = (0..10)
+                .map(|line| {
+                    let place = (number / 5 + line) % 500;
+                    let name = format!("{place:03} {}", hex(place));
+                    format!(r#"{{"category":"{name}","quantity":1,"price":"1.00"}}"#)
+                })
+                .collect();
+            let (minute, hour, day) = (number % 60, number / 60 % 24, 1 + number / 1440);
+            format!(
+                r#"{{"event_id":"e{number}","type":"order.completed","occurred_at":"2026-01-{day:02}T{hour:02}:{minute:02}:00Z","customer_id":"c","order_id":"o{number}","currency":"USD","revenue":"10","products":[{}]}}"#,
+                products.join(",")
+            )
+        })
+        .collect();
+    let input = deployment.root.path().join("events.jsonl");
+    std::fs::write(&input, lines.join("\n")).unwrap();
+    let target = format!("kafka://{}", deployment.topic("events"));
+    let input = input.to_str().unwrap();
+    let arguments = [
+        "replay", "--input", input, "--format", "jsonl", "--to", &target,
+    ];
+    let replay = Running::start(deployment.command("producer", &arguments));
+    assert_eq!(replay.code(), Some(0));
+    let settings = ["kafka.compression=none", "deduplication.ids=4096"];
+    deployment.run_to_end("a", &settings);
+    assert_eq!(committed(&deployment.topic("letters"), 12), []);
+    let export = deployment.export_with(&["a"], &settings);
+    let record: serde_json::Value = serde_json::from_str(&export).unwrap();
+    assert_eq!(record["orders"], orders, "{export}");
+}
+
+/// Sixty digits that nothing compresses below half.
+fn hex(number: u32) -> String {
+    let digest = format!("{:x}", Sha256::digest(number.to_le_bytes()));
+    digest.chars().take(60).collect()
+}
+
+/// While a topic takes no change, events that cause one are rejected and the others are applied. Once it takes them again,
+/// so do they.
+pub fn lowered_limit() {
+    let deployment = Deployment::new("lowered");
+    let changes = deployment.topic("changes");
+    let events = deployment.topic("events");
+    let letters = deployment.topic("letters");
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", kafka::brokers())
+        .create()
+        .unwrap();
+    let send = |numbers: std::ops::Range<u32>, garbage: bool| {
+        for number in numbers {
+            let key = format!("c{number}");
+            let payload = if garbage {
+                "garbage".to_owned()
+            } else {
+                purchase(number, "2026-01-01T00:00:00Z")
+            };
+            let record = BaseRecord::to(&events)
+                .partition(0)
+                .key(&key)
+                .payload(&payload)
+                .timestamp(1_767_225_600_000);
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+        producer.flush(PATIENCE).unwrap();
+    };
+    let running = deployment.start("a", &["input.partitioner=unchecked"]);
+    send(0..5, false);
+    wait_until("five changes", || committed(&changes, 12).len() == 5);
+    set_topic(&changes, "max.message.bytes=300");
+    send(5..9, false);
+    send(20..21, true);
+    wait_until("five dead letters", || committed(&letters, 12).len() == 5);
+    set_topic(&changes, "max.message.bytes=1048588");
+    send(10..13, false);
+    wait_until("eight changes", || committed(&changes, 12).len() == 8);
+    running.signal("TERM");
+    assert_eq!(running.code(), Some(0));
+    let found = committed(&letters, 12);
+    let (refused, garbage): (Vec<_>, Vec<_>) = found
+        .iter()
+        .partition(|letter| header(letter, "reason") == b"output_too_large");
+    assert_eq!((refused.len(), garbage.len()), (4, 1));
+    for letter in refused {
+        let detail = String::from_utf8_lossy(header(letter, "detail"));
+        assert!(detail.contains(&changes), "{detail}");
+    }
+    let export = deployment.export_with(&["a"], &["input.partitioner=unchecked"]);
+    assert_eq!(export.lines().count(), 8);
 }

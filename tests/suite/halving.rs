@@ -1,10 +1,12 @@
 //! A transaction that the log does not take is not tried again as it was.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 
 use segstream::config::store::Engine;
 use segstream::domain::ids::Partition;
+use segstream::domain::topic::Topic;
 use segstream::log::Committed;
 use segstream::log::Error;
 use segstream::log::Transaction;
@@ -33,6 +35,115 @@ const SIZING: Sizing = Sizing {
 const CUSTOMERS: usize = 400;
 /// A transaction with more records of state is aborted.
 const RECORDS_MAX: usize = 30;
+
+/// A log that never takes some records.
+struct Choosy {
+    inner: EmbeddedWorker,
+    refuses: fn(&Transaction) -> bool,
+}
+
+impl LogView for Choosy {
+    fn inner(&mut self) -> &mut EmbeddedWorker {
+        &mut self.inner
+    }
+
+    fn commit(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
+        if (self.refuses)(transaction) {
+            let detail = "it is too large".to_owned();
+            return Err(Error::Refused { detail });
+        }
+        self.inner.commit(transaction)
+    }
+}
+
+/// A transaction has a record of state of one of these customers.
+fn has_state(transaction: &Transaction, customers: &[&str]) -> bool {
+    let mut states = transaction.partitions.iter().flat_map(|part| &part.state);
+    states.any(|record| {
+        let mut customers = customers.iter();
+        customers.any(|customer| record.key.ends_with(customer.as_bytes()))
+    })
+}
+
+fn has_output(transaction: &Transaction, topic: Topic) -> bool {
+    let mut outputs = transaction.outputs.iter();
+    outputs.any(|output| output.topic == topic)
+}
+
+/// An order each of 400 customers, on a log that refuses some records.
+fn run_choosy(
+    root: &Path,
+    refuses: fn(&Transaction) -> bool,
+) -> (Life, Result<(), segstream::pipeline::Error>) {
+    let life = Life::begin_ticking(root, 1, SIZING);
+    let events = (0..CUSTOMERS).map(|number| {
+        let customer = format!("c-{number:03}");
+        let event = order(&customer, 1, "2026-10-01T10:00:00Z", 1000);
+        let at = at("2026-10-01T10:00:00Z");
+        InputRecord::new(Some(at), Some(customer.into_bytes()), event)
+    });
+    life.log.append(events.collect(), None).unwrap();
+    let view = Choosy {
+        inner: life.log.worker(0, 1),
+        refuses,
+    };
+    let mut worker = Worker::new(Viewed(view), Arc::clone(&life.shared));
+    life.shared.control.stop_at(life.log.ends());
+    let done = worker.run();
+    (life, done)
+}
+
+fn letters(life: &Life) -> Vec<(String, String)> {
+    let letters = life.log.dead_letters().map(|found| found.unwrap().2);
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    letters
+        .map(|letter| {
+            let reason = letter.headers.iter().find(|(name, _)| name == "reason");
+            let reason = text(reason.unwrap().1.as_deref().unwrap());
+            (text(letter.key.as_deref().unwrap()), reason)
+        })
+        .collect()
+}
+
+#[test]
+fn only_the_deliveries_whose_outputs_the_log_refuses_are_rejected() {
+    let refused = ["c-000", "c-077", "c-078", "c-399"];
+    let root = tempfile::tempdir().unwrap();
+    let (life, done) = run_choosy(root.path(), |transaction| {
+        has_state(transaction, &["c-000", "c-077", "c-078", "c-399"])
+    });
+    done.unwrap();
+    let records = life.records();
+    assert_eq!(records.len(), CUSTOMERS - refused.len());
+    assert!(
+        refused
+            .iter()
+            .all(|customer| !records.contains_key(*customer))
+    );
+    let reason = || "output_too_large".to_owned();
+    let expected = refused.map(|customer| (customer.to_owned(), reason()));
+    assert_eq!(letters(&life), expected);
+    life.assert_counts();
+}
+
+/// Neither is tried for ever.
+#[test]
+fn a_refusal_that_no_delivery_can_be_rejected_for_ends_the_worker() {
+    let all: fn(&Transaction) -> bool = |_| true;
+    let letters_too: fn(&Transaction) -> bool = |transaction| {
+        has_state(transaction, &["c-077"]) || has_output(transaction, Topic::DeadLetters)
+    };
+    for refuses in [all, letters_too] {
+        let root = tempfile::tempdir().unwrap();
+        let (life, done) = run_choosy(root.path(), refuses);
+        let error = done.unwrap_err();
+        assert!(
+            matches!(&error, segstream::pipeline::Error::Refused { detail } if detail == "it is too large"),
+            "{error:?}"
+        );
+        assert_eq!(letters(&life), []);
+    }
+}
 
 /// A log that takes small transactions only.
 struct Narrow {

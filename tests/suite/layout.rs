@@ -379,6 +379,8 @@ fn run(seed: u64) -> Done {
     let sealing = Sealing {
         tail_bytes_max: one_of(&[0, 40, 112]) as usize,
         chunks_of_a_level: one_of(&[2, 3, 8]) as usize,
+        merged_bytes_max: one_of(&[0, 400, 65_536, 65_536]) as usize,
+        names_bytes_max: one_of(&[0, 40, 65_536, 65_536]) as usize,
     };
     let names = one_of(&[1, 8, 90]);
     let cut_after = one_of(&[1, 3, 20]);
@@ -391,6 +393,7 @@ fn run(seed: u64) -> Done {
     };
     let mut written = Written::default();
     written.table.add(&model).unwrap();
+    written.table.limit_category_names(sealing.names_bytes_max);
     let mut abridged = AbridgedCopy {
         entry: Entry::Live(Box::new(CustomerRecord::new_abridged())),
         written: Written {
@@ -612,4 +615,59 @@ fn a_head_does_not_grow_with_the_history() {
         found, expected,
         "orders, bytes of the head, bytes of the parts"
     );
+}
+
+/// A customer who is remembered by 2,000 orders of ten lines each, from categories that are met for the first time in
+/// every fifth order. By hand: without a bound, the orders alone take more than 2,000 * (17 + 10 * 2) bytes in one chunk.
+#[test]
+fn no_part_of_an_entry_and_no_table_grows_beyond_what_the_log_takes() {
+    const LIMIT_BYTES: usize = 20_000;
+    let sealing = Sealing::within(LIMIT_BYTES as u64);
+    let policy = Policy {
+        remembered_ids: 2000,
+        ..support::policy()
+    };
+    let model = support::model();
+    let rules = Rules {
+        policy: &policy,
+        model: &model,
+    };
+    let mut written = Written::default();
+    written.table.add(&model).unwrap();
+    written.table.limit_category_names(sealing.names_bytes_max);
+    let mut entry: Option<Entry> = None;
+    let start = support::at("2025-01-01T09:00:00Z").as_milliseconds();
+    for number in 0..2500 {
+        let lines = (0..10).map(|line| {
+            let place = (number / 5 + line) % 500;
+            (format!("category {place:03} {}", "x".repeat(80)), 199)
+        });
+        let purchase = Purchase {
+            event: number,
+            order: number,
+            at_ms: start + number as i64 * 60_000,
+            cents: 1990,
+            lines: lines.collect(),
+        };
+        let payload = purchase.json().to_string();
+        let record_time = Timestamp::from_milliseconds(purchase.at_ms).unwrap();
+        let parsed = parse(payload.as_bytes(), record_time, &support::intake()).unwrap();
+        entry = decide(
+            entry.take(),
+            "c",
+            delivered(&parsed, number, record_time),
+            rules,
+        )
+        .entry;
+        written.write(entry.as_mut().unwrap(), sealing);
+        let parts = written.parts.values().map(|bytes| bytes.len());
+        assert!(parts.clone().max() <= Some(LIMIT_BYTES), "order {number}");
+        assert!(written.head.len() <= LIMIT_BYTES, "order {number}");
+        if number == 2499 {
+            assert!(parts.sum::<usize>() > 2000 * 37);
+        }
+    }
+    let table = segstream::codec::partition::encode_table(&written.table).unwrap();
+    assert!(table.len() <= LIMIT_BYTES, "{}", table.len());
+    assert_eq!(Some(written.read()), entry);
 }

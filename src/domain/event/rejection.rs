@@ -58,11 +58,13 @@ pub enum RejectReason {
     WrongPartition,
     /// A transfer lacks a header that says where its event comes from, or has a wrong one.
     Transfer,
+    /// What the event would write is larger than the log takes, or the log refuses it for another fault of its own.
+    OutputTooLarge,
 }
 
 impl RejectReason {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Unreadable,
         Self::SchemaRegistryFormat,
         Self::NoRecordTime,
@@ -86,6 +88,7 @@ impl RejectReason {
         Self::KeyMismatch,
         Self::WrongPartition,
         Self::Transfer,
+        Self::OutputTooLarge,
     ];
 
     /// The metric label and the dead letter's `reason` header.
@@ -115,6 +118,7 @@ impl RejectReason {
             Self::KeyMismatch => "key_mismatch",
             Self::WrongPartition => "wrong_partition",
             Self::Transfer => "transfer",
+            Self::OutputTooLarge => "output_too_large",
         }
     }
 }

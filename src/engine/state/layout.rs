@@ -83,15 +83,20 @@ impl Layout {
         sums.take_while(move |sum| sum.chunk == chunk)
     }
 
-    /// Other chunks are merged into the next one.
+    /// Other chunks are merged into the next one, if they fit.
     #[must_use]
     pub fn merges_next(&self, chunks_of_a_level: usize) -> bool {
         let of_level_0 = self.chunks.iter().filter(|chunk| chunk.level == 0);
         of_level_0.count() + 1 >= chunks_of_a_level
     }
 
-    /// The chunk for what lies in the head, and the chunks that are merged into it.
-    pub(super) fn next_chunk(&mut self, chunks_of_a_level: usize) -> (Chunk, Vec<ChunkNumber>) {
+    /// The chunk for what lies in the head, and the chunks that are merged into it: those of each level that is full, as long
+    /// as they `fit`.
+    pub(super) fn next_chunk(
+        &mut self,
+        chunks_of_a_level: usize,
+        fit: impl Fn(&[ChunkNumber]) -> bool,
+    ) -> (Chunk, Vec<ChunkNumber>) {
         let last = self.chunks.last().map_or(0, |chunk| chunk.number.0);
         let number = ChunkNumber(last.saturating_add(1));
         let mut merged = Vec::new();
@@ -102,7 +107,12 @@ impl Layout {
             if numbers.len() + 1 < chunks_of_a_level {
                 break;
             }
+            let before = merged.len();
             merged.extend(numbers);
+            if !fit(&merged) {
+                merged.truncate(before);
+                break;
+            }
             if level == LEVEL_MAX {
                 break;
             }

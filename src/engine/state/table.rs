@@ -50,13 +50,25 @@ pub struct CategoryNumber(pub u32);
 
 /// Names of categories that a table holds; later ones are written out in each entry.
 pub const CATEGORY_NAMES_MAX: usize = 1000;
+/// What the names may take together, so that the log takes the table.
+pub const CATEGORY_NAMES_BYTES_MAX: usize = 64 * 1024;
 
 /// Names of categories by their numbers.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(from = "Vec<Arc<str>>", into = "Vec<Arc<str>>")]
 struct CategoryNames {
     names: Vec<Arc<str>>,
     numbers: HashMap<Arc<str>, CategoryNumber, foldhash::fast::RandomState>,
+    /// What the names take.
+    bytes: usize,
+    /// What they may take. It is not part of the state.
+    bytes_max: usize,
+}
+
+impl Default for CategoryNames {
+    fn default() -> Self {
+        Vec::new().into()
+    }
 }
 
 impl CategoryNames {
@@ -65,13 +77,15 @@ impl CategoryNames {
         if let Some(known) = self.numbers.get(name) {
             return Some(*known);
         }
-        if self.names.len() >= CATEGORY_NAMES_MAX {
+        let bytes = self.bytes + name.len();
+        if self.names.len() >= CATEGORY_NAMES_MAX || bytes > self.bytes_max {
             return None;
         }
         let number = CategoryNumber(u32::try_from(self.names.len()).ok()?);
         let name = shared();
         self.names.push(Arc::clone(&name));
         self.numbers.insert(name, number);
+        self.bytes = bytes;
         Some(number)
     }
 }
@@ -89,6 +103,8 @@ impl From<Vec<Arc<str>>> for CategoryNames {
         let numbers = names.iter().cloned().zip((0..).map(CategoryNumber));
         Self {
             numbers: numbers.collect(),
+            bytes: names.iter().map(|name| name.len()).sum(),
+            bytes_max: CATEGORY_NAMES_BYTES_MAX,
             names,
         }
     }
@@ -241,6 +257,11 @@ impl DefinitionTable {
         self.categories.number(name, shared)
     }
 
+    /// Adds names of categories only as long as all of them take at most so many bytes.
+    pub fn limit_category_names(&mut self, bytes_max: usize) {
+        self.categories.bytes_max = bytes_max;
+    }
+
     /// Adds all names of another table, which is a later state of this one, and replaces the definition by the other's.
     ///
     /// # Errors
@@ -254,7 +275,10 @@ impl DefinitionTable {
             });
         }
         if other.categories.names.len() > self.categories.names.len() {
-            self.categories = other.categories;
+            self.categories = CategoryNames {
+                bytes_max: self.categories.bytes_max,
+                ..other.categories
+            };
         }
         for (_, version) in &other.models.0 {
             self.add_model(version)?;

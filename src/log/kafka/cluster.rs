@@ -83,6 +83,12 @@ impl KafkaLog {
         self.partitions
     }
 
+    /// Every topic takes a record of this size.
+    #[must_use]
+    pub fn record_bytes(&self) -> u64 {
+        self.size_limits.record_bytes()
+    }
+
     /// A worker's view.
     ///
     /// # Errors

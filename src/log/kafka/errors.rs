@@ -27,6 +27,8 @@ pub(super) enum Remedy {
     Abort,
     /// It may have taken effect: destroy the producer, and go back to the checkpoint.
     Unknown,
+    /// No part took effect, and a record is to blame: abort, and find it.
+    Refused,
     /// Another instance of the same id has taken over: end, and do not come back by itself.
     Fenced,
     /// A person must act.
@@ -40,14 +42,19 @@ const FENCED: [RDKafkaErrorCode; 3] = [
     RDKafkaErrorCode::InvalidProducerEpoch,
 ];
 
+/// Codes of a record that is too large or invalid, whatever else is sent with it.
+const REFUSED: [RDKafkaErrorCode; 3] = [
+    RDKafkaErrorCode::MessageSizeTooLarge,
+    RDKafkaErrorCode::InvalidMessageSize,
+    RDKafkaErrorCode::InvalidRecord,
+];
+
 /// Codes of errors that a repetition meets again.
-const HOPELESS: [RDKafkaErrorCode; 8] = [
+const HOPELESS: [RDKafkaErrorCode; 6] = [
     RDKafkaErrorCode::TopicAuthorizationFailed,
     RDKafkaErrorCode::GroupAuthorizationFailed,
     RDKafkaErrorCode::ClusterAuthorizationFailed,
     RDKafkaErrorCode::TransactionalIdAuthorizationFailed,
-    RDKafkaErrorCode::MessageSizeTooLarge,
-    RDKafkaErrorCode::InvalidMessageSize,
     RDKafkaErrorCode::UnknownTopic,
     RDKafkaErrorCode::UnknownPartition,
 ];
@@ -113,6 +120,7 @@ fn of_transaction(call: Call, facts: Facts) -> Remedy {
 fn of_code(call: Call, code: Option<RDKafkaErrorCode>) -> Remedy {
     match code {
         Some(code) if FENCED.contains(&code) => Remedy::Fenced,
+        Some(code) if call == Call::Send && REFUSED.contains(&code) => Remedy::Refused,
         Some(code) if HOPELESS.contains(&code) => Remedy::Fatal,
         Some(_) | None if call == Call::Commit => Remedy::Unknown,
         Some(_) | None => Remedy::Abort,
@@ -195,7 +203,18 @@ mod tests {
             (
                 Call::Send,
                 RDKafkaErrorCode::MessageSizeTooLarge,
+                Remedy::Refused,
+            ),
+            (Call::Send, RDKafkaErrorCode::InvalidRecord, Remedy::Refused),
+            (
+                Call::Send,
+                RDKafkaErrorCode::TopicAuthorizationFailed,
                 Remedy::Fatal,
+            ),
+            (
+                Call::Send,
+                RDKafkaErrorCode::NotEnoughReplicas,
+                Remedy::Abort,
             ),
             (
                 Call::Send,

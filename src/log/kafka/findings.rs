@@ -268,8 +268,8 @@ fn small_limits(connection: &Connection, settings: &Settings) -> Vec<Finding> {
         .filter(|entry| is_below(entry.value, RECORD_BYTES))
         .map(|entry| {
             let remedy = format!(
-                "a record of a customer with many categories may need more, and ends the service \
-                 then; set it to {RECORD_BYTES} or more"
+                "an event whose outputs need more is rejected (output_too_large); set it to \
+                 {RECORD_BYTES} or more"
             );
             entry.finding(Level::Warning, RECORD_BYTES, &remedy)
         })

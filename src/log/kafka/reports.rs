@@ -20,7 +20,7 @@ use crate::log::kafka::places::number;
 /// The reports of one transaction.
 #[derive(Debug, Default)]
 struct Collected {
-    error: Option<KafkaError>,
+    failure: Option<(KafkaError, String)>,
     /// Records that the broker has acknowledged, or that the client has given up.
     records: usize,
     /// The worker waits for this many records; 0 while it does not wait.
@@ -55,9 +55,15 @@ impl Reports {
         collected.records >= records
     }
 
-    /// The first failure of a record.
-    pub(super) fn error(&self) -> Option<KafkaError> {
-        self.lock().error.clone()
+    /// A record was not sent.
+    pub(super) fn not_sent(&self, error: KafkaError, topic: &str) {
+        let topic = topic.to_owned();
+        self.lock().failure.get_or_insert((error, topic));
+    }
+
+    /// The first failure of a record, and the topic of that record.
+    pub(super) fn failure(&self) -> Option<(KafkaError, String)> {
+        self.lock().failure.clone()
     }
 
     /// Where the first record of a partition's changelog stands, if the broker has said it of every record, and the
@@ -78,8 +84,8 @@ impl Reports {
                 *next = (*next).max(offset + 1);
             }
             Outcome::Output => {}
-            Outcome::Failed(error) => {
-                collected.error.get_or_insert(error);
+            Outcome::Failed { error, topic } => {
+                collected.failure.get_or_insert((error, topic));
             }
         }
         collected.records += 1;
@@ -104,7 +110,10 @@ enum Outcome {
         offset: i64,
     },
     Output,
-    Failed(KafkaError),
+    Failed {
+        error: KafkaError,
+        topic: String,
+    },
 }
 
 /// Takes the reports from the client.
@@ -138,7 +147,10 @@ impl ProducerContext for Context {
                 offset: message.offset(),
             },
             Ok(_) => Outcome::Output,
-            Err((error, _)) => Outcome::Failed(error.clone()),
+            Err((error, message)) => Outcome::Failed {
+                error: error.clone(),
+                topic: message.topic().to_owned(),
+            },
         });
     }
 }
@@ -182,14 +194,17 @@ mod tests {
     #[test]
     fn a_failure_is_a_report_too_and_the_first_one_is_kept() {
         let reports = Reports::default();
-        let failure = |code| Outcome::Failed(KafkaError::MessageProduction(code));
+        let failure = |code| Outcome::Failed {
+            error: KafkaError::MessageProduction(code),
+            topic: "state".to_owned(),
+        };
         reports.report(failure(RDKafkaErrorCode::MessageSizeTooLarge));
         reports.report(failure(RDKafkaErrorCode::PurgeQueue));
         assert!(reports.wait_for(2, Duration::ZERO));
         let first = KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge);
-        assert_eq!(reports.error(), Some(first));
+        assert_eq!(reports.failure(), Some((first, "state".to_owned())));
         reports.clear();
-        assert_eq!(reports.error(), None);
+        assert_eq!(reports.failure(), None);
         assert!(!reports.wait_for(1, Duration::ZERO));
     }
 

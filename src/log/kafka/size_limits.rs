@@ -52,6 +52,11 @@ impl SizeLimits {
         }
     }
 
+    /// Every topic takes a record of this size.
+    pub(super) fn record_bytes(self) -> u64 {
+        self.batch_bytes
+    }
+
     /// Keeps the batches of a producer within the limits.
     pub(super) fn bound(self, config: &mut ClientConfig) {
         config.set("batch.size", self.batch_bytes.to_string());

@@ -68,6 +68,8 @@ impl std::fmt::Debug for TransactionalProducer {
 pub(super) enum Failure {
     /// No part took effect, and the producer can go on.
     Aborted,
+    /// No part took effect, and the fault is one record's: what it is.
+    Refused(String),
     /// It may have taken effect, or the producer cannot go on: the producer must be destroyed.
     Unknown,
     /// The worker cannot go on.
@@ -93,7 +95,7 @@ impl TransactionalProducer {
             return match remedy(Call::Init, &error) {
                 Remedy::Retry => Ok(None),
                 Remedy::Fenced => Err(Error::Fenced),
-                Remedy::Abort | Remedy::Unknown | Remedy::Fatal => {
+                Remedy::Abort | Remedy::Refused | Remedy::Unknown | Remedy::Fatal => {
                     Err(connection.unusable(format!("no transactions: {error}")))
                 }
             };
@@ -209,7 +211,10 @@ impl TransactionalProducer {
                     record = refused;
                     std::thread::park_timeout(RETRY_PAUSE);
                 }
-                Err((error, _)) => return Err(error),
+                Err((error, refused)) => {
+                    self.reports.not_sent(error.clone(), refused.topic);
+                    return Err(error);
+                }
             }
         }
     }
@@ -224,7 +229,10 @@ impl TransactionalProducer {
                 std::thread::park_timeout(FREED_PAUSE);
             }
         }
-        self.reports.error().map_or(Ok(()), Err)
+        match self.reports.failure() {
+            Some((error, _)) => Err(error),
+            None => Ok(()),
+        }
     }
 
     fn offsets(&self, transaction: &Transaction) -> KafkaResult<TopicPartitionList> {
@@ -275,8 +283,21 @@ impl TransactionalProducer {
                 self.abort();
                 Failure::Broken(self.connection.unusable(format!("{error}")))
             }
+            Remedy::Refused => match self.aborted() {
+                Failure::Aborted => Failure::Refused(self.refusal(error)),
+                other => other,
+            },
             Remedy::Abort | Remedy::Retry => self.aborted(),
         }
+    }
+
+    /// Which topic does not take a record, and why.
+    fn refusal(&self, error: &KafkaError) -> String {
+        let topic = self.reports.failure().map(|(_, topic)| topic);
+        let topic = topic.unwrap_or_default();
+        format!(
+            "a record of this event is refused by {topic} (max.message.bytes is the limit of its size): {error}"
+        )
     }
 
     fn aborted(&self) -> Failure {

@@ -100,6 +100,18 @@ impl KafkaWorker {
         Ok(self.producer.is_some())
     }
 
+    /// A limit may have been lowered. The next producer keeps its batches and the dead letters within it.
+    fn read_limits_again(&mut self) {
+        match SizeLimits::of_outputs(&self.connection) {
+            Ok(limits) if limits != self.size_limits => {
+                self.size_limits = limits;
+                self.producer = None;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "cannot read the limits of the topics again"),
+        }
+    }
+
     /// Leaves the group and joins it again where it has left partitions without an owner.
     fn fill_vacancies(&mut self) -> Result<(), Error> {
         self.member.join_again()?;
@@ -219,6 +231,10 @@ impl WorkerLog for KafkaWorker {
                 Ok(committed)
             }
             Err(Failure::Aborted) => Err(Error::Aborted),
+            Err(Failure::Refused(detail)) => {
+                self.read_limits_again();
+                Err(Error::Refused { detail })
+            }
             Err(Failure::Unknown) => {
                 self.producer = None;
                 Err(Error::UnknownOutcome)

@@ -44,18 +44,20 @@ pub struct Judged {
 }
 
 impl RunningPartition {
-    /// Parses a delivery that was polled at `wall`, folds it and stages its record.
+    /// Parses a delivery that was polled at `wall`, folds it and stages its record. One whose outputs the log has
+    /// `refused` is not folded.
     ///
     /// # Errors
     /// If the customer's record cannot be read.
     pub fn take(
         &mut self,
         delivery: &Delivery,
+        refused: Option<&str>,
         wall: Timestamp,
         shared: &Shared,
     ) -> Result<Judged, Error> {
         let judged = match self.origin(delivery, wall) {
-            Ok(origin) => self.judge(delivery, (origin, wall), shared)?,
+            Ok(origin) => self.judge((delivery, refused), (origin, wall), shared)?,
             Err(invalid) => rejected(TYPE_UNKNOWN, invalid),
         };
         // The record time of a transfer moved the clock of the partition that its event came from.
@@ -92,7 +94,7 @@ impl RunningPartition {
 
     fn judge(
         &mut self,
-        delivery: &Delivery,
+        (delivery, refused): (&Delivery, Option<&str>),
         (origin, wall): (Origin, Timestamp),
         shared: &Shared,
     ) -> Result<Judged, Error> {
@@ -110,6 +112,9 @@ impl RunningPartition {
         };
         match admit(&event, delivery.key.as_deref(), placement) {
             Admission::Customer { customer_id } => {
+                if let Some(detail) = refused {
+                    return Ok(rejected(event_type, output_too_large(detail)));
+                }
                 let delivered = Delivered {
                     event: &event,
                     position: delivery.position,
@@ -182,6 +187,13 @@ fn rejected(event_type: &'static str, invalid: InvalidEvent) -> Judged {
         time_evaluations: 0,
         state_bytes: 0,
         arrived_at: None,
+    }
+}
+
+fn output_too_large(detail: &str) -> InvalidEvent {
+    InvalidEvent {
+        reason: RejectReason::OutputTooLarge,
+        detail: detail.to_owned(),
     }
 }
 

@@ -72,9 +72,10 @@ impl RunningPartition {
         owner: Owner,
         store: Arc<PartitionStore>,
         committed: Checkpoint,
-        table: DefinitionTable,
+        mut table: DefinitionTable,
         shared: &Shared,
     ) -> Self {
+        table.limit_category_names(shared.limits.sealing.names_bytes_max);
         let clock = PartitionClock::resume(
             shared.clock_rules,
             committed.record_time_max,
