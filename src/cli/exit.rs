@@ -96,6 +96,7 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
             | pipeline::Error::OffsetWithoutCheckpoint { .. }
             | pipeline::Error::IncompleteChangelog { .. }
             | pipeline::Error::SourceOutOfRange { .. }
+            | pipeline::Error::OtherSource { .. }
             | pipeline::Error::Refused { .. },
         ) => Some(ExitCode::Environment),
         Some(_) | None => None,

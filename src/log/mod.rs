@@ -218,6 +218,19 @@ pub struct PartitionFacts {
     pub sources: BTreeMap<Source, SourceFacts>,
 }
 
+/// The answer to [`WorkerLog::read_back`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadBack {
+    /// The log cannot say yet: to be asked again.
+    NotYet,
+    /// The log does not say.
+    Unknown,
+    /// There is no record of a source.
+    Missing,
+    /// The record.
+    Found(Box<Delivery>),
+}
+
 /// Limits of one poll.
 #[derive(Clone, Copy, Debug)]
 pub struct PollLimit {
@@ -343,6 +356,15 @@ pub trait WorkerLog: Send {
         records: usize,
     ) -> Result<ChangelogChunk, Error>;
 
+    /// What stands at a place that was delivered before and that the log still has. A log that cannot be made anew under the
+    /// same lineage need not say.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    fn read_back(&mut self, _position: Position) -> Result<ReadBack, Error> {
+        Ok(ReadBack::Unknown)
+    }
+
     /// Forgets the assignment, so that the next poll assigns the partitions anew: after an unknown
     /// outcome the worker drops what it has in hand.
     fn restart(&mut self);
@@ -384,6 +406,10 @@ impl WorkerLog for Box<dyn WorkerLog> {
         records: usize,
     ) -> Result<ChangelogChunk, Error> {
         (**self).read_changelog(partition, from, records)
+    }
+
+    fn read_back(&mut self, position: Position) -> Result<ReadBack, Error> {
+        (**self).read_back(position)
     }
 
     fn restart(&mut self) {

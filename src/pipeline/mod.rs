@@ -212,6 +212,21 @@ pub enum Error {
         /// The end.
         end: u64,
     },
+    /// A source does not have the record that was folded last.
+    #[error(
+        "the state of partition {partition} was made from other {source_name} than the topic has: the record at offset \
+         {offset} is not the one that was processed there. Was the topic made anew, or is topics.state that of another \
+         topic? Bring the topic back. To begin anew beside it, name a new topics.state and kafka.group_id",
+        source_name = of.as_str()
+    )]
+    OtherSource {
+        /// The partition.
+        partition: Partition,
+        /// The source.
+        of: Source,
+        /// The offset of the last folded record.
+        offset: u64,
+    },
     /// A thread could not be started.
     #[error("cannot start a worker")]
     Spawn(#[source] std::io::Error),

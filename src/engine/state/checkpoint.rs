@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::domain::offsets::AppliedOffsets;
 use crate::domain::time::Timestamp;
+use crate::engine::state::last_record::LastRecords;
 
 /// Where a partition continues after a restart. Every transaction writes one for each partition that it moved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,4 +20,6 @@ pub struct Checkpoint {
     pub transactions: u64,
     /// Fingerprint of the definition that the state was made under; its fields are in the partition's table.
     pub definition: u64,
+    /// The last folded record of each source.
+    pub last_records: LastRecords,
 }

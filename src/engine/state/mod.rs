@@ -5,6 +5,7 @@ pub mod checkpoint;
 pub mod chunk;
 pub mod definition;
 pub mod entry;
+pub mod last_record;
 pub mod layout;
 pub mod record;
 pub mod remembered;

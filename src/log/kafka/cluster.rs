@@ -12,7 +12,7 @@ use crate::log::kafka::admin;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::client::Identity;
 use crate::log::kafka::client::START_WAIT;
-use crate::log::kafka::findings::Level;
+use crate::log::kafka::finding::Level;
 use crate::log::kafka::findings::topic_findings;
 use crate::log::kafka::metadata::MetadataClient;
 use crate::log::kafka::reader::TopicReader;

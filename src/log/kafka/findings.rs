@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 
 use rdkafka::consumer::BaseConsumer;
-use serde::Serialize;
 
 use crate::domain::topic::Cleanup;
 use crate::domain::topic::Topic;
 use crate::log::Error;
 use crate::log::kafka::admin;
+use crate::log::kafka::beginnings;
 use crate::log::kafka::admin::Settings;
 use crate::log::kafka::admin::TOMBSTONES_MS;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::client::START_WAIT;
+use crate::log::kafka::finding::Finding;
+use crate::log::kafka::finding::Level;
 
 /// The headers of a dead letter always fit into this, whatever is cut.
 const DEAD_LETTER_BYTES_MIN: u64 = 8192;
@@ -20,49 +22,6 @@ const DEAD_LETTER_BYTES_MIN: u64 = 8192;
 const RECORD_BYTES: u64 = 1_048_588;
 /// Kafka's value of a retention without a limit.
 const UNLIMITED: &str = "-1";
-
-/// What follows from a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// `run` does not start.
-    Error,
-    /// `run` logs it when it starts.
-    Warning,
-}
-
-/// Something about a topic.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// What follows from it.
-    pub level: Level,
-    /// Name of the topic.
-    pub topic: String,
-    /// Kafka's name of the setting; absent where it is about the topic itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub setting: Option<&'static str>,
-    /// The setting's value.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<String>,
-    /// The value it should have, or the least one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub wanted: Option<String>,
-    /// A sentence that says what is wrong and what to do.
-    pub problem: String,
-}
-
-impl Finding {
-    fn of_topic(topic: &str, problem: String) -> Self {
-        Self {
-            level: Level::Error,
-            topic: topic.to_owned(),
-            setting: None,
-            value: None,
-            wanted: None,
-            problem,
-        }
-    }
-}
 
 /// A setting of a topic, with its value.
 struct Entry<'a> {
@@ -104,6 +63,11 @@ pub fn topic_findings(connection: &Connection) -> Result<Vec<Finding>, Error> {
     let existing: Vec<&str> = found.keys().map(String::as_str).collect();
     let settings = admin::settings(connection, &existing)?;
     findings.extend(of_settings(connection, &settings));
+    findings.extend(beginnings::of_sources(
+        connection,
+        &metadata_client,
+        &found,
+    ));
     Ok(findings)
 }
 

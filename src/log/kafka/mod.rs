@@ -3,6 +3,7 @@
 //! why each step is as it is; `errors` is the table of what an error means.
 
 mod admin;
+mod beginnings;
 mod changes;
 mod client;
 mod cluster;
@@ -11,6 +12,7 @@ mod ends;
 mod errors;
 mod event_producer;
 mod fence;
+mod finding;
 mod findings;
 mod member;
 mod metadata;
@@ -30,7 +32,7 @@ pub use crate::log::kafka::changes::KafkaChanges;
 pub use crate::log::kafka::client::Connection;
 pub use crate::log::kafka::cluster::KafkaLog;
 pub use crate::log::kafka::event_producer::EventProducer;
-pub use crate::log::kafka::findings::Finding;
-pub use crate::log::kafka::findings::Level;
+pub use crate::log::kafka::finding::Finding;
+pub use crate::log::kafka::finding::Level;
 pub use crate::log::kafka::findings::topic_findings;
 pub use crate::log::kafka::worker::KafkaWorker;

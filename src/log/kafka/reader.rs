@@ -16,10 +16,13 @@ use rdkafka::message::BorrowedMessage;
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::domain::ids::Partition;
+use crate::domain::ids::Position;
 use crate::log::ChangelogChunk;
 use crate::log::ChangelogRecord;
 use crate::log::Error;
+use crate::log::ReadBack;
 use crate::log::kafka::client::Connection;
+use crate::log::kafka::delivery::delivery;
 use crate::log::kafka::places::is_passing;
 use crate::log::kafka::places::number;
 use crate::log::kafka::places::offset;
@@ -54,8 +57,8 @@ pub(super) struct Chunk<T> {
 pub(super) struct TopicReader {
     consumer: BaseConsumer<ReaderContext>,
     topic: String,
-    /// The partition being read, and the offset that comes next.
-    place: Option<(Partition, u64)>,
+    /// The topic and partition being read, and the offset that comes next.
+    place: Option<(String, Partition, u64)>,
 }
 
 impl std::fmt::Debug for TopicReader {
@@ -104,19 +107,55 @@ impl TopicReader {
     pub(super) fn read<T>(
         &mut self,
         connection: &Connection,
-        (partition, from): (Partition, u64),
+        place: (Partition, u64),
         records: usize,
         end: u64,
         record: impl Fn(u64, &BorrowedMessage<'_>) -> T,
     ) -> Result<Chunk<T>, Error> {
         let topic = self.topic.clone();
+        self.read_of(connection, (&topic, place), records, end, record)
+    }
+
+    /// The committed record at a place of a source, which is not read otherwise.
+    pub(super) fn read_back(
+        &mut self,
+        connection: &Connection,
+        topic: &str,
+        position: Position,
+    ) -> Result<ReadBack, Error> {
+        let Position {
+            source,
+            partition,
+            offset,
+        } = position;
+        let record = |_, message: &BorrowedMessage<'_>| delivery(source, message);
+        let place = (topic, (partition, offset));
+        let chunk = self.read_of(connection, place, 1, offset.saturating_add(1), record)?;
+        let mut found = chunk.records.into_iter();
+        Ok(match found.next() {
+            Some(found) if found.position == position => ReadBack::Found(Box::new(found)),
+            Some(_) => ReadBack::Missing,
+            None if chunk.remaining == 0 => ReadBack::Missing,
+            None => ReadBack::NotYet,
+        })
+    }
+
+    fn read_of<T>(
+        &mut self,
+        connection: &Connection,
+        (topic, (partition, from)): (&str, (Partition, u64)),
+        records: usize,
+        end: u64,
+        record: impl Fn(u64, &BorrowedMessage<'_>) -> T,
+    ) -> Result<Chunk<T>, Error> {
         let failed = |error: KafkaError| {
             connection.unusable(format!(
                 "cannot read partition {partition} of {topic}: {error}"
             ))
         };
-        if from < end && self.place != Some((partition, from)) {
-            self.place_at(partition, from).map_err(failed)?;
+        let place = (topic.to_owned(), partition, from);
+        if from < end && self.place.as_ref() != Some(&place) {
+            self.place_at(topic, partition, from).map_err(failed)?;
         }
         let mut chunk = Chunk {
             records: Vec::new(),
@@ -141,14 +180,14 @@ impl TopicReader {
                 Some(Err(error)) => return Err(failed(error)),
             }
             // Control and aborted records move the position, never a delivery. Asking for it costs as much as a record.
-            let position = self.position(partition).map_err(failed)?;
+            let position = self.position(topic, partition).map_err(failed)?;
             chunk.offset_next = chunk.offset_next.max(position.unwrap_or(from));
             chunk.remaining = end.saturating_sub(chunk.offset_next);
             if is_over {
                 break;
             }
         }
-        self.place = Some((partition, chunk.offset_next));
+        self.place = Some((topic.to_owned(), partition, chunk.offset_next));
         if chunk.remaining == 0 {
             self.place = None;
             self.consumer.unassign().map_err(failed)?;
@@ -156,14 +195,14 @@ impl TopicReader {
         Ok(chunk)
     }
 
-    fn place_at(&mut self, partition: Partition, from: u64) -> KafkaResult<()> {
+    fn place_at(&mut self, topic: &str, partition: Partition, from: u64) -> KafkaResult<()> {
         let mut list = TopicPartitionList::with_capacity(1);
-        list.add_partition_offset(&self.topic, number(partition), offset(from))?;
+        list.add_partition_offset(topic, number(partition), offset(from))?;
         self.consumer.assign(&list)
     }
 
-    fn position(&self, partition: Partition) -> KafkaResult<Option<u64>> {
+    fn position(&self, topic: &str, partition: Partition) -> KafkaResult<Option<u64>> {
         let positions = self.consumer.position()?;
-        Ok(position_in(&positions, &self.topic, partition))
+        Ok(position_in(&positions, topic, partition))
     }
 }

@@ -8,9 +8,11 @@ use std::time::Instant;
 use rdkafka::error::KafkaError;
 
 use crate::domain::ids::Partition;
+use crate::domain::ids::Position;
 use crate::domain::ids::Source;
 use crate::domain::offsets::AppliedOffsets;
 use crate::domain::time::Timestamp;
+use crate::domain::topic::Topic;
 use crate::log::ChangelogChunk;
 use crate::log::Committed;
 use crate::log::Delivery;
@@ -20,6 +22,7 @@ use crate::log::PollLimit;
 use crate::log::Polled;
 use crate::log::Progress;
 use crate::log::ProgressAnswer;
+use crate::log::ReadBack;
 use crate::log::SourceFacts;
 use crate::log::SourceProgress;
 use crate::log::Transaction;
@@ -315,6 +318,14 @@ impl WorkerLog for KafkaWorker {
         let place = (partition, from);
         self.reader
             .read_changelog(&self.connection, place, records, end)
+    }
+
+    fn read_back(&mut self, position: Position) -> Result<ReadBack, Error> {
+        let topic = Topic::of_source(position.source);
+        match self.connection.topics.name(topic) {
+            Some(topic) => self.reader.read_back(&self.connection, topic, position),
+            None => Ok(ReadBack::Unknown),
+        }
     }
 
     fn restart(&mut self) {

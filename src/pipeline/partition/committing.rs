@@ -57,6 +57,7 @@ impl RunningPartition {
             record_time_max: self.clock.record_time_max(),
             transactions: self.committed.transactions + 1,
             definition: self.table.definition.fingerprint(),
+            last_records: self.last_records,
         };
         let value = codec::partition::encode_checkpoint(checkpoint).map_err(encode_error)?;
         state.push(StateRecord {

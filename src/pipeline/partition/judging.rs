@@ -22,6 +22,7 @@ use crate::pipeline::Shared;
 use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::partition::past::PastReader;
 use crate::pipeline::partition::running::RunningPartition;
+use crate::pipeline::partition::starting::last_record;
 
 /// The label of events whose type could not be read.
 const TYPE_UNKNOWN: &str = "unknown";
@@ -66,6 +67,8 @@ impl RunningPartition {
             self.clock.observe(delivery.record_time, wall);
         }
         self.offsets = self.offsets.after(delivery.position);
+        self.last_records
+            .folded(delivery.position, last_record(delivery));
         self.has_taken = true;
         Ok(judged)
     }

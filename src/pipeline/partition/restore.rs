@@ -7,8 +7,6 @@ use std::time::Instant;
 use crate::codec::CodecError;
 use crate::codec::changelog;
 use crate::codec::changelog::Said;
-use crate::domain::ids::Source;
-use crate::engine::state::checkpoint::Checkpoint;
 use crate::engine::state::definition::Definition;
 use crate::engine::state::table::DefinitionTable;
 use crate::faults::FaultPoint;
@@ -37,20 +35,20 @@ const CHUNK_RECORDS: usize = 1024;
 /// A partition that is being restored.
 #[derive(Debug)]
 pub struct Restore {
-    owner: Owner,
-    store: Arc<PartitionStore>,
-    facts: PartitionFacts,
+    pub(super) owner: Owner,
+    pub(super) store: Arc<PartitionStore>,
+    pub(super) facts: PartitionFacts,
     started: Instant,
     records: u64,
     /// As far as the changelog was read.
     table: DefinitionTable,
     /// Where the partition has no definition yet and another one decides.
-    search: Option<DefinitionSearch>,
+    pub(super) search: Option<DefinitionSearch>,
     /// The store lacked a part of an entry, and the changelog is read from its start.
     is_in_full: bool,
     /// Where the reading of the changelog began, and from where on it had every tombstone then.
-    begun_at: u64,
-    tombstones_from: u64,
+    pub(super) begun_at: u64,
+    pub(super) tombstones_from: u64,
 }
 
 /// How far a step of a restore came.
@@ -252,42 +250,8 @@ impl Restore {
         Ok(Step::Done(running))
     }
 
-    /// The checkpoint to go on from and the definition to run under; `None` where the log must be asked again first.
-    fn start(
-        &mut self,
-        log: &mut dyn WorkerLog,
-        shared: &Shared,
-    ) -> Result<Option<(Checkpoint, Definition)>, Error> {
-        let Some(definition) = self.definition(log, shared)? else {
-            return Ok(None);
-        };
-        // Where the changelog has moved since, another worker writes it, and what was read may lack what it replaced.
-        let Some(facts) = log.facts(self.owner.partition())? else {
-            return Ok(None);
-        };
-        let before = std::mem::replace(&mut self.facts, facts);
-        let has_stood_still = before.changelog_end == self.facts.changelog_end
-            && group_offsets(&before).eq(group_offsets(&self.facts));
-        if !has_stood_still {
-            self.search = None;
-            return Ok(None);
-        }
-        // Tombstones that were to be read may have been removed meanwhile, after what they replace was read.
-        let tombstones_from = self.facts.tombstones_from;
-        if tombstones_from > self.tombstones_from && tombstones_from > self.begun_at {
-            self.clear(shared, WipeReason::TooOld)?;
-            return Ok(None);
-        }
-        if !self.store.is_complete()? {
-            self.restore_in_full(shared)?;
-            return Ok(None);
-        }
-        let checkpoint = self.checkpoint(shared, &definition)?;
-        Ok(Some((checkpoint, definition)))
-    }
-
     /// The store has read all of the changelog, and lacks a part of an entry.
-    fn restore_in_full(&mut self, shared: &Shared) -> Result<(), Error> {
+    pub(super) fn restore_in_full(&mut self, shared: &Shared) -> Result<(), Error> {
         let partition = self.owner.partition();
         if self.is_in_full {
             return Err(Error::IncompleteChangelog { partition });
@@ -297,7 +261,7 @@ impl Restore {
     }
 
     /// Begins anew with an empty store.
-    fn clear(&mut self, shared: &Shared, reason: WipeReason) -> Result<(), Error> {
+    pub(super) fn clear(&mut self, shared: &Shared, reason: WipeReason) -> Result<(), Error> {
         let (partition, epoch) = (self.owner.partition(), self.owner.epoch());
         if self.store.clear(epoch)? {
             self.store.leave_uncounted(epoch);
@@ -310,7 +274,7 @@ impl Restore {
     }
 
     /// The definition to run under; `None` while it is not known.
-    fn definition(
+    pub(super) fn definition(
         &mut self,
         log: &mut dyn WorkerLog,
         shared: &Shared,
@@ -342,52 +306,4 @@ impl Restore {
         shared.partitions.agree(&definition);
         Ok(Some(definition))
     }
-
-    /// The checkpoint to go on from, if the log still holds the records after it.
-    fn checkpoint(&self, shared: &Shared, definition: &Definition) -> Result<Checkpoint, Error> {
-        let partition = self.owner.partition();
-        let facts = &self.facts;
-        let mut group = group_offsets(facts).filter_map(|(_, offset)| offset);
-        let mut checkpoint = match (self.store.checkpoint(), group.next()) {
-            (Some(checkpoint), _) => checkpoint,
-            (None, Some(group_offset)) => {
-                return Err(Error::OffsetWithoutCheckpoint {
-                    partition,
-                    group_offset,
-                });
-            }
-            (None, None) => Checkpoint {
-                definition: definition.fingerprint(),
-                ..Checkpoint::default()
-            },
-        };
-        let is_new = self.store.checkpoint().is_none();
-        for (source, facts) in &facts.sources {
-            let is_unread = checkpoint.offsets.next(*source) == 0 && facts.group_offset.is_none();
-            // A source that came after the state is read from its earliest record.
-            if is_new || (is_unread && *source == Source::Transfers) {
-                checkpoint.offsets = checkpoint.offsets.with(*source, facts.start);
-            }
-            let offset = checkpoint.offsets.next(*source);
-            if facts.group_offset.is_some_and(|group| group != offset) {
-                observe::offset_mismatch(&shared.metrics, partition.0);
-            }
-            if !(facts.start..=facts.end).contains(&offset) {
-                return Err(Error::SourceOutOfRange {
-                    partition,
-                    of: *source,
-                    offset,
-                    start: facts.start,
-                    end: facts.end,
-                });
-            }
-        }
-        Ok(checkpoint)
-    }
-}
-
-/// The group's offset in each source.
-fn group_offsets(facts: &PartitionFacts) -> impl Iterator<Item = (Source, Option<u64>)> {
-    let sources = facts.sources.iter();
-    sources.map(|(source, facts)| (*source, facts.group_offset))
 }

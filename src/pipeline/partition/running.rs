@@ -14,6 +14,7 @@ use crate::engine::elapse::elapse;
 use crate::engine::policy::Rules;
 use crate::engine::state::checkpoint::Checkpoint;
 use crate::engine::state::entry::Entry;
+use crate::engine::state::last_record::LastRecords;
 use crate::engine::state::seal::Sealing;
 use crate::engine::state::table::DefinitionTable;
 use crate::pipeline::Error;
@@ -39,6 +40,7 @@ pub struct RunningPartition {
     /// Deliveries were taken since the last commit.
     pub(super) has_taken: bool,
     pub(super) offsets: AppliedOffsets,
+    pub(super) last_records: LastRecords,
     pub(super) committed: Checkpoint,
     /// The changelog has no checkpoint of it yet.
     pub(super) is_new: bool,
@@ -92,6 +94,7 @@ impl RunningPartition {
             staged: Vec::new(),
             has_taken: false,
             offsets: committed.offsets,
+            last_records: committed.last_records,
             committed,
             partitioner: table.definition.partitioner(),
             table,
