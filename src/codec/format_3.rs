@@ -146,6 +146,7 @@ fn checkpoint_of(checkpoint: &CheckpointBytes) -> OldCheckpoint {
             record_time_max: checkpoint.record_time_max,
             transactions: checkpoint.transactions,
             definition: definition.fingerprint(),
+            wall: None,
         },
         definition,
         model_version: ModelVersion::new(version),

@@ -19,4 +19,8 @@ pub struct Checkpoint {
     pub transactions: u64,
     /// Fingerprint of the definition that the state was made under; its fields are in the partition's table.
     pub definition: u64,
+    /// The wall time of the transaction; `None` in a checkpoint of a version that did not write it. `codec` writes it
+    /// after the other fields.
+    #[serde(skip)]
+    pub wall: Option<Timestamp>,
 }
