@@ -21,6 +21,7 @@ use crate::domain::offsets::AppliedOffsets;
 use crate::domain::time::Timestamp;
 use crate::engine::state::checkpoint::Checkpoint;
 use crate::engine::state::definition::Definition;
+use crate::engine::state::last_record::LastRecords;
 use crate::engine::state::record::Assigned;
 use crate::engine::state::record::CustomerRecord;
 use crate::engine::state::table::DefinitionTable;
@@ -146,6 +147,8 @@ fn checkpoint_of(checkpoint: &CheckpointBytes) -> OldCheckpoint {
             record_time_max: checkpoint.record_time_max,
             transactions: checkpoint.transactions,
             definition: definition.fingerprint(),
+            wall: None,
+            last_records: LastRecords::default(),
         },
         definition,
         model_version: ModelVersion::new(version),

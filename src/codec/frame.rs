@@ -99,9 +99,36 @@ pub(super) fn push<T: Serialize>(bytes: Vec<u8>, value: &T) -> Result<Vec<u8>, C
 
 /// A value that fills its content.
 pub(super) fn whole<T: DeserializeOwned>(content: &[u8]) -> Result<T, CodecError> {
-    match postcard::take_from_bytes(content) {
-        Ok((value, [])) => Ok(value),
-        Ok(_) | Err(_) => Err(CodecError::Content),
+    let mut rest = content;
+    let value = take(&mut rest)?;
+    ended(rest)?;
+    Ok(value)
+}
+
+/// Takes a value off the front.
+pub(super) fn take<T: DeserializeOwned>(rest: &mut &[u8]) -> Result<T, CodecError> {
+    let (value, left) = postcard::take_from_bytes(rest).map_err(|_| CodecError::Content)?;
+    *rest = left;
+    Ok(value)
+}
+
+/// Takes what a version appended to the content; `None` where an earlier one wrote it.
+pub(super) fn take_appended<T: DeserializeOwned>(
+    rest: &mut &[u8],
+) -> Result<Option<T>, CodecError> {
+    if rest.is_empty() {
+        Ok(None)
+    } else {
+        take(rest).map(Some)
+    }
+}
+
+/// Nothing is left of a content.
+pub(super) fn ended(rest: &[u8]) -> Result<(), CodecError> {
+    if rest.is_empty() {
+        Ok(())
+    } else {
+        Err(CodecError::Content)
     }
 }
 

@@ -117,7 +117,7 @@ impl<L: WorkerLog> Worker<L> {
             let running = running.ok_or(Error::NotRunning {
                 partition: *partition,
             })?;
-            let (commit, waiting) = running.assemble()?;
+            let (commit, waiting) = running.assemble(emitted_at)?;
             transaction.partitions.push(commit);
             pending.insert(*partition, waiting);
         }

@@ -145,7 +145,10 @@ pub fn removed_records() {
         errors.contains("whether the topic was made anew cannot be told"),
         "{errors}"
     );
-    assert_eq!(deployment.export_with(&["a"], &[UNCHECKED]).lines().count(), 40);
+    assert_eq!(
+        deployment.export_with(&["a"], &[UNCHECKED]).lines().count(),
+        40
+    );
     send(&events, 40..50);
     remove_below(45);
     let checked = deployment.output("a", &["topics", "check", "--json"]);
@@ -154,12 +157,21 @@ pub fn removed_records() {
     let finding = &answer["findings"].as_array().unwrap();
     let finding = finding.iter().find(|one| one["level"] == "error").unwrap();
     assert_eq!(finding["topic"], events.as_str());
-    assert_eq!((finding["value"].as_str(), finding["wanted"].as_str()), (Some("45"), Some("40")));
+    assert_eq!(
+        (finding["value"].as_str(), finding["wanted"].as_str()),
+        (Some("45"), Some("40"))
+    );
     assert_eq!(run(&deployment, &[]).status.code(), Some(4));
     // Another group has no state, and is only warned.
     let begun = deployment.output(
         "b",
-        &["topics", "check", "--json", "--set", "kafka.group_id=another"],
+        &[
+            "topics",
+            "check",
+            "--json",
+            "--set",
+            "kafka.group_id=another",
+        ],
     );
     let answer: serde_json::Value = serde_json::from_slice(&begun.stdout).unwrap();
     let levels = answer["findings"].as_array().unwrap().iter();

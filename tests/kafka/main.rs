@@ -37,6 +37,7 @@ mod expected;
 mod feed;
 mod fences;
 mod group;
+mod histories;
 mod instances;
 mod losses;
 mod proxy;
@@ -63,7 +64,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 25] = [
+    let tests: [(&str, fn()); 28] = [
         (
             "three_instances_under_random_blows_end_with_what_the_input_amounts_to",
             chaos::random_blows,
@@ -163,6 +164,18 @@ fn main() {
         (
             "a_limit_that_is_lowered_while_running_rejects_the_events_that_need_more_and_no_others",
             sizes::lowered_limit,
+        ),
+        (
+            "a_topic_that_was_made_anew_is_refused_though_it_is_longer",
+            histories::topic_made_anew,
+        ),
+        (
+            "a_topic_that_has_another_record_at_the_place_of_the_last_one_is_refused",
+            histories::other_topics,
+        ),
+        (
+            "a_source_that_begins_above_what_the_state_needs_is_refused_and_one_from_which_only_processed_records_are_gone_is_not",
+            histories::removed_records,
         ),
     ];
     let reason = kafka::why_not();

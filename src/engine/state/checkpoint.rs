@@ -20,6 +20,11 @@ pub struct Checkpoint {
     pub transactions: u64,
     /// Fingerprint of the definition that the state was made under; its fields are in the partition's table.
     pub definition: u64,
-    /// The last folded record of each source.
+    /// The wall time of the transaction; `None` in a checkpoint of a version that did not write it. `codec` writes it, and
+    /// what follows, after the other fields.
+    #[serde(skip)]
+    pub wall: Option<Timestamp>,
+    /// The last folded record of each source; none in a checkpoint of a version that did not write them.
+    #[serde(skip)]
     pub last_records: LastRecords,
 }

@@ -60,20 +60,20 @@ fn ask(client: &BaseConsumer, topic: &str, partitions: &[Partition]) -> KafkaRes
 /// At most one finding a level, of the first partition that it is about.
 fn of_beginnings(topic: &str, beginnings: &Beginnings) -> Vec<Finding> {
     let Beginnings { first, group } = beginnings;
-    let finding = |level, (partition, first): (&Partition, &u64), wanted: u64, remedy: &str| Finding {
-        level,
-        topic: topic.to_owned(),
-        setting: None,
-        value: Some(first.to_string()),
-        wanted: Some(wanted.to_string()),
-        problem: format!("partition {partition} of {topic} begins at offset {first}: {remedy}"),
-    };
+    let finding =
+        |level, (partition, first): (&Partition, &u64), wanted: u64, remedy: &str| Finding {
+            level,
+            topic: topic.to_owned(),
+            setting: None,
+            value: Some(first.to_string()),
+            wanted: Some(wanted.to_string()),
+            problem: format!("partition {partition} of {topic} begins at offset {first}: {remedy}"),
+        };
     let is_lost = |(partition, first): &(&Partition, &u64)| {
         group.get(partition).is_some_and(|offset| offset < *first)
     };
-    let is_unread = |(partition, first): &(&Partition, &u64)| {
-        **first > 0 && !group.contains_key(partition)
-    };
+    let is_unread =
+        |(partition, first): &(&Partition, &u64)| **first > 0 && !group.contains_key(partition);
     let mut findings = Vec::new();
     if let Some(place) = first.iter().find(is_lost) {
         let offset = group.get(place.0).copied().unwrap_or_default();

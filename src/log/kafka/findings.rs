@@ -8,9 +8,9 @@ use crate::domain::topic::Cleanup;
 use crate::domain::topic::Topic;
 use crate::log::Error;
 use crate::log::kafka::admin;
-use crate::log::kafka::beginnings;
 use crate::log::kafka::admin::Settings;
 use crate::log::kafka::admin::TOMBSTONES_MS;
+use crate::log::kafka::beginnings;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::client::START_WAIT;
 use crate::log::kafka::finding::Finding;
@@ -63,11 +63,7 @@ pub fn topic_findings(connection: &Connection) -> Result<Vec<Finding>, Error> {
     let existing: Vec<&str> = found.keys().map(String::as_str).collect();
     let settings = admin::settings(connection, &existing)?;
     findings.extend(of_settings(connection, &settings));
-    findings.extend(beginnings::of_sources(
-        connection,
-        &metadata_client,
-        &found,
-    ));
+    findings.extend(beginnings::of_sources(connection, &metadata_client, &found));
     Ok(findings)
 }
 

@@ -20,11 +20,11 @@ use crate::telemetry::observe;
 
 impl RunningPartition {
     /// Empties the stage into what the transaction writes for this partition, and what becomes
-    /// visible once it is committed.
+    /// visible once it is committed. The checkpoint says that this was at `wall`.
     ///
     /// # Errors
     /// If a record cannot be encoded, or what is to be sealed with it cannot be read.
-    pub fn assemble(&mut self) -> Result<(PartitionCommit, Pending), Error> {
+    pub fn assemble(&mut self, wall: Timestamp) -> Result<(PartitionCommit, Pending), Error> {
         let encode_error = |source| Error::Encode(Box::new(source));
         let mut staged = std::mem::take(&mut self.staged);
         staged.sort_unstable();
@@ -57,6 +57,7 @@ impl RunningPartition {
             record_time_max: self.clock.record_time_max(),
             transactions: self.committed.transactions + 1,
             definition: self.table.definition.fingerprint(),
+            wall: Some(wall),
             last_records: self.last_records,
         };
         let value = codec::partition::encode_checkpoint(checkpoint).map_err(encode_error)?;
