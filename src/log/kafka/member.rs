@@ -222,8 +222,8 @@ impl Member {
             let placed = self
                 .consumer
                 .seek(topic, number(partition), offset(from), PLACE_WAIT);
-            match placed {
-                Ok(()) => return self.consumer.resume(&self.list(&[partition])),
+            match placed.and_then(|()| self.consumer.resume(&self.list(&[partition]))) {
+                Ok(()) => return Ok(()),
                 Err(error) if Instant::now() >= deadline => return Err(error),
                 Err(_) => std::thread::park_timeout(PLACE_RETRY),
             }
@@ -259,7 +259,12 @@ impl Member {
             places.add_partition(topic, number(partition));
         }
         match self.consumer.committed_offsets(places, ASK_WAIT) {
-            Ok(offsets) => Ok(Some(offsets)),
+            Ok(offsets) => match first_error(&offsets) {
+                // An offset that could not be read is not one that is not there.
+                Some(error) if is_passing(&error) => Ok(None),
+                Some(error) => Err(self.failed("cannot read the group's offsets", &error)),
+                None => Ok(Some(offsets)),
+            },
             Err(error) if is_passing(&error) => Ok(None),
             Err(error) => Err(self.failed("cannot ask for the group's offsets", &error)),
         }
@@ -272,6 +277,12 @@ impl Member {
     fn failed(&self, what: &str, error: &KafkaError) -> Error {
         self.connection.unusable(format!("{what}: {error}"))
     }
+}
+
+fn first_error(list: &TopicPartitionList) -> Option<KafkaError> {
+    let elements = list.elements();
+    let mut errors = elements.iter().map(|element| element.error());
+    errors.find_map(Result::err)
 }
 
 /// A member of the group that asks for the input's partitions.

@@ -2,6 +2,7 @@
 //! producer; partitions, group and transactions are the broker's. ARCHITECTURE.md, On Kafka, says
 //! why each step is as it is; `errors` is the table of what an error means.
 
+mod absence;
 mod admin;
 mod changes;
 mod client;
@@ -17,10 +18,13 @@ mod metadata;
 mod places;
 mod reader;
 mod rebalance;
+mod recovery;
 mod reports;
 mod size_limits;
+mod takeover;
 mod transactional_producer;
 mod transfer_reader;
+mod undecided;
 mod vacancy;
 mod worker;
 
