@@ -5,10 +5,15 @@
 
 pub mod changes;
 pub mod embedded;
+mod facts;
 pub mod fitting;
 pub mod kafka;
+mod outcome;
 mod progress;
 
+pub use crate::log::facts::PartitionFacts;
+pub use crate::log::facts::SourceFacts;
+pub use crate::log::outcome::Outcome;
 pub use crate::log::progress::Progress;
 pub use crate::log::progress::ProgressAnswer;
 pub use crate::log::progress::SourceProgress;
@@ -20,7 +25,6 @@ use std::time::Duration;
 
 use crate::domain::ids::Partition;
 use crate::domain::ids::Position;
-use crate::domain::ids::Source;
 use crate::domain::offsets::AppliedOffsets;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
@@ -190,34 +194,6 @@ pub struct ChangelogChunk {
     pub remaining: u64,
 }
 
-/// What the log says of a source of a partition.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SourceFacts {
-    /// First offset that is still there.
-    pub start: u64,
-    /// The end, open transactions included.
-    pub end: u64,
-    /// The group's committed offset, a hint.
-    pub group_offset: Option<u64>,
-}
-
-/// What the log says of a partition before it is restored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PartitionFacts {
-    /// Identity of the log. A store that was made from another one cannot be used.
-    pub lineage: String,
-    /// First offset of the changelog that is still there.
-    pub changelog_start: u64,
-    /// End of the changelog.
-    pub changelog_end: u64,
-    /// How long tombstones stay in the changelog; `None` where that does not depend on time.
-    pub tombstones_kept: Option<Duration>,
-    /// Tombstones below this offset may be gone.
-    pub tombstones_from: u64,
-    /// Each source that the log has.
-    pub sources: BTreeMap<Source, SourceFacts>,
-}
-
 /// The answer to [`WorkerLog::read_back`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadBack {
@@ -368,6 +344,21 @@ pub trait WorkerLog: Send {
     /// Forgets the assignment, so that the next poll assigns the partitions anew: after an unknown
     /// outcome the worker drops what it has in hand.
     fn restart(&mut self);
+
+    /// What became of the last transaction whose commit gave [`Error::UnknownOutcome`]; once, as soon as a poll has found
+    /// out. A log that does not ask never says it.
+    fn decided(&mut self) -> Option<Outcome> {
+        None
+    }
+
+    /// The partitions that workers of other processes have, each with the next offsets that are committed; `None` while
+    /// the log cannot say. A log on which one process works has none.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    fn of_others(&mut self) -> Result<Option<BTreeMap<Partition, AppliedOffsets>>, Error> {
+        Ok(Some(BTreeMap::new()))
+    }
 }
 
 impl WorkerLog for Box<dyn WorkerLog> {
@@ -414,5 +405,13 @@ impl WorkerLog for Box<dyn WorkerLog> {
 
     fn restart(&mut self) {
         (**self).restart();
+    }
+
+    fn decided(&mut self) -> Option<Outcome> {
+        (**self).decided()
+    }
+
+    fn of_others(&mut self) -> Result<Option<BTreeMap<Partition, AppliedOffsets>>, Error> {
+        (**self).of_others()
     }
 }

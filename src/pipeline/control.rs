@@ -74,10 +74,10 @@ impl Control {
         reached.insert(partition);
     }
 
-    /// Whether so many finished partitions are all of them; `false` where no end was asked for.
-    #[must_use]
-    pub fn has_finished_all(&self, finished: usize) -> bool {
-        self.ends.get().is_some_and(|ends| finished >= ends.len())
+    /// Every partition of the log; none where no end was asked for.
+    pub fn partitions(&self) -> impl Iterator<Item = Partition> {
+        let count = self.ends.get().map_or(0, Vec::len);
+        (0..u32::try_from(count).unwrap_or(u32::MAX)).map(Partition)
     }
 
     /// Every partition is committed up to its end; `false` where none was asked for.

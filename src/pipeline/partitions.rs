@@ -306,10 +306,10 @@ impl Partitions {
         lock(&self.agreed).clone()
     }
 
-    /// How many partitions have nothing left to do.
+    /// Whether a partition of this process has nothing left to do.
     #[must_use]
-    pub fn finished(&self) -> usize {
-        lock(&self.finished).len()
+    pub fn is_finished(&self, partition: Partition) -> bool {
+        lock(&self.finished).contains(&partition)
     }
 
     /// What readers may see of a partition; `None` where it is not this process's.

@@ -1,6 +1,8 @@
 //! How far a worker's partitions are: lags, clocks, and the ends of a run that has some.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
+use std::time::Instant;
 
 use crate::domain::ids::Partition;
 use crate::domain::offsets::AppliedOffsets;
@@ -13,6 +15,13 @@ use crate::telemetry::observe;
 
 /// From an answer to the next question.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The partitions of other processes, in a run with ends.
+#[derive(Debug, Default)]
+pub(super) struct Others {
+    asked_at: Option<Instant>,
+    partitions: BTreeSet<Partition>,
+}
 
 impl<L: WorkerLog> Worker<L> {
     /// Lags, ends and clocks, about once a second.
@@ -116,11 +125,18 @@ impl<L: WorkerLog> Worker<L> {
         }
     }
 
-    /// Moves clocks and notes what is finished, in a run with ends; `true` when no partition has anything left to do,
-    /// also not those of other workers: theirs may come to this one.
-    pub(super) fn finish_at_ends(&mut self) -> bool {
-        if !self.note_reached_ends() {
-            return false;
+    /// Moves clocks and notes what is finished, in a run with ends; `true` when no partition has anything left to do. Those
+    /// of other workers of the process count too: they may come to this one. A partition of another process has nothing
+    /// left to do when the group has committed it up to its end.
+    pub(super) fn finish_at_ends(&mut self) -> Result<bool, Error> {
+        if !self.shared.control.has_ends() || !self.note_reached_ends() {
+            return Ok(false);
+        }
+        if !self.shared.control.has_reached_all() {
+            self.ask_for_others()?;
+            if !self.shared.control.has_reached_all() {
+                return Ok(false);
+            }
         }
         let control = &self.shared.control;
         for (_, running) in self.partitions.running_mut() {
@@ -130,19 +146,53 @@ impl<L: WorkerLog> Worker<L> {
             let is_finished = !running.has_moved() && !running.has_due();
             self.shared.partitions.finish(running.owner(), is_finished);
         }
-        control.has_finished_all(self.shared.partitions.finished())
+        if self.has_finished_all() {
+            return Ok(true);
+        }
+        self.ask_for_others()?;
+        Ok(self.has_finished_all())
     }
 
-    /// Notes the partitions that are committed up to their ends; `true` when all are, also those of other workers, and
-    /// what is this worker's is restored.
+    /// Notes the partitions that are committed up to their ends; `true` when all that this worker has are.
     fn note_reached_ends(&self) -> bool {
+        let mut have_all_reached = true;
         for (partition, running) in self.partitions.running() {
             let end = self.shared.control.end_of(partition);
             if end.is_some_and(|end| running.committed_offsets().covers(&end)) {
                 self.shared.control.reached(partition);
+            } else {
+                have_all_reached = false;
             }
         }
-        let is_settled = !self.partitions.is_unconfirmed() && !self.partitions.is_restoring();
-        is_settled && self.shared.control.has_reached_all()
+        have_all_reached && !self.partitions.is_unconfirmed() && !self.partitions.is_restoring()
+    }
+
+    /// Notes how far the group has committed the partitions of other processes, about once a second.
+    fn ask_for_others(&mut self) -> Result<(), Error> {
+        let now = self.shared.monotonic.now();
+        let is_due = |asked_at| now.saturating_duration_since(asked_at) >= PROGRESS_INTERVAL;
+        if !self.others.asked_at.is_none_or(is_due) {
+            return Ok(());
+        }
+        let of_others = self.log.of_others()?;
+        self.others.asked_at = Some(self.shared.monotonic.now());
+        self.others.partitions.clear();
+        for (partition, committed) in of_others.unwrap_or_default() {
+            let end = self.shared.control.end_of(partition);
+            if end.is_some_and(|end| committed.covers(&end)) {
+                self.shared.control.reached(partition);
+                self.others.partitions.insert(partition);
+            }
+        }
+        Ok(())
+    }
+
+    fn has_finished_all(&self) -> bool {
+        let partitions = &self.shared.partitions;
+        let is_of_others = |partition| {
+            self.others.partitions.contains(&partition) && partitions.is_free(partition)
+        };
+        let mut all = self.shared.control.partitions();
+        all.all(|partition| partitions.is_finished(partition) || is_of_others(partition))
     }
 }

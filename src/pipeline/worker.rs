@@ -28,6 +28,7 @@ use crate::pipeline::outputs;
 use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::partition::held::HeldPartitions;
 use crate::pipeline::partition::phase::Phase;
+use crate::pipeline::progress::Others;
 use crate::pipeline::refusals::Refusals;
 use crate::telemetry::observe;
 
@@ -56,6 +57,8 @@ pub struct Worker<L> {
     flushes: Flushes,
     pub(super) checkpointed_at: Instant,
     pub(super) progress_known_at: Option<Instant>,
+    /// In a run with ends.
+    pub(super) others: Others,
     /// The partition whose deadlines were evaluated last.
     fired_last: Partition,
     has_more_due: bool,
@@ -77,6 +80,7 @@ impl<L: WorkerLog> Worker<L> {
             flushes: Flushes::default(),
             checkpointed_at: now,
             progress_known_at: None,
+            others: Others::default(),
             fired_last: Partition(0),
             has_more_due: false,
         }
@@ -87,7 +91,7 @@ impl<L: WorkerLog> Worker<L> {
     /// # Errors
     /// If the world is broken; bad data never stops it.
     pub fn run(&mut self) -> Result<(), Error> {
-        while !self.shared.control.is_stopping() && !self.finish_at_ends() {
+        while !self.shared.control.is_stopping() && !self.finish_at_ends()? {
             self.turn()?;
         }
         self.commit()?;
@@ -104,6 +108,9 @@ impl<L: WorkerLog> Worker<L> {
         self.restore_a_chunk()?;
         let leaving: Vec<Partition> = self.partitions.in_phase(Phase::Leaving).collect();
         let polled = self.log.poll(self.poll_limit())?;
+        if let Some(outcome) = self.log.decided() {
+            observe::decided(&self.shared.metrics, outcome.as_str());
+        }
         self.handed_over(&leaving)?;
         match polled {
             Polled::Deliveries(deliveries) => self.take(&deliveries)?,

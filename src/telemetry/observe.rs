@@ -67,6 +67,16 @@ pub fn commit_failed(metrics: &Metrics, is_aborted: bool) {
     );
 }
 
+/// It is known what became of a transaction whose outcome was unknown.
+pub fn decided(metrics: &Metrics, outcome: &str) {
+    metrics
+        .deliveries
+        .unknown_transactions
+        .with_label_values(&[outcome])
+        .inc();
+    tracing::info!(outcome, "a transaction of unknown outcome is decided");
+}
+
 /// Applied deliveries of a transaction became visible this long after they arrived.
 pub fn end_to_end(metrics: &Metrics, seconds: impl Iterator<Item = f64>) {
     let latencies = metrics.deliveries.end_to_end_latency_seconds.local();

@@ -65,6 +65,11 @@ impl Scene {
         }
     }
 
+    /// Where the instance answers.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.member.address
+    }
+
     /// Starts the instance when it may not get all partitions.
     pub fn start_again(&self) -> Running {
         let settings: Vec<&str> = self.settings.iter().map(String::as_str).collect();
@@ -78,7 +83,7 @@ impl Scene {
     }
 
     /// The id of a worker's transactions.
-    fn transactional_id(&self, worker: usize) -> String {
+    pub fn transactional_id(&self, worker: usize) -> String {
         format!("{}-{}-{worker}", self.deployment.name, self.id)
     }
 

@@ -30,6 +30,8 @@ mod support;
 #[path = "../support/prometheus.rs"]
 mod scraper;
 
+mod brokers;
+mod catching_up;
 mod chaos;
 mod commits;
 mod deployment;
@@ -40,6 +42,7 @@ mod group;
 mod histories;
 mod instances;
 mod losses;
+mod outages;
 mod proxy;
 mod restores;
 mod running;
@@ -64,7 +67,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 28] = [
+    let tests: [(&str, fn()); 42] = [
         (
             "three_instances_under_random_blows_end_with_what_the_input_amounts_to",
             chaos::random_blows,
@@ -100,6 +103,62 @@ fn main() {
         (
             "a_rebalance_in_the_middle_of_a_restore_changes_nothing",
             restores::rebalanced_while_it_restores,
+        ),
+        (
+            "a_restore_that_is_cut_goes_on_where_it_was",
+            restores::cut_while_it_restores,
+        ),
+        (
+            "each_request_of_a_transaction_may_be_cut_stalled_or_unanswered",
+            outages::blows_on_each_request,
+        ),
+        (
+            "a_commit_without_an_answer_counts_once_and_the_group_says_later_what_became_of_it",
+            outages::unanswered_commits,
+        ),
+        (
+            "a_producer_that_the_broker_has_ended_comes_back_once",
+            outages::ended_producers,
+        ),
+        (
+            "of_two_processes_of_one_id_one_ends_and_says_why",
+            outages::two_of_one_id,
+        ),
+        (
+            "a_process_that_is_stopped_past_its_transactions_goes_on",
+            outages::stopped_past_its_transactions,
+        ),
+        (
+            "topics_that_are_unknown_for_a_moment_end_nothing",
+            outages::unknown_topics,
+        ),
+        (
+            "a_broker_that_is_restarted_or_killed_costs_time_only",
+            brokers::restarted_broker,
+        ),
+        (
+            "a_broker_that_is_away_for_half_a_minute_costs_time_only",
+            brokers::away_for_half_a_minute,
+        ),
+        (
+            "a_broker_that_stalls_for_half_a_minute_costs_time_only",
+            brokers::stalled_for_half_a_minute,
+        ),
+        (
+            "coordinators_that_move_to_another_broker_cost_time_only",
+            brokers::changed_coordinators,
+        ),
+        (
+            "a_run_until_caught_up_ends_beside_a_service",
+            catching_up::beside_a_service,
+        ),
+        (
+            "two_runs_until_caught_up_share_the_work_and_both_end",
+            catching_up::beside_each_other,
+        ),
+        (
+            "a_run_until_caught_up_does_not_end_before_other_instances_have_committed",
+            catching_up::not_before_the_others,
         ),
         (
             "a_changelog_of_format_3_exports_the_same_and_goes_on_without_a_repeat",

@@ -25,10 +25,20 @@ const SLOW_STEP: Duration = Duration::from_millis(50);
 const SLOW_STEPS_PER_SECOND: usize = 20;
 
 /// Keys of requests, from the Kafka protocol.
+pub const PRODUCE: i16 = 0;
+pub const METADATA: i16 = 3;
+pub const FIND_COORDINATOR: i16 = 10;
 pub const JOIN_GROUP: i16 = 11;
 pub const HEARTBEAT: i16 = 12;
 pub const SYNC_GROUP: i16 = 14;
+pub const INIT_PRODUCER_ID: i16 = 22;
+pub const ADD_PARTITIONS_TO_TXN: i16 = 24;
+pub const ADD_OFFSETS_TO_TXN: i16 = 25;
 pub const END_TXN: i16 = 26;
+pub const TXN_OFFSET_COMMIT: i16 = 28;
+
+/// The error that says that a topic is not known.
+const UNKNOWN_TOPIC: [u8; 2] = [0, 3];
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +102,8 @@ struct Shared {
     rules: Mutex<BTreeMap<String, Arc<Rule>>>,
     /// Bytes a second of a connection, by client id.
     rates: Mutex<BTreeMap<String, usize>>,
+    /// The topic that the broker seems not to know, by client id.
+    hidden: Mutex<BTreeMap<String, String>>,
     lost: Mutex<Vec<(String, LostAnswer)>>,
     connections: AtomicU64,
 }
@@ -102,6 +114,8 @@ struct Link {
     client_id: Mutex<String>,
     /// Requests whose answers are lost, by correlation: their key and version.
     losing: Mutex<BTreeMap<i32, (i16, i16)>>,
+    /// Requests for metadata, by correlation.
+    describing: Mutex<BTreeSet<i32>>,
 }
 
 /// A node and the proxy before it.
@@ -160,6 +174,15 @@ impl Proxy {
         match bytes_per_second {
             Some(bytes) => rates.insert(client_id(instance), bytes),
             None => rates.remove(&client_id(instance)),
+        };
+    }
+
+    /// An instance is told that there is no topic of this name; `None`: the truth.
+    pub fn hide(&self, instance: &str, topic: Option<&str>) {
+        let mut hidden = self.shared.hidden.lock().unwrap();
+        match topic {
+            Some(topic) => hidden.insert(client_id(instance), topic.to_owned()),
+            None => hidden.remove(&client_id(instance)),
         };
     }
 
@@ -228,6 +251,9 @@ fn pass_requests(
                 losing.insert(request.correlation, (request.api, request.version));
             }
         }
+        if request.api == METADATA {
+            link.describing.lock().unwrap().insert(request.correlation);
+        }
         write_frame(&mut to, &request.frame)?;
     }
 }
@@ -252,7 +278,7 @@ fn pass_answers(
     mut to: TcpStream,
 ) -> std::io::Result<()> {
     loop {
-        let frame = read_frame(&mut from)?;
+        let mut frame = read_frame(&mut from)?;
         let correlation = i32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]]);
         let client_id = link.client_id.lock().unwrap().clone();
         let losing = link.losing.lock().unwrap().remove(&correlation);
@@ -263,6 +289,11 @@ fn pass_answers(
             let answer = LostAnswer { api, error };
             shared.lost.lock().unwrap().push((client_id, answer));
             return Ok(());
+        }
+        let is_described = link.describing.lock().unwrap().remove(&correlation);
+        let hidden = shared.hidden.lock().unwrap().get(&client_id).cloned();
+        if let (true, Some(topic)) = (is_described, hidden) {
+            hide_in(&mut frame, &topic);
         }
         to.write_all(&u32::try_from(frame.len()).unwrap().to_be_bytes())?;
         let mut rest = frame.as_slice();
@@ -277,6 +308,16 @@ fn pass_answers(
             rest = later;
             std::thread::park_timeout(SLOW_STEP);
         }
+    }
+}
+
+/// In metadata from version 9 on, a topic is an error, the length of its name and one, its name, and what follows.
+fn hide_in(frame: &mut [u8], topic: &str) {
+    let mut name = vec![u8::try_from(topic.len() + 1).unwrap()];
+    name.extend(topic.as_bytes());
+    let mut windows = frame.windows(name.len());
+    if let Some(at) = windows.position(|window| window == name) {
+        frame[at - UNKNOWN_TOPIC.len()..at].copy_from_slice(&UNKNOWN_TOPIC);
     }
 }
 

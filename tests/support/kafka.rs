@@ -4,12 +4,14 @@
 use std::fs::File;
 use std::io::BufRead;
 use std::io::BufReader;
+use std::io::Write;
 use std::net::TcpListener;
 use std::net::TcpStream;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
 use std::process::ChildStdin;
+use std::process::ChildStdout;
 use std::process::Command;
 use std::process::Output;
 use std::process::Stdio;
@@ -33,6 +35,18 @@ pub struct Node {
     wrapper: Child,
     /// The node lives until this pipe closes.
     held: Option<ChildStdin>,
+    said: BufReader<ChildStdout>,
+}
+
+/// Ports and place of a node.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    /// The first node has the controller of both.
+    id: u32,
+    controller: u16,
+    proxy_port: Option<u16>,
+    /// Of the offsets of groups and of transactions.
+    replicas: u32,
 }
 
 impl Drop for Node {
@@ -92,18 +106,45 @@ impl Node {
         Self::start_listening(Some(proxy_port))
     }
 
+    /// Starts two nodes of one cluster; the offsets of groups and the transactions are on both. Stopping the second one
+    /// leaves a cluster.
+    pub fn start_two() -> [Self; 2] {
+        let libs = jars();
+        for attempt in 0..3 {
+            let plan = |id, controller| Plan {
+                id,
+                controller,
+                proxy_port: None,
+                replicas: 2,
+            };
+            let controller = free_port();
+            let first = Self::try_start(&libs, attempt, plan(1, controller));
+            let second = Self::try_start(&libs, attempt, plan(2, controller));
+            if let (Some(first), Some(second)) = (first, second) {
+                return [first, second];
+            }
+        }
+        panic!("two nodes of Kafka did not start three times in a row");
+    }
+
     fn start_listening(proxy_port: Option<u16>) -> Self {
         let libs = jars();
         for attempt in 0..3 {
-            if let Some(node) = Self::try_start(&libs, attempt, proxy_port) {
+            let plan = Plan {
+                id: 1,
+                controller: free_port(),
+                proxy_port,
+                replicas: 1,
+            };
+            if let Some(node) = Self::try_start(&libs, attempt, plan) {
                 return node;
             }
         }
         panic!("Kafka did not start three times in a row");
     }
 
-    fn try_start(libs: &Path, attempt: u32, proxy_port: Option<u16>) -> Option<Self> {
-        let (port, controller) = (free_port(), free_port());
+    fn try_start(libs: &Path, attempt: u32, plan: Plan) -> Option<Self> {
+        let (port, controller, proxy_port) = (free_port(), plan.controller, plan.proxy_port);
         let port_behind = proxy_port.map(|_| free_port());
         let name = format!("node-{}-{port}-{attempt}", std::process::id());
         let data = folder().join(name);
@@ -117,15 +158,16 @@ impl Node {
                     .chain(proxy_port)
                     .map(|port| port.to_string()),
             )
+            .env("NODE_ID", plan.id.to_string())
+            .env("NODE_REPLICAS", plan.replicas.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let held = wrapper.stdin.take();
+        let mut said = BufReader::new(wrapper.stdout.take().unwrap());
         let mut line = String::new();
-        BufReader::new(wrapper.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        said.read_line(&mut line).unwrap();
         let node = Self {
             brokers: format!("127.0.0.1:{port}"),
             port_behind,
@@ -133,22 +175,41 @@ impl Node {
             log_directory: data.join("log"),
             wrapper,
             held,
+            said,
         };
-        if node.process_id == 0 {
-            return None;
-        }
+        (node.process_id != 0 && node.comes_up()).then_some(node)
+    }
+
+    fn comes_up(&self) -> bool {
         let deadline = Instant::now() + START_PATIENCE;
         while Instant::now() < deadline {
-            let is_listening = TcpStream::connect(("127.0.0.1", port)).is_ok();
-            if is_listening && node.answers() {
-                return Some(node);
+            if TcpStream::connect(&self.brokers).is_ok() && self.answers() {
+                return true;
             }
-            if !is_alive(node.process_id) {
-                return None;
+            if !is_alive(self.process_id) {
+                return false;
             }
             std::thread::park_timeout(LOOK);
         }
-        None
+        false
+    }
+
+    /// Ends its process; a clean stop hands over what the node leads.
+    pub fn stop(&mut self, is_clean: bool) {
+        self.tell(if is_clean { "stop" } else { "kill" });
+    }
+
+    /// Starts it again on what it had.
+    pub fn start_again(&mut self) {
+        self.process_id = self.tell("start").parse().unwrap();
+        assert!(self.comes_up(), "Kafka did not come back");
+    }
+
+    fn tell(&mut self, command: &str) -> String {
+        writeln!(self.held.as_mut().unwrap(), "{command}").unwrap();
+        let mut answer = String::new();
+        self.said.read_line(&mut answer).unwrap();
+        answer.trim().to_owned()
     }
 
     /// Lists topics; only a broker that has a leader answers.

@@ -65,11 +65,16 @@ impl Connection {
         format!("{}-{}-{worker}", self.group_id, self.instance_id)
     }
 
+    /// The name under which the group and the broker show the clients of this process.
+    pub(super) fn client_id(&self) -> String {
+        format!("segstream-{}", self.instance_id)
+    }
+
     /// What every client has in common.
     pub(super) fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.brokers);
-        config.set("client.id", format!("segstream-{}", self.instance_id));
+        config.set("client.id", self.client_id());
         for (key, value) in &self.security {
             config.set(key, value);
         }

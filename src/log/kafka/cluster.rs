@@ -144,6 +144,10 @@ impl KafkaLog {
                 if chunk.remaining == 0 {
                     break;
                 }
+                if chunk.records.is_empty() {
+                    // Ends the wait where the cluster or the topic is gone.
+                    metadata_client.watermarks_at_last(topic, partition)?;
+                }
             }
         }
         Ok(())

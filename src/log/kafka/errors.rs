@@ -29,14 +29,15 @@ pub(super) enum Remedy {
     Unknown,
     /// No part took effect, and a record is to blame: abort, and find it.
     Refused,
-    /// Another instance of the same id has taken over: end, and do not come back by itself.
+    /// The broker has ended the producer: [`super::takeover`] decides whether the worker makes another one.
     Fenced,
     /// A person must act.
     Fatal,
 }
 
-/// Codes that say that another instance works under the same id.
-const FENCED: [RDKafkaErrorCode; 3] = [
+/// Codes that say that the broker has ended the producer: another instance works under the same id, or a transaction was
+/// open for too long.
+pub(super) const FENCED: [RDKafkaErrorCode; 3] = [
     RDKafkaErrorCode::Fenced,
     RDKafkaErrorCode::ProducerFenced,
     RDKafkaErrorCode::InvalidProducerEpoch,
@@ -50,13 +51,11 @@ const REFUSED: [RDKafkaErrorCode; 3] = [
 ];
 
 /// Codes of errors that a repetition meets again.
-const HOPELESS: [RDKafkaErrorCode; 6] = [
+const HOPELESS: [RDKafkaErrorCode; 4] = [
     RDKafkaErrorCode::TopicAuthorizationFailed,
     RDKafkaErrorCode::GroupAuthorizationFailed,
     RDKafkaErrorCode::ClusterAuthorizationFailed,
     RDKafkaErrorCode::TransactionalIdAuthorizationFailed,
-    RDKafkaErrorCode::UnknownTopic,
-    RDKafkaErrorCode::UnknownPartition,
 ];
 
 /// Codes of a member that is no longer in the group: its partitions are another member's.
@@ -200,6 +199,13 @@ mod tests {
     fn records_that_were_not_delivered_have_their_remedy() {
         for (call, code, expected) in [
             (Call::Send, RDKafkaErrorCode::MessageTimedOut, Remedy::Abort),
+            // A broker may not know a topic for a moment.
+            (Call::Send, RDKafkaErrorCode::UnknownTopic, Remedy::Abort),
+            (
+                Call::Send,
+                RDKafkaErrorCode::UnknownPartition,
+                Remedy::Abort,
+            ),
             (
                 Call::Send,
                 RDKafkaErrorCode::MessageSizeTooLarge,

@@ -163,6 +163,13 @@ impl Member {
                 self.leaving.clone_from(&partitions);
                 Some(Polled::Lost(partitions))
             }
+            Some(RebalanceEvent::OtherTopic(topic)) => {
+                let events = &self.connection.topics.events;
+                return Err(self.connection.unusable(format!(
+                    "the group still has this instance as a reader of {topic}, and topics.events is {events}: use another \
+                     kafka.group_id for another topic, or wait until kafka.session_timeout has passed"
+                )));
+            }
             Some(RebalanceEvent::Failed(error)) => {
                 return Err(self.failed("the assignment failed", &error));
             }
@@ -222,8 +229,8 @@ impl Member {
             let placed = self
                 .consumer
                 .seek(topic, number(partition), offset(from), PLACE_WAIT);
-            match placed {
-                Ok(()) => return self.consumer.resume(&self.list(&[partition])),
+            match placed.and_then(|()| self.consumer.resume(&self.list(&[partition]))) {
+                Ok(()) => return Ok(()),
                 Err(error) if Instant::now() >= deadline => return Err(error),
                 Err(_) => std::thread::park_timeout(PLACE_RETRY),
             }
@@ -259,7 +266,12 @@ impl Member {
             places.add_partition(topic, number(partition));
         }
         match self.consumer.committed_offsets(places, ASK_WAIT) {
-            Ok(offsets) => Ok(Some(offsets)),
+            Ok(offsets) => match first_error(&offsets) {
+                // An offset that could not be read is not one that is not there.
+                Some(error) if is_passing(&error) => Ok(None),
+                Some(error) => Err(self.failed("cannot read the group's offsets", &error)),
+                None => Ok(Some(offsets)),
+            },
             Err(error) if is_passing(&error) => Ok(None),
             Err(error) => Err(self.failed("cannot ask for the group's offsets", &error)),
         }
@@ -274,6 +286,12 @@ impl Member {
     }
 }
 
+fn first_error(list: &TopicPartitionList) -> Option<KafkaError> {
+    let elements = list.elements();
+    let mut errors = elements.iter().map(|element| element.error());
+    errors.find_map(Result::err)
+}
+
 /// A member of the group that asks for the input's partitions.
 fn join(
     connection: &Connection,
@@ -281,8 +299,11 @@ fn join(
 ) -> Result<(Arc<BaseConsumer<GroupContext>>, Closer), Error> {
     let failed = |error: KafkaError| connection.unusable(format!("no client: {error}"));
     let member = connection.member(index);
-    let consumer =
-        BaseConsumer::from_config_and_context(&member, GroupContext::default()).map_err(failed)?;
+    let consumer = BaseConsumer::from_config_and_context(
+        &member,
+        GroupContext::new(&connection.topics.events),
+    )
+    .map_err(failed)?;
     consumer
         .subscribe(&[&connection.topics.events])
         .map_err(failed)?;
@@ -302,7 +323,9 @@ impl Drop for Member {
                 RebalanceEvent::Revoked(partitions) | RebalanceEvent::Lost(partitions) => {
                     leaving.push(partitions);
                 }
-                RebalanceEvent::Failed(_) | RebalanceEvent::Assigned(_) => {}
+                RebalanceEvent::Failed(_)
+                | RebalanceEvent::OtherTopic(_)
+                | RebalanceEvent::Assigned(_) => {}
             }
         }
         for partitions in leaving {

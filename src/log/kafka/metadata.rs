@@ -11,10 +11,10 @@ use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::error::KafkaResult;
-use rdkafka::types::RDKafkaErrorCode;
 
 use crate::domain::ids::Partition;
 use crate::log::Error;
+use crate::log::kafka::admin::existing_topics;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::client::START_WAIT;
 use crate::log::kafka::places::is_passing;
@@ -46,11 +46,6 @@ impl std::fmt::Debug for MetadataClient {
     }
 }
 
-/// The cluster does not answer now, or the client knows no leader of the partition.
-fn is_unanswered(error: &KafkaError) -> bool {
-    is_passing(error) || error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownPartition)
-}
-
 impl MetadataClient {
     pub(super) fn new(connection: &Arc<Connection>) -> KafkaResult<Self> {
         Ok(Self {
@@ -67,8 +62,36 @@ impl MetadataClient {
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
 
+    /// The topics of the service that the cluster does not know; `None` if it does not answer now.
+    pub(super) fn missing_topics(&self) -> Option<Vec<String>> {
+        let found = existing_topics(&self.connection, &self.client, ASK_WAIT).ok()?;
+        let topics = self.connection.topics.each();
+        let missing = topics.filter(|(_, name)| !found.contains_key(*name));
+        Some(missing.map(|(_, name)| name.to_owned()).collect())
+    }
+
     /// What the broker says of the group that a worker is a member of.
     pub(super) fn group_assignment(&self) -> GroupAssignment {
+        match self.assignments() {
+            Some(members) => {
+                let all = members.into_iter().flat_map(|(_, partitions)| partitions);
+                GroupAssignment::Stable(all.collect())
+            }
+            None => GroupAssignment::Changing,
+        }
+    }
+
+    /// The partitions that members of other instances have; `None` while the group changes, or if nothing can be said.
+    pub(super) fn partitions_of_others(&self) -> Option<BTreeSet<Partition>> {
+        let own = self.connection.client_id();
+        let members = self.assignments()?.into_iter();
+        let others = members.filter(|(client_id, _)| *client_id != own);
+        Some(others.flat_map(|(_, partitions)| partitions).collect())
+    }
+
+    /// The client id and the partitions of each member of the stable group; `None` while it changes, or if nothing can be
+    /// said.
+    fn assignments(&self) -> Option<Vec<(String, BTreeSet<Partition>)>> {
         let (group, topic) = (&self.connection.group_id, &self.connection.topics.events);
         let asked = self.client.client().fetch_group_list(Some(group), ASK_WAIT);
         let list = match asked {
@@ -77,22 +100,17 @@ impl MetadataClient {
                 if !is_passing(&error) {
                     tracing::warn!(%error, "cannot ask for the assignments of the group");
                 }
-                return GroupAssignment::Changing;
+                return None;
             }
         };
         let found = list.groups().iter().find(|found| found.name() == group);
-        let Some(found) = found.filter(|found| found.state() == STABLE) else {
-            return GroupAssignment::Changing;
-        };
-        let mut assigned = BTreeSet::new();
-        for member in found.members() {
+        let members = found.filter(|found| found.state() == STABLE)?.members();
+        let members = members.iter().map(|member| {
             let bytes = member.assignment().unwrap_or_default();
-            let Some(partitions) = partitions_of(bytes, topic) else {
-                return GroupAssignment::Changing;
-            };
-            assigned.extend(partitions);
-        }
-        GroupAssignment::Stable(assigned)
+            let partitions = partitions_of(bytes, topic)?;
+            Some((member.client_id().to_owned(), partitions))
+        });
+        members.collect()
     }
 
     /// First offset and end of a partition, for a caller that does not ask again: the cluster has as long to answer as
@@ -130,7 +148,7 @@ impl MetadataClient {
             .and_then(|()| self.client.offsets_for_times(list, ASK_WAIT));
         match asked {
             Ok(list) => Ok(Some(offsets_of(&list))),
-            Err(error) if is_unanswered(&error) => Ok(None),
+            Err(error) if is_passing(&error) => Ok(None),
             Err(error) => Err(self.no_ends(topic, &error)),
         }
     }
@@ -161,7 +179,7 @@ impl MetadataClient {
                 u64::try_from(low).unwrap_or(0),
                 u64::try_from(high).unwrap_or(0),
             ))),
-            Err(error) if is_unanswered(&error) => Ok(None),
+            Err(error) if is_passing(&error) => Ok(None),
             Err(error) => Err(self.no_ends(topic, &error)),
         }
     }

@@ -2,6 +2,7 @@
 //! producer; partitions, group and transactions are the broker's. ARCHITECTURE.md, On Kafka, says
 //! why each step is as it is; `errors` is the table of what an error means.
 
+mod absence;
 mod admin;
 mod beginnings;
 mod changes;
@@ -19,10 +20,13 @@ mod metadata;
 mod places;
 mod reader;
 mod rebalance;
+mod recovery;
 mod reports;
 mod size_limits;
+mod takeover;
 mod transactional_producer;
 mod transfer_reader;
+mod undecided;
 mod vacancy;
 mod worker;
 

@@ -65,9 +65,10 @@ pub(super) fn known(offset: Offset) -> Option<u64> {
     }
 }
 
-/// An error from which the client recovers by itself: the cluster is away or changes its leaders.
+/// An error from which the client recovers by itself: the cluster is away, changes its leaders, or does not know a
+/// topic, which may be so for a moment ([`super::absence`]).
 pub(super) fn is_passing(error: &KafkaError) -> bool {
-    const PASSING: [RDKafkaErrorCode; 20] = [
+    const PASSING: [RDKafkaErrorCode; 25] = [
         RDKafkaErrorCode::OffsetNotAvailable,
         RDKafkaErrorCode::ReplicaNotAvailable,
         RDKafkaErrorCode::KafkaStorageError,
@@ -88,6 +89,11 @@ pub(super) fn is_passing(error: &KafkaError) -> bool {
         RDKafkaErrorCode::NotCoordinator,
         RDKafkaErrorCode::PollExceeded,
         RDKafkaErrorCode::UnstableOffsetCommit,
+        RDKafkaErrorCode::BrokerNotAvailable,
+        RDKafkaErrorCode::UnknownTopic,
+        RDKafkaErrorCode::UnknownPartition,
+        RDKafkaErrorCode::UnknownTopicOrPartition,
+        RDKafkaErrorCode::UnknownTopicId,
     ];
     error
         .rdkafka_error_code()

@@ -29,18 +29,30 @@ pub(super) enum RebalanceEvent {
     Revoked(Vec<Partition>),
     /// These may already be another member's.
     Lost(Vec<Partition>),
+    /// The group has assigned partitions of this topic, which the member does not ask for.
+    OtherTopic(String),
     /// The assignment could not be carried out.
     Failed(KafkaError),
 }
 
 /// The context of the group's member.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct GroupContext {
+    topic: String,
     events: Mutex<VecDeque<RebalanceEvent>>,
     is_closing: AtomicBool,
 }
 
 impl GroupContext {
+    /// The context of a member that asks for the partitions of a topic.
+    pub(super) fn new(topic: &str) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            events: Mutex::default(),
+            is_closing: AtomicBool::default(),
+        }
+    }
+
     /// The oldest event that the worker has not acted on.
     pub(super) fn next(&self) -> Option<RebalanceEvent> {
         self.lock().pop_front()
@@ -71,7 +83,8 @@ impl ConsumerContext for GroupContext {
     ) {
         let is_assignment = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         let partitions = partitions(list);
-        if self.is_closing.load(Ordering::Relaxed) {
+        let other_topic = other_topic(list, &self.topic);
+        if self.is_closing.load(Ordering::Relaxed) || other_topic.is_some() {
             let done = if is_assignment {
                 consumer.incremental_assign(&TopicPartitionList::new())
             } else {
@@ -80,6 +93,8 @@ impl ConsumerContext for GroupContext {
             if let Err(error) = done {
                 tracing::warn!(%error, "cannot hand partitions over");
             }
+            self.lock()
+                .extend(other_topic.map(RebalanceEvent::OtherTopic));
             return;
         }
         let event = if is_assignment {
@@ -104,6 +119,14 @@ fn assign_silently(
     list.set_all_offsets(Offset::Beginning)?;
     consumer.incremental_assign(list)?;
     consumer.pause(list)
+}
+
+/// A topic of a list that is not `topic`. A member that comes back under its own instance id is given the partitions that it
+/// had, whatever it asks for.
+fn other_topic(list: &TopicPartitionList, topic: &str) -> Option<String> {
+    let elements = list.elements();
+    let mut topics = elements.iter().map(|element| element.topic());
+    topics.find(|found| *found != topic).map(str::to_owned)
 }
 
 /// The partition numbers of a list.

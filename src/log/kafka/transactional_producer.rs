@@ -26,6 +26,7 @@ use crate::log::OutputRecord;
 use crate::log::Transaction;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::errors::Call;
+use crate::log::kafka::errors::FENCED;
 use crate::log::kafka::errors::Remedy;
 use crate::log::kafka::errors::remedy;
 use crate::log::kafka::fence::ChangelogFence;
@@ -47,12 +48,13 @@ const INIT_WAIT: Duration = Duration::from_secs(2);
 /// A call at the deadline itself still gets a moment.
 const CALL_WAIT_MIN: Duration = Duration::from_millis(100);
 
-/// A transactional producer that holds its id.
+/// A transactional producer; it holds its id once it is ready.
 pub(super) struct TransactionalProducer {
     connection: Arc<Connection>,
     size_limits: SizeLimits,
     producer: ThreadedProducer<Context>,
     reports: Arc<Reports>,
+    is_ready: bool,
 }
 
 impl std::fmt::Debug for TransactionalProducer {
@@ -66,54 +68,73 @@ impl std::fmt::Debug for TransactionalProducer {
 /// How a transaction failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// No part took effect, and the producer can go on.
-    Aborted,
-    /// No part took effect, and the fault is one record's: what it is.
+    /// No part took effect. If the producer cannot go on, it must be destroyed.
+    Aborted { can_go_on: bool },
+    /// No part took effect, and the fault is one record's: what it is. The producer can go on.
     Refused(String),
-    /// It may have taken effect, or the producer cannot go on: the producer must be destroyed.
+    /// It may have taken effect: the producer must be destroyed.
     Unknown,
+    /// The broker has ended the producer, which must be destroyed.
+    Fenced { is_aborted: bool },
     /// The worker cannot go on.
     Broken(Error),
 }
 
 impl TransactionalProducer {
-    /// Takes the worker's transactional id: the broker ends what an earlier holder left open, and fences
-    /// that holder. `None` if the cluster does not answer now.
-    pub(super) fn start(
+    /// A producer that is not ready yet.
+    pub(super) fn new(
         connection: &Arc<Connection>,
         worker: usize,
         size_limits: SizeLimits,
-    ) -> Result<Option<Self>, Error> {
+    ) -> Result<Self, Error> {
         let reports = Arc::new(Reports::default());
         let context = Context::new(&connection.topics.state, &reports);
         let mut config = connection.transactional(worker);
         size_limits.bound(&mut config);
         let producer = ThreadedProducer::from_config_and_context(&config, context)
             .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
-        if let Err(error) = producer.init_transactions(Timeout::After(INIT_WAIT)) {
-            tracing::warn!(%error, "no producer id yet");
-            return match remedy(Call::Init, &error) {
-                Remedy::Retry => Ok(None),
-                Remedy::Fenced => Err(Error::Fenced),
-                Remedy::Abort | Remedy::Refused | Remedy::Unknown | Remedy::Fatal => {
-                    Err(connection.unusable(format!("no transactions: {error}")))
-                }
-            };
-        }
-        Ok(Some(Self {
+        Ok(Self {
             connection: Arc::clone(connection),
             size_limits,
             producer,
             reports,
-        }))
+            is_ready: false,
+        })
     }
 
-    /// Sends and commits. `group` is the membership as of now, which fences the offsets; `fence` has the places from
-    /// which the changelogs must go on.
+    /// Takes the worker's transactional id: the broker ends what an earlier holder left open, and fences that holder.
+    /// `false` if the cluster does not answer now. The producer is kept meanwhile: the request of one that was given up
+    /// may arrive late, and would fence its successor.
+    pub(super) fn prepare(&mut self) -> Result<bool, Error> {
+        if self.is_ready {
+            return Ok(true);
+        }
+        let Err(error) = self.producer.init_transactions(Timeout::After(INIT_WAIT)) else {
+            self.is_ready = true;
+            return Ok(true);
+        };
+        tracing::warn!(%error, "no producer id yet");
+        match remedy(Call::Init, &error) {
+            Remedy::Retry => Ok(false),
+            Remedy::Fenced => Err(Error::Fenced),
+            Remedy::Abort | Remedy::Refused | Remedy::Unknown | Remedy::Fatal => {
+                let problem = format!("no transactions: {error}");
+                Err(self.connection.unusable(problem))
+            }
+        }
+    }
+
+    /// Whether it holds the id.
+    pub(super) fn is_ready(&self) -> bool {
+        self.is_ready
+    }
+
+    /// Sends and commits. `group` is the membership as of now, which fences the offsets, and they carry the mark; `fence`
+    /// has the places from which the changelogs must go on.
     pub(super) fn commit(
         &self,
         transaction: &Transaction,
-        group: &ConsumerGroupMetadata,
+        (group, mark): (&ConsumerGroupMetadata, &str),
         fence: &ChangelogFence,
     ) -> Result<Vec<Committed>, Failure> {
         self.reports.clear();
@@ -127,7 +148,7 @@ impl TransactionalProducer {
             .map_err(|error| self.failed(Call::Send, &error))?;
         self.check(transaction, fence)?;
         let offsets = self
-            .offsets(transaction)
+            .offsets(transaction, mark)
             .map_err(|error| self.failed(Call::Offsets, &error))?;
         self.retry(Call::Offsets, deadline, || {
             self.producer
@@ -235,12 +256,14 @@ impl TransactionalProducer {
         }
     }
 
-    fn offsets(&self, transaction: &Transaction) -> KafkaResult<TopicPartitionList> {
+    fn offsets(&self, transaction: &Transaction, mark: &str) -> KafkaResult<TopicPartitionList> {
         let mut offsets = TopicPartitionList::with_capacity(transaction.partitions.len());
         for part in &transaction.partitions {
             for (source, topic) in self.connection.topics.sources() {
                 let next = offset(part.offsets.next(source));
-                offsets.add_partition_offset(topic, number(part.partition), next)?;
+                let mut element = offsets.add_partition(topic, number(part.partition));
+                element.set_offset(next)?;
+                element.set_metadata(mark);
             }
         }
         Ok(offsets)
@@ -276,15 +299,18 @@ impl TransactionalProducer {
         let remedy = remedy(call, error);
         tracing::warn!(%error, ?call, ?remedy, "a transaction failed");
         match remedy {
-            Remedy::Fenced => Failure::Broken(Error::Fenced),
-            Remedy::Unknown => Failure::Unknown,
+            // A commit may have been asked for twice, and the first one have taken effect.
+            _ if remedy == Remedy::Fenced || self.is_fenced() => Failure::Fenced {
+                is_aborted: call != Call::Commit,
+            },
+            Remedy::Fenced | Remedy::Unknown => Failure::Unknown,
             Remedy::Retry if call == Call::Commit => Failure::Unknown,
             Remedy::Fatal => {
                 self.abort();
                 Failure::Broken(self.connection.unusable(format!("{error}")))
             }
             Remedy::Refused => match self.aborted() {
-                Failure::Aborted => Failure::Refused(self.refusal(error)),
+                Failure::Aborted { can_go_on: true } => Failure::Refused(self.refusal(error)),
                 other => other,
             },
             Remedy::Abort | Remedy::Retry => self.aborted(),
@@ -300,12 +326,19 @@ impl TransactionalProducer {
         )
     }
 
+    /// Without a commit that was asked for, no part takes effect, also where the broker does not take the abort.
     fn aborted(&self) -> Failure {
-        if self.abort() {
-            Failure::Aborted
-        } else {
-            Failure::Unknown
+        let can_go_on = self.abort();
+        if !can_go_on && self.is_fenced() {
+            return Failure::Fenced { is_aborted: true };
         }
+        Failure::Aborted { can_go_on }
+    }
+
+    /// The records of a producer that the broker has ended may come back with another error.
+    fn is_fenced(&self) -> bool {
+        let cause = self.producer.client().fatal_error();
+        cause.is_some_and(|(code, _)| FENCED.contains(&code))
     }
 
     fn abort(&self) -> bool {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::Instant;
 
 use rdkafka::error::KafkaError;
@@ -17,6 +18,7 @@ use crate::log::ChangelogChunk;
 use crate::log::Committed;
 use crate::log::Delivery;
 use crate::log::Error;
+use crate::log::Outcome;
 use crate::log::PartitionFacts;
 use crate::log::PollLimit;
 use crate::log::Polled;
@@ -27,6 +29,7 @@ use crate::log::SourceFacts;
 use crate::log::SourceProgress;
 use crate::log::Transaction;
 use crate::log::WorkerLog;
+use crate::log::kafka::absence::AbsenceWatch;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::client::Identity;
 use crate::log::kafka::ends::EndsWatch;
@@ -35,32 +38,38 @@ use crate::log::kafka::member::Member;
 use crate::log::kafka::metadata::MetadataClient;
 use crate::log::kafka::places::position_in;
 use crate::log::kafka::reader::TopicReader;
+use crate::log::kafka::recovery::mark_of;
 use crate::log::kafka::size_limits::SizeLimits;
-use crate::log::kafka::transactional_producer::Failure;
+use crate::log::kafka::takeover::Takeovers;
 use crate::log::kafka::transactional_producer::TransactionalProducer;
 use crate::log::kafka::transactional_producer::written;
 use crate::log::kafka::transfer_reader::TransferReader;
+use crate::log::kafka::undecided::Marks;
 use crate::log::kafka::vacancy::VacancyWatch;
 
 /// One worker's view.
 #[derive(Debug)]
 pub struct KafkaWorker {
-    connection: Arc<Connection>,
+    pub(super) connection: Arc<Connection>,
     identity: Identity,
     size_limits: SizeLimits,
     index: usize,
     // Dropped in this order: what is open, then the member.
-    producer: Option<TransactionalProducer>,
-    member: Member,
+    pub(super) producer: Option<TransactionalProducer>,
+    pub(super) member: Member,
     transfers: Option<TransferReader>,
     ends: EndsWatch,
-    metadata_client: Arc<MetadataClient>,
+    pub(super) metadata_client: Arc<MetadataClient>,
     reader: TopicReader,
     is_restarted: bool,
     /// Ends of changelogs as of the last [`WorkerLog::facts`].
     changelog_ends: BTreeMap<Partition, u64>,
     fence: ChangelogFence,
     vacancy: VacancyWatch,
+    pub(super) absence: AbsenceWatch,
+    pub(super) takeovers: Takeovers,
+    pub(super) marks: Marks,
+    pub(super) decided: Option<Outcome>,
     /// Of the input.
     partition_count: u32,
 }
@@ -90,21 +99,31 @@ impl KafkaWorker {
             changelog_ends: BTreeMap::new(),
             fence: ChangelogFence::default(),
             vacancy: VacancyWatch::default(),
+            absence: AbsenceWatch::new(Instant::now()),
+            takeovers: Takeovers::default(),
+            marks: Marks::default(),
+            decided: None,
             partition_count,
         })
     }
 
     /// Makes the producer anew if the last one was destroyed; `false` if the cluster does not answer now.
     fn start_producer(&mut self) -> Result<bool, Error> {
-        if self.producer.is_none() {
-            self.producer =
-                TransactionalProducer::start(&self.connection, self.index, self.size_limits)?;
+        let producer = match self.producer.take() {
+            Some(producer) => producer,
+            None => TransactionalProducer::new(&self.connection, self.index, self.size_limits)?,
+        };
+        match self.producer.insert(producer).prepare() {
+            Err(Error::Fenced) if self.may_return(Duration::ZERO) => {
+                self.producer = None;
+                Ok(false)
+            }
+            prepared => prepared,
         }
-        Ok(self.producer.is_some())
     }
 
     /// A limit may have been lowered. The next producer keeps its batches and the dead letters within it.
-    fn read_limits_again(&mut self) {
+    pub(super) fn read_limits_again(&mut self) {
         match SizeLimits::of_outputs(&self.connection) {
             Ok(limits) if limits != self.size_limits => {
                 self.size_limits = limits;
@@ -172,10 +191,12 @@ impl WorkerLog for KafkaWorker {
             return Ok(polled);
         }
         self.fill_vacancies()?;
+        self.miss_topics()?;
         // Before anything is read: it ends what an earlier holder of the id left open.
         if !self.start_producer()? {
             return Ok(Polled::Idle);
         }
+        self.decide_last()?;
         let assigned = self.member.assigned();
         if std::mem::take(&mut self.is_restarted) && !assigned.is_empty() {
             return Ok(Polled::Assigned(assigned.iter().copied().collect()));
@@ -220,11 +241,16 @@ impl WorkerLog for KafkaWorker {
         let Some(group) = self.member.group_metadata() else {
             return Err(self.connection.unusable("the consumer has no group"));
         };
-        let Some(producer) = &self.producer else {
+        let Some(producer) = self.producer.as_ref().filter(|one| one.is_ready()) else {
             return Err(Error::Aborted);
         };
-        match producer.commit(transaction, &group, &self.fence) {
+        let (begun, mark) = (Instant::now(), self.marks.next());
+        match producer.commit(transaction, (&group, &mark), &self.fence) {
             Ok(committed) => {
+                self.absence.committed(Instant::now());
+                for part in &transaction.partitions {
+                    self.marks.read(part.partition, &mark);
+                }
                 for partition in written(transaction) {
                     let end = committed.iter().find(|end| end.partition == partition);
                     if let Some(end) = end {
@@ -233,18 +259,9 @@ impl WorkerLog for KafkaWorker {
                 }
                 Ok(committed)
             }
-            Err(Failure::Aborted) => Err(Error::Aborted),
-            Err(Failure::Refused(detail)) => {
-                self.read_limits_again();
-                Err(Error::Refused { detail })
-            }
-            Err(Failure::Unknown) => {
-                self.producer = None;
-                Err(Error::UnknownOutcome)
-            }
-            Err(Failure::Broken(error)) => {
-                self.producer = None;
-                Err(error)
+            Err(failure) => {
+                let open_for = begun.elapsed();
+                Err(self.failed(failure, transaction, (mark, open_for)))
             }
         }
     }
@@ -254,6 +271,7 @@ impl WorkerLog for KafkaWorker {
         let Some(group_offsets) = self.member.group_offsets(partition)? else {
             return Ok(None);
         };
+        self.marks.read(partition, &mark_of(&group_offsets));
         let topics = &self.connection.topics;
         let watermarks = |topic: &str| self.metadata_client.watermarks(topic, partition);
         let Some((changelog_start, changelog_end)) = watermarks(&topics.state)? else {
@@ -330,5 +348,13 @@ impl WorkerLog for KafkaWorker {
 
     fn restart(&mut self) {
         self.is_restarted = true;
+    }
+
+    fn decided(&mut self) -> Option<Outcome> {
+        self.decided.take()
+    }
+
+    fn of_others(&mut self) -> Result<Option<BTreeMap<Partition, AppliedOffsets>>, Error> {
+        self.committed_by_others()
     }
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::codec::CodecError;
 use crate::codec::changelog;
 use crate::codec::changelog::Said;
+use crate::domain::time::Timestamp;
 use crate::engine::state::definition::Definition;
 use crate::engine::state::table::DefinitionTable;
 use crate::faults::FaultPoint;
@@ -49,6 +50,9 @@ pub struct Restore {
     /// Where the reading of the changelog began, and from where on it had every tombstone then.
     pub(super) begun_at: u64,
     pub(super) tombstones_from: u64,
+    /// Where the store was empty, the wall time before its first record was read. A tombstone that is removed later cannot
+    /// be missing, so what was read is of use to the next restore if this one is cut.
+    empty_at: Option<Timestamp>,
 }
 
 /// How far a step of a restore came.
@@ -101,6 +105,7 @@ impl Restore {
             table: DefinitionTable::clone(&store.table()),
             begun_at: store.changelog_next(),
             tombstones_from: facts.tombstones_from,
+            empty_at: (store.changelog_next() == 0).then(|| shared.wall.now()),
             store,
             facts,
             started: Instant::now(),
@@ -140,10 +145,11 @@ impl Restore {
         // A store that is empty begins where the changelog does.
         let from = self.store.changelog_next().max(self.facts.changelog_start);
         let chunk = log.read_changelog(partition, from, CHUNK_RECORDS)?;
+        let caught_up_at = (chunk.remaining == 0).then(|| shared.wall.now());
         let mut updates = Vec::with_capacity(chunk.records.len());
         let mut advance = Advance {
             changelog_next: chunk.offset_next,
-            caught_up_at: (chunk.remaining == 0).then(|| shared.wall.now()),
+            caught_up_at: caught_up_at.or(self.empty_at),
             ..Advance::default()
         };
         for found in chunk.records {
@@ -267,6 +273,7 @@ impl Restore {
             self.store.leave_uncounted(epoch);
             self.table = DefinitionTable::default();
             self.begun_at = 0;
+            self.empty_at = Some(shared.wall.now());
             self.tombstones_from = self.facts.tombstones_from;
             observe::cache_wiped(&shared.metrics, partition.0, reason.as_str());
         }

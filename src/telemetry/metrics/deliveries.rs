@@ -31,6 +31,8 @@ pub struct Deliveries {
     pub last_event_timestamp_seconds: GaugeVec,
     /// Transactions by outcome: `committed`, `aborted` or `unknown`. Alert on the latter two.
     pub transactions: IntCounterVec,
+    /// What became of the transactions of outcome `unknown`: `committed`, `aborted` or `undetermined`. Alert on the last.
+    pub unknown_transactions: IntCounterVec,
 }
 
 impl Deliveries {
@@ -76,6 +78,11 @@ impl Deliveries {
             transactions: new.counters(
                 "transactions_total",
                 "Transactions by outcome",
+                &["outcome"],
+            )?,
+            unknown_transactions: new.counters(
+                "unknown_transactions_total",
+                "What became of transactions whose outcome was unknown",
                 &["outcome"],
             )?,
         })

@@ -132,6 +132,12 @@ impl Metrics {
                 .with_label_values(&[outcome])
                 .inc_by(0);
         }
+        for outcome in ["committed", "aborted", "undetermined"] {
+            self.deliveries
+                .unknown_transactions
+                .with_label_values(&[outcome])
+                .inc_by(0);
+        }
     }
 
     /// Sets the metrics of the model in use.

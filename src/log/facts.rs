@@ -1,0 +1,34 @@
+//! What a log says of a partition.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::domain::ids::Source;
+
+/// What the log says of a source of a partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SourceFacts {
+    /// First offset that is still there.
+    pub start: u64,
+    /// The end, open transactions included.
+    pub end: u64,
+    /// The group's committed offset, a hint.
+    pub group_offset: Option<u64>,
+}
+
+/// What the log says of a partition before it is restored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionFacts {
+    /// Identity of the log. A store that was made from another one cannot be used.
+    pub lineage: String,
+    /// First offset of the changelog that is still there.
+    pub changelog_start: u64,
+    /// End of the changelog.
+    pub changelog_end: u64,
+    /// How long tombstones stay in the changelog; `None` where that does not depend on time.
+    pub tombstones_kept: Option<Duration>,
+    /// Tombstones below this offset may be gone.
+    pub tombstones_from: u64,
+    /// Each source that the log has.
+    pub sources: BTreeMap<Source, SourceFacts>,
+}
