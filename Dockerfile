@@ -1,11 +1,11 @@
 # The full image, not slim: OpenSSL and librdkafka are built from source with its perl, make and compilers.
-FROM rust:1.90-bookworm AS build
+FROM rust:1.90.0-bookworm AS build
 WORKDIR /build
 COPY . .
 RUN cargo build --release --locked && strip target/release/segstream
 
 # The same Debian as above, for the same C library.
-FROM debian:bookworm-slim
+FROM debian:bookworm-20260824-slim
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/*
@@ -37,6 +37,7 @@ RUN printf '%s\n' \
         >/usr/local/bin/segstream-ready \
     && chmod 0755 /usr/local/bin/segstream-entrypoint /usr/local/bin/segstream-ready
 COPY --from=build /build/target/release/segstream /usr/local/bin/segstream
+COPY LICENSE THIRD_PARTY_NOTICES.txt /usr/share/doc/segstream/
 
 ENV SEGSTREAM_STORE__DIRECTORY=/var/lib/segstream/store
 USER 10001:10001

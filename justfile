@@ -34,6 +34,10 @@ kafka:
 fmt:
     cargo fmt
 
+# THIRD_PARTY_NOTICES.txt anew, after a change of the dependencies.
+notices:
+    SEGSTREAM_TEST_WRITE_NOTICES=1 cargo test --test suite notices::the_notices_name
+
 # The pure step and the codec.
 bench:
     cargo bench

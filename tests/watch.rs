@@ -22,8 +22,14 @@
     reason = "a test may panic, and says what it saw"
 )]
 
+#[path = "watch/confinement.rs"]
+mod confinement;
+#[path = "watch/container.rs"]
+mod container;
 #[path = "support/kafka.rs"]
 mod kafka;
+#[path = "watch/pinning.rs"]
+mod pinning;
 // Not `prometheus`: that is the crate.
 #[path = "support/prometheus.rs"]
 mod scraper;
@@ -64,11 +70,56 @@ type Test = (&'static str, fn(), Option<String>);
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [Test; 3] = [
+    let tests: [Test; 12] = [
         (
             "the_compose_file_is_valid_against_the_schema",
             compose_file,
             lacks("docker-compose"),
+        ),
+        (
+            "every_service_is_confined_and_limited",
+            confinement::every_service,
+            lacks("docker-compose"),
+        ),
+        (
+            "a_service_that_is_less_confined_is_named_with_what_it_can_do",
+            confinement::loosened_services,
+            lacks("docker-compose"),
+        ),
+        (
+            "a_service_that_is_added_without_limits_is_found",
+            confinement::added_service,
+            lacks("docker-compose"),
+        ),
+        (
+            "every_image_has_an_exact_version",
+            confinement::exact_images,
+            None,
+        ),
+        (
+            "the_embedded_log_is_in_a_volume_with_a_name_that_the_image_s_user_owns",
+            confinement::embedded_log,
+            lacks("docker-compose"),
+        ),
+        (
+            "the_image_is_built_from_all_that_the_sources_take_in",
+            confinement::build_context,
+            None,
+        ),
+        (
+            "each_image_of_others_is_pinned_to_its_digest_or_none_is",
+            pinning::digests,
+            None,
+        ),
+        (
+            "the_service_needs_no_rights_and_writes_in_its_volume_alone",
+            container::confined_service,
+            container::lacks_confinement(),
+        ),
+        (
+            "without_its_volume_the_service_ends_and_says_so",
+            container::service_without_volume,
+            container::lacks_confinement(),
         ),
         (
             "promtool_finds_nothing_wrong_and_every_alert_is_tested",

@@ -8,6 +8,7 @@ pub mod config_check;
 pub mod demo;
 pub mod exit;
 mod learning_source;
+pub mod notices;
 pub mod predict;
 pub mod records;
 pub mod remote_changes;
@@ -56,6 +57,8 @@ enum Command {
     Topics(topics::Args),
     /// Check the settings.
     Config(config_check::Args),
+    /// Print the licences of what is built in.
+    Notices(notices::Args),
 }
 
 /// Runs the command that was called.
@@ -74,5 +77,6 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::State(args) => state::run(args),
         Command::Topics(args) => topics::run(args),
         Command::Config(args) => config_check::run(args),
+        Command::Notices(args) => notices::run(args),
     }
 }

@@ -38,6 +38,7 @@ mod flushes;
 mod formats;
 mod halving;
 mod layout;
+mod notices;
 mod ownership;
 mod progress;
 mod segments;
