@@ -379,6 +379,29 @@ fn a_library_in_c_has_its_own_licence() {
     }
 }
 
+/// Their notices are kept by hand, so another version needs a look.
+#[test]
+fn the_scripts_of_the_report_are_of_the_versions_that_the_notices_name() {
+    let crates = crates();
+    let plotly = crates.iter().find(|one| one.name == "plotly").unwrap();
+    let resources = plotly.folder.join("resource");
+    let script = std::fs::read_to_string(resources.join("plotly.min.js")).unwrap();
+    let version = script
+        .lines()
+        .find_map(|line| line.strip_prefix("* plotly.js v"));
+    let named = format!("plotly.js {} is ", version.unwrap());
+    assert!(include_str!("plotly.txt").starts_with(&named), "{named}");
+    let named = include_str!("mathjax.txt")
+        .strip_prefix("MathJax ")
+        .unwrap();
+    let (version, _) = named.split_once(':').unwrap();
+    let sources = read(&plotly.folder.join("src/plot.rs"));
+    assert!(
+        sources.contains(&format!("/tex-svg-{version}.js")),
+        "MathJax {version}"
+    );
+}
+
 /// Every text is of somebody, and every number has a text.
 #[test]
 fn the_numbers_of_the_notices_are_those_of_their_texts() {
