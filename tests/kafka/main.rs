@@ -67,7 +67,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 42] = [
+    let tests: [(&str, fn()); 43] = [
         (
             "three_instances_under_random_blows_end_with_what_the_input_amounts_to",
             chaos::random_blows,
@@ -219,6 +219,10 @@ fn main() {
         (
             "state_keeps_within_a_topic_that_takes_twenty_thousand_bytes_however_much_a_customer_buys",
             sizes::growing_state,
+        ),
+        (
+            "compressed_garbage_ends_nothing_while_all_topics_or_one_of_them_take_little",
+            sizes::limits_of_each_topic,
         ),
         (
             "a_limit_that_is_lowered_while_running_rejects_the_events_that_need_more_and_no_others",

@@ -321,3 +321,61 @@ pub fn lowered_limit() {
     let export = deployment.export_with(&["a"], &["input.partitioner=unchecked"]);
     assert_eq!(export.lines().count(), 8);
 }
+
+/// All topics take 200,000 bytes, and then one of them at a time takes 20,000. 3 MB of one letter in each compression take
+/// 3 KB to 141 KB.
+pub fn limits_of_each_topic() {
+    let kinds = ["events", "changes", "current", "state", "letters"];
+    let single = kinds.map(|kind| (kind, vec![(kind, 20_000)]));
+    let all = ("all", kinds.map(|kind| (kind, 200_000)).to_vec());
+    for (name, limits) in single.into_iter().chain([all]) {
+        let deployment = Deployment::new(&format!("each-{name}"));
+        for (kind, bytes) in &limits {
+            let setting = format!("max.message.bytes={bytes}");
+            set_topic(&deployment.topic(kind), &setting);
+        }
+        let events = deployment.topic("events");
+        let garbage = vec![b'a'; 3_000_000];
+        // In snappy it is too large for 20,000 bytes, as the producer is told.
+        let codecs: &[&str] = match name {
+            "events" => &["gzip", "zstd", "lz4"],
+            _ => &["gzip", "zstd", "lz4", "snappy"],
+        };
+        for (number, codec) in (0..).zip(codecs) {
+            let producer: BaseProducer = ClientConfig::new()
+                .set("bootstrap.servers", kafka::brokers())
+                .set("message.max.bytes", "33554432")
+                .set("compression.type", *codec)
+                .create()
+                .unwrap();
+            let payload = purchase(number, "2026-01-01T00:00:00Z");
+            let key = format!("c{number}");
+            for (key, payload) in [("garbage", &garbage[..]), (&key, payload.as_bytes())] {
+                let record = BaseRecord::to(&events)
+                    .partition(0)
+                    .key(key)
+                    .payload(payload)
+                    .timestamp(1_767_225_600_000);
+                producer.send(record).map_err(|(error, _)| error).unwrap();
+            }
+            producer.flush(PATIENCE).unwrap();
+        }
+        let sent = committed(&events, 12).len();
+        assert_eq!(
+            sent,
+            2 * codecs.len(),
+            "{name}: the broker took every record"
+        );
+        deployment.run_to_end("a", &["input.partitioner=unchecked"]);
+        assert_eq!(
+            deployment.export(&["a"]).lines().count(),
+            codecs.len(),
+            "{name}"
+        );
+        let letters = committed(&deployment.topic("letters"), 12);
+        assert_eq!(letters.len(), codecs.len(), "{name}");
+        for letter in &letters {
+            assert_eq!(header(letter, "value_bytes"), b"3000000", "{name}");
+        }
+    }
+}

@@ -64,6 +64,10 @@ struct Times {
     is_compacted: bool,
     /// Older records are removed.
     retention_ms: Option<u64>,
+    /// The broker refuses records that are older than this.
+    before_ms: Option<u64>,
+    /// The broker refuses records that are further ahead than this.
+    after_ms: Option<u64>,
 }
 
 impl Times {
@@ -78,6 +82,8 @@ impl Times {
             are_replaced: text("message.timestamp.type") == Some("LogAppendTime"),
             is_compacted: policy.is_some_and(|policy| policy.contains("compact")),
             retention_ms: retention_ms.filter(|_| is_deleted),
+            before_ms: admin::number(settings, topic, "message.timestamp.before.max.ms"),
+            after_ms: admin::number(settings, topic, "message.timestamp.after.max.ms"),
         }
     }
 
@@ -96,15 +102,33 @@ impl Times {
                  customer but the last; set it to delete";
             return Some(problem.to_owned());
         }
-        let retention_ms = self.retention_ms?;
-        let oldest = record_times.min()?;
+        let (mut oldest, mut newest) = (None, None);
+        for record_time in record_times {
+            oldest = Some(oldest.map_or(record_time, |oldest: Timestamp| oldest.min(record_time)));
+            newest = newest.max(Some(record_time));
+        }
+        let (oldest, newest) = (oldest?, newest?);
+        let ahead_ms = i128::from(newest.as_milliseconds()) - i128::from(wall.as_milliseconds());
         let age_ms = i128::from(wall.as_milliseconds()) - i128::from(oldest.as_milliseconds());
-        (age_ms > i128::from(retention_ms)).then(|| {
-            format!(
+        let is_beyond =
+            |limit: Option<u64>, by_ms: i128| limit.filter(|limit| by_ms > i128::from(*limit));
+        if let Some(retention_ms) = is_beyond(self.retention_ms, age_ms) {
+            return Some(format!(
                 "retention.ms={retention_ms}, and the oldest event is of {oldest}: the broker would \
                  remove it; set it to -1"
-            )
-        })
+            ));
+        }
+        if let Some(before_ms) = is_beyond(self.before_ms, age_ms) {
+            return Some(format!(
+                "message.timestamp.before.max.ms={before_ms}, and the oldest event is of {oldest}: the broker would \
+                 refuse it; set it to {}",
+                i64::MAX
+            ));
+        }
+        let after_ms = is_beyond(self.after_ms, ahead_ms)?;
+        Some(format!(
+            "message.timestamp.after.max.ms={after_ms}, and the newest event is of {newest}: the broker would refuse it"
+        ))
     }
 }
 
@@ -259,6 +283,22 @@ mod tests {
         }
         let longest = times(&[("retention.ms", "9223372036854775807")]);
         assert_eq!(problem(longest, &[0]), None);
+    }
+
+    #[test]
+    fn events_that_the_broker_would_refuse_for_their_times_are_refused_with_the_setting() {
+        let problem = |setting: &str, milliseconds: i64| {
+            let times = times(&[(setting, "1000")]);
+            times.problem([at(milliseconds), at(1_000_000)].into_iter(), at(1_000_000))
+        };
+        // By hand: a second before and after the wall time.
+        for (setting, allowed, refused) in [
+            ("message.timestamp.before.max.ms", 999_000, 998_999),
+            ("message.timestamp.after.max.ms", 1_001_000, 1_001_001),
+        ] {
+            assert_eq!(problem(setting, allowed), None);
+            assert!(problem(setting, refused).unwrap().starts_with(setting));
+        }
     }
 
     #[test]
