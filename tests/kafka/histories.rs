@@ -1,6 +1,6 @@
 //! Topics that do not hold what the state was made from.
 
-use std::process::Output;
+use std::sync::Arc;
 
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::BaseProducer;
@@ -11,6 +11,7 @@ use crate::PATIENCE;
 use crate::deployment::Deployment;
 use crate::deployment::topic_tool;
 use crate::deployment::wait_until;
+use crate::running::Running;
 use crate::support::kafka;
 use crate::surroundings::purchase;
 
@@ -46,6 +47,9 @@ fn create(topic: &str) {
             topic,
             "--partitions",
             "12",
+            // The record times are of long ago.
+            "--config",
+            "retention.ms=-1",
         ];
         let output = kafka::tool("org.apache.kafka.tools.TopicCommand", &arguments);
         output.status.success()
@@ -54,17 +58,21 @@ fn create(topic: &str) {
     wait_until("a new topic", made);
 }
 
-fn run(deployment: &Deployment, extra: &[&str]) -> Output {
+/// The exit code and the messages of a run to the end.
+fn run(deployment: &Deployment, extra: &[&str]) -> (Option<i32>, String) {
     let mut command = deployment.command("a", &["run", "--until-caught-up"]);
     for setting in [&[UNCHECKED], extra].concat() {
         command.args(["--set", setting]);
     }
-    command.output().unwrap()
+    let running = Running::start(command);
+    let seen = Arc::clone(&running.seen);
+    let code = running.code();
+    let seen = seen.lock().unwrap();
+    (code, seen.join("\n"))
 }
 
-fn assert_refused(output: &Output, topic: &str) {
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(4), "{errors}");
+fn assert_refused((code, errors): &(Option<i32>, String), topic: &str) {
+    assert_eq!(*code, Some(4), "{errors}");
     let problem = "offset 29 is not the one that was processed there";
     assert!(errors.contains(problem), "{topic}: {errors}");
 }
@@ -73,7 +81,7 @@ pub fn topic_made_anew() {
     let deployment = Deployment::new("anew");
     let events = deployment.topic("events");
     send(&events, 0..30);
-    assert_eq!(run(&deployment, &[]).status.code(), Some(0));
+    assert_eq!(run(&deployment, &[]).0, Some(0));
     let before = deployment.changelog_with(&[UNCHECKED]);
     assert_eq!(before.lines().count(), 30);
     topic_tool(&["--delete", "--topic", &events]);
@@ -90,7 +98,7 @@ pub fn other_topics() {
     let deployment = Deployment::new("other");
     let events = deployment.topic("events");
     send(&events, 0..30);
-    assert_eq!(run(&deployment, &[]).status.code(), Some(0));
+    assert_eq!(run(&deployment, &[]).0, Some(0));
     let other = |name: &str, ranges: &[std::ops::Range<u32>]| {
         let topic = deployment.topic(name);
         create(&topic);
@@ -107,22 +115,12 @@ pub fn other_topics() {
         let topic = other(name, ranges);
         let settings = [format!("topics.events={topic}")];
         let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
-        // Until then the group gives back the partitions that the instance had.
-        wait_until("the end of the session", || {
-            let output = run(&deployment, &settings);
-            let errors = String::from_utf8_lossy(&output.stderr);
-            let is_remembered = errors.contains("still has this instance as a reader of");
-            if !is_remembered {
-                assert_refused(&output, name);
-            }
-            assert_eq!(output.status.code(), Some(4), "{errors}");
-            !is_remembered
-        });
+        // The group still has the instance as a reader of the first topic.
+        assert_refused(&run(&deployment, &settings), name);
     }
     let longer = format!("topics.events={}", other("longer", &[0..40]));
-    wait_until("the longer topic", || {
-        run(&deployment, &[&longer]).status.code() == Some(0)
-    });
+    let (code, errors) = run(&deployment, &[&longer]);
+    assert_eq!(code, Some(0), "{errors}");
     let export = deployment.export_with(&["a"], &[UNCHECKED]);
     assert_eq!(export.lines().count(), 40);
 }
@@ -132,7 +130,7 @@ pub fn removed_records() {
     let deployment = Deployment::new("removed");
     let events = deployment.topic("events");
     send(&events, 0..30);
-    assert_eq!(run(&deployment, &[]).status.code(), Some(0));
+    assert_eq!(run(&deployment, &[]).0, Some(0));
     let remove_below = |offset: u32| {
         let file = deployment.root.path().join("removed.json");
         let partitions = format!(
@@ -150,9 +148,8 @@ pub fn removed_records() {
     };
     remove_below(30);
     send(&events, 30..40);
-    let output = run(&deployment, &[]);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{errors}");
+    let (code, errors) = run(&deployment, &[]);
+    assert_eq!(code, Some(0), "{errors}");
     assert!(
         errors.contains("whether the topic was made anew cannot be told"),
         "{errors}"
@@ -173,7 +170,7 @@ pub fn removed_records() {
         (finding["value"].as_str(), finding["wanted"].as_str()),
         (Some("45"), Some("40"))
     );
-    assert_eq!(run(&deployment, &[]).status.code(), Some(4));
+    assert_eq!(run(&deployment, &[]).0, Some(4));
     // Another group has no state, and is only warned.
     let mut begun = deployment.command("b", &["topics", "check", "--json"]);
     begun.args(["--set", "kafka.group_id=another"]);

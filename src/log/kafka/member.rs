@@ -164,11 +164,12 @@ impl Member {
                 Some(Polled::Lost(partitions))
             }
             Some(RebalanceEvent::OtherTopic(topic)) => {
-                let events = &self.connection.topics.events;
-                return Err(self.connection.unusable(format!(
-                    "the group still has this instance as a reader of {topic}, and topics.events is {events}: use another \
-                     kafka.group_id for another topic, or wait until kafka.session_timeout has passed"
-                )));
+                tracing::warn!(
+                    topic,
+                    "the group still has this instance as a reader of another topic: leaving it and joining again"
+                );
+                self.leave();
+                None
             }
             Some(RebalanceEvent::Failed(error)) => {
                 return Err(self.failed("the assignment failed", &error));

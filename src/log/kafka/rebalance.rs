@@ -85,16 +85,18 @@ impl ConsumerContext for GroupContext {
         let partitions = partitions(list);
         let other_topic = other_topic(list, &self.topic);
         if self.is_closing.load(Ordering::Relaxed) || other_topic.is_some() {
-            let done = if is_assignment {
-                consumer.incremental_assign(&TopicPartitionList::new())
-            } else {
-                consumer.incremental_unassign(list)
+            let done = match (is_assignment, other_topic) {
+                // The client takes back only what was assigned.
+                (true, Some(topic)) => {
+                    self.lock().push_back(RebalanceEvent::OtherTopic(topic));
+                    assign_silently(consumer, list)
+                }
+                (true, None) => consumer.incremental_assign(&TopicPartitionList::new()),
+                (false, _) => consumer.incremental_unassign(list),
             };
             if let Err(error) = done {
                 tracing::warn!(%error, "cannot hand partitions over");
             }
-            self.lock()
-                .extend(other_topic.map(RebalanceEvent::OtherTopic));
             return;
         }
         let event = if is_assignment {
