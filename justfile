@@ -15,6 +15,14 @@ test-long:
     SEGSTREAM_TEST_SEED=$(date +%j) cargo test --release --test suite cdnow
     SEGSTREAM_TEST_LONG=1 SEGSTREAM_TEST_SEED=$(date +%j) cargo test --test kafka
 
+# Every request of a transaction is cut, stalled and left without an answer, commits fifty times; the process is stopped
+# twenty times: about 15 minutes.
+test-outages:
+    SEGSTREAM_TEST_LONG=1 cargo test --test kafka may_be_cut
+    SEGSTREAM_TEST_LONG=1 cargo test --test kafka without_an_answer
+    SEGSTREAM_TEST_LONG=1 cargo test --test kafka comes_back_once
+    SEGSTREAM_TEST_LONG=1 cargo test --test kafka stopped_past_its_transactions
+
 # A worker of an instance loses its session ten times while the other one goes on: about 15 minutes.
 test-losses:
     SEGSTREAM_TEST_LOSSES=10 SEGSTREAM_TEST_SEED=$(date +%j) cargo test --test kafka loses_its_session

@@ -18,11 +18,11 @@ const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  segstream run --set store.directory=/var/lib/segstream")]
 pub struct Args {
-    /// End once every partition is committed up to the end that it has at the start.
+    /// End once every partition is committed up to the end that it has at the start, also those of other instances.
     #[arg(long)]
     until_caught_up: bool,
-    /// With --until-caught-up: then move every partition's clock to this instant, RFC 3339, and evaluate the
-    /// customers who are due by then.
+    /// With --until-caught-up: then move the clock of every partition that this instance has to this instant, RFC 3339, and
+    /// evaluate the customers who are due by then.
     #[arg(long, requires = "until_caught_up", value_parser = parse_instant)]
     advance_to: Option<Timestamp>,
     #[command(flatten)]

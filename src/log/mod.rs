@@ -237,8 +237,7 @@ pub enum Error {
     /// Another process works under this instance's id, and this one must not write any more.
     #[error(
         "another process has taken over the id of this instance: is store.directory a copy, or \
-         instance.id used twice? Or was this process stopped for longer than \
-         kafka.transaction_timeout"
+         instance.id used twice?"
     )]
     Fenced,
     /// The log cannot be used as it is; a person must act.

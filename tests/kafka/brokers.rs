@@ -19,6 +19,7 @@ use crate::expected::Expected;
 use crate::expected::Member;
 use crate::feed::Feed;
 use crate::feed::shop;
+use crate::group;
 use crate::running::Running;
 use crate::scraper::free_address;
 use crate::support::kafka::Node;
@@ -74,6 +75,17 @@ impl Scene {
     /// Everything equals the fold: changes, latest changes, dead letters, state, gauges, and the store that is left.
     fn end(self) {
         self.feed.finish();
+        let deadline = Instant::now() + PATIENCE;
+        while !group::is_caught_up(&self.deployment) {
+            let seen = self.running.seen.lock().unwrap();
+            let quiet = seen
+                .iter()
+                .filter(|line| !line.contains("transaction committed"));
+            let last: Vec<&String> = quiet.rev().take(60).collect();
+            assert!(Instant::now() < deadline, "not committed: {last:#?}");
+            drop(seen);
+            std::thread::park_timeout(Duration::from_millis(100));
+        }
         let expected = Expected::of(&self.deployment);
         expected.wait_for(&self.deployment, &[self.member]);
         self.running.signal("TERM");
@@ -182,6 +194,7 @@ pub fn changed_coordinators() {
             })
             .unwrap();
         let scene = Scene::start(deployment, &id, 15);
+        println!("clean: {is_clean}");
         second.stop(is_clean);
         scene.wait_committed("the coordinators are on the other broker");
         let metadata = client.fetch_metadata(Some(TRANSACTIONS), PATIENCE).unwrap();

@@ -15,6 +15,8 @@ use rdkafka::producer::Producer;
 use crate::PATIENCE;
 use crate::commits::Scene;
 use crate::deployment::Deployment;
+use crate::deployment::topic_tool;
+use crate::deployment::wait_owned;
 use crate::deployment::wait_until;
 use crate::expected;
 use crate::expected::Expected;
@@ -37,6 +39,8 @@ use crate::scraper::get;
 
 /// The code of an instance whose id another process has taken over.
 const FENCED: i32 = 5;
+/// That of an instance which cannot work as its topics are.
+const WRONG_ENVIRONMENT: i32 = 4;
 /// Longer than `kafka.transaction_timeout` of a deployment, and than the broker takes to end such a transaction.
 const STALL: Duration = Duration::from_secs(8);
 /// The log names each transaction.
@@ -226,10 +230,9 @@ fn take_over(scene: &Scene, api: i16) {
 
 /// In each step of a transaction; the second time soon after the first one is another process.
 pub fn ended_producers() {
-    for (number, api) in [ADD_PARTITIONS_TO_TXN, ADD_OFFSETS_TO_TXN, END_TXN]
-        .into_iter()
-        .enumerate()
-    {
+    let steps = [ADD_OFFSETS_TO_TXN, END_TXN, ADD_PARTITIONS_TO_TXN];
+    let count = if is_long() { 3 } else { 2 };
+    for (number, api) in steps.into_iter().take(count).enumerate() {
         let id = ["one-ended-0", "one-ended-1", "one-ended-2"][number];
         let extra = ["workers=1", "commit.interval=100ms", TRACED];
         let scene = Scene::new(&format!("ended-{number}"), id, &extra);
@@ -288,30 +291,31 @@ pub fn two_of_one_id() {
     assert_eq!(winner.code(), Some(0));
 }
 
-/// A process that does not run for longer than a transaction may be open goes on, whatever it was doing.
+/// A process that does not run for longer than a transaction may be open, and in the second deployment than its session,
+/// goes on, whatever it was doing.
 pub fn stopped_past_its_transactions() {
-    let stops = if is_long() { 20 } else { 3 };
-    let extra = [
-        "workers=2",
-        "commit.interval=20ms",
-        "kafka.session_timeout=60s",
-        TRACED,
-    ];
-    let scene = Scene::new("pauses", "one-paused", &extra);
-    let running = scene.start();
-    let feed = Feed::start(&scene.deployment, shop(2000, 10), 100.0);
-    feed.wait_sent(100);
-    for number in 0..stops {
-        running.signal("STOP");
-        let until = Instant::now() + STALL;
-        wait_until("the end of the pause", || Instant::now() >= until);
-        running.signal("CONT");
-        wait_committed(&running, &format!("pause {number}"));
-        // Anywhere in a transaction or between two.
-        let until = Instant::now() + Duration::from_millis(307 + 41 * number);
-        wait_until("the next pause", || Instant::now() >= until);
+    let stops = if is_long() { 10 } else { 2 };
+    for (name, id, session) in [
+        ("pauses", "one-paused", "kafka.session_timeout=60s"),
+        ("sessions", "one-asleep", "kafka.session_timeout=6s"),
+    ] {
+        let extra = ["workers=2", "commit.interval=20ms", session, TRACED];
+        let scene = Scene::new(name, id, &extra);
+        let running = scene.start();
+        let feed = Feed::start(&scene.deployment, shop(1000, 10), 100.0);
+        feed.wait_sent(100);
+        for number in 0..stops {
+            running.signal("STOP");
+            let until = Instant::now() + STALL;
+            wait_until("the end of the pause", || Instant::now() >= until);
+            running.signal("CONT");
+            wait_committed(&running, &format!("pause {number}"));
+            // Anywhere in a transaction or between two.
+            let until = Instant::now() + Duration::from_millis(307 + 41 * number);
+            wait_until("the next pause", || Instant::now() >= until);
+        }
+        scene.end(feed, Vec::new(), running);
     }
-    scene.end(feed, Vec::new(), running);
 }
 
 /// The cluster seems not to know a topic for a while, one topic after the other.
@@ -321,8 +325,14 @@ pub fn unknown_topics() {
     let running = scene.start();
     let feed = Feed::start(&scene.deployment, shop(1000, 11), 40.0);
     feed.wait_sent(100);
+    // The client believes in a topic for half a minute.
+    let until = Instant::now() + Duration::from_secs(31);
+    wait_until("the client believes what it is told", || {
+        Instant::now() >= until
+    });
     for kind in ["events", "state", "changes", "letters"] {
         let topic = scene.deployment.topic(kind);
+        let hidings = proxy().hidings();
         proxy().hide(scene.id, Some(&topic));
         // New connections ask for the topics.
         let since = Instant::now();
@@ -337,9 +347,26 @@ pub fn unknown_topics() {
         });
         let until = Instant::now() + STALL;
         wait_until("the topic has been away", || Instant::now() >= until);
+        let hidings = proxy().hidings() - hidings;
+        println!("{kind}: hidden from {hidings} answers");
+        assert!(hidings > 0, "{kind}");
         proxy().hide(scene.id, None);
         proxy().pass(scene.id);
         wait_committed(&running, &topic);
     }
     scene.end(feed, Vec::new(), running);
+}
+
+/// A topic that is deleted ends the service after a while, with its name.
+pub fn deleted_topic() {
+    let deployment = Deployment::new("deleted");
+    let running = deployment.start("a", &["commit.interval=100ms"]);
+    wait_owned(&deployment.store("a"), 12, Duration::ZERO);
+    let topic = deployment.topic("letters");
+    topic_tool(&["--delete", "--topic", &topic]);
+    // One event in ten is dirt.
+    let feed = Feed::start(&deployment, shop(500, 16), 20.0);
+    running.wait_for(&format!("the cluster shows no topic {topic} any more"));
+    assert_eq!(running.code(), Some(WRONG_ENVIRONMENT));
+    feed.finish();
 }

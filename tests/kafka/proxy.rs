@@ -104,6 +104,8 @@ struct Shared {
     rates: Mutex<BTreeMap<String, usize>>,
     /// The topic that the broker seems not to know, by client id.
     hidden: Mutex<BTreeMap<String, String>>,
+    /// Answers from which a topic was hidden.
+    hidings: AtomicU64,
     lost: Mutex<Vec<(String, LostAnswer)>>,
     connections: AtomicU64,
 }
@@ -184,6 +186,11 @@ impl Proxy {
             Some(topic) => hidden.insert(client_id(instance), topic.to_owned()),
             None => hidden.remove(&client_id(instance)),
         };
+    }
+
+    /// How many answers a topic was hidden from.
+    pub fn hidings(&self) -> u64 {
+        self.shared.hidings.load(Ordering::Relaxed)
     }
 
     /// The answers that an instance did not get.
@@ -293,7 +300,10 @@ fn pass_answers(
         let is_described = link.describing.lock().unwrap().remove(&correlation);
         let hidden = shared.hidden.lock().unwrap().get(&client_id).cloned();
         if let (true, Some(topic)) = (is_described, hidden) {
-            hide_in(&mut frame, &topic);
+            let has_hidden = hide_in(&mut frame, &topic);
+            shared
+                .hidings
+                .fetch_add(u64::from(has_hidden), Ordering::Relaxed);
         }
         to.write_all(&u32::try_from(frame.len()).unwrap().to_be_bytes())?;
         let mut rest = frame.as_slice();
@@ -312,13 +322,15 @@ fn pass_answers(
 }
 
 /// In metadata from version 9 on, a topic is an error, the length of its name and one, its name, and what follows.
-fn hide_in(frame: &mut [u8], topic: &str) {
+fn hide_in(frame: &mut [u8], topic: &str) -> bool {
     let mut name = vec![u8::try_from(topic.len() + 1).unwrap()];
     name.extend(topic.as_bytes());
     let mut windows = frame.windows(name.len());
-    if let Some(at) = windows.position(|window| window == name) {
-        frame[at - UNKNOWN_TOPIC.len()..at].copy_from_slice(&UNKNOWN_TOPIC);
-    }
+    let Some(at) = windows.position(|window| window == name) else {
+        return false;
+    };
+    frame[at - UNKNOWN_TOPIC.len()..at].copy_from_slice(&UNKNOWN_TOPIC);
+    true
 }
 
 fn read_frame(from: &mut TcpStream) -> std::io::Result<Vec<u8>> {

@@ -1,8 +1,8 @@
 //! Topics that the cluster does not know.
 //!
 //! While brokers restart or their metadata spreads, a broker may answer that there is no such topic. So no error of a
-//! client is proof that a topic is gone. A worker that has not committed for a while asks for the topics themselves, and
-//! it ends where the cluster says for a minute that one of them is not there.
+//! client is proof that a topic is gone. A worker that has not committed for a while, or whose transaction failed, asks for
+//! the topics themselves, and it ends where the cluster says for a minute that one of them is not there.
 
 use std::time::Duration;
 use std::time::Instant;
@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct AbsenceWatch {
     ask_at: Instant,
+    /// A transaction failed since the last question.
+    has_failed: bool,
     missing_since: Option<Instant>,
 }
 
@@ -23,13 +25,21 @@ impl AbsenceWatch {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             ask_at: now + ASK_INTERVAL,
+            has_failed: false,
             missing_since: None,
         }
     }
 
-    /// A transaction was committed, so the topics are there.
+    /// A transaction was committed. The topics that it did not need may be missing all the same.
     pub(super) fn committed(&mut self, now: Instant) {
-        *self = Self::new(now);
+        if !self.has_failed && self.missing_since.is_none() {
+            self.ask_at = now + ASK_INTERVAL;
+        }
+    }
+
+    /// A transaction failed, and a missing topic may be why.
+    pub(super) fn failed(&mut self) {
+        self.has_failed = true;
     }
 
     /// Whether the worker asks now.
@@ -41,6 +51,7 @@ impl AbsenceWatch {
     /// missing for too long.
     pub(super) fn answered(&mut self, is_missing: Option<bool>, now: Instant) -> bool {
         self.ask_at = now + ASK_INTERVAL;
+        self.has_failed = false;
         if is_missing != Some(true) {
             self.missing_since = None;
             return false;
@@ -80,11 +91,30 @@ mod tests {
             assert!(!watch.is_due(now + ASK_INTERVAL - Duration::from_millis(1)));
             assert!(watch.is_due(now + ASK_INTERVAL));
         }
-        watch.committed(at(170));
-        assert!(!watch.is_due(at(179)));
+        // What is committed without the topic does not end the minute.
+        watch.committed(at(165));
+        assert!(watch.is_due(at(170)));
+        assert!(watch.answered(Some(true), at(220)));
+    }
+
+    #[test]
+    fn a_worker_asks_when_it_commits_nothing_or_a_transaction_has_failed() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut watch = AbsenceWatch::new(start);
+        for seconds in 1..30 {
+            watch.committed(at(seconds));
+            assert!(!watch.is_due(at(seconds + 9)));
+        }
+        assert!(watch.is_due(at(39)));
+        watch.failed();
+        watch.committed(at(38));
         assert!(
-            !watch.answered(Some(true), at(300)),
-            "a commit ends the minute"
+            watch.is_due(at(39)),
+            "a commit after the failure says nothing of it"
         );
+        assert!(!watch.answered(Some(false), at(39)));
+        watch.committed(at(40));
+        assert!(!watch.is_due(at(49)));
     }
 }

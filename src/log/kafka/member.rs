@@ -34,6 +34,7 @@ use crate::log::kafka::places::offset;
 use crate::log::kafka::places::offsets_of;
 use crate::log::kafka::rebalance::GroupContext;
 use crate::log::kafka::rebalance::RebalanceEvent;
+use crate::log::kafka::takeover::Takeovers;
 
 /// A silent partition whose reading has not started yet cannot be placed for a moment.
 const PLACE_WAIT: Duration = Duration::from_secs(1);
@@ -50,7 +51,10 @@ pub(super) struct Member {
     assigned: BTreeSet<Partition>,
     /// A poll has reported that these are given up; the next poll hands them over.
     leaving: Vec<Partition>,
-    fenced_at: Option<Instant>,
+    takeovers: Takeovers,
+    polled_at: Instant,
+    /// When it was polled again after a pause of a session or longer.
+    paused_at: Option<Instant>,
     /// It has left the group, and joins it again then, once it has handed over what it had.
     joins_at: Option<Instant>,
 }
@@ -75,7 +79,9 @@ impl Member {
             closer,
             assigned: BTreeSet::new(),
             leaving: Vec::new(),
-            fenced_at: None,
+            takeovers: Takeovers::default(),
+            polled_at: Instant::now(),
+            paused_at: None,
             joins_at: None,
         })
     }
@@ -97,14 +103,16 @@ impl Member {
     }
 
     /// A member may be fenced by its own membership: its session may have ended while the process did not run.
-    /// So it joins anew, once. The partitions that it had are lost.
+    /// So it joins anew, after such a pause, and once without one. The partitions that it had are lost.
     pub(super) fn join_anew(&mut self) -> Result<Vec<Partition>, Error> {
+        self.note_poll();
         let quiet = self.connection.session_timeout * 2;
-        if self.fenced_at.is_some_and(|at| at.elapsed() < quiet) {
+        let was_paused = self.paused_at.is_some_and(|at| at.elapsed() < quiet);
+        let now = Instant::now();
+        if !self.takeovers.may_return(was_paused, now, quiet) {
             return Err(Error::Fenced);
         }
         tracing::warn!("fenced by a member of the same instance id, joining anew");
-        self.fenced_at = Some(Instant::now());
         let (consumer, closer) = join(&self.connection, self.index)?;
         self.consumer = consumer;
         self.closer = closer;
@@ -112,6 +120,14 @@ impl Member {
         self.joins_at = None;
         let lost = std::mem::take(&mut self.assigned);
         Ok(lost.into_iter().collect())
+    }
+
+    fn note_poll(&mut self) {
+        let now = Instant::now();
+        if now.saturating_duration_since(self.polled_at) >= self.connection.session_timeout {
+            self.paused_at = Some(now);
+        }
+        self.polled_at = now;
     }
 
     /// Leaves the group, which asks for the partitions back, to join it again a moment later.
@@ -180,10 +196,11 @@ impl Member {
     /// Reads events until the limit is reached. It waits only where there are no deliveries yet. It polls the member
     /// at least once, as rebalances and the limit of `max.poll.interval.ms` depend on it.
     pub(super) fn read(
-        &self,
+        &mut self,
         limit: PollLimit,
         deliveries: &mut Vec<Delivery>,
     ) -> Result<(), Error> {
+        self.note_poll();
         let started = Instant::now();
         let mut bytes: usize = deliveries.iter().map(Delivery::bytes).sum();
         loop {
@@ -212,6 +229,7 @@ impl Member {
                 break;
             }
         }
+        self.note_poll();
         Ok(())
     }
 

@@ -11,10 +11,10 @@ use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::error::KafkaResult;
+use rdkafka::types::RDKafkaRespErr;
 
 use crate::domain::ids::Partition;
 use crate::log::Error;
-use crate::log::kafka::admin::existing_topics;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::client::START_WAIT;
 use crate::log::kafka::places::is_passing;
@@ -62,11 +62,15 @@ impl MetadataClient {
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
 
-    /// The topics of the service that the cluster does not know; `None` if it does not answer now.
+    /// The topics of the service that the cluster does not show; `None` if it does not answer now.
     pub(super) fn missing_topics(&self) -> Option<Vec<String>> {
-        let found = existing_topics(&self.connection, &self.client, ASK_WAIT).ok()?;
+        let metadata = self.client.fetch_metadata(None, ASK_WAIT).ok()?;
+        let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+        let found = metadata.topics().iter();
+        let found = found.filter(|topic| topic.error() != Some(unknown));
+        let found: BTreeSet<&str> = found.map(|topic| topic.name()).collect();
         let topics = self.connection.topics.each();
-        let missing = topics.filter(|(_, name)| !found.contains_key(*name));
+        let missing = topics.filter(|(_, name)| !found.contains(name));
         Some(missing.map(|(_, name)| name.to_owned()).collect())
     }
 

@@ -23,6 +23,7 @@ impl KafkaWorker {
         transaction: &Transaction,
         (mark, open_for): (String, Duration),
     ) -> Error {
+        self.absence.failed();
         let is_aborted = match failure {
             Failure::Aborted { can_go_on: true } => return Error::Aborted,
             Failure::Aborted { can_go_on: false } => true,
@@ -88,7 +89,9 @@ impl KafkaWorker {
             return Ok(());
         }
         let names = missing.unwrap_or_default().join(", ");
-        let problem = format!("the cluster says that there is no topic {names}");
+        let problem = format!(
+            "the cluster shows no topic {names} any more: was it deleted, or may this user not see it?"
+        );
         Err(self.connection.unusable(problem))
     }
 

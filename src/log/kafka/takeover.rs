@@ -1,29 +1,25 @@
-//! Whether a worker whose producer the broker has ended makes another one.
+//! Whether a worker goes on whose producer, or whose member of the group, the broker has ended.
 //!
 //! The broker ends a producer, by a new epoch, where another process takes the transactional id, and also where a
 //! transaction was open for longer than its timeout. The client reports both as fenced. How long the transaction was
 //! open tells them apart, but not always: a clock that does not count the time of a suspended machine makes it too short.
+//! The same holds for a member whose session ended while the process did not run.
 
 use std::time::Duration;
 use std::time::Instant;
 
-/// When the broker last ended a producer though its transaction was not open for too long.
+/// When the broker last ended one for no reason that the worker knows.
 #[derive(Debug, Default)]
 pub(super) struct Takeovers {
     unexplained_at: Option<Instant>,
 }
 
 impl Takeovers {
-    /// Whether the worker may make another producer, given whether the transaction was open for as long as its timeout.
-    /// Without that explanation it may do so once within `quiet`: another process that has the id ends its new producer
-    /// too.
-    pub(super) fn may_return(
-        &mut self,
-        was_open_too_long: bool,
-        now: Instant,
-        quiet: Duration,
-    ) -> bool {
-        if was_open_too_long {
+    /// Whether the worker may make another one, given whether it knows why: the transaction was open for as long as its
+    /// timeout, or the process did not run for as long as a session. Without that it may do so once within `quiet`:
+    /// another process that has the id ends the new one too.
+    pub(super) fn may_return(&mut self, is_explained: bool, now: Instant, quiet: Duration) -> bool {
+        if is_explained {
             return true;
         }
         let last = self.unexplained_at.replace(now);

@@ -51,6 +51,10 @@ impl Marks {
 
     /// The group's offset of a partition has this mark.
     pub(super) fn read(&mut self, partition: Partition, mark: &str) {
+        if self.asks_for() == Some(partition) {
+            // What it was before says whether the transaction was aborted.
+            return;
+        }
         match self.known.entry(partition) {
             Entry::Occupied(mut known) => mark.clone_into(known.get_mut()),
             Entry::Vacant(place) => {
@@ -103,6 +107,7 @@ mod tests {
             marks.read(PARTITION, "before");
             let mark = marks.next();
             marks.lost([PARTITION, Partition(5)].into_iter(), mark);
+            marks.read(PARTITION, found);
             assert_eq!(marks.asks_for(), Some(PARTITION));
             assert_eq!(marks.decide(found), Some(expected), "{found}");
             assert_eq!(marks.asks_for(), None);

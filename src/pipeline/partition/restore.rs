@@ -105,7 +105,7 @@ impl Restore {
             table: DefinitionTable::clone(&store.table()),
             begun_at: store.changelog_next(),
             tombstones_from: facts.tombstones_from,
-            empty_at: (store.changelog_next() == 0).then(|| shared.wall.now()),
+            empty_at: (store.changelog_reach() == 0).then(|| shared.wall.now()),
             store,
             facts,
             started: Instant::now(),
