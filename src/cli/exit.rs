@@ -95,7 +95,8 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
             pipeline::Error::OtherDefinition { .. }
             | pipeline::Error::OffsetWithoutCheckpoint { .. }
             | pipeline::Error::IncompleteChangelog { .. }
-            | pipeline::Error::SourceOutOfRange { .. },
+            | pipeline::Error::SourceOutOfRange { .. }
+            | pipeline::Error::WallClock { .. },
         ) => Some(ExitCode::Environment),
         Some(_) | None => None,
     }

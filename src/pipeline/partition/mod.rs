@@ -12,3 +12,4 @@ pub mod phase;
 pub mod record_cache;
 pub mod restore;
 pub mod running;
+pub mod wall;

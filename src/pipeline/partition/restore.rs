@@ -48,6 +48,8 @@ pub struct Restore {
     search: Option<DefinitionSearch>,
     /// The store lacked a part of an entry, and the changelog is read from its start.
     is_in_full: bool,
+    /// The partition was assigned at the start of the process.
+    is_at_start: bool,
     /// Where the reading of the changelog began, and from where on it had every tombstone then.
     begun_at: u64,
     tombstones_from: u64,
@@ -65,12 +67,13 @@ pub enum Step<T> {
 }
 
 impl Restore {
-    /// Opens the store, or makes it anew.
+    /// Opens the store, or makes it anew. `is_at_start` where the process has committed nothing yet.
     ///
     /// # Errors
     /// If the log or the store cannot be used.
     pub fn begin(
         owner: Owner,
+        is_at_start: bool,
         log: &mut dyn WorkerLog,
         shared: &Shared,
     ) -> Result<Step<Self>, Error> {
@@ -109,6 +112,7 @@ impl Restore {
             records: 0,
             search: None,
             is_in_full: false,
+            is_at_start,
         }))
     }
 
@@ -283,6 +287,7 @@ impl Restore {
             return Ok(None);
         }
         let checkpoint = self.checkpoint(shared, &definition)?;
+        shared.check_wall(self.owner.partition(), &checkpoint, self.is_at_start)?;
         Ok(Some((checkpoint, definition)))
     }
 
