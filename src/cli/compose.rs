@@ -160,7 +160,7 @@ impl Parts {
         let definition = definition(settings, &policy, &model, partitions);
         let shared = Arc::new(Shared {
             limits: limits(settings, partitions),
-            clock_rules: clock_rules(settings, overrides),
+            clock_rules: clock_rules(settings, overrides, &log),
             wall: WallClock::system_watched(settings.time.jump_max),
             monotonic: MonotonicClock::system(),
             policy,
@@ -200,7 +200,7 @@ impl Parts {
     }
 }
 
-fn clock_rules(settings: &Settings, overrides: &Overrides) -> ClockRules {
+fn clock_rules(settings: &Settings, overrides: &Overrides, log: &AnyLog) -> ClockRules {
     let time = &settings.time;
     let of_settings = if time.is_event_clock {
         ClockMode::Event
@@ -211,8 +211,11 @@ fn clock_rules(settings: &Settings, overrides: &Overrides) -> ClockRules {
     ClockRules {
         mode,
         skew: time.skew,
-        // What the embedded log takes is checked before, or is a demo's own shop.
-        event_ahead_max: (settings.bus == BusKind::Kafka).then_some(RECORD_TIME_AHEAD_MAX),
+        // What the embedded log takes was checked before, or is a demo's own shop.
+        event_ahead_max: match log {
+            AnyLog::Embedded(_) => None,
+            AnyLog::Kafka(_) => Some(RECORD_TIME_AHEAD_MAX),
+        },
         disorder: time.disorder,
         grace: time.grace,
         start: (mode == ClockMode::Wall).then_some(StartRules {

@@ -172,7 +172,7 @@ impl EventIntake for LogIntake {
                     };
                     // With the event clock the time of the log is the shop's, not the wall clock's.
                     let timestamp = match self.shared.clock_rules.mode {
-                        // After a jump nobody knows the time: the event is not compared with one.
+                        // After a jump the time is not known, and the event is compared with none.
                         ClockMode::Wall => (!wall.is_held).then_some(wall.now),
                         ClockMode::Event => Some(event.occurred_at),
                     };
