@@ -124,7 +124,7 @@ impl RunningPartition {
                     event: &event,
                     position: delivery.position,
                     origin: dating.position,
-                    record_time: record_time.unwrap_or(event.occurred_at.min(dating.wall)),
+                    record_time: record_time.unwrap_or(event.occurred_at),
                     clock: self.clock.now(),
                 };
                 self.fold(customer_id, delivered, dating, shared)
