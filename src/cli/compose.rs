@@ -30,7 +30,9 @@ use crate::pipeline::control::Tally;
 use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::partition::clock::ClockRules;
 use crate::pipeline::partition::clock::MonotonicClock;
+use crate::pipeline::partition::clock::RECORD_TIME_AHEAD_MAX;
 use crate::pipeline::partition::clock::WallClock;
+use crate::pipeline::partition::wall::StartRules;
 use crate::pipeline::partitions::Partitions;
 use crate::store;
 use crate::store::database::Options;
@@ -94,6 +96,8 @@ pub struct Parts {
 pub struct Overrides {
     /// Uses the event clock, whatever `time.clock` is.
     pub clock: Option<ClockMode>,
+    /// Starts with a wall clock that does not fit to the state.
+    pub trusts_clock: bool,
 }
 
 impl Parts {
@@ -156,17 +160,8 @@ impl Parts {
         let definition = definition(settings, &policy, &model, partitions);
         let shared = Arc::new(Shared {
             limits: limits(settings, &log),
-            clock_rules: ClockRules {
-                mode: overrides.clock.unwrap_or(if settings.time.is_event_clock {
-                    ClockMode::Event
-                } else {
-                    ClockMode::Wall
-                }),
-                skew: settings.time.skew,
-                disorder: settings.time.disorder,
-                grace: settings.time.grace,
-            },
-            wall: WallClock::system(),
+            clock_rules: clock_rules(settings, overrides, &log),
+            wall: WallClock::system_watched(settings.time.jump_max),
             monotonic: MonotonicClock::system(),
             policy,
             intake: settings.intake.clone(),
@@ -202,6 +197,32 @@ impl Parts {
                 })
             })
             .collect()
+    }
+}
+
+fn clock_rules(settings: &Settings, overrides: &Overrides, log: &AnyLog) -> ClockRules {
+    let time = &settings.time;
+    let of_settings = if time.is_event_clock {
+        ClockMode::Event
+    } else {
+        ClockMode::Wall
+    };
+    let mode = overrides.clock.unwrap_or(of_settings);
+    ClockRules {
+        mode,
+        skew: time.skew,
+        // What the embedded log takes was checked before, or is a demo's own shop.
+        event_ahead_max: match log {
+            AnyLog::Embedded(_) => None,
+            AnyLog::Kafka(_) => Some(RECORD_TIME_AHEAD_MAX),
+        },
+        disorder: time.disorder,
+        grace: time.grace,
+        start: (mode == ClockMode::Wall).then_some(StartRules {
+            jump_max: time.jump_max,
+            downtime_max: time.downtime_max,
+            is_trusted: overrides.trusts_clock,
+        }),
     }
 }
 

@@ -89,6 +89,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         &settings,
         &Overrides {
             clock: Some(ClockMode::Event),
+            ..Overrides::default()
         },
     )?;
     let server = Server::start(&settings, &parts, args.http.is_none())?;

@@ -97,7 +97,8 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
             | pipeline::Error::IncompleteChangelog { .. }
             | pipeline::Error::SourceOutOfRange { .. }
             | pipeline::Error::OtherSource { .. }
-            | pipeline::Error::Refused { .. },
+            | pipeline::Error::Refused { .. }
+            | pipeline::Error::WallClock { .. },
         ) => Some(ExitCode::Environment),
         Some(_) | None => None,
     }

@@ -36,7 +36,7 @@ fn restored(
     let owner = parts.shared.partitions.take(partition);
     let displaced = || Failed(format!("partition {partition} is in use")).into();
     let mut restore = loop {
-        match Restore::begin(owner, log, &parts.shared)? {
+        match Restore::begin(owner, false, log, &parts.shared)? {
             Step::Done(restore) => break restore,
             Step::NotYet => {}
             Step::Displaced => return Err(displaced()),

@@ -25,6 +25,10 @@ pub struct Args {
     /// evaluate the customers who are due by then.
     #[arg(long, requires = "until_caught_up", value_parser = parse_instant)]
     advance_to: Option<Timestamp>,
+    /// Start although the wall clock is before the last transaction of the state or more than `time.downtime_max`
+    /// after it.
+    #[arg(long)]
+    trust_clock: bool,
     #[command(flatten)]
     settings: SettingsArgs,
 }
@@ -36,7 +40,11 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let settings = args.settings.load()?;
     args.settings.init_logging(&settings)?;
-    let parts = Parts::open(&settings, &Overrides::default())?;
+    let overrides = Overrides {
+        trusts_clock: args.trust_clock,
+        ..Overrides::default()
+    };
+    let parts = Parts::open(&settings, &overrides)?;
     // A partition is marked as owned again when its restore has ended.
     let directory = parts.shared.partitions.directory();
     for partition in directory.owned()? {

@@ -160,11 +160,11 @@ pub struct LogIntake {
 
 impl EventIntake for LogIntake {
     fn accept(&self, lines: Vec<Vec<u8>>) -> Result<Receipt, String> {
-        let wall = self.shared.wall.now();
+        let wall = self.shared.look_at_wall();
         let mut receipt = Receipt::default();
         let mut records = Vec::with_capacity(lines.len());
         for (number, payload) in (1..).zip(lines) {
-            match parse(&payload, wall, &self.shared.intake) {
+            match parse(&payload, wall.now, &self.shared.intake) {
                 Ok(event) => {
                     let key = match &event.customer {
                         EventCustomer::Known(customer_id) => Some(customer_id.as_bytes().to_vec()),
@@ -172,10 +172,11 @@ impl EventIntake for LogIntake {
                     };
                     // With the event clock the time of the log is the shop's, not the wall clock's.
                     let timestamp = match self.shared.clock_rules.mode {
-                        ClockMode::Wall => wall,
-                        ClockMode::Event => event.occurred_at,
+                        // After a jump the time is not known, and the event is compared with none.
+                        ClockMode::Wall => (!wall.is_held).then_some(wall.now),
+                        ClockMode::Event => Some(event.occurred_at),
                     };
-                    records.push(InputRecord::new(Some(timestamp), key, payload));
+                    records.push(InputRecord::new(timestamp, key, payload));
                 }
                 Err(invalid) => receipt.refused.push(RefusedLine {
                     line: number,

@@ -6,6 +6,7 @@ use crate::config::reader::Reader;
 use crate::config::reader::small;
 use crate::config::units::DAY;
 use crate::config::units::HOUR;
+use crate::config::units::SECOND;
 use crate::domain::time::BusinessZone;
 
 /// Clocks and the business zone.
@@ -21,6 +22,10 @@ pub struct Time {
     pub disorder: Duration,
     /// How far the clock stays behind the wall clock once the input is read, for records on their way.
     pub grace: Duration,
+    /// A wall clock that differs by more than this from the time that has passed has jumped.
+    pub jump_max: Duration,
+    /// How long after the last transaction a process may start.
+    pub downtime_max: Duration,
     /// How often a clock that moved without events is written.
     pub checkpoint_interval: Duration,
     /// How far ahead a crossing is searched.
@@ -39,6 +44,8 @@ pub(super) fn time(reader: &mut Reader) -> Option<Time> {
     let skew = reader.duration("time.skew", Duration::ZERO, DAY);
     let disorder = reader.duration("time.disorder", Duration::ZERO, DAY);
     let grace = reader.duration("time.grace", Duration::ZERO, DAY);
+    let jump_max = reader.duration("time.jump_max", SECOND, DAY);
+    let downtime_max = reader.duration("time.downtime_max", HOUR, DAY * 36_525);
     let checkpoint_interval =
         reader.duration("time.checkpoint_interval", Duration::from_millis(100), HOUR);
     let horizon_days = reader
@@ -50,6 +57,8 @@ pub(super) fn time(reader: &mut Reader) -> Option<Time> {
         skew: skew?,
         disorder: disorder?,
         grace: grace?,
+        jump_max: jump_max?,
+        downtime_max: downtime_max?,
         checkpoint_interval: checkpoint_interval?,
         horizon_days: horizon_days?,
     })

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::dataset::limited::ROW_BYTES_MAX;
+use crate::domain::time::Timestamp;
 
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +80,21 @@ pub enum Error {
         line: u64,
         /// The field, its value and what is allowed.
         detail: String,
+    },
+    /// A row that would move the clocks into the future.
+    #[error(
+        "{path}, line {line}: the record time {record_time} is not at or before {latest}, 24 hours ahead of the wall \
+         clock: it would move every clock there, for good. --allow-future takes it"
+    )]
+    Future {
+        /// Path of the file.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: u64,
+        /// Its record time.
+        record_time: Timestamp,
+        /// The latest one that is allowed.
+        latest: Timestamp,
     },
     /// There is nothing in it.
     #[error("{path} has no rows")]

@@ -4,8 +4,9 @@
 //! zone, counted from 1970-01-01; its start is found through the calendar, never by adding hours.
 
 use std::fmt;
+use std::time::Duration;
 
-use jiff::ToSpan;
+use jiff::Span;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
@@ -19,6 +20,12 @@ pub const DAY_MS: i64 = 86_400_000;
 /// 2100-01-01T00:00:00Z.
 const YEAR_2100_SECOND: i64 = 4_102_444_800;
 
+/// A duration in milliseconds.
+#[must_use]
+pub fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// An instant, in milliseconds since the epoch.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -30,6 +37,16 @@ impl Timestamp {
     pub const MIN: Self = Self(-62_135_596_800_000);
     /// The latest instant that can be written in RFC 3339: year 9999.
     pub const MAX: Self = Self(253_402_300_799_999);
+
+    /// The latest instant that is of the year 9999 in every zone, and the last one of the calendar library. No instant
+    /// that is read from outside is later.
+    pub const LATEST: Self = Self(253_402_207_200_999);
+
+    /// Milliseconds since the epoch as somebody else wrote them; `None` outside the years 0001 to 9999 of any zone.
+    #[must_use]
+    pub fn from_foreign_milliseconds(milliseconds: i64) -> Option<Self> {
+        Self::from_milliseconds(milliseconds).filter(|instant| *instant <= Self::LATEST)
+    }
 
     /// From milliseconds since the epoch; `None` outside the years 0001 to 9999.
     #[must_use]
@@ -49,12 +66,12 @@ impl Timestamp {
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         // Beyond the calendar library's range it says what is read.
         let known = rfc3339::milliseconds_of(text);
-        if let Some(known) = known.filter(|known| *known <= jiff::Timestamp::MAX.as_millisecond()) {
-            return Self::from_milliseconds(known);
+        if let Some(known) = known.and_then(Self::from_foreign_milliseconds) {
+            return Some(known);
         }
         let instant: jiff::Timestamp = text.parse().ok()?;
         let milliseconds = instant.as_nanosecond().div_euclid(1_000_000);
-        Self::from_milliseconds(i64::try_from(milliseconds).ok()?)
+        Self::from_foreign_milliseconds(i64::try_from(milliseconds).ok()?)
     }
 
     /// The instant `milliseconds` later (earlier if negative), kept within the range.
@@ -113,6 +130,11 @@ pub fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Times
 pub struct Day(pub i32);
 
 impl Day {
+    /// -9999-01-01, the first date of the calendar library.
+    const FIRST: Self = Self(-4_371_587);
+    /// 9999-12-31, the last one.
+    const LAST: Self = Self(2_932_896);
+
     /// From a calendar date.
     #[must_use]
     pub fn from_date(year: i16, month: i8, day: i8) -> Option<Self> {
@@ -124,10 +146,14 @@ impl Day {
         Self(since.get_days())
     }
 
+    /// The first or the last date of the calendar library for a day that is beyond it.
     fn to_civil(self) -> Date {
-        Date::constant(1970, 1, 1)
-            .checked_add(i64::from(self.0).days())
-            .unwrap_or(Date::constant(1970, 1, 1))
+        let epoch = Date::constant(1970, 1, 1);
+        let beyond = if self.0 < 0 { Date::MIN } else { Date::MAX };
+        let since = Span::new().try_days(self.0);
+        since
+            .and_then(|since| epoch.checked_add(since))
+            .unwrap_or(beyond)
     }
 
     /// The day `days` later.
@@ -268,9 +294,16 @@ impl BusinessZone {
         Some(self.start_of(new_year))
     }
 
-    /// The instant at which `hour` o'clock of a day comes; a gap moves it to the gap's end.
+    /// The instant at which `hour` o'clock of a day comes; a gap moves it to the gap's end. Of a day beyond the range of
+    /// instants it is the last or the first one.
     #[must_use]
     pub fn instant_at(&self, day: Day, hour: i8) -> Timestamp {
+        if day < Day::FIRST {
+            return Timestamp::MIN;
+        }
+        if day > Day::LAST {
+            return Timestamp::MAX;
+        }
         let local = day.to_civil().at(hour.clamp(0, 23), 0, 0, 0);
         let milliseconds = self
             .zone
@@ -278,6 +311,13 @@ impl BusinessZone {
             .compatible()
             .map_or(i64::from(day.0) * DAY_MS, jiff::Timestamp::as_millisecond);
         Timestamp(milliseconds).clamp(Timestamp::MIN, Timestamp::MAX)
+    }
+
+    /// The same; `None` if it is not of the years 0001 to 9999 in every zone.
+    #[must_use]
+    pub fn foreign_instant_at(&self, day: Day, hour: i8) -> Option<Timestamp> {
+        let instant = self.instant_at(day, hour);
+        (Timestamp::MIN < instant && instant <= Timestamp::LATEST).then_some(instant)
     }
 }
 
@@ -341,6 +381,35 @@ mod tests {
             assert_eq!(Timestamp::parse_rfc3339(text), None, "{text}");
         }
         assert!(Timestamp::parse_rfc3339("9999-12-30T21:59:59Z").is_some());
+        for text in [
+            "10000-01-01T00:00:00Z",
+            "+010000-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-14:00",
+        ] {
+            assert_eq!(Timestamp::parse_rfc3339(text), None, "{text}");
+        }
+        let last = jiff::Timestamp::MAX.as_millisecond();
+        assert_eq!(Timestamp::LATEST.as_milliseconds(), last);
+        assert!(Timestamp::from_foreign_milliseconds(last).is_some());
+        assert_eq!(Timestamp::from_foreign_milliseconds(last + 1), None);
+    }
+
+    /// A purchase day of the year 9999 leaves its window in a year that has no date.
+    #[test]
+    fn a_day_beyond_the_year_9999_begins_at_the_end_of_time_and_not_in_1970() {
+        let last = Day::from_date(9999, 12, 31).unwrap();
+        assert_eq!(Day::LAST, last);
+        assert_eq!(Day::FIRST, Day::from_civil(Date::MIN));
+        for name in ["UTC", "Europe/Berlin", "Pacific/Kiritimati", "Etc/GMT+12"] {
+            let zone = BusinessZone::named(name).unwrap();
+            for days in [1, 30, 365, 3_000_000, u32::MAX] {
+                let start = zone.start_of(last.plus_days(days));
+                assert_eq!(start, Timestamp::MAX, "{name} {days}");
+            }
+            let before = Day::from_date(-9999, 1, 1).unwrap().minus_days(30);
+            assert_eq!(zone.start_of(before), Timestamp::MIN, "{name}");
+        }
+        assert_eq!(last.plus_days(7).to_string(), "9999-12-31");
     }
 
     #[test]

@@ -19,6 +19,9 @@ use crate::telemetry::observe;
 impl<L: WorkerLog> Worker<L> {
     pub(super) fn assigned(&mut self, partitions: &[Partition]) -> Result<(), Error> {
         observe::assigned(&self.shared.metrics, partitions.len());
+        if !self.has_committed {
+            self.assigned_at_start.extend(partitions);
+        }
         self.all(partitions, PhaseEvent::Assigned)
     }
 
@@ -109,6 +112,7 @@ impl<L: WorkerLog> Worker<L> {
         match step {
             Step::Done(running) => {
                 self.change(partition, PhaseEvent::RestoreEnded)?;
+                self.assigned_at_start.remove(&partition);
                 let is_new = running.is_new();
                 let running = Held::Running(Box::new(running));
                 self.partitions.0.insert(partition, running);
@@ -134,7 +138,8 @@ impl<L: WorkerLog> Worker<L> {
         let Some(Held::Waiting(owner)) = self.partitions.0.get(&partition) else {
             return Ok(());
         };
-        match Restore::begin(*owner, &mut self.log, &self.shared)? {
+        let is_at_start = self.assigned_at_start.contains(&partition);
+        match Restore::begin(*owner, is_at_start, &mut self.log, &self.shared)? {
             Step::Done(restore) => {
                 self.change(partition, PhaseEvent::RestoreBegan)?;
                 let restore = Held::Restoring(Box::new(restore));

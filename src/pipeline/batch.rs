@@ -17,6 +17,7 @@ use crate::log::OutputRecord;
 use crate::pipeline::Limits;
 use crate::pipeline::Shared;
 use crate::pipeline::control::Counts;
+use crate::pipeline::partition::wall::WallTime;
 
 /// Memory of a change until it is committed, estimated: itself, its record, and the client's copies of it
 /// for two topics.
@@ -75,7 +76,7 @@ impl Divisor {
 #[derive(Clone, Copy, Debug)]
 pub struct Poll {
     /// By the wall clock.
-    pub wall: Timestamp,
+    pub wall: WallTime,
     /// By the monotonic one.
     pub at: Instant,
     /// How long the oldest of them had waited in the log; `None` where it is not known, or where the log is
@@ -90,7 +91,7 @@ impl Poll {
     #[must_use]
     pub fn without_deliveries(shared: &Shared) -> Self {
         Self {
-            wall: shared.wall.now(),
+            wall: shared.look_at_wall(),
             at: shared.monotonic.now(),
             waited: None,
             is_behind: None,
@@ -171,6 +172,11 @@ impl Batch {
     #[must_use]
     pub fn is_single(&self, limits: &Limits) -> bool {
         self.only_delivery().is_some() || self.divisor.of(limits.commit_records) == 1
+    }
+
+    /// Counts a delivery whose record time is too far ahead of the wall clock, if it is.
+    pub fn count_ahead(&mut self, is_ahead: bool) {
+        self.counts.record_times_ahead += u64::from(is_ahead);
     }
 
     /// Counts evaluations that time alone caused.
@@ -279,7 +285,10 @@ mod tests {
                 batch.start(
                     &limits,
                     Poll {
-                        wall: Timestamp::default(),
+                        wall: WallTime {
+                            now: Timestamp::default(),
+                            is_held: false,
+                        },
                         at: begun + Duration::from_millis(*at_ms),
                         waited: Some(Duration::from_millis(*waited_ms)),
                         is_behind: *is_behind,

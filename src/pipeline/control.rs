@@ -108,6 +108,8 @@ pub struct Counts {
     pub verdicts: BTreeMap<Outcome, u64>,
     /// Rejected deliveries by reason.
     pub rejected: BTreeMap<&'static str, u64>,
+    /// Deliveries whose record time is too far ahead of the wall clock to be used.
+    pub record_times_ahead: u64,
 }
 
 /// Shared counts, added to once a transaction.
@@ -123,6 +125,7 @@ impl Tally {
         counts.transactions += more.transactions;
         counts.time_evaluations += more.time_evaluations;
         counts.time_changes += more.time_changes;
+        counts.record_times_ahead += more.record_times_ahead;
         for (outcome, deliveries) in &more.verdicts {
             *counts.verdicts.entry(*outcome).or_default() += deliveries;
         }

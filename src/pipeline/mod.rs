@@ -14,6 +14,7 @@ mod progress;
 pub mod refusals;
 pub mod service;
 mod transaction;
+mod trust;
 pub mod worker;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use crate::pipeline::control::Tally;
 use crate::pipeline::partition::clock::ClockRules;
 use crate::pipeline::partition::clock::MonotonicClock;
 use crate::pipeline::partition::clock::WallClock;
+use crate::pipeline::partition::wall::Misfit;
 use crate::pipeline::partitions::Partitions;
 use crate::store;
 use crate::telemetry::metrics::Metrics;
@@ -193,6 +195,17 @@ pub enum Error {
     IncompleteChangelog {
         /// The partition.
         partition: Partition,
+    },
+    /// The wall clock at the start does not fit to the state.
+    #[error(
+        "the wall clock does not fit to the state of partition {partition}, whose customers it would move for good: set \
+         the clock, or, if it is right, start with `segstream run --trust-clock`"
+    )]
+    WallClock {
+        /// The partition.
+        partition: Partition,
+        /// How they differ.
+        source: Misfit,
     },
     /// A source does not have the records the state continues with.
     #[error(

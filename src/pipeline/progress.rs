@@ -10,6 +10,7 @@ use crate::domain::time::Timestamp;
 use crate::log::Progress;
 use crate::log::WorkerLog;
 use crate::pipeline::Error;
+use crate::pipeline::partition::wall::WallTime;
 use crate::pipeline::worker::Worker;
 use crate::telemetry::observe;
 
@@ -30,19 +31,23 @@ impl<L: WorkerLog> Worker<L> {
         let is_due = self
             .progress_known_at
             .is_none_or(|known_at| now.saturating_duration_since(known_at) >= PROGRESS_INTERVAL);
-        if !is_due || self.partitions.running().next().is_none() {
+        if !is_due {
+            return Ok(());
+        }
+        // It is looked at also where nothing runs, so that a jump is said at once.
+        let wall = self.shared.look_at_wall();
+        if self.partitions.running().next().is_none() {
             return Ok(());
         }
         // The wall time is taken before the question: events that were written to the log before it are counted in the
         // answer. Record times of transfers may be older; they do not move the clock.
-        let wall = self.shared.wall.now();
         let running: Vec<Partition> = self.partitions.running().map(|(each, _)| each).collect();
-        if let Some(answer) = self.log.progress(&running, wall)? {
+        if let Some(answer) = self.log.progress(&running, wall.now)? {
             self.progress_known_at = Some(now);
             for partition in running {
                 // Lag and clock of a partition without an answer stand still.
                 let progress = answer.partitions.get(&partition);
-                self.note_progress(partition, progress, answer.asked_at)?;
+                self.note_progress(partition, progress, (answer.asked_at, wall))?;
             }
         }
         if now.saturating_duration_since(self.checkpointed_at)
@@ -53,12 +58,12 @@ impl<L: WorkerLog> Worker<L> {
         Ok(())
     }
 
-    /// Takes over how far a partition was read, given the wall time at which its ends were asked for.
+    /// Takes over how far a partition was read, given the wall time at which its ends were asked for and that of now.
     fn note_progress(
         &mut self,
         partition: Partition,
         progress: Option<&Progress>,
-        asked_at: Timestamp,
+        (asked_at, wall): (Timestamp, WallTime),
     ) -> Result<(), Error> {
         let Some(running) = self.partitions.get_mut(partition) else {
             return Ok(());
@@ -83,7 +88,7 @@ impl<L: WorkerLog> Worker<L> {
         };
         let lag = committed.short_of(&ends);
         // A run with ends uses record times only, never the wall clock.
-        if passed.covers(&ends) && !self.shared.control.has_ends() {
+        if passed.covers(&ends) && !self.shared.control.has_ends() && !wall.is_held {
             running.caught_up(asked_at);
         }
         let end = self.shared.control.end_of(partition);

@@ -55,6 +55,7 @@ impl<L: WorkerLog> Worker<L> {
             Ok(committed) => {
                 self.shared.faults.cross(FaultPoint::Committed)?;
                 self.divisor.succeeded();
+                self.has_committed = true;
                 self.apply(&committed, transaction, pending)?;
                 for (partition, running) in self.partitions.running() {
                     let offsets = running.committed_offsets();
@@ -153,6 +154,7 @@ impl<L: WorkerLog> Worker<L> {
         for (reason, deliveries) in &batch.counts.rejected {
             observe::rejected(metrics, reason, *deliveries);
         }
+        observe::record_times_ahead(metrics, batch.counts.record_times_ahead);
         let moves = batch.changes.values().flatten();
         for change in moves.filter(|change| change.kind != ChangeKind::ChurnRiskChanged) {
             let from = change

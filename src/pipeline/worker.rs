@@ -4,6 +4,7 @@
 //! commit nothing has happened, after it everything is in the log. [`crate::faults`] names each place.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -47,6 +48,9 @@ pub struct Worker<L> {
     pub(super) log: L,
     pub(super) shared: Arc<Shared>,
     pub(super) partitions: HeldPartitions,
+    /// Those that were assigned before anything was committed, until they run.
+    pub(super) assigned_at_start: BTreeSet<Partition>,
+    pub(super) has_committed: bool,
     /// The waiting partition that the log was asked about last.
     pub(super) asked_last: Partition,
     pub(super) batch: Batch,
@@ -73,6 +77,8 @@ impl<L: WorkerLog> Worker<L> {
             log,
             shared,
             partitions: HeldPartitions::default(),
+            assigned_at_start: BTreeSet::new(),
+            has_committed: false,
             asked_last: Partition(0),
             batch: Batch::default(),
             divisor: Divisor::default(),
@@ -171,12 +177,12 @@ impl<L: WorkerLog> Worker<L> {
     fn take(&mut self, deliveries: &[Delivery]) -> Result<(), Error> {
         self.shared.faults.cross(FaultPoint::Polled)?;
         let started = Instant::now();
-        let wall = self.shared.wall.now();
+        let wall = self.shared.look_at_wall();
         let is_behind = deliveries.len() >= poll_records(&self.shared.limits, self.divisor);
         let poll = Poll {
             wall,
             at: self.shared.monotonic.now(),
-            waited: self.waited(deliveries, wall).filter(|_| !is_behind),
+            waited: self.waited(deliveries, wall.now).filter(|_| !is_behind),
             is_behind: Some(is_behind),
         };
         for delivery in deliveries {
@@ -271,12 +277,17 @@ impl<L: WorkerLog> Worker<L> {
             let source = delivery.position.source;
             let topic = self.shared.topics.name(Topic::of_source(source));
             let topic = topic.unwrap_or(source.as_str());
-            self.batch
-                .push_dead_letter(outputs::dead_letter(delivery, cause, topic, poll.wall));
+            self.batch.push_dead_letter(outputs::dead_letter(
+                delivery,
+                cause,
+                topic,
+                poll.wall.now,
+            ));
         }
         self.batch.start(&self.shared.limits, poll);
         self.batch
             .count(delivery, judged.event_type, &judged.verdict);
+        self.batch.count_ahead(judged.is_ahead);
         self.batch.arrived_at.extend(judged.arrived_at);
         self.batch.count_evaluations(judged.time_evaluations);
         self.batch.add_state(judged.state_bytes);

@@ -32,6 +32,38 @@ pub fn rejected(metrics: &Metrics, reason: &str, deliveries: u64) {
     tracing::debug!(reason, deliveries, "deliveries rejected");
 }
 
+/// Deliveries of a committed transaction have a record time that is too far ahead of the wall clock to be used.
+pub fn record_times_ahead(metrics: &Metrics, deliveries: u64) {
+    if deliveries == 0 {
+        return;
+    }
+    if metrics.deliveries.record_times_ahead.get() == 0 {
+        tracing::warn!(
+            "there are events whose record time is too far ahead of the wall clock: it moves no clock; \
+             segstream_record_times_ahead_total counts them"
+        );
+    }
+    metrics.deliveries.record_times_ahead.inc_by(deliveries);
+}
+
+/// The wall clock has jumped by so many seconds, or agrees again with the time that has passed.
+pub fn wall_turned(metrics: &Metrics, ahead_seconds: Option<i64>) {
+    metrics.clock_held.set(i64::from(ahead_seconds.is_some()));
+    match ahead_seconds {
+        Some(ahead_seconds) => tracing::warn!(
+            ahead_seconds,
+            "the wall clock has jumped by more than time.jump_max against the time since the machine was started: the \
+             clocks of the partitions stand still until it agrees again; if it is right, restart this instance"
+        ),
+        None => tracing::info!("the wall clock agrees again: the clocks of the partitions go on"),
+    }
+}
+
+/// The wall clock does not fit to that of the last transaction of a partition, and is trusted.
+pub fn wall_misfit(partition: u32, misfit: &dyn std::error::Error) {
+    tracing::warn!(partition, %misfit, "the wall clock is trusted");
+}
+
 /// The deliveries of one poll were folded.
 pub fn processed(metrics: &Metrics, seconds: f64, deliveries: usize) {
     if let Ok(deliveries) = u32::try_from(deliveries.max(1)) {

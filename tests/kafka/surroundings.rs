@@ -253,7 +253,13 @@ pub fn purchase(number: u32, occurred_at: &str) -> String {
 }
 
 pub fn misleading_tails() {
-    let deployment = Deployment::new("tails");
+    for clock in ["wall", "event"] {
+        tails_on_a_clock(clock);
+    }
+}
+
+fn tails_on_a_clock(clock: &str) {
+    let deployment = Deployment::new(&format!("tails-{clock}"));
     let events = deployment.topic("events");
     set_topic(
         &events,
@@ -289,7 +295,8 @@ pub fn misleading_tails() {
     producer.flush(PATIENCE).unwrap();
     producer.abort_transaction(PATIENCE).unwrap();
     // All in one partition, whatever their keys.
-    deployment.run_to_end("a", &["time.clock=wall", "input.partitioner=unchecked"]);
+    let clock = format!("time.clock={clock}");
+    deployment.run_to_end("a", &[&clock, "input.partitioner=unchecked"]);
     let export = deployment.export(&["a"]);
     let evaluated: Vec<(String, String)> = export
         .lines()

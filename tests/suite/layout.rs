@@ -116,9 +116,18 @@ impl Documented {
     fn apply(&mut self, place: (i64, u64), event: u64, order: Option<u64>, policy: &Policy) {
         self.greatest_day = self.greatest_day.max(Some(day_of(place.0)));
         self.remembered.insert(place, (event, order));
-        if self.remembered.len() > policy.remembered_ids {
-            let ((at_ms, _), _) = self.remembered.pop_first().unwrap();
-            self.floor_ms = self.floor_ms.max(Some(at_ms));
+        // All of the oldest instant at once, where the others are enough.
+        loop {
+            let &(oldest_ms, _) = self.remembered.keys().next().unwrap();
+            let others = self
+                .remembered
+                .keys()
+                .filter(|(at_ms, _)| *at_ms > oldest_ms);
+            if others.count() < policy.remembered_ids {
+                break;
+            }
+            self.remembered.retain(|(at_ms, _), _| *at_ms > oldest_ms);
+            self.floor_ms = self.floor_ms.max(Some(oldest_ms));
         }
     }
 

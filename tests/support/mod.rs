@@ -326,6 +326,8 @@ impl Life {
                 skew: second * 300,
                 disorder: second * 60,
                 grace: second * 10,
+                event_ahead_max: None,
+                start: None,
             },
             wall: WallClock::manual(|| at("2026-11-24T00:00:00Z")),
             monotonic,
@@ -456,11 +458,7 @@ pub fn fold(
     for (position, input) in inputs {
         let known = latest.get(&position.partition.0).copied();
         let rules = (&intake, &policy, &model);
-        let verdict = input
-            .timestamp
-            .or(known)
-            .map(|record_time| fold_one(&mut fold, *position, input, (record_time, known), rules));
-        let verdict = verdict.unwrap_or(Outcome::Rejected);
+        let verdict = fold_one(&mut fold, *position, input, known, rules);
         *fold.verdicts.entry(verdict).or_default() += 1;
         if verdict != Outcome::Rejected
             && let Some(stated) = input.timestamp
@@ -494,12 +492,15 @@ fn fold_one(
     fold: &mut Fold,
     position: segstream::domain::ids::Position,
     input: &InputRecord,
-    (record_time, clock): (Timestamp, Option<Timestamp>),
+    clock: Option<Timestamp>,
     (intake, policy, model): (&IntakeRules, &Policy, &Arc<SegmentModel>),
 ) -> Outcome {
-    let Ok(event) = parse_value(input.payload.as_deref(), record_time, intake) else {
+    // What is compared is the record's own time alone.
+    let stated = input.timestamp.unwrap_or(Timestamp::MAX);
+    let Ok(event) = parse_value(input.payload.as_deref(), stated, intake) else {
         return Outcome::Rejected;
     };
+    let record_time = input.timestamp.or(clock).unwrap_or(event.occurred_at);
     let id = match admit(&event, input.key.as_deref(), ANY_PLACEMENT) {
         Admission::Ended(verdict) => return verdict.outcome(),
         Admission::Customer { customer_id } => CustomerId::new(customer_id),

@@ -31,6 +31,10 @@ pub struct Args {
     /// customers who are due by then. Without it, deadlines after a partition's last event stay pending.
     #[arg(long, value_parser = parse_instant)]
     pub(super) advance_to: Option<Timestamp>,
+    /// Take rows whose record time is more than 24 hours ahead of the wall clock. Every later event of the state is then
+    /// evaluated as of that time, for good.
+    #[arg(long)]
+    pub(super) allow_future: bool,
     /// Print the summary as JSON.
     #[arg(long)]
     pub(super) json: bool,

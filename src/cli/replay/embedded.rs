@@ -30,7 +30,11 @@ pub(super) fn replay_embedded(
 ) -> anyhow::Result<()> {
     let source = source_name(args)?;
     let clock = Some(ClockMode::Event);
-    let (parts, log) = Parts::open_embedded(settings, &Overrides { clock })?;
+    let overrides = Overrides {
+        clock,
+        ..Overrides::default()
+    };
+    let (parts, log) = Parts::open_embedded(settings, &overrides)?;
     let mut service = Service::start(parts.worker_logs()?, &parts.shared)?;
     let fed = feed(&log, events, &source, args.rate, &mut service);
     if let Err(error) = fed {

@@ -17,6 +17,9 @@ use crate::config::settings::Settings;
 use crate::dataset::replay;
 use crate::dataset::replay::SourceEvent;
 use crate::domain::time::Timestamp;
+use crate::domain::time::milliseconds;
+use crate::pipeline::partition::clock::RECORD_TIME_AHEAD_MAX;
+use crate::pipeline::partition::clock::WallClock;
 
 /// Runs the command.
 ///
@@ -38,5 +41,11 @@ fn read(args: &Args, settings: &Settings) -> anyhow::Result<Vec<SourceEvent>> {
         zone: settings.time.business_zone.clone(),
         as_of: Timestamp::parse_rfc3339("2014-06-30T00:00:00Z").unwrap_or_default(),
     };
-    Ok(replay::read(&args.input, args.format, &context)?)
+    let events = replay::read(&args.input, args.format, &context)?;
+    if !args.allow_future {
+        let ahead_max = milliseconds(RECORD_TIME_AHEAD_MAX);
+        let latest = WallClock::system().now().plus_milliseconds(ahead_max);
+        replay::refuse_after(&args.input, &events, latest)?;
+    }
+    Ok(events)
 }

@@ -181,11 +181,10 @@ fn file(
 }
 
 fn date(text: &str, zone: &BusinessZone) -> anyhow::Result<Timestamp> {
-    let day = table::parse_date(text);
-    let day = day.ok_or_else(|| {
+    let instant = table::parse_date(text).and_then(|day| zone.foreign_instant_at(day, 0));
+    instant.ok_or_else(|| {
         call(&format!(
             "--as-of {text:?} is not a date such as 2014-06-30"
         ))
-    })?;
-    Ok(zone.instant_at(day, 0))
+    })
 }

@@ -37,11 +37,12 @@ pub(super) fn cdnow(path: &Path, context: &Context) -> Result<Vec<SourceEvent>, 
         if *customer_id == "customer_id" {
             continue;
         }
-        let day = compact_date(date).ok_or_else(|| invalid("date", date, "a day as YYYYMMDD"))?;
+        let occurred_at = compact_date(date)
+            .and_then(|day| context.zone.foreign_instant_at(day, 12))
+            .ok_or_else(|| invalid("date", date, "a day as YYYYMMDD"))?;
         if Decimal::parse(dollars).is_none() {
             return Err(invalid("dollar_value", dollars, "a decimal number"));
         }
-        let occurred_at = context.zone.instant_at(day, 12);
         let id = format!("cdnow-{line}");
         let body = json!({
             "event_id": id, "type": "order.completed", "occurred_at": occurred_at.to_string(),

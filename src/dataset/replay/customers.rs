@@ -54,10 +54,11 @@ pub(super) fn marketing(row: &Row<'_>, context: &Context) -> Result<SourceEvent,
     let year = row.required("Year_Birth", "a calendar year", |text| {
         text.parse::<i32>().ok()
     })?;
-    let joined = row.required("Dt_Customer", "a date such as 2013-09-04", parse_date)?;
+    let midnight =
+        |text: &str| parse_date(text).and_then(|day| context.zone.foreign_instant_at(day, 0));
+    let joined_at = row.required("Dt_Customer", "a date such as 2013-09-04", midnight)?;
     let mut profile = Map::new();
     profile.insert("birth_year".to_owned(), json!(year));
-    let joined_at = context.zone.instant_at(joined, 0);
     profile.insert("joined_at".to_owned(), json!(joined_at.to_string()));
     let decimal = |text: &str| Decimal::parse(text).map(|_| text.to_owned());
     if let Some(income) = row.parsed("Income", "a decimal number", decimal)? {

@@ -19,6 +19,7 @@ use crate::dataset::replay::lines::jsonl;
 use crate::dataset::replay::orders::order;
 use crate::dataset::rows::Row;
 use crate::dataset::rows::Rows;
+use crate::domain::time::Timestamp;
 
 /// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -57,6 +58,23 @@ pub fn read(path: &Path, format: Format, context: &Context) -> Result<Vec<Source
     };
     events.sort_by_key(|event| (event.record_time, event.line));
     Ok(events)
+}
+
+/// Refuses a file with an event after `latest`, 24 hours ahead of the wall clock.
+///
+/// # Errors
+/// Names the first such line, its record time and what is allowed.
+pub fn refuse_after(path: &Path, events: &[SourceEvent], latest: Timestamp) -> Result<(), Error> {
+    let after = events.iter().filter(|event| event.record_time > latest);
+    match after.min_by_key(|event| event.line) {
+        None => Ok(()),
+        Some(event) => Err(Error::Future {
+            path: path.to_owned(),
+            line: event.line,
+            record_time: event.record_time,
+            latest,
+        }),
+    }
 }
 
 fn table(

@@ -43,6 +43,6 @@ pub(super) fn order(row: &Row<'_>, context: &Context) -> Result<SourceEvent, Err
 }
 
 pub(super) fn instant(text: &str, context: &Context) -> Option<Timestamp> {
-    let at_noon = || parse_date(text).map(|day| context.zone.instant_at(day, 12));
+    let at_noon = || parse_date(text).and_then(|day| context.zone.foreign_instant_at(day, 12));
     Timestamp::parse_rfc3339(text).or_else(at_noon)
 }

@@ -67,6 +67,9 @@ pub(super) fn accepted_instant(
 pub fn instant_of_json(raw: &str) -> Option<Timestamp> {
     match json_text(raw) {
         Some(text) => Timestamp::parse_rfc3339(&text),
-        None => raw.parse().ok().and_then(Timestamp::from_milliseconds),
+        None => {
+            let milliseconds = raw.parse().ok()?;
+            Timestamp::from_foreign_milliseconds(milliseconds)
+        }
     }
 }

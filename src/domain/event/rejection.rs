@@ -16,8 +16,6 @@ pub enum RejectReason {
     Unreadable,
     /// The value starts with a schema registry's magic byte.
     SchemaRegistryFormat,
-    /// The delivery has no usable record time and its partition has had none yet.
-    NoRecordTime,
     /// `event_id` missing and not derivable, of a wrong type, or too long.
     EventId,
     /// `type` missing or none of docs/EVENTS.md.
@@ -64,10 +62,9 @@ pub enum RejectReason {
 
 impl RejectReason {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 23] = [
         Self::Unreadable,
         Self::SchemaRegistryFormat,
-        Self::NoRecordTime,
         Self::EventId,
         Self::Type,
         Self::OccurredAt,
@@ -97,7 +94,6 @@ impl RejectReason {
         match self {
             Self::Unreadable => "unreadable",
             Self::SchemaRegistryFormat => "schema_registry_format",
-            Self::NoRecordTime => "no_record_time",
             Self::EventId => "event_id",
             Self::Type => "type",
             Self::OccurredAt => "occurred_at",

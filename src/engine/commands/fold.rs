@@ -20,6 +20,7 @@ use crate::engine::policy::Rules;
 use crate::engine::state::chunk::ChunkNumber;
 use crate::engine::state::entry::Entry;
 use crate::engine::state::record::CustomerRecord;
+use crate::engine::state::remembered::REMEMBERED_MAX;
 use crate::engine::state::remembered::RememberedEvent;
 use crate::engine::state::remembered::RememberedId;
 use crate::engine::transition::reassign;
@@ -130,11 +131,12 @@ fn remember(
         purchase: order.map(|order| order.purchase),
         chunk: ChunkNumber::HEAD,
     };
-    if let Some(forgotten) = record.remembered.insert(event, limit)
-        && let Some(purchase) = &forgotten.purchase
-    {
-        record.layout.keep_sum(forgotten.chunk, purchase);
-    }
+    let layout = &mut record.layout;
+    record.remembered.insert(event, limit, &mut |forgotten| {
+        if let Some(purchase) = &forgotten.purchase {
+            layout.keep_sum(forgotten.chunk, purchase);
+        }
+    });
 }
 
 fn identity(event: &CustomerEvent<'_>, order_hash: Option<u64>) -> RememberedId {
@@ -195,6 +197,12 @@ fn lateness(
         return Some(format!(
             "occurred_at: {occurred_at} is more than state.ledger_days {ledger_days} before the \
              customer's newest event"
+        ));
+    }
+    if record.remembered.is_full_of(occurred_at) {
+        return Some(format!(
+            "occurred_at: {occurred_at} is the time of {REMEMBERED_MAX} remembered events of the customer, and more of one \
+             instant are not told apart"
         ));
     }
     let floor = record

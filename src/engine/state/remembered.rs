@@ -7,6 +7,9 @@ use crate::domain::purchase::Purchase;
 use crate::domain::time::Timestamp;
 use crate::engine::state::chunk::ChunkNumber;
 
+/// The most events that a record remembers, which is also the most that the setting `deduplication.ids` may be.
+pub const REMEMBERED_MAX: usize = 4096;
+
 /// The identity of one accepted event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RememberedId {
@@ -165,8 +168,16 @@ impl RememberedEvents {
         events.filter(|event| event.chunk.is_head())
     }
 
-    /// Remembers an accepted event and forgets the oldest beyond `limit`, which it returns.
-    pub fn insert(&mut self, event: RememberedEvent, limit: usize) -> Option<RememberedEvent> {
+    /// Remembers an accepted event. Where more than `limit` are remembered, those of the oldest instant are forgotten, all
+    /// at once: as an event is late at and before an instant that was forgotten, none is late that is not older than all
+    /// remembered ones. So more than `limit` are remembered while too many of them are of the oldest instant, but never
+    /// more than [`REMEMBERED_MAX`].
+    pub fn insert(
+        &mut self,
+        event: RememberedEvent,
+        limit: usize,
+        forget: &mut dyn FnMut(RememberedEvent),
+    ) {
         self.in_head += usize::from(event.chunk.is_head());
         let is_latest = self.events.back().is_none_or(|last| last.id < event.id);
         let place = if is_latest {
@@ -176,18 +187,50 @@ impl RememberedEvents {
         };
         self.hashes.insert(place, Hashes::of(&event.id));
         self.events.insert(place, event);
-        if self.events.len() <= limit {
-            return None;
+        while let Some(oldest) = self.instant_to_forget(limit) {
+            while self.instant_at(0) == Some(oldest) {
+                self.forget_first(forget);
+            }
         }
+    }
+
+    /// The oldest instant, if its events are to be forgotten.
+    fn instant_to_forget(&self, limit: usize) -> Option<Timestamp> {
+        let surplus = self.events.len().checked_sub(limit.max(1))?;
+        let oldest = self.instant_at(0)?;
+        // Its events are the first ones: where the surplus ends with another instant's, they all belong to it.
+        let is_surplus = self.instant_at(surplus) != Some(oldest);
+        let is_beyond_max = self.events.len() > REMEMBERED_MAX && !self.is_of_one_instant(oldest);
+        (surplus > 0 && (is_surplus || is_beyond_max)).then_some(oldest)
+    }
+
+    fn instant_at(&self, place: usize) -> Option<Timestamp> {
+        self.events.get(place).map(|event| event.id.occurred_at)
+    }
+
+    fn is_of_one_instant(&self, instant: Timestamp) -> bool {
+        let last = self.events.back().map(|event| event.id.occurred_at);
+        self.instant_at(0) == Some(instant) && last == Some(instant)
+    }
+
+    /// As many events of this instant are remembered as there may be: another one could not be recognised afterwards.
+    #[must_use]
+    pub fn is_full_of(&self, instant: Timestamp) -> bool {
+        self.events.len() >= REMEMBERED_MAX && self.is_of_one_instant(instant)
+    }
+
+    fn forget_first(&mut self, forget: &mut dyn FnMut(RememberedEvent)) {
         self.hashes.pop_front();
-        let forgotten = self.events.pop_front()?;
+        let Some(forgotten) = self.events.pop_front() else {
+            return;
+        };
         self.in_head -= usize::from(forgotten.chunk.is_head());
         let floor = Floor {
             occurred_at: forgotten.id.occurred_at,
             event_hash: forgotten.id.event_hash,
         };
         self.floor = self.floor.max(Some(floor));
-        Some(forgotten)
+        forget(forgotten);
     }
 
     /// A category was displaced.

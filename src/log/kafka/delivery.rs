@@ -23,11 +23,21 @@ pub(super) fn delivery(source: Source, message: &impl Message) -> Delivery {
             partition: Partition(u32::try_from(message.partition()).unwrap_or(0)),
             offset: u64::try_from(message.offset()).unwrap_or(0),
         },
-        record_time: record_time.and_then(Timestamp::from_milliseconds),
+        record_time: record_time.map(clamped),
         key: message.key().map(<[u8]>::to_vec),
         payload: message.payload().map(<[u8]>::to_vec),
         headers: message.headers().map(headers).unwrap_or_default(),
     }
+}
+
+/// A timestamp beyond the range of instants is its end, not absent: it is too far ahead to be used, and counted as such.
+fn clamped(milliseconds: i64) -> Timestamp {
+    let end = if milliseconds < 0 {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    };
+    Timestamp::from_milliseconds(milliseconds).unwrap_or(end)
 }
 
 /// All headers of a message, in their order.
@@ -52,6 +62,15 @@ fn header<H: Headers>(headers: &H, place: usize) -> Header {
 mod tests {
     use super::*;
     use rdkafka::message::Header as ClientHeader;
+
+    /// Microseconds, as some producers write them, are of the year 58,000.
+    #[test]
+    fn a_timestamp_beyond_the_year_9999_is_the_end_of_time_and_not_absent() {
+        assert_eq!(clamped(1_790_000_000_000_000), Timestamp::MAX);
+        assert_eq!(clamped(i64::MIN), Timestamp::MIN);
+        let ordinary = clamped(1_790_000_000_000);
+        assert_eq!(ordinary.as_milliseconds(), 1_790_000_000_000);
+    }
 
     /// Headers of which the second cannot be read.
     struct Broken;

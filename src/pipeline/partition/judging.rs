@@ -5,10 +5,10 @@ use crate::domain::event::InvalidEvent;
 use crate::domain::event::RejectReason;
 use crate::domain::event::parse::parse_value;
 use crate::domain::ids::CustomerId;
+use crate::domain::ids::Position;
 use crate::domain::ids::Source;
 use crate::domain::time::Timestamp;
 use crate::domain::transfer::Origin;
-use crate::domain::transfer::RECORD_TIME;
 use crate::engine::admission::Admission;
 use crate::engine::admission::Placement;
 use crate::engine::admission::admit;
@@ -23,6 +23,7 @@ use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::partition::past::PastReader;
 use crate::pipeline::partition::running::RunningPartition;
 use crate::pipeline::partition::starting::last_record;
+use crate::pipeline::partition::wall::WallTime;
 
 /// The label of events whose type could not be read.
 const TYPE_UNKNOWN: &str = "unknown";
@@ -40,8 +41,25 @@ pub struct Judged {
     pub time_evaluations: usize,
     /// State that its transaction writes because of it, in bytes, about.
     pub state_bytes: usize,
-    /// When it arrived, if it was applied: its record time, or, on the event clock, when it was polled.
+    /// When it arrived, if it was applied: its record time, or, where that is not used or on the event clock, when it
+    /// was polled.
     pub arrived_at: Option<Timestamp>,
+    /// Its record time is too far ahead of the wall clock to be used.
+    pub is_ahead: bool,
+}
+
+/// Where an event was delivered first, and when.
+#[derive(Clone, Copy, Debug)]
+struct Dating {
+    /// Its place in the input.
+    position: Position,
+    /// What the log says of the time, which `occurred_at` is compared with, so that the verdict depends on the log
+    /// alone.
+    stated: Option<Timestamp>,
+    /// When the delivery was polled.
+    wall: Timestamp,
+    /// The stated record time is too far ahead of the wall clock to be used.
+    is_ahead: bool,
 }
 
 impl RunningPartition {
@@ -54,11 +72,24 @@ impl RunningPartition {
         &mut self,
         delivery: &Delivery,
         refused: Option<&str>,
-        wall: Timestamp,
+        wall: WallTime,
         shared: &Shared,
     ) -> Result<Judged, Error> {
-        let judged = match self.origin(delivery, wall) {
-            Ok(origin) => self.judge((delivery, refused), (origin, wall), shared)?,
+        let judged = match dating(delivery) {
+            Ok((position, stated)) => {
+                let is_valid = |stated| self.clock.is_valid(stated, wall.now);
+                let dating = Dating {
+                    position,
+                    stated,
+                    wall: wall.now,
+                    is_ahead: !stated.is_none_or(is_valid),
+                };
+                let judged = self.judge((delivery, refused), dating, shared)?;
+                Judged {
+                    is_ahead: dating.is_ahead,
+                    ..judged
+                }
+            }
             Err(invalid) => rejected(TYPE_UNKNOWN, invalid),
         };
         // The record time of a transfer moved the clock of the partition that its event came from.
@@ -73,37 +104,16 @@ impl RunningPartition {
         Ok(judged)
     }
 
-    /// Where the event of a delivery was delivered first, and the record time that it counts with.
-    fn origin(&self, delivery: &Delivery, wall: Timestamp) -> Result<Origin, InvalidEvent> {
-        match delivery.position.source {
-            Source::Events => {
-                let stated = delivery.record_time;
-                let record_time = self.clock.effective_record_time(stated, wall);
-                Ok(Origin {
-                    position: delivery.position,
-                    record_time: record_time.ok_or_else(no_record_time)?,
-                })
-            }
-            Source::Transfers => {
-                let origin = Origin::read(|name| delivery.header(name))?;
-                if self.clock.is_valid(origin.record_time, wall) {
-                    Ok(origin)
-                } else {
-                    Err(ahead_of_wall(origin.record_time))
-                }
-            }
-        }
-    }
-
     fn judge(
         &mut self,
         (delivery, refused): (&Delivery, Option<&str>),
-        (origin, wall): (Origin, Timestamp),
+        dating: Dating,
         shared: &Shared,
     ) -> Result<Judged, Error> {
-        let record_time = origin.record_time;
         let payload = delivery.payload.as_deref();
-        let event = match parse_value(payload, record_time, &shared.intake) {
+        // Where the log states no time, `occurred_at` is not compared with any.
+        let stated = dating.stated.unwrap_or(Timestamp::MAX);
+        let event = match parse_value(payload, stated, &shared.intake) {
             Ok(event) => event,
             Err(invalid) => return Ok(rejected(TYPE_UNKNOWN, invalid)),
         };
@@ -118,14 +128,15 @@ impl RunningPartition {
                 if let Some(detail) = refused {
                     return Ok(rejected(event_type, output_too_large(detail)));
                 }
+                let record_time = self.clock.effective_record_time(dating.stated, dating.wall);
                 let delivered = Delivered {
                     event: &event,
                     position: delivery.position,
-                    origin: origin.position,
-                    record_time,
+                    origin: dating.position,
+                    record_time: record_time.unwrap_or(event.occurred_at),
                     clock: self.clock.now(),
                 };
-                self.fold(customer_id, delivered, wall, shared)
+                self.fold(customer_id, delivered, dating, shared)
             }
             Admission::Ended(verdict) => Ok(Judged {
                 event_type,
@@ -134,6 +145,7 @@ impl RunningPartition {
                 time_evaluations: 0,
                 state_bytes: 0,
                 arrived_at: None,
+                is_ahead: false,
             }),
         }
     }
@@ -143,7 +155,7 @@ impl RunningPartition {
         &mut self,
         customer_id: &str,
         delivered: Delivered<'_>,
-        wall: Timestamp,
+        dating: Dating,
         shared: &Shared,
     ) -> Result<Judged, Error> {
         let rules = Rules {
@@ -167,8 +179,8 @@ impl RunningPartition {
             self.staged.push(CustomerId::new(customer_id));
         }
         let arrived_at = is_applied.then_some(match shared.clock_rules.mode {
-            ClockMode::Wall => delivered.record_time,
-            ClockMode::Event => wall,
+            ClockMode::Wall if !dating.is_ahead => dating.stated.unwrap_or(dating.wall),
+            ClockMode::Wall | ClockMode::Event => dating.wall,
         });
         Ok(Judged {
             event_type: delivered.event.body.event_type().as_str(),
@@ -177,7 +189,19 @@ impl RunningPartition {
             time_evaluations: done.time_evaluations,
             state_bytes: staged.unwrap_or(0),
             arrived_at,
+            is_ahead: false,
         })
+    }
+}
+
+/// Where the event of a delivery was delivered first, and the time that the log states.
+fn dating(delivery: &Delivery) -> Result<(Position, Option<Timestamp>), InvalidEvent> {
+    match delivery.position.source {
+        Source::Events => Ok((delivery.position, delivery.record_time)),
+        Source::Transfers => {
+            let origin = Origin::read(|name| delivery.header(name))?;
+            Ok((origin.position, Some(origin.record_time)))
+        }
     }
 }
 
@@ -190,6 +214,7 @@ fn rejected(event_type: &'static str, invalid: InvalidEvent) -> Judged {
         time_evaluations: 0,
         state_bytes: 0,
         arrived_at: None,
+        is_ahead: false,
     }
 }
 
@@ -197,24 +222,5 @@ fn output_too_large(detail: &str) -> InvalidEvent {
     InvalidEvent {
         reason: RejectReason::OutputTooLarge,
         detail: detail.to_owned(),
-    }
-}
-
-fn ahead_of_wall(record_time: Timestamp) -> InvalidEvent {
-    let found = record_time.as_milliseconds();
-    InvalidEvent {
-        reason: RejectReason::Transfer,
-        detail: format!(
-            "the header {RECORD_TIME}: \"{found}\" is not at or before the wall clock plus time.skew"
-        ),
-    }
-}
-
-fn no_record_time() -> InvalidEvent {
-    InvalidEvent {
-        reason: RejectReason::NoRecordTime,
-        detail: "the record has no timestamp at or before the wall clock plus time.skew, and its \
-                 partition has had none yet"
-            .to_owned(),
     }
 }

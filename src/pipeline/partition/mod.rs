@@ -13,3 +13,4 @@ pub mod record_cache;
 pub mod restore;
 pub mod running;
 mod starting;
+pub mod wall;

@@ -47,6 +47,8 @@ pub struct Restore {
     pub(super) search: Option<DefinitionSearch>,
     /// The store lacked a part of an entry, and the changelog is read from its start.
     is_in_full: bool,
+    /// The partition was assigned at the start of the process.
+    pub(super) is_at_start: bool,
     /// Where the reading of the changelog began, and from where on it had every tombstone then.
     pub(super) begun_at: u64,
     pub(super) tombstones_from: u64,
@@ -67,12 +69,13 @@ pub enum Step<T> {
 }
 
 impl Restore {
-    /// Opens the store, or makes it anew.
+    /// Opens the store, or makes it anew. `is_at_start` where the process has committed nothing yet.
     ///
     /// # Errors
     /// If the log or the store cannot be used.
     pub fn begin(
         owner: Owner,
+        is_at_start: bool,
         log: &mut dyn WorkerLog,
         shared: &Shared,
     ) -> Result<Step<Self>, Error> {
@@ -112,6 +115,7 @@ impl Restore {
             records: 0,
             search: None,
             is_in_full: false,
+            is_at_start,
         }))
     }
 

@@ -47,6 +47,7 @@ impl Restore {
             return Ok(None);
         }
         let checkpoint = self.checkpoint(shared, &definition)?;
+        shared.check_wall(self.owner.partition(), &checkpoint, self.is_at_start)?;
         if !self.has_same_sources(&checkpoint, log)? {
             return Ok(None);
         }

@@ -2,6 +2,7 @@
 
 use prometheus::GaugeVec;
 use prometheus::Histogram;
+use prometheus::IntCounter;
 use prometheus::IntCounterVec;
 use prometheus::IntGaugeVec;
 
@@ -17,6 +18,8 @@ pub struct Deliveries {
     pub events: IntCounterVec,
     /// Dead-lettered deliveries by broken rule. Alert on the ratio to all deliveries.
     pub events_rejected: IntCounterVec,
+    /// Deliveries whose record time is too far ahead of the wall clock to be used. Alert when it grows.
+    pub record_times_ahead: IntCounter,
     /// Seconds to parse, decide and stage a delivery; the mean of each poll is one observation. Alert when it grows
     /// tenfold.
     pub event_processing_seconds: Histogram,
@@ -47,6 +50,10 @@ impl Deliveries {
                 "events_rejected_total",
                 "Rejected events by reject reason",
                 &["reason"],
+            )?,
+            record_times_ahead: new.counter(
+                "record_times_ahead_total",
+                "Events whose record time is too far ahead of the wall clock to be used",
             )?,
             event_processing_seconds: new.histogram(
                 "event_processing_seconds",

@@ -50,6 +50,8 @@ pub struct Metrics {
     pub segment_transitions: IntCounterVec,
     /// Customers by segment and band of churn risk. Alert when the number at high risk jumps.
     pub churn_risk_customers: IntGaugeVec,
+    /// 1 while the wall clock has jumped and the clocks of the partitions stand still. Alert on it.
+    pub clock_held: IntGauge,
     /// Customers with a pending deadline.
     pub deadlines_pending: IntGauge,
     /// How late the earliest deadline is that is due and not evaluated; on the event clock, how long ago the clock
@@ -85,6 +87,10 @@ impl Metrics {
                 "Customers by segment and band of churn risk",
                 &["segment", "band"],
             )?,
+            clock_held: new.register(IntGauge::with_opts(options(
+                "clock_held",
+                "1 while the wall clock has jumped and the partition clocks stand still",
+            ))?)?,
             deadlines_pending: new.register(IntGauge::with_opts(options(
                 "deadlines_pending",
                 "Customers with a pending deadline",

@@ -44,6 +44,8 @@ pub fn clock_rules(mode: ClockMode) -> ClockRules {
         skew: Duration::from_secs(300),
         disorder: Duration::from_secs(60),
         grace: GRACE,
+        event_ahead_max: None,
+        start: None,
     }
 }
 

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 
 use segstream::domain::change::SegmentChange;
-use segstream::domain::event::InvalidEvent;
-use segstream::domain::event::RejectReason;
 use segstream::domain::event::parse::parse_value;
 use segstream::domain::event::rules::IntakeRules;
 use segstream::domain::ids::Partition;
@@ -133,19 +131,13 @@ pub fn fold(
             ClockMode::Event => input.timestamp,
             ClockMode::Wall => feed::believable(input.timestamp),
         };
-        let verdict = match stated.or(known) {
-            Some(record_time) => {
-                let times = (record_time, known);
-                let delivered = (*position, *position, input);
-                fold_one(&mut expected, delivered, times, &definition)
-            }
-            None => Verdict::Rejected(InvalidEvent {
-                reason: RejectReason::NoRecordTime,
-                detail: "the record has no timestamp at or before the wall clock plus time.skew, \
-                         and its partition has had none yet"
-                    .to_owned(),
-            }),
+        let times = Times {
+            stated: input.timestamp,
+            counted: stated.or(known),
+            known,
         };
+        let delivered = (*position, *position, input);
+        let verdict = fold_one(&mut expected, delivered, times, &definition);
         if verdict.reject_reason().is_none()
             && let Some(stated) = stated
         {
@@ -218,20 +210,37 @@ fn fold_transfer(
     let verdict = match Origin::read(value_of) {
         Ok(origin) => {
             let delivered = (position, origin.position, transfer);
-            fold_one(expected, delivered, (origin.record_time, None), definition)
+            let times = Times {
+                stated: Some(origin.record_time),
+                counted: Some(origin.record_time),
+                known: None,
+            };
+            fold_one(expected, delivered, times, definition)
         }
         Err(invalid) => Verdict::Rejected(invalid),
     };
     end(expected, (position, transfer), &verdict);
 }
 
+/// The times of a delivery.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    /// Its own, which `occurred_at` is compared with.
+    stated: Option<Timestamp>,
+    /// The one that it counts with; that of the event where there is none.
+    counted: Option<Timestamp>,
+    /// The greatest of its partition before.
+    known: Option<Timestamp>,
+}
+
 fn fold_one(
     expected: &mut Expected,
     (position, origin, input): (Position, Position, &InputRecord),
-    (record_time, known): (Timestamp, Option<Timestamp>),
+    times: Times,
     definition: &Definition,
 ) -> Verdict {
-    let event = match parse_value(input.payload.as_deref(), record_time, &definition.intake) {
+    let stated = times.stated.unwrap_or(Timestamp::MAX);
+    let event = match parse_value(input.payload.as_deref(), stated, &definition.intake) {
         Ok(event) => event,
         Err(invalid) => return Verdict::Rejected(invalid),
     };
@@ -249,9 +258,9 @@ fn fold_one(
         event: &event,
         position,
         origin,
-        record_time,
+        record_time: times.counted.unwrap_or(event.occurred_at),
         // The wall clock is never ahead of an event that counts: see the feed.
-        clock: known.filter(|_| definition.mode == ClockMode::Event),
+        clock: times.known.filter(|_| definition.mode == ClockMode::Event),
     };
     let rules = definition.rules();
     let done = decide(entry, id, delivered, rules);
