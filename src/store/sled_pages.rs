@@ -59,6 +59,7 @@ impl SledPages {
                 page_bytes: options.page_bytes,
             }),
             Err(sled_opening::Failure::Held) => Err(OpenError::Held),
+            Err(sled_opening::Failure::Refused(error)) => Err(OpenError::Failed(error.into())),
             Err(sled_opening::Failure::Unusable(problem)) => {
                 tracing::warn!(problem, "a store does not open");
                 Err(OpenError::Unusable(WipeReason::OpenFailed))

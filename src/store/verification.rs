@@ -35,13 +35,16 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// Why a store does not agree with the log; `None` if it does.
+    /// Whether a store was made from this log.
+    pub(super) fn is_its_log(&self, stored: &StoreCheckpoint) -> bool {
+        stored.lineage == self.lineage
+    }
+
+    /// Why a store does not agree with the log from which it was made; `None` if it does.
     pub(super) fn misfit(&self, stored: &StoreCheckpoint) -> Option<WipeReason> {
         let in_log = self.changelog_start..=self.changelog_end;
         let reach = stored.changelog_reach.max(stored.changelog_next);
-        if stored.lineage != self.lineage {
-            Some(WipeReason::Lineage)
-        } else if reach > self.changelog_end || !in_log.contains(&stored.changelog_next) {
+        if reach > self.changelog_end || !in_log.contains(&stored.changelog_next) {
             Some(WipeReason::OffsetOutOfRange)
         } else if stored.caught_up_at < self.current_since
             || stored.changelog_next < self.tombstones_from
@@ -126,6 +129,9 @@ pub(super) fn verify(
         found.lineage = expected.map_or_else(String::new, |expected| expected.lineage.clone());
         return Ok(verified);
     };
+    if expected.is_some_and(|expected| !expected.is_its_log(&stored)) {
+        return Err(OpenError::OtherLog);
+    }
     if let Some(reason) = expected.and_then(|expected| expected.misfit(&stored)) {
         return Err(OpenError::Unusable(reason));
     }
