@@ -7,7 +7,6 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::store::Error;
-use crate::store::directory::io_error;
 use crate::store::exchange::DISTRUSTED_FILE;
 use crate::store::tree;
 
@@ -122,8 +121,14 @@ impl Contents {
     }
 }
 
-/// Refuses the directory of a partition in which something else than a store is.
+/// Refuses the directory of a partition in which something else than a store is. An empty file holds nothing.
 pub(super) fn check_partition(path: &Path) -> Result<(), Error> {
+    let is_empty_file = path
+        .metadata()
+        .is_ok_and(|found| found.is_file() && found.len() == 0);
+    if is_empty_file {
+        return Ok(());
+    }
     let Some(mut names) = names_in(path)? else {
         return Ok(());
     };
@@ -160,11 +165,13 @@ fn names_in(path: &Path) -> Result<Option<Vec<String>>, Error> {
                 found: "it is a file".to_owned(),
             });
         }
-        Err(source) => return Err(io_error(path, source)),
+        Err(source) => return Err(Error::of_file(path, source)),
     };
     let mut names = Vec::new();
     for entry in entries {
-        let name = entry.map_err(|source| io_error(path, source))?.file_name();
+        let name = entry
+            .map_err(|source| Error::of_file(path, source))?
+            .file_name();
         names.push(name.to_string_lossy().into_owned());
     }
     names.sort_unstable();
@@ -194,7 +201,7 @@ mod tests {
         for name in names {
             let path = root.path().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "").unwrap();
+            fs::write(path, "precious").unwrap();
         }
         let contents = Contents::of(root.path()).unwrap().unwrap();
         let refused = contents.check(root.path()).err()?;

@@ -64,18 +64,20 @@ impl StoreDirectory {
     /// [`Error::NotAStore`] where something else is in it: then nothing is written. If it cannot be created, or is still
     /// held.
     pub fn open(root: &Path, instance_id: &str, patience: Duration) -> Result<Self, Error> {
-        match Contents::of(root)? {
-            Some(contents) => contents.check(root)?,
-            None => disk::create_directory(root).map_err(|source| io_error(root, source))?,
-        }
+        let contents = Contents::of(root)?.unwrap_or_default();
+        contents.check(root)?;
+        disk::create_directory(root).map_err(|source| Error::of_file(root, source))?;
         let lock_path = root.join(LOCK_NAME);
         let lock = File::options()
             .create(true)
             .truncate(false)
             .write(true)
             .open(&lock_path)
-            .map_err(|source| io_error(&lock_path, source))?;
+            .map_err(|source| Error::of_file(&lock_path, source))?;
         wait_for_lock(root, patience, || lock.try_lock())?;
+        for partition in contents.partitions.iter().filter(|path| path.is_dir()) {
+            disk::close_to_others(partition).map_err(|source| Error::of_file(partition, source))?;
+        }
         // What a process that was killed has left.
         remove_if_there(&root.join(HTTP_ADDRESS_NAME))?;
         let instance_id = keep_instance_id(root, instance_id)?;
@@ -91,9 +93,11 @@ impl StoreDirectory {
     /// Whether a service has kept state in a directory. Waits for nothing and writes nothing.
     ///
     /// # Errors
-    /// If the directory cannot be listed.
+    /// [`Error::NotAStore`] where something else is in it, or if it cannot be listed.
     pub fn has_state(root: &Path) -> Result<bool, Error> {
-        Ok(Contents::of(root)?.is_some_and(|contents| contents.has_state()))
+        let contents = Contents::of(root)?.unwrap_or_default();
+        contents.check(root)?;
+        Ok(contents.has_state())
     }
 
     /// Who holds a directory now. Waits for nothing and holds nothing.
@@ -105,12 +109,12 @@ impl StoreDirectory {
         let lock = match File::open(&path) {
             Ok(lock) => lock,
             Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(Holder::None),
-            Err(source) => return Err(io_error(&path, source)),
+            Err(source) => return Err(Error::of_file(&path, source)),
         };
         match lock.try_lock_shared() {
             Ok(()) => return Ok(Holder::None),
             Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(source)) => return Err(io_error(&path, source)),
+            Err(TryLockError::Error(source)) => return Err(Error::of_file(&path, source)),
         }
         let path = root.join(HTTP_ADDRESS_NAME);
         match fs::read_to_string(&path) {
@@ -120,7 +124,7 @@ impl StoreDirectory {
             Err(source) if source.kind() == io::ErrorKind::NotFound => {
                 Ok(Holder::Instance { http_address: None })
             }
-            Err(source) => Err(io_error(&path, source)),
+            Err(source) => Err(Error::of_file(&path, source)),
         }
     }
 
@@ -131,9 +135,8 @@ impl StoreDirectory {
     pub fn set_http_address(&self, address: Option<SocketAddr>) -> Result<(), Error> {
         let path = self.0.root.join(HTTP_ADDRESS_NAME);
         match address {
-            Some(address) => {
-                write_anew(&path, &address.to_string()).map_err(|source| io_error(&path, source))
-            }
+            Some(address) => write_anew(&path, &address.to_string())
+                .map_err(|source| Error::of_file(&path, source)),
             None => remove_if_there(&path),
         }
     }
@@ -162,7 +165,7 @@ impl StoreDirectory {
         let path = self.mark_path(partition);
         File::create(&path)
             .map(drop)
-            .map_err(|source| io_error(&path, source))
+            .map_err(|source| Error::of_file(&path, source))
     }
 
     /// Removes a partition's mark: it was revoked or lost.
@@ -201,7 +204,10 @@ impl StoreDirectory {
         }
         match fs::remove_dir_all(&path) {
             Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(io_error(&path, source)),
+            Err(source) if source.kind() == io::ErrorKind::NotADirectory => {
+                fs::remove_file(&path).map_err(|source| Error::of_file(&path, source))
+            }
+            Err(source) => Err(Error::of_file(&path, source)),
             Ok(()) => Ok(()),
         }
     }
@@ -210,8 +216,10 @@ impl StoreDirectory {
 /// The partitions marked as owned in a directory, ascending.
 pub(super) fn owned_in(root: &Path) -> Result<Vec<Partition>, Error> {
     let mut owned = Vec::new();
-    for entry in fs::read_dir(root).map_err(|source| io_error(root, source))? {
-        let name = entry.map_err(|source| io_error(root, source))?.file_name();
+    for entry in fs::read_dir(root).map_err(|source| Error::of_file(root, source))? {
+        let name = entry
+            .map_err(|source| Error::of_file(root, source))?
+            .file_name();
         owned.extend(contents::owned_number(&name.to_string_lossy()).map(Partition));
     }
     owned.sort_unstable();
@@ -237,7 +245,7 @@ pub(super) fn wait_for_lock(
                 });
             }
             Err(TryLockError::Error(source)) => {
-                return Err(io_error(&root.join(LOCK_NAME), source));
+                return Err(Error::of_file(&root.join(LOCK_NAME), source));
             }
         }
     }
@@ -257,7 +265,9 @@ fn write_anew(path: &Path, text: &str) -> io::Result<()> {
 
 fn remove_if_there(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(io_error(path, source)),
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(Error::of_file(path, source))
+        }
         Ok(()) | Err(_) => Ok(()),
     }
 }
@@ -269,23 +279,13 @@ fn keep_instance_id(root: &Path, configured: &str) -> Result<String, Error> {
     let path = root.join(ID_NAME);
     let kept = match fs::read_to_string(&path) {
         Err(source) if source.kind() == io::ErrorKind::NotFound => String::new(),
-        kept => kept.map_err(|source| io_error(&path, source))?,
+        kept => kept.map_err(|source| Error::of_file(&path, source))?,
     };
     if !kept.trim().is_empty() {
         return Ok(kept.trim().to_owned());
     }
     let made = Uuid::new_v4().to_string();
     // At once, so that a full disk leaves no id that is empty.
-    write_anew(&path, &made).map_err(|source| io_error(&path, source))?;
+    write_anew(&path, &made).map_err(|source| Error::of_file(&path, source))?;
     Ok(made)
-}
-
-pub(super) fn io_error(path: &Path, source: io::Error) -> Error {
-    let path = path.to_owned();
-    if disk::is_full(&source) {
-        let source = source.into();
-        Error::Full { path, source }
-    } else {
-        Error::Io { path, source }
-    }
 }

@@ -32,12 +32,25 @@ pub mod verification;
 pub mod wipe_reason;
 mod writing;
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use crate::codec::CodecError;
+use crate::disk;
 use crate::faults::Fault;
 
 impl Error {
+    /// A file operation failed.
+    fn of_file(path: &Path, source: std::io::Error) -> Self {
+        let path = path.to_owned();
+        if disk::is_full(&source) {
+            let source = source.into();
+            Self::Full { path, source }
+        } else {
+            Self::Io { path, source }
+        }
+    }
+
     /// The database failed.
     fn of_database(path: PathBuf, source: exchange::DatabaseError) -> Self {
         if source.is_full() {

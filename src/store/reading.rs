@@ -14,7 +14,6 @@ use crate::store::Error;
 use crate::store::contents;
 use crate::store::contents::Contents;
 use crate::store::contents::LOCK_NAME;
-use crate::store::directory::io_error;
 use crate::store::directory::owned_in;
 use crate::store::directory::wait_for_lock;
 use crate::store::tree;
@@ -45,7 +44,7 @@ impl StoppedDirectory {
         let lock_path = root.join(LOCK_NAME);
         let lock = match File::open(&lock_path) {
             Err(source) if source.kind() == io::ErrorKind::NotFound => None,
-            lock => Some(lock.map_err(|source| io_error(&lock_path, source))?),
+            lock => Some(lock.map_err(|source| Error::of_file(&lock_path, source))?),
         };
         if let Some(lock) = &lock {
             wait_for_lock(root, patience, || lock.try_lock_shared())?;
@@ -73,10 +72,11 @@ impl StoppedDirectory {
     /// # Errors
     /// If a file cannot be read or written.
     pub fn copy_to(&self, to: &Path) -> Result<(), Error> {
-        disk::create_directory(to).map_err(|source| io_error(to, source))?;
+        disk::create_directory(to).map_err(|source| Error::of_file(to, source))?;
         for partition in &self.partitions {
             contents::check_partition(partition)?;
-            if let Some(name) = partition.file_name() {
+            let name = partition.file_name().filter(|_| partition.is_dir());
+            if let Some(name) = name {
                 copy(partition, &to.join(name))?;
             }
         }
@@ -86,10 +86,10 @@ impl StoppedDirectory {
 
 /// Copies a directory and all in it.
 fn copy(from: &Path, to: &Path) -> Result<(), Error> {
-    disk::create_directory(to).map_err(|source| io_error(to, source))?;
+    disk::create_directory(to).map_err(|source| Error::of_file(to, source))?;
     let is_of_tables = from.ends_with(Path::new(tree::DIRECTORY).join(tree::TABLES));
-    for entry in fs::read_dir(from).map_err(|source| io_error(from, source))? {
-        let entry = entry.map_err(|source| io_error(from, source))?;
+    for entry in fs::read_dir(from).map_err(|source| Error::of_file(from, source))? {
+        let entry = entry.map_err(|source| Error::of_file(from, source))?;
         let (path, target) = (entry.path(), to.join(entry.file_name()));
         if path.is_dir() {
             copy(&path, &target)?;
@@ -100,7 +100,14 @@ fn copy(from: &Path, to: &Path) -> Result<(), Error> {
         } else {
             fs::copy(&path, &target).map(drop)
         };
-        copied.map_err(|source| io_error(&path, source))?;
+        copied.map_err(|source| {
+            let place = if disk::is_full(&source) {
+                &target
+            } else {
+                &path
+            };
+            Error::of_file(place, source)
+        })?;
     }
     Ok(())
 }

@@ -68,7 +68,7 @@ fn open(
 }
 
 /// The record of a customer after so many changes.
-fn update(customer_id: &str, sequence: u64) -> Update {
+pub(crate) fn update(customer_id: &str, sequence: u64) -> Update {
     let record = CustomerRecord {
         sequence,
         ..CustomerRecord::default()
@@ -88,14 +88,14 @@ fn update(customer_id: &str, sequence: u64) -> Update {
     }
 }
 
-fn checkpoint_at(offset: u64) -> Checkpoint {
+pub(crate) fn checkpoint_at(offset: u64) -> Checkpoint {
     Checkpoint {
         offsets: AppliedOffsets::default().with(Source::Events, offset),
         ..Checkpoint::default()
     }
 }
 
-fn to(
+pub(crate) fn to(
     checkpoint: Option<Checkpoint>,
     changelog_next: u64,
     caught_up_at: Option<Timestamp>,
@@ -248,7 +248,7 @@ fn a_store_opened_as_it_was_left_shows_its_records() {
 }
 
 /// Records of a store, by customer, as sequences.
-fn sequences(store: &PartitionStore) -> Vec<(String, u64)> {
+pub(crate) fn sequences(store: &PartitionStore) -> Vec<(String, u64)> {
     let records = store.records().map(Result::unwrap);
     records
         .map(|(id, entry)| (id.to_string(), entry.into_record().unwrap().sequence))

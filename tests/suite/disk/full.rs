@@ -14,107 +14,24 @@ use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 
-use tempfile::TempDir;
-
 use crate::disk::CATCH_UP;
 use crate::disk::count;
 use crate::disk::errors;
 use crate::disk::orders_of;
 use crate::disk::seed;
 use crate::disk::segstream;
+use crate::disk::small_disk::PAGE_BYTES;
+use crate::disk::small_disk::SmallDisk;
+use crate::disk::small_disk::sizes;
 use crate::support;
 use crate::support::Chance;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const PAGE_BYTES: u64 = 4096;
-/// What is left of the disk. A new log and its stores in fjall take about 40 pages.
-const PAGES: [u64; 20] = [
-    0, 1, 2, 3, 5, 8, 12, 16, 20, 24, 28, 33, 40, 50, 65, 80, 100, 130, 180, 256,
-];
 /// So many times as much with sled, which takes half a megabyte for each store at once.
 const SLED_FACTOR: u64 = 8;
 const BATCH_ORDERS: u64 = 100;
 /// More than the largest disk takes.
 const BATCHES_MAX: u64 = 400;
-
-/// A tmpfs, which is unmounted when it is dropped.
-struct SmallDisk {
-    mounted: TempDir,
-    /// Where the program may write what is no log and no store.
-    elsewhere: TempDir,
-}
-
-impl SmallDisk {
-    /// `None` where this user may not mount one.
-    fn new() -> Option<Self> {
-        let point = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=256m,mode=700", "tmpfs"])
-            .arg(point.path())
-            .output();
-        if mounted.as_ref().is_ok_and(|output| output.status.success()) {
-            let disk = Self {
-                mounted: point,
-                elsewhere: tempfile::tempdir().unwrap(),
-            };
-            // A size of 0 would be no limit.
-            std::fs::write(disk.root().join("ballast"), [0; 4096]).unwrap();
-            return Some(disk);
-        }
-        let is_required = std::env::var("SEGSTREAM_REQUIRE_DISK").is_ok_and(|value| value == "1");
-        assert!(!is_required, "no tmpfs can be mounted: {mounted:?}");
-        eprintln!("skipped: no tmpfs can be mounted ({mounted:?})");
-        None
-    }
-
-    fn root(&self) -> &Path {
-        self.mounted.path()
-    }
-
-    /// From now on the disk has room for so many bytes besides what is on it.
-    fn leave(&self, bytes: u64) {
-        let found = rustix::fs::statvfs(self.root()).unwrap();
-        let used = (found.f_blocks - found.f_bfree) * found.f_frsize;
-        let status = Command::new("mount")
-            .args(["-o", &format!("remount,size={}", used + bytes)])
-            .arg(self.root())
-            .status();
-        assert!(status.unwrap().success());
-    }
-
-    fn segstream(&self, arguments: &[&str], settings: &[&str]) -> Command {
-        let mut command = segstream(self.elsewhere.path(), arguments);
-        let store = self.root().join("store");
-        command
-            .args(["--set", &format!("store.directory={}", store.display())])
-            .args(settings)
-            .env("TMPDIR", self.elsewhere.path());
-        command
-    }
-
-    fn output(&self, arguments: &[&str], settings: &[&str]) -> Output {
-        self.segstream(arguments, settings).output().unwrap()
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // At once, whatever still uses it.
-        let unmounted = Command::new("umount").arg("-l").arg(self.root()).status();
-        if !unmounted.is_ok_and(|status| status.success()) {
-            eprintln!("{} is still mounted", self.root().display());
-        }
-    }
-}
-
-fn sizes() -> Vec<u64> {
-    let mut chance = Chance(seed("disk::full"));
-    let mut sizes = PAGES.to_vec();
-    while sizes.len() as u64 > count(PAGES.len() as u64) {
-        sizes.remove(chance.below(sizes.len() as u64) as usize);
-    }
-    sizes
-}
 
 /// A service, which ends with the test.
 struct Service {
@@ -256,6 +173,41 @@ fn fill_and_restart(
     accepted
 }
 
+/// Log and store are made and used on what a disk has left, and used again when it has room.
+fn assert_nothing_is_lost(
+    disk: &SmallDisk,
+    settings: &[&str],
+    leave: impl Fn(&SmallDisk),
+    what: &str,
+) {
+    let (mut next, mut chance) = (0, Chance(7));
+    let mut accepted = BTreeSet::new();
+    // On an empty disk, where log and store are made, then on one with both.
+    for opening in ["a new log", "a log that is there"] {
+        let what = format!("{what}, {opening}");
+        leave(disk);
+        let source = (&mut next, &mut chance);
+        accepted.extend(fill_and_restart(disk, settings, source, &what));
+        if disk.root().join("store-log/segments").exists() {
+            exported(disk, settings);
+        }
+        disk.leave(128 << 20);
+        disk.leave_files(100_000);
+        let output = disk.output(&CATCH_UP, settings);
+        assert!(output.status.success(), "{what}: {}", errors(&output));
+        let orders = orders_of(&exported(disk, settings));
+        for number in &accepted {
+            let found = orders.get(&format!("c-{number}"));
+            assert_eq!(found, Some(&1), "{what}: order {number}");
+        }
+        let is_once = orders.values().all(|orders| *orders == 1);
+        assert!(is_once, "{what}: an order counts twice");
+        let recounted = disk.output(&["state", "recount"], settings);
+        assert!(recounted.status.success(), "{what}: {}", errors(&recounted));
+    }
+    println!("{what}: {} orders", accepted.len());
+}
+
 #[test]
 fn everything_accepted_is_there_after_a_full_disk_and_a_restart_while_it_is_full() {
     for (engine, factor) in [
@@ -266,37 +218,29 @@ fn everything_accepted_is_there_after_a_full_disk_and_a_restart_while_it_is_full
             let Some(disk) = SmallDisk::new() else {
                 return;
             };
-            let settings = ["--set", engine];
-            let (mut next, mut chance) = (0, Chance(pages));
-            let mut accepted = BTreeSet::new();
-            // On an empty disk, where log and store are made, then on one with both.
-            for opening in ["a new log", "a log that is there"] {
-                let what = format!("{engine}, {pages} pages, {opening}");
-                disk.leave(pages * factor * PAGE_BYTES);
-                let source = (&mut next, &mut chance);
-                accepted.extend(fill_and_restart(&disk, &settings, source, &what));
-                if disk.root().join("store-log/segments").exists() {
-                    exported(&disk, &settings);
-                }
-                disk.leave(128 << 20);
-                let output = disk.output(&CATCH_UP, &settings);
-                assert!(output.status.success(), "{what}: {}", errors(&output));
-                let orders = orders_of(&exported(&disk, &settings));
-                for number in &accepted {
-                    assert_eq!(
-                        orders.get(&format!("c-{number}")),
-                        Some(&1),
-                        "{what}: order {number}"
-                    );
-                }
-                assert!(
-                    orders.values().all(|orders| *orders == 1),
-                    "{what}: nothing twice"
-                );
-                let recounted = disk.output(&["state", "recount"], &settings);
-                assert!(recounted.status.success(), "{what}: {}", errors(&recounted));
-            }
-            println!("{engine}, {pages} pages: {} orders", accepted.len());
+            let leave = |disk: &SmallDisk| disk.leave(pages * factor * PAGE_BYTES);
+            let what = format!("{engine}, {pages} pages");
+            assert_nothing_is_lost(&disk, &["--set", engine], leave, &what);
+        }
+    }
+}
+
+/// A file system also runs out of files, with the same error, where it has room for bytes.
+#[test]
+fn everything_accepted_is_there_after_a_disk_that_has_no_more_files() {
+    for (engine, most) in [("store.engine=fjall", 60), ("store.engine=sled", 40)] {
+        let mut chance = Chance(seed("disk::full"));
+        for _ in 0..count(20) {
+            let Some(disk) = SmallDisk::new() else {
+                return;
+            };
+            let files = chance.below(most);
+            let leave = |disk: &SmallDisk| {
+                disk.leave(8 << 20);
+                disk.leave_files(files);
+            };
+            let what = format!("{engine}, {files} files");
+            assert_nothing_is_lost(&disk, &["--set", engine], leave, &what);
         }
     }
 }
@@ -373,6 +317,51 @@ fn a_store_that_is_made_anew_on_a_full_disk_is_restored_once_there_is_room() {
             let output = disk.output(&CATCH_UP, &[]);
             assert!(output.status.success(), "{}", errors(&output));
             assert_eq!(exported(&disk, &[]), expected, "{pages} pages, {store}");
+        }
+    }
+}
+
+/// A command that reads writes its copies elsewhere.
+#[test]
+fn reading_says_that_the_temporary_directory_is_full_and_leaves_nothing_in_it() {
+    let Some(disk) = SmallDisk::new() else {
+        return;
+    };
+    let root = disk.elsewhere.path();
+    for engine in ["store.engine=fjall", "store.engine=sled"] {
+        std::fs::remove_dir_all(root.join("store")).unwrap_or_default();
+        crate::disk::shop(root, &["--set", engine]);
+        let before: Vec<_> = std::fs::read_dir(disk.root()).unwrap().collect();
+        disk.leave(3 * PAGE_BYTES);
+        let mut command = segstream(root, &["state", "export", "--set", engine]);
+        let output = command.env("TMPDIR", disk.root()).output().unwrap();
+        let text = errors(&output);
+        assert_eq!(output.status.code(), Some(4), "{engine}: {text}");
+        let place = format!("the disk of {}", disk.root().display());
+        assert!(text.contains(&place) && text.contains("is full"), "{text}");
+        let after = std::fs::read_dir(disk.root()).unwrap().count();
+        assert_eq!(after, before.len(), "{engine}");
+    }
+}
+
+#[test]
+fn a_state_on_a_disk_that_is_read_only_is_read() {
+    for engine in ["store.engine=fjall", "store.engine=sled"] {
+        let Some(disk) = SmallDisk::new() else {
+            return;
+        };
+        let file = disk.elsewhere.path().join("events.jsonl");
+        crate::disk::events(&file, 60);
+        let input = file.to_str().unwrap();
+        let replay = ["replay", "--input", input, "--format", "jsonl"];
+        let settings = ["--set", engine];
+        assert!(disk.output(&replay, &settings).status.success());
+        let expected = exported(&disk, &settings);
+        disk.make_read_only();
+        assert_eq!(exported(&disk, &settings), expected);
+        for command in [["state", "recount"], ["state", "changes"]] {
+            let output = disk.output(&command, &settings);
+            assert!(output.status.success(), "{command:?}: {}", errors(&output));
         }
     }
 }

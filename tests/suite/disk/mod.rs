@@ -6,6 +6,8 @@ mod kills;
 mod leftovers;
 mod places;
 mod reading;
+mod small_disk;
+mod work;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -92,6 +94,7 @@ fn events(file: &Path, customers: u32) {
 
 /// A state of a shop of 60 customers.
 fn shop(root: &Path, settings: &[&str]) {
+    std::fs::create_dir_all(root).unwrap();
     let file = root.join("events.jsonl");
     events(&file, 60);
     let input = file.to_str().unwrap();

@@ -269,29 +269,25 @@ fn the_store_of_an_instance_on_kafka_is_read_as_it_was_left() {
             assert_untouched(root.path(), &before, &format!("{engine}: {command:?}"));
             assert!(command[1] != "export" || read == export);
         }
-        for (name, code) in [("nowhere", 1), ("tmp", 1)] {
-            let directory = format!("store.directory={}", root.path().join(name).display());
-            let arguments = [
-                "state",
-                "export",
-                "--set",
-                "kafka.brokers=127.0.0.1:1",
-                "--set",
-                &directory,
-            ];
-            let output = run(root.path(), &arguments);
-            assert_eq!(
-                output.status.code(),
-                Some(code),
-                "{name}: {}",
-                errors(&output)
-            );
-            assert!(
-                errors(&output).contains("is store.directory right?"),
-                "{}",
-                errors(&output)
-            );
-            assert_untouched(root.path(), &before, name);
+    }
+}
+
+#[test]
+fn reading_the_store_of_an_instance_on_kafka_makes_none_where_there_is_none() {
+    for case in ["missing", "empty"] {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("tmp")).unwrap();
+        if case == "empty" {
+            std::fs::create_dir(root.path().join("store")).unwrap();
+        }
+        let before = snapshot(root.path());
+        for command in [["state", "export"], ["state", "recount"]] {
+            let settings = ["--set", "kafka.brokers=127.0.0.1:1"];
+            let output = run(root.path(), &[command, settings].concat());
+            assert_eq!(output.status.code(), Some(1), "{case}: {}", errors(&output));
+            let said = "is store.directory right?";
+            assert!(errors(&output).contains(said), "{}", errors(&output));
+            assert_untouched(root.path(), &before, case);
         }
     }
 }
