@@ -128,6 +128,21 @@ mod tests {
             ),
             (anyhow::Error::from(held), ExitCode::Environment),
             (
+                anyhow::Error::from(pipeline::Error::from(log::Error::Full {
+                    path: "x".to_owned(),
+                    source: io::ErrorKind::StorageFull.into(),
+                })),
+                ExitCode::Environment,
+            ),
+            (
+                anyhow::Error::from(store::Error::Full {
+                    path: "x".into(),
+                    source: io::Error::from(io::ErrorKind::QuotaExceeded).into(),
+                })
+                .context("reading"),
+                ExitCode::Environment,
+            ),
+            (
                 anyhow::Error::from(Failed("x".to_owned())),
                 ExitCode::Failed,
             ),

@@ -258,7 +258,7 @@ pub enum Error {
     Database(#[from] sled::Error),
     /// There is no room for the log.
     #[error(
-        "the disk of {path} is full. What was not acknowledged is not in the log, everything else is: make room, then try again"
+        "the disk of {path} is full. Everything that was acknowledged is in the log: make room, then try again"
     )]
     Full {
         /// What was to be written.

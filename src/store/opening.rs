@@ -46,6 +46,12 @@ impl PartitionStore {
         match Self::open_verified(&path, Some(expected), options, faults.clone())? {
             Ok(store) => Ok((store, None)),
             Err(reason) => {
+                let left = || Database::left_by_the_other(&path, options);
+                if reason == WipeReason::Format
+                    && left().is_some_and(|left| expected.is_of_another_log(&left))
+                {
+                    return Err(Error::OtherLog { path });
+                }
                 directory.wipe(partition)?;
                 match Self::open_verified(&path, Some(expected), options, faults)? {
                     Ok(store) => Ok((store, Some(reason))),
@@ -65,6 +71,10 @@ impl PartitionStore {
         options: &Options,
     ) -> Result<Self, Error> {
         let path = directory.partition_path(partition);
+        if !path.is_dir() {
+            let reason = WipeReason::Incomplete;
+            return Err(Error::Untrusted { path, reason });
+        }
         let opened = Self::open_verified(&path, None, options, Faults::none())?;
         let trusted = opened.and_then(|store| {
             let is_whole = store.changelog_reach() <= store.changelog_next();

@@ -83,6 +83,11 @@ impl SledPages {
         Ok(page.map(StoredBytes::Page))
     }
 
+    pub(super) fn checkpoint(&self) -> Result<Option<Vec<u8>>, DatabaseError> {
+        let found = self.database.get(CHECKPOINT_KEY)?;
+        Ok(found.map(|bytes| bytes.to_vec()))
+    }
+
     pub(super) fn page(&self, key: &[u8]) -> Result<Option<PageBytes>, DatabaseError> {
         Ok(self.database.get(key)?.map(PageBytes::Page))
     }

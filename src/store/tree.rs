@@ -192,6 +192,10 @@ impl TreeEntries {
         Ok(self.0.tree.get(key, NEWEST)?)
     }
 
+    pub(super) fn checkpoint(&self) -> Result<Option<Vec<u8>>, DatabaseError> {
+        Ok(self.value(CHECKPOINT_KEY)?.map(|bytes| bytes.to_vec()))
+    }
+
     pub(super) fn get(&self, customer_id: &str) -> Result<Option<StoredBytes>, DatabaseError> {
         let value = self.value(&pages::page_key_of(customer_id))?;
         Ok(value.map(StoredBytes::Entry))

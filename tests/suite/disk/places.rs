@@ -154,41 +154,41 @@ fn a_store_whose_log_is_not_there_is_refused_with_both_paths() {
     }
 }
 
-/// Of another shop, whose log has as many partitions.
+/// Of another shop, whose log has as many partitions. A store of the other engine would be made anew.
 #[test]
 fn the_store_of_another_log_is_refused_whatever_its_engine_and_kept() {
-    for engine in ["store.engine=fjall", "store.engine=sled"] {
+    let engines = ["store.engine=fjall", "store.engine=sled"];
+    for (made, run_with) in engines
+        .iter()
+        .flat_map(|made| engines.map(|run| (*made, run)))
+    {
+        let what = format!("{made}, run with {run_with}");
         let root = tempfile::tempdir().unwrap();
-        shop(root.path(), &["--set", engine]);
+        shop(root.path(), &["--set", made]);
         let other = root.path().join("other");
         shop(&other, &[]);
         let log = format!("embedded.directory={}", other.join("store-log").display());
-        let settings = ["--set", engine, "--set", &log];
-        let before = done(root.path(), &["state", "export", "--set", engine]);
+        let export = ["state", "export", "--set", made];
+        let before = done(root.path(), &export);
         let mut arguments = CATCH_UP.to_vec();
-        arguments.extend(settings);
+        arguments.extend(["--set", run_with, "--set", &log]);
         let output = run(root.path(), &arguments);
-        assert_eq!(output.status.code(), Some(4), "{}", errors(&output));
-        assert!(
-            errors(&output).contains("was made from another log"),
-            "{}",
-            errors(&output)
-        );
-        assert_eq!(
-            done(root.path(), &["state", "export", "--set", engine]),
-            before
-        );
+        let text = errors(&output);
+        assert_eq!(output.status.code(), Some(4), "{what}: {text}");
+        assert!(text.contains("was made from another log"), "{what}: {text}");
+        assert_eq!(done(root.path(), &export), before, "{what}");
         let as_left = [
             "state",
             "recount",
             "--set",
-            engine,
+            made,
             "--set",
             "kafka.brokers=127.0.0.1:1",
         ];
+        let recounted = done(root.path(), &as_left);
         assert!(
-            done(root.path(), &as_left).contains("\"equal\":true"),
-            "the store itself is whole"
+            recounted.contains("\"equal\":true"),
+            "{what}: the store is whole"
         );
     }
 }

@@ -272,6 +272,26 @@ fn the_store_of_an_instance_on_kafka_is_read_as_it_was_left() {
     }
 }
 
+/// Its mark says that the instance owned it: without it the answer would lack its customers.
+#[test]
+fn a_partition_that_is_gone_from_a_store_of_kafka_is_said_and_not_made() {
+    let root = tempfile::tempdir().unwrap();
+    shop(root.path(), &[]);
+    done(root.path(), &CATCH_UP);
+    std::fs::remove_dir_all(root.path().join("store/partition-00001")).unwrap();
+    let before = snapshot(root.path());
+    let arguments = ["state", "export", "--set", "kafka.brokers=127.0.0.1:1"];
+    let output = run(root.path(), &arguments);
+    assert_eq!(output.status.code(), Some(4), "{}", errors(&output));
+    assert!(
+        errors(&output).contains("partition-00001 cannot be trusted"),
+        "{}",
+        errors(&output)
+    );
+    assert!(output.stdout.is_empty());
+    assert_untouched(root.path(), &before, "gone");
+}
+
 #[test]
 fn reading_the_store_of_an_instance_on_kafka_makes_none_where_there_is_none() {
     for case in ["missing", "empty"] {
