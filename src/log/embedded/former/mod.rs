@@ -97,9 +97,12 @@ fn copy(from: &Path, to: &Path) -> Result<(), Error> {
     for entry in entries {
         let entry = entry.map_err(|source| failed(from, source))?;
         let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if !is_a_name(&entry.file_name().to_string_lossy()) && !from.ends_with(BLOBS) {
+            continue;
+        }
         if path.is_dir() {
             copy(&path, &target)?;
-        } else if is_a_name(&entry.file_name().to_string_lossy()) || from.ends_with(BLOBS) {
+        } else {
             std::fs::copy(&path, &target).map_err(|source| failed(&target, source))?;
         }
     }
