@@ -23,6 +23,10 @@ test-outages:
     SEGSTREAM_TEST_LONG=1 cargo test --test kafka comes_back_once
     SEGSTREAM_TEST_LONG=1 cargo test --test kafka stopped_past_its_transactions
 
+# Full disks of 20 sizes and 200 kills a case: about an hour. The disks need root.
+test-disk:
+    SEGSTREAM_TEST_LONG=1 SEGSTREAM_TEST_SEED=$(date +%j) cargo test --test suite disk:: -- --nocapture
+
 # A worker of an instance loses its session ten times while the other one goes on: about 15 minutes.
 test-losses:
     SEGSTREAM_TEST_LOSSES=10 SEGSTREAM_TEST_SEED=$(date +%j) cargo test --test kafka loses_its_session

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod codec;
 pub mod config;
 pub mod dataset;
+pub mod disk;
 pub mod domain;
 pub mod engine;
 pub mod faults;

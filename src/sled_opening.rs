@@ -1,17 +1,23 @@
 //! Opening a database of sled, whatever an earlier process has left.
 
+use std::any::Any;
 use std::fs::File;
 use std::fs::TryLockError;
 use std::io;
+use std::io::ErrorKind;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::path::Path;
+
+use crate::disk;
 
 /// Why a database does not open.
 #[derive(Debug)]
 pub enum Failure {
     /// A process has it open.
     Held,
+    /// The system refuses what opening it needs, such as room on the disk. It is not damaged.
+    Refused(io::Error),
     /// It is damaged, or cannot be read: what is wrong.
     Unusable(String),
 }
@@ -41,14 +47,31 @@ fn once(config: &sled::Config) -> Result<sled::Db, Failure> {
         Ok(Err(error)) if error.to_string().contains("could not acquire lock") => {
             Err(Failure::Held)
         }
+        Ok(Err(sled::Error::Io(error))) if disk::is_refused(&error) => Err(Failure::Refused(error)),
         Ok(Err(error)) => Err(Failure::Unusable(format!("it does not open ({error})"))),
+        Err(panic) if is_of_full_disk(&*panic) => {
+            Err(Failure::Refused(ErrorKind::StorageFull.into()))
+        }
         Err(_) => Err(Failure::Unusable("opening it panics".to_owned())),
     }
 }
 
+/// sled panics at some errors of the disk, with the error in its message.
+fn is_of_full_disk(panic: &(dyn Any + Send)) -> bool {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.is_some_and(|text| text.contains("StorageFull"))
+}
+
 /// Removes unfinished snapshots while it has sled's own lock, so that none is of a process that works; how many there were.
 fn remove_unfinished_snapshots(directory: &Path) -> Result<usize, Failure> {
-    let failed = |error: io::Error| Failure::Unusable(format!("{}: {error}", directory.display()));
+    let failed = |error: io::Error| {
+        if disk::is_refused(&error) {
+            Failure::Refused(error)
+        } else {
+            Failure::Unusable(format!("{}: {error}", directory.display()))
+        }
+    };
     let database = File::open(directory.join("db")).map_err(failed)?;
     match database.try_lock() {
         Ok(()) => {}

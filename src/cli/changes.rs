@@ -5,14 +5,13 @@ use std::io::BufWriter;
 use std::io::Write;
 
 use crate::cli::compose::connection;
+use crate::cli::reading::log;
 use crate::cli::remote_changes::RemoteChanges;
 use crate::config::bus::BusKind;
 use crate::config::settings::Settings;
 use crate::domain::ids::Partition;
-use crate::faults::Faults;
-use crate::log;
+use crate::log::Error;
 use crate::log::changes::ChangesReader;
-use crate::log::embedded::EmbeddedLog;
 use crate::log::kafka::KafkaChanges;
 use crate::store::directory::Holder;
 use crate::store::directory::StoreDirectory;
@@ -52,15 +51,11 @@ fn open(settings: &Settings) -> anyhow::Result<Box<dyn ChangesReader>> {
         return Ok(Box::new(log));
     }
     match StoreDirectory::holder(&settings.store.directory)? {
-        Holder::None => Ok(Box::new(EmbeddedLog::open(
-            &settings.embedded.directory,
-            settings.embedded.partitions,
-            Faults::none(),
-        )?)),
+        Holder::None => Ok(Box::new(log(settings)?)),
         Holder::Instance {
             http_address: Some(address),
         } => Ok(Box::new(RemoteChanges::open(address, &settings.http)?)),
-        Holder::Instance { http_address: None } => Err(log::Error::Unusable {
+        Holder::Instance { http_address: None } => Err(Error::Unusable {
             path: settings.store.directory.display().to_string(),
             problem: "a running command holds it and does not answer HTTP: wait until it has ended, or start the \
                       service with http.address"

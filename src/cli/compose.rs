@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::cli::places;
 use crate::config::bus::BusKind;
 use crate::config::settings::Settings;
 use crate::config::store::Engine;
+use crate::disk;
 use crate::domain::churn::ChurnDefinition;
 use crate::domain::offsets::AppliedOffsets;
 use crate::engine::policy::Policy;
@@ -45,7 +47,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::observe;
 
 /// How long a command waits for the process that still holds the store.
-const DIRECTORY_PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const DIRECTORY_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The log of the settings.
 #[derive(Clone, Debug)]
@@ -106,15 +108,13 @@ impl Parts {
     /// # Errors
     /// If the model, the log or the store cannot be used.
     pub fn open(settings: &Settings, overrides: &Overrides) -> anyhow::Result<Self> {
+        if settings.bus == BusKind::Embedded {
+            return Ok(Self::open_embedded(settings, overrides)?.0);
+        }
+        disk::close_new_files_to_others();
         let directory = store_directory(settings)?;
-        let log = match settings.bus {
-            BusKind::Embedded => AnyLog::Embedded(embedded_log(settings)?),
-            BusKind::Kafka => AnyLog::Kafka(KafkaLog::open(connection(
-                settings,
-                directory.instance_id(),
-            ))?),
-        };
-        Self::assemble(settings, overrides, directory, log)
+        let log = KafkaLog::open(connection(settings, directory.instance_id()))?;
+        Self::assemble(settings, overrides, directory, AnyLog::Kafka(log))
     }
 
     /// The same on the embedded log, whatever `bus` is.
@@ -125,11 +125,28 @@ impl Parts {
         settings: &Settings,
         overrides: &Overrides,
     ) -> anyhow::Result<(Self, EmbeddedLog)> {
+        disk::close_new_files_to_others();
+        places::check(settings)?;
         let directory = store_directory(settings)?;
         let log = embedded_log(settings)?;
         let of_parts = AnyLog::Embedded(log.clone());
-        let parts = Self::assemble(settings, overrides, directory, of_parts)?;
+        let mut parts = Self::assemble(settings, overrides, directory, of_parts)?;
+        parts.keeper = Some(keeper(settings, &log, &parts.shared)?);
         Ok((parts, log))
+    }
+
+    /// On an embedded log that is only read, with copies of its stores in `store.directory`.
+    ///
+    /// # Errors
+    /// If the model or the stores cannot be used.
+    pub fn open_to_read(settings: &Settings, log: EmbeddedLog) -> anyhow::Result<Self> {
+        let directory = store_directory(settings)?;
+        Self::assemble(
+            settings,
+            &Overrides::default(),
+            directory,
+            AnyLog::Embedded(log),
+        )
     }
 
     fn assemble(
@@ -175,12 +192,11 @@ impl Parts {
             control: Control::default(),
             faults: Faults::none(),
         });
-        let keeper = keeper(settings, &log, &shared)?;
         Ok(Self {
             log,
             workers: workers(settings, partitions),
             shared,
-            keeper,
+            keeper: None,
         })
     }
 
@@ -227,16 +243,13 @@ fn clock_rules(settings: &Settings, overrides: &Overrides, log: &AnyLog) -> Cloc
 }
 
 /// Keeps an embedded log in order.
-fn keeper(settings: &Settings, log: &AnyLog, shared: &Shared) -> anyhow::Result<Option<Keeper>> {
-    let AnyLog::Embedded(log) = log else {
-        return Ok(None);
-    };
+fn keeper(settings: &Settings, log: &EmbeddedLog, shared: &Shared) -> anyhow::Result<Keeper> {
     let retention = Retention {
         input: settings.embedded.input_retention,
         changes: settings.embedded.changes_retention,
     };
     let wall = shared.wall.clone();
-    Ok(Some(log.keep(retention, move || wall.now())?))
+    Ok(log.keep(retention, move || wall.now())?)
 }
 
 /// Number of workers.

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
 
+use anyhow::Context;
+
 use crate::cli::common::SettingsArgs;
 use crate::cli::compose::Overrides;
 use crate::cli::compose::Parts;
@@ -19,7 +21,9 @@ use crate::cli::shop::parse_speed;
 use crate::cli::shop::shop_time;
 use crate::cli::summary::Summary;
 use crate::cli::summary::customers_by_segment;
+use crate::cli::temporary_directory::DEMO;
 use crate::cli::temporary_directory::TemporaryDirectory;
+use crate::cli::temporary_directory::keep;
 use crate::domain::time::Timestamp;
 use crate::log::embedded::EmbeddedLog;
 use crate::log::embedded::InputRecord;
@@ -73,8 +77,16 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// If the engine fails.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let temporary = TemporaryDirectory::unless_given(args.dir.as_ref())?;
-    let directory = args.dir.as_ref().unwrap_or(&temporary.path);
+    let (directory, _temporary) = match &args.dir {
+        Some(named) => {
+            keep(named).with_context(|| format!("cannot use {}", named.display()))?;
+            (named.clone(), None)
+        }
+        None => {
+            let temporary = TemporaryDirectory::new(DEMO)?;
+            (temporary.path.clone(), Some(temporary))
+        }
+    };
     // Both are set, so that a demo never writes into the log that the environment names.
     let mut preset = vec![
         format!("store.directory={}", directory.join("store").display()),

@@ -84,10 +84,18 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
     if let Some(log::Error::Fenced) = cause.downcast_ref() {
         return Some(ExitCode::Fenced);
     }
-    if let Some(log::Error::Unusable { .. }) = cause.downcast_ref() {
+    if let Some(log::Error::Unusable { .. } | log::Error::Full { .. }) = cause.downcast_ref() {
         return Some(ExitCode::Environment);
     }
-    if let Some(store::Error::Held { .. } | store::Error::Untrusted { .. }) = cause.downcast_ref() {
+    if let Some(
+        store::Error::Held { .. }
+        | store::Error::Untrusted { .. }
+        | store::Error::NotAStore { .. }
+        | store::Error::OtherLog { .. }
+        | store::Error::WithoutLog { .. }
+        | store::Error::Full { .. },
+    ) = cause.downcast_ref()
+    {
         return Some(ExitCode::Environment);
     }
     match cause.downcast_ref() {
@@ -122,6 +130,21 @@ mod tests {
                 ExitCode::Data,
             ),
             (anyhow::Error::from(held), ExitCode::Environment),
+            (
+                anyhow::Error::from(pipeline::Error::from(log::Error::Full {
+                    path: "x".to_owned(),
+                    source: io::ErrorKind::StorageFull.into(),
+                })),
+                ExitCode::Environment,
+            ),
+            (
+                anyhow::Error::from(store::Error::Full {
+                    path: "x".into(),
+                    source: io::Error::from(io::ErrorKind::QuotaExceeded).into(),
+                })
+                .context("reading"),
+                ExitCode::Environment,
+            ),
             (
                 anyhow::Error::from(Failed("x".to_owned())),
                 ExitCode::Failed,

@@ -2,17 +2,13 @@
 //! one.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use crate::cli::compose::Overrides;
-use crate::cli::compose::Parts;
 use crate::cli::compose::connection;
-use crate::cli::compose::database;
 use crate::cli::compose::load_model;
 use crate::cli::compose::policy;
-use crate::cli::compose::store_directory;
 use crate::cli::exit::CallError;
 use crate::cli::exit::Failed;
+use crate::cli::reading::stores;
 use crate::codec::latest::LatestEntries;
 use crate::config::bus::BusKind;
 use crate::config::settings::Settings;
@@ -21,66 +17,8 @@ use crate::domain::ids::Partition;
 use crate::engine::policy::Policy;
 use crate::engine::state::definition::Definition;
 use crate::engine::state::record::CustomerRecord;
-use crate::log::WorkerLog;
 use crate::log::kafka::KafkaLog;
 use crate::model::segment_model::SegmentModel;
-use crate::pipeline::partition::restore::Restore;
-use crate::pipeline::partition::restore::Step;
-use crate::store::partition::PartitionStore;
-
-fn restored(
-    parts: &Parts,
-    partition: Partition,
-    log: &mut dyn WorkerLog,
-) -> anyhow::Result<Arc<PartitionStore>> {
-    let owner = parts.shared.partitions.take(partition);
-    let displaced = || Failed(format!("partition {partition} is in use")).into();
-    let mut restore = loop {
-        match Restore::begin(owner, false, log, &parts.shared)? {
-            Step::Done(restore) => break restore,
-            Step::NotYet => {}
-            Step::Displaced => return Err(displaced()),
-        }
-    };
-    loop {
-        match restore.advance(log, &parts.shared)? {
-            Step::Done(()) => break,
-            Step::NotYet => {}
-            Step::Displaced => return Err(displaced()),
-        }
-    }
-    restore.store().flush(owner.epoch())?;
-    Ok(Arc::clone(restore.store()))
-}
-
-/// The stores of the directory, all of their records on disk. On the embedded log, the end of the log is
-/// restored into them first. On Kafka they are as the instance left them, and only those that it owned.
-///
-/// # Errors
-/// If there is no log, or a store is held or cannot be trusted.
-pub fn stores(settings: &Settings) -> anyhow::Result<Vec<Arc<PartitionStore>>> {
-    match settings.bus {
-        BusKind::Embedded => {
-            let (parts, log) = Parts::open_embedded(settings, &Overrides::default())?;
-            let mut reader = log.worker(0, 1);
-            let mut stores = Vec::new();
-            for number in 0..log.partitions() {
-                let store = restored(&parts, Partition(number), &mut reader)?;
-                stores.push(store);
-            }
-            Ok(stores)
-        }
-        BusKind::Kafka => {
-            let directory = store_directory(settings)?;
-            let owned = directory.owned()?;
-            let database = database(settings, u32::try_from(owned.len())?);
-            let open = |partition: &Partition| {
-                PartitionStore::open_as_left(&directory, *partition, &database).map(Arc::new)
-            };
-            Ok(owned.iter().map(open).collect::<Result<_, _>>()?)
-        }
-    }
-}
 
 /// The state of a deployment.
 #[derive(Debug, Default)]
@@ -159,18 +97,14 @@ pub fn changelog(settings: &Settings) -> anyhow::Result<Snapshot> {
 /// All records of a deployment.
 ///
 /// # Errors
-/// As [`stores`] and [`changelog`], or if there is no log.
+/// As [`stores`] and [`changelog`].
 pub fn all_records(settings: &Settings, is_changelog: bool) -> anyhow::Result<Snapshot> {
     if is_changelog {
         return changelog(settings);
     }
-    if settings.bus == BusKind::Embedded && !settings.embedded.directory.exists() {
-        let directory = settings.embedded.directory.display();
-        let problem = format!("there is no log at {directory}: is store.directory right?");
-        return Err(Failed(problem).into());
-    }
     let mut snapshot = Snapshot::default();
-    for store in stores(settings)? {
+    let stores = stores(settings)?;
+    for store in stores.iter() {
         for entry in store.records() {
             let (customer_id, entry) = entry?;
             let record = entry.into_record().map(|record| (customer_id, record));

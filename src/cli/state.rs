@@ -1,5 +1,5 @@
 //! `segstream state`: reads the state of a stopped instance. On the embedded log, the end of the log is restored
-//! into the store first, so a store that lags or was lost gives the same answers.
+//! into a copy of the store first, so a store that lags or was lost gives the same answers.
 
 use std::collections::BTreeMap;
 use std::collections::BinaryHeap;
@@ -10,11 +10,10 @@ use std::path::PathBuf;
 use crate::cli::changes;
 use crate::cli::common::SettingsArgs;
 use crate::cli::exit::Failed;
+use crate::cli::reading::stores;
 use crate::cli::records::changelog;
 use crate::cli::records::reading;
-use crate::cli::records::stores;
 use crate::codec::stored::Group;
-use crate::config::bus::BusKind;
 use crate::config::settings::Settings;
 use crate::domain::ids::CustomerId;
 use crate::engine::policy::Policy;
@@ -82,14 +81,6 @@ impl Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let settings = args.settings.load_with(&preset(args.dir.first()))?;
     args.settings.init_logging(&settings)?;
-    let needs_log = !matches!(args.command, Command::Export { changelog: true });
-    if needs_log && settings.bus == BusKind::Embedded && !settings.embedded.directory.exists() {
-        return Err(Failed(format!(
-            "there is no log at {}: is store.directory right?",
-            settings.embedded.directory.display()
-        ))
-        .into());
-    }
     match &args.command {
         Command::Get { id } => get(&settings, id),
         Command::Export { changelog } => export(args, &settings, *changelog),
@@ -100,7 +91,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 fn get(settings: &Settings, id: &str) -> anyhow::Result<()> {
     let mut found = None;
-    for store in stores(settings)? {
+    let stores = stores(settings)?;
+    for store in stores.iter() {
         if let Some(entry) = store.get(id)? {
             found = found.or(Some((entry.entry, store.table())));
         }
@@ -128,20 +120,24 @@ fn export(args: &Args, settings: &Settings, is_changelog: bool) -> anyhow::Resul
     let mut all = Vec::new();
     let mut rules = reading(settings, &Definition::default())?;
     for settings in args.settings_by_directory()? {
-        for store in stores(&settings)? {
+        let stores = stores(&settings)?;
+        for store in stores.iter() {
             if store.checkpoint().is_some() {
                 rules = reading(&settings, &store.table().definition)?;
             }
-            all.push(store);
         }
+        all.push(stores);
     }
-    let sources = all.iter().map(|store| -> Source<'_> {
-        let live = store.records().filter_map(|entry| match entry {
-            Ok((customer_id, entry)) => Some(Ok((customer_id, entry.into_record()?))),
-            Err(error) => Some(Err(error.into())),
+    let sources = all
+        .iter()
+        .flat_map(|stores| stores.iter())
+        .map(|store| -> Source<'_> {
+            let live = store.records().filter_map(|entry| match entry {
+                Ok((customer_id, entry)) => Some(Ok((customer_id, entry.into_record()?))),
+                Err(error) => Some(Err(error.into())),
+            });
+            Box::new(live)
         });
-        Box::new(live)
-    });
     write_sorted(sources.collect(), &rules.0, &rules.1)
 }
 
@@ -229,7 +225,8 @@ impl Counts {
 fn recount(settings: &Settings) -> anyhow::Result<()> {
     let mut kept = Counts::default();
     let mut counted = Counts::default();
-    for store in stores(settings)? {
+    let stores = stores(settings)?;
+    for store in stores.iter() {
         let table = store.table();
         for (group, customers) in store.customers() {
             kept.add(group, customers, &table)?;

@@ -251,6 +251,16 @@ pub enum Error {
     /// The disk or the database failed.
     #[error("the log's database failed")]
     Database(#[from] sled::Error),
+    /// There is no room for the log.
+    #[error(
+        "the disk of {path} is full. Everything that was acknowledged is in the log: make room, then try again"
+    )]
+    Full {
+        /// What was to be written.
+        path: String,
+        /// The cause.
+        source: std::io::Error,
+    },
     /// A file operation failed.
     #[error("cannot access {path}")]
     Io {

@@ -189,8 +189,9 @@ pub enum Error {
     },
     /// The changelog does not hold all of an entry, even when it is read from its start.
     #[error(
-        "the changelog of partition {partition} does not hold all of a customer's state: records of the topic were \
-         deleted; make it again from the events, or bring the topic back"
+        "the changelog of partition {partition} does not hold all of a customer's state: records of it were deleted. Bring it \
+         back, or send the events again to a new one beside it: with a new topics.state and kafka.group_id, or a new \
+         embedded.directory, and a new store.directory"
     )]
     IncompleteChangelog {
         /// The partition.

@@ -6,8 +6,8 @@
 use std::sync::PoisonError;
 
 use crate::store::Error;
-use crate::store::exchange::OpenError;
 use crate::store::memory::Memory;
+use crate::store::opening::not_opened;
 use crate::store::owner::OwnerEpoch;
 use crate::store::partition::PartitionStore;
 use crate::store::verification::verify;
@@ -36,15 +36,14 @@ impl PartitionStore {
             return Ok(false);
         }
         let verified = verify(&self.database, None).map_err(|error| {
-            let path = self.path.clone();
-            match error {
-                OpenError::Failed(source) => Error::Database { path, source },
-                OpenError::Held => Error::Held { path },
-                OpenError::Unusable(reason) => {
+            not_opened(&self.path, error).map_or_else(
+                |error| error,
+                |reason| {
                     self.distrust();
+                    let path = self.path.clone();
                     Error::Untrusted { path, reason }
-                }
-            }
+                },
+            )
         })?;
         let memory = &mut *self.write();
         if memory.owner != owner {

@@ -3,6 +3,8 @@
 //! Both divide the customers into pages, ranges of ids, so that the deadline index has one entry for each page. What a
 //! page is on disk is the database's own affair.
 
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 use std::path::Path;
 
 use crate::domain::ids::CustomerId;
@@ -17,12 +19,16 @@ use crate::store::exchange::PageBytes;
 use crate::store::exchange::PageUpdate;
 use crate::store::exchange::Scan;
 use crate::store::exchange::StoredBytes;
+use crate::store::pages::PAGE_BYTES;
 use crate::store::pages::PageKeys;
 use crate::store::sled_pages::SledOptions;
 use crate::store::sled_pages::SledPages;
 use crate::store::tree::TreeEntries;
 use crate::store::tree::TreeOptions;
 use crate::store::wipe_reason::WipeReason;
+
+/// Enough for one entry.
+const SMALL_CACHE_BYTES: u64 = 1 << 20;
 
 /// Which database a store is kept in, and how.
 #[derive(Clone, Debug)]
@@ -50,6 +56,24 @@ impl Database {
             return Err(OpenError::Unusable(WipeReason::Checksum));
         }
         Ok(opened)
+    }
+
+    /// The checkpoint of a store that the other engine has left; `None` where there is none that can be read.
+    pub(super) fn left_by_the_other(path: &Path, options: &Options) -> Option<Vec<u8>> {
+        let other = match options {
+            Options::Sled(_) => Options::Fjall(TreeOptions::new(SMALL_CACHE_BYTES)),
+            Options::Fjall(_) => Options::Sled(SledOptions {
+                cache_bytes: SMALL_CACHE_BYTES,
+                page_bytes: PAGE_BYTES,
+            }),
+        };
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            match Self::open(path, &other).ok()? {
+                Self::Sled(sled) => sled.checkpoint().ok()?,
+                Self::Fjall(tree) => tree.checkpoint().ok()?,
+            }
+        }));
+        read.ok().flatten()
     }
 
     /// What is on disk of a customer's entry, if there is anything.

@@ -18,17 +18,18 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
+use crate::disk;
 use crate::domain::ids::Partition;
 use crate::store::Error;
+use crate::store::contents;
+use crate::store::contents::Contents;
+use crate::store::contents::HTTP_ADDRESS_NAME;
+use crate::store::contents::ID_NAME;
+use crate::store::contents::LOCK_NAME;
 
 /// The most wipes of a process within an hour before the disk is taken to be damaged.
 const WIPES_AN_HOUR_MAX: usize = 24;
 const LOCK_RETRY: Duration = Duration::from_millis(50);
-
-/// Held by the process that works on the directory.
-const LOCK_NAME: &str = "instance.lock";
-/// Where the process that holds the directory answers HTTP.
-const HTTP_ADDRESS_NAME: &str = "http.address";
 
 /// Who works on a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,30 +61,22 @@ impl StoreDirectory {
     /// An empty `instance_id` is made once and kept.
     ///
     /// # Errors
-    /// If it cannot be created, or is still held.
+    /// [`Error::NotAStore`] where something else is in it: then nothing is written. If it cannot be created, or is still
+    /// held.
     pub fn open(root: &Path, instance_id: &str, patience: Duration) -> Result<Self, Error> {
-        fs::create_dir_all(root).map_err(|source| io_error(root, source))?;
+        let contents = Contents::of(root)?.unwrap_or_default();
+        contents.check(root)?;
+        disk::create_directory(root).map_err(|source| Error::of_file(root, source))?;
         let lock_path = root.join(LOCK_NAME);
         let lock = File::options()
             .create(true)
             .truncate(false)
             .write(true)
             .open(&lock_path)
-            .map_err(|source| io_error(&lock_path, source))?;
-        let deadline = Instant::now() + patience;
-        loop {
-            match lock.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    std::thread::park_timeout(LOCK_RETRY);
-                }
-                Err(TryLockError::WouldBlock) => {
-                    return Err(Error::Held {
-                        path: root.to_owned(),
-                    });
-                }
-                Err(TryLockError::Error(source)) => return Err(io_error(&lock_path, source)),
-            }
+            .map_err(|source| Error::of_file(&lock_path, source))?;
+        wait_for_lock(root, patience, || lock.try_lock())?;
+        for partition in contents.partitions.iter().filter(|path| path.is_dir()) {
+            disk::close_to_others(partition).map_err(|source| Error::of_file(partition, source))?;
         }
         // What a process that was killed has left.
         remove_if_there(&root.join(HTTP_ADDRESS_NAME))?;
@@ -97,6 +90,16 @@ impl StoreDirectory {
         Ok(Self(Arc::new(inner)))
     }
 
+    /// Whether a service has kept state in a directory. Waits for nothing and writes nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotAStore`] where something else is in it, or if it cannot be listed.
+    pub fn has_state(root: &Path) -> Result<bool, Error> {
+        let contents = Contents::of(root)?.unwrap_or_default();
+        contents.check(root)?;
+        Ok(contents.has_state())
+    }
+
     /// Who holds a directory now. Waits for nothing and holds nothing.
     ///
     /// # Errors
@@ -106,12 +109,12 @@ impl StoreDirectory {
         let lock = match File::open(&path) {
             Ok(lock) => lock,
             Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(Holder::None),
-            Err(source) => return Err(io_error(&path, source)),
+            Err(source) => return Err(Error::of_file(&path, source)),
         };
         match lock.try_lock_shared() {
             Ok(()) => return Ok(Holder::None),
             Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(source)) => return Err(io_error(&path, source)),
+            Err(TryLockError::Error(source)) => return Err(Error::of_file(&path, source)),
         }
         let path = root.join(HTTP_ADDRESS_NAME);
         match fs::read_to_string(&path) {
@@ -121,7 +124,7 @@ impl StoreDirectory {
             Err(source) if source.kind() == io::ErrorKind::NotFound => {
                 Ok(Holder::Instance { http_address: None })
             }
-            Err(source) => Err(io_error(&path, source)),
+            Err(source) => Err(Error::of_file(&path, source)),
         }
     }
 
@@ -132,9 +135,8 @@ impl StoreDirectory {
     pub fn set_http_address(&self, address: Option<SocketAddr>) -> Result<(), Error> {
         let path = self.0.root.join(HTTP_ADDRESS_NAME);
         match address {
-            Some(address) => {
-                write_anew(&path, &address.to_string()).map_err(|source| io_error(&path, source))
-            }
+            Some(address) => write_anew(&path, &address.to_string())
+                .map_err(|source| Error::of_file(&path, source)),
             None => remove_if_there(&path),
         }
     }
@@ -148,13 +150,11 @@ impl StoreDirectory {
     /// The directory of one partition.
     #[must_use]
     pub fn partition_path(&self, partition: Partition) -> PathBuf {
-        self.0.root.join(format!("partition-{:05}", partition.0))
+        self.0.root.join(contents::partition_name(partition.0))
     }
 
     fn mark_path(&self, partition: Partition) -> PathBuf {
-        self.0
-            .root
-            .join(format!("partition-{:05}.owned", partition.0))
+        self.0.root.join(contents::owned_name(partition.0))
     }
 
     /// Marks a partition as owned: its restore has ended.
@@ -165,7 +165,7 @@ impl StoreDirectory {
         let path = self.mark_path(partition);
         File::create(&path)
             .map(drop)
-            .map_err(|source| io_error(&path, source))
+            .map_err(|source| Error::of_file(&path, source))
     }
 
     /// Removes a partition's mark: it was revoked or lost.
@@ -181,28 +181,16 @@ impl StoreDirectory {
     /// # Errors
     /// If the directory cannot be listed.
     pub fn owned(&self) -> Result<Vec<Partition>, Error> {
-        let root = &self.0.root;
-        let mut owned = Vec::new();
-        for entry in fs::read_dir(root).map_err(|source| io_error(root, source))? {
-            let name = entry.map_err(|source| io_error(root, source))?.file_name();
-            let name = name.to_string_lossy();
-            let number = name
-                .strip_prefix("partition-")
-                .and_then(|rest| rest.strip_suffix(".owned"));
-            if let Some(number) = number.and_then(|digits| digits.parse().ok()) {
-                owned.push(Partition(number));
-            }
-        }
-        owned.sort_unstable();
-        Ok(owned)
+        owned_in(&self.0.root)
     }
 
     /// Removes a partition's store and counts it.
     ///
     /// # Errors
-    /// If it cannot be removed, or was removed too often within an hour.
+    /// If something else than a store is there, if it cannot be removed, or was removed too often within an hour.
     pub fn wipe(&self, partition: Partition) -> Result<(), Error> {
         let path = self.partition_path(partition);
+        contents::check_partition(&path)?;
         let now = Instant::now();
         let mut wipes = self.0.wipes.lock().unwrap_or_else(PoisonError::into_inner);
         let recent = wipes.entry(partition).or_default();
@@ -217,10 +205,48 @@ impl StoreDirectory {
         match fs::remove_dir_all(&path) {
             Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(source) if source.kind() == io::ErrorKind::NotADirectory => {
-                fs::remove_file(&path).map_err(|source| io_error(&path, source))
+                fs::remove_file(&path).map_err(|source| Error::of_file(&path, source))
             }
-            Err(source) => Err(io_error(&path, source)),
+            Err(source) => Err(Error::of_file(&path, source)),
             Ok(()) => Ok(()),
+        }
+    }
+}
+
+/// The partitions marked as owned in a directory, ascending.
+pub(super) fn owned_in(root: &Path) -> Result<Vec<Partition>, Error> {
+    let mut owned = Vec::new();
+    for entry in fs::read_dir(root).map_err(|source| Error::of_file(root, source))? {
+        let name = entry
+            .map_err(|source| Error::of_file(root, source))?
+            .file_name();
+        owned.extend(contents::owned_number(&name.to_string_lossy()).map(Partition));
+    }
+    owned.sort_unstable();
+    Ok(owned)
+}
+
+/// Takes the lock of a directory, waiting up to `patience` for another process.
+pub(super) fn wait_for_lock(
+    root: &Path,
+    patience: Duration,
+    try_lock: impl Fn() -> Result<(), TryLockError>,
+) -> Result<(), Error> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                std::thread::park_timeout(LOCK_RETRY);
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::Held {
+                    path: root.to_owned(),
+                });
+            }
+            Err(TryLockError::Error(source)) => {
+                return Err(Error::of_file(&root.join(LOCK_NAME), source));
+            }
         }
     }
 }
@@ -239,7 +265,9 @@ fn write_anew(path: &Path, text: &str) -> io::Result<()> {
 
 fn remove_if_there(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(io_error(path, source)),
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(Error::of_file(path, source))
+        }
         Ok(()) | Err(_) => Ok(()),
     }
 }
@@ -248,20 +276,16 @@ fn keep_instance_id(root: &Path, configured: &str) -> Result<String, Error> {
     if !configured.is_empty() {
         return Ok(configured.to_owned());
     }
-    let path = root.join("instance.id");
-    match fs::read_to_string(&path) {
-        Ok(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
-        Ok(_) | Err(_) => {
-            let made = Uuid::new_v4().to_string();
-            fs::write(&path, &made).map_err(|source| io_error(&path, source))?;
-            Ok(made)
-        }
+    let path = root.join(ID_NAME);
+    let kept = match fs::read_to_string(&path) {
+        Err(source) if source.kind() == io::ErrorKind::NotFound => String::new(),
+        kept => kept.map_err(|source| Error::of_file(&path, source))?,
+    };
+    if !kept.trim().is_empty() {
+        return Ok(kept.trim().to_owned());
     }
-}
-
-pub(crate) fn io_error(path: &Path, source: io::Error) -> Error {
-    Error::Io {
-        path: path.to_owned(),
-        source,
-    }
+    let made = Uuid::new_v4().to_string();
+    // At once, so that a full disk leaves no id that is empty.
+    write_anew(&path, &made).map_err(|source| Error::of_file(&path, source))?;
+    Ok(made)
 }

@@ -29,10 +29,7 @@ impl PartitionStore {
         if source.is_damage() {
             self.distrust();
         }
-        Error::Database {
-            path: self.path.clone(),
-            source,
-        }
+        Error::of_database(self.path.clone(), source)
     }
 
     pub(super) fn build_error(&self, error: BuildError) -> Error {

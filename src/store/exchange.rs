@@ -1,11 +1,10 @@
 //! What both databases read and write: entries, pages of them, and batches.
 
-use std::io::ErrorKind;
-
 use twox_hash::XxHash3_64;
 
 use crate::codec;
 use crate::codec::CodecError;
+use crate::disk;
 use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
 use crate::store::pages;
@@ -33,29 +32,26 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// There is no room on the disk.
+    pub(super) fn is_full(&self) -> bool {
+        match self {
+            Self::Sled(sled::Error::Io(error))
+            | Self::Tree(lsm_tree::Error::Io(error))
+            | Self::Io(error) => disk::is_full(error),
+            Self::Sled(_) | Self::Tree(_) => false,
+        }
+    }
+
     /// What is on disk may not be what was written. Where the system only refuses files, memory, space or
     /// rights, it still is.
     pub(super) fn is_damage(&self) -> bool {
         match self {
             Self::Sled(sled::Error::Io(error))
             | Self::Tree(lsm_tree::Error::Io(error))
-            | Self::Io(error) => !is_refused(error),
+            | Self::Io(error) => !disk::is_refused(error),
             Self::Sled(_) | Self::Tree(_) => true,
         }
     }
-}
-
-/// Too many files are open in the system, or in this process: the kernel's numbers, which the standard library has no
-/// names for.
-const TOO_MANY_FILES: [i32; 2] = [23, 24];
-
-fn is_refused(error: &std::io::Error) -> bool {
-    let is_kind = matches!(
-        error.kind(),
-        ErrorKind::OutOfMemory | ErrorKind::StorageFull | ErrorKind::PermissionDenied
-    );
-    let is_number = |number| TOO_MANY_FILES.contains(&number);
-    is_kind || error.raw_os_error().is_some_and(is_number)
 }
 
 /// Why there is no chunk.
@@ -82,6 +78,8 @@ pub(super) enum OpenError {
     Held,
     /// It must be made anew.
     Unusable(WipeReason),
+    /// It was made from another log than the one that is open.
+    OtherLog,
     /// It cannot be opened now.
     Failed(DatabaseError),
 }

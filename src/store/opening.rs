@@ -12,10 +12,10 @@ use std::time::Instant;
 use crate::domain::ids::Partition;
 use crate::faults::Faults;
 use crate::store::Error;
+use crate::store::contents;
 use crate::store::database::Database;
 use crate::store::database::Options;
 use crate::store::directory::StoreDirectory;
-use crate::store::exchange::DatabaseError;
 use crate::store::exchange::OpenError;
 use crate::store::memory::Memory;
 use crate::store::partition::PartitionStore;
@@ -32,7 +32,8 @@ impl PartitionStore {
     /// empty, with the reason. A lock that is held is waited for.
     ///
     /// # Errors
-    /// If the directory cannot be written, stays locked, or was wiped too often.
+    /// If something else than a store is there, or the store of another log: then it is left as it is. If the directory
+    /// cannot be written, stays locked, or was wiped too often.
     pub fn open(
         directory: &StoreDirectory,
         partition: Partition,
@@ -41,9 +42,16 @@ impl PartitionStore {
         faults: Faults,
     ) -> Result<(Self, Option<WipeReason>), Error> {
         let path = directory.partition_path(partition);
+        contents::check_partition(&path)?;
         match Self::open_verified(&path, Some(expected), options, faults.clone())? {
             Ok(store) => Ok((store, None)),
             Err(reason) => {
+                let left = || Database::left_by_the_other(&path, options);
+                if reason == WipeReason::Format
+                    && left().is_some_and(|left| expected.is_of_another_log(&left))
+                {
+                    return Err(Error::OtherLog { path });
+                }
                 directory.wipe(partition)?;
                 match Self::open_verified(&path, Some(expected), options, faults)? {
                     Ok(store) => Ok((store, Some(reason))),
@@ -63,6 +71,10 @@ impl PartitionStore {
         options: &Options,
     ) -> Result<Self, Error> {
         let path = directory.partition_path(partition);
+        if !path.is_dir() {
+            let reason = WipeReason::Incomplete;
+            return Err(Error::Untrusted { path, reason });
+        }
         let opened = Self::open_verified(&path, None, options, Faults::none())?;
         let trusted = opened.and_then(|store| {
             let is_whole = store.changelog_reach() <= store.changelog_next();
@@ -85,28 +97,16 @@ impl PartitionStore {
         let database = loop {
             match Database::open(path, options) {
                 Ok(database) => break database,
-                Err(OpenError::Held) => {
-                    if Instant::now() > deadline {
-                        return Err(Error::Held {
-                            path: path.to_owned(),
-                        });
-                    }
+                Err(OpenError::Held) if Instant::now() <= deadline => {
                     std::thread::park_timeout(LOCK_RETRY);
                 }
-                Err(OpenError::Unusable(reason)) => return Ok(Err(reason)),
-                Err(OpenError::Failed(source)) => return Err(failed(path, source)),
+                Err(error) => return not_opened(path, error).map(Err),
             }
         };
         let verified = catch_unwind(AssertUnwindSafe(|| verify(&database, expected)));
         let verified = match verified {
             Ok(Ok(verified)) => verified,
-            Ok(Err(OpenError::Unusable(reason))) => return Ok(Err(reason)),
-            Ok(Err(OpenError::Failed(source))) => return Err(failed(path, source)),
-            Ok(Err(OpenError::Held)) => {
-                return Err(Error::Held {
-                    path: path.to_owned(),
-                });
-            }
+            Ok(Err(error)) => return not_opened(path, error).map(Err),
             Err(_) => return Ok(Err(WipeReason::OpenFailed)),
         };
         let memory = Memory {
@@ -128,7 +128,13 @@ impl PartitionStore {
     }
 }
 
-fn failed(path: &Path, source: DatabaseError) -> Error {
+/// What follows from a database that is not opened: it is made anew, or nothing is done.
+pub(super) fn not_opened(path: &Path, error: OpenError) -> Result<WipeReason, Error> {
     let path = path.to_owned();
-    Error::Database { path, source }
+    match error {
+        OpenError::Unusable(reason) => Ok(reason),
+        OpenError::Held => Err(Error::Held { path }),
+        OpenError::OtherLog => Err(Error::OtherLog { path }),
+        OpenError::Failed(source) => Err(Error::of_database(path, source)),
+    }
 }

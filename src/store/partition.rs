@@ -261,7 +261,7 @@ impl PartitionStore {
     #[must_use]
     pub fn fits(&self, expected: &Expected) -> bool {
         let memory = self.read();
-        expected.misfit(&memory.position).is_none()
+        expected.is_its_log(&memory.position) && expected.misfit(&memory.position).is_none()
     }
 
     /// Everything it holds, as if it had just come.

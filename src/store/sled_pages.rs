@@ -59,6 +59,7 @@ impl SledPages {
                 page_bytes: options.page_bytes,
             }),
             Err(sled_opening::Failure::Held) => Err(OpenError::Held),
+            Err(sled_opening::Failure::Refused(error)) => Err(OpenError::Failed(error.into())),
             Err(sled_opening::Failure::Unusable(problem)) => {
                 tracing::warn!(problem, "a store does not open");
                 Err(OpenError::Unusable(WipeReason::OpenFailed))
@@ -80,6 +81,11 @@ impl SledPages {
             page => page,
         };
         Ok(page.map(StoredBytes::Page))
+    }
+
+    pub(super) fn checkpoint(&self) -> Result<Option<Vec<u8>>, DatabaseError> {
+        let found = self.database.get(CHECKPOINT_KEY)?;
+        Ok(found.map(|bytes| bytes.to_vec()))
     }
 
     pub(super) fn page(&self, key: &[u8]) -> Result<Option<PageBytes>, DatabaseError> {

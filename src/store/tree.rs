@@ -41,11 +41,13 @@ use crate::store::pages::CUSTOMER_PREFIX;
 use crate::store::wipe_reason::WipeReason;
 
 /// The tree's own directory within that of the partition.
-const DIRECTORY: &str = "tree";
+pub(super) const DIRECTORY: &str = "tree";
+/// Where the tree has its files, within its own directory.
+pub(super) const TABLES: &str = "tables";
 /// What sled keeps in the directory of a partition.
-const SLED_FILE: &str = "db";
+pub(super) const SLED_FILE: &str = "db";
 /// Held while the tree is open.
-const LOCK_FILE: &str = "tree.lock";
+pub(super) const LOCK_FILE: &str = "tree.lock";
 /// Files of all trees that stay open for reads. Often a process may have 1,024 open; each tree has its lock open, a merge
 /// opens what it merges, and Kafka and HTTP need theirs.
 const OPEN_FILES_MAX: usize = 128;
@@ -188,6 +190,10 @@ impl TreeEntries {
 
     pub(super) fn value(&self, key: &[u8]) -> Result<Option<UserValue>, DatabaseError> {
         Ok(self.0.tree.get(key, NEWEST)?)
+    }
+
+    pub(super) fn checkpoint(&self) -> Result<Option<Vec<u8>>, DatabaseError> {
+        Ok(self.value(CHECKPOINT_KEY)?.map(|bytes| bytes.to_vec()))
     }
 
     pub(super) fn get(&self, customer_id: &str) -> Result<Option<StoredBytes>, DatabaseError> {

@@ -35,13 +35,22 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// Why a store does not agree with the log; `None` if it does.
+    /// Whether a store was made from this log.
+    pub(super) fn is_its_log(&self, stored: &StoreCheckpoint) -> bool {
+        stored.lineage == self.lineage
+    }
+
+    /// Whether these bytes are the checkpoint of a store that was made from another log.
+    pub(super) fn is_of_another_log(&self, checkpoint: &[u8]) -> bool {
+        let stored = codec::partition::decode_store(checkpoint);
+        stored.is_ok_and(|stored| !self.is_its_log(&stored))
+    }
+
+    /// Why a store does not agree with the log from which it was made; `None` if it does.
     pub(super) fn misfit(&self, stored: &StoreCheckpoint) -> Option<WipeReason> {
         let in_log = self.changelog_start..=self.changelog_end;
         let reach = stored.changelog_reach.max(stored.changelog_next);
-        if stored.lineage != self.lineage {
-            Some(WipeReason::Lineage)
-        } else if reach > self.changelog_end || !in_log.contains(&stored.changelog_next) {
+        if reach > self.changelog_end || !in_log.contains(&stored.changelog_next) {
             Some(WipeReason::OffsetOutOfRange)
         } else if stored.caught_up_at < self.current_since
             || stored.changelog_next < self.tombstones_from
@@ -105,11 +114,15 @@ pub(super) fn verify(
     for scanned in database.scan() {
         match scanned.map_err(OpenError::of)? {
             Scanned::Checkpoint(bytes) => {
+                let found = codec::partition::decode_store(&bytes).map_err(unusable)?;
+                if expected.is_some_and(|expected| !expected.is_its_log(&found)) {
+                    return Err(OpenError::OtherLog);
+                }
                 // What its entries need, such as the names of numbers, may be missing from the rest of the changelog.
                 if expected.is_some() && bytes.first() != Some(&codec::FORMAT) {
                     return Err(OpenError::Unusable(WipeReason::Format));
                 }
-                stored = Some(codec::partition::decode_store(&bytes).map_err(unusable)?);
+                stored = Some(found);
             }
             Scanned::Page { key, bytes } => {
                 verified.take_page(&key, &bytes).map_err(unusable)?;

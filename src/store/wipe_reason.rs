@@ -9,8 +9,6 @@ pub enum WipeReason {
     Checksum,
     /// Written by another version, or by the other engine.
     Format,
-    /// Made from another log.
-    Lineage,
     /// The changelog does not have its place any more, or not yet.
     OffsetOutOfRange,
     /// Records are missing, stale or too many.
@@ -31,7 +29,6 @@ impl WipeReason {
             Self::OpenFailed => "open_failed",
             Self::Checksum => "checksum",
             Self::Format => "format",
-            Self::Lineage => "lineage",
             Self::OffsetOutOfRange => "offset_out_of_range",
             Self::Digest => "digest",
             Self::Unfinished => "unfinished",

@@ -68,7 +68,7 @@ fn open(
 }
 
 /// The record of a customer after so many changes.
-fn update(customer_id: &str, sequence: u64) -> Update {
+pub(crate) fn update(customer_id: &str, sequence: u64) -> Update {
     let record = CustomerRecord {
         sequence,
         ..CustomerRecord::default()
@@ -88,14 +88,14 @@ fn update(customer_id: &str, sequence: u64) -> Update {
     }
 }
 
-fn checkpoint_at(offset: u64) -> Checkpoint {
+pub(crate) fn checkpoint_at(offset: u64) -> Checkpoint {
     Checkpoint {
         offsets: AppliedOffsets::default().with(Source::Events, offset),
         ..Checkpoint::default()
     }
 }
 
-fn to(
+pub(crate) fn to(
     checkpoint: Option<Checkpoint>,
     changelog_next: u64,
     caught_up_at: Option<Timestamp>,
@@ -128,7 +128,6 @@ fn a_store_is_kept_only_where_it_fits_to_the_log() {
     for database in &databases() {
         for (change, reason) in [
             (None, None),
-            (Some("lineage"), Some(WipeReason::Lineage)),
             (Some("cleaned"), Some(WipeReason::OffsetOutOfRange)),
             (Some("shortened"), Some(WipeReason::OffsetOutOfRange)),
             (Some("in time"), None),
@@ -140,7 +139,6 @@ fn a_store_is_kept_only_where_it_fits_to_the_log() {
             made(database, root.path());
             let mut log = expected();
             match change {
-                Some("lineage") => log.lineage = "another/state".to_owned(),
                 Some("cleaned") => (log.changelog_start, log.changelog_end) = (11, 20),
                 Some("shortened") => log.changelog_end = 9,
                 Some("in time") => log.current_since = Some(at("2026-01-01T12:00:00Z")),
@@ -158,6 +156,45 @@ fn a_store_is_kept_only_where_it_fits_to_the_log() {
             // One that is not kept is read again from the beginning.
             assert_eq!(store.changelog_next(), if is_kept { 10 } else { 0 });
         }
+    }
+}
+
+#[test]
+fn the_store_of_another_log_is_refused_and_kept() {
+    for database in &databases() {
+        let root = tempfile::tempdir().unwrap();
+        made(database, root.path());
+        let other = Expected {
+            lineage: "another/state".to_owned(),
+            ..expected()
+        };
+        let directory = StoreDirectory::open(root.path(), "test", Duration::from_secs(30)).unwrap();
+        let opened = PartitionStore::open(&directory, PARTITION, &other, database, Faults::none());
+        assert!(matches!(opened, Err(Error::OtherLog { .. })), "{opened:?}");
+        drop((opened, directory));
+        let (store, wiped) = open(database, root.path(), &expected());
+        assert_eq!(wiped, None);
+        assert!(store.get("c").unwrap().is_some());
+    }
+}
+
+/// Files of somebody else in the directory of a partition, which is to be made anew because it cannot be trusted.
+#[test]
+fn a_partition_with_other_files_is_not_wiped() {
+    for database in &databases() {
+        let root = tempfile::tempdir().unwrap();
+        made(database, root.path());
+        let directory = StoreDirectory::open(root.path(), "test", Duration::from_secs(30)).unwrap();
+        let precious = directory.partition_path(PARTITION).join("precious");
+        std::fs::write(&precious, "").unwrap();
+        assert!(matches!(
+            directory.wipe(PARTITION),
+            Err(Error::NotAStore { .. })
+        ));
+        let opened =
+            PartitionStore::open(&directory, PARTITION, &expected(), database, Faults::none());
+        assert!(matches!(opened, Err(Error::NotAStore { .. })), "{opened:?}");
+        assert!(precious.exists());
     }
 }
 
@@ -211,7 +248,7 @@ fn a_store_opened_as_it_was_left_shows_its_records() {
 }
 
 /// Records of a store, by customer, as sequences.
-fn sequences(store: &PartitionStore) -> Vec<(String, u64)> {
+pub(crate) fn sequences(store: &PartitionStore) -> Vec<(String, u64)> {
     let records = store.records().map(Result::unwrap);
     records
         .map(|(id, entry)| (id.to_string(), entry.into_record().unwrap().sequence))

@@ -116,6 +116,6 @@ pub(super) fn print_written(
     )?;
     writeln!(
         out,
-        "this is another model: it needs an empty log and store"
+        "this is another model: run it with a new log and store beside the ones in use"
     )
 }

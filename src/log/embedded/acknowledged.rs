@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use crate::log::Error;
 use crate::log::embedded::errors::damaged;
 use crate::log::embedded::errors::failed;
+use crate::log::embedded::options::Access;
 
 const NAME: &str = "acknowledged";
 
@@ -38,11 +39,9 @@ impl Acknowledged {
     }
 
     /// Opens the file and reads it.
-    pub(super) fn open(directory: &Path) -> Result<(Self, u64), Error> {
+    pub(super) fn open(directory: &Path, access: Access) -> Result<(Self, u64), Error> {
         let path = directory.join(NAME);
-        let mut options = OpenOptions::new();
-        let opened = options.read(true).write(true).open(&path);
-        let file = match opened {
+        let file = match access.open(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(damaged(&path, "it is missing"));
             }

@@ -20,6 +20,7 @@ use crate::log::embedded::frame::Stream;
 use crate::log::embedded::handle::EmbeddedLog;
 use crate::log::embedded::names::Span;
 use crate::log::embedded::names::unfinished;
+use crate::log::embedded::options::Access;
 use crate::log::embedded::records::Content;
 use crate::log::embedded::records::Stored;
 use crate::log::embedded::segment::Segment;
@@ -101,22 +102,25 @@ fn compact(log: &SegmentLog, complete: &[Arc<Segment>], go_on: GoOn<'_>) -> Resu
         compaction: Some(compaction.clone()),
         ..first.base.clone()
     };
-    let new = Segment::create(&unfinished, span, base, first.base_number)?;
-    let survivors = Survivors {
-        log,
-        new: &new,
-        number: next.base_number,
-        compaction: &compaction,
-    };
-    let written = survivors.write_all(&first.base.ends, go_on);
-    drop(new);
+    let new = Segment::create(&unfinished, span, base, first.base_number);
+    let written = new.and_then(|new| {
+        let survivors = Survivors {
+            log,
+            new: &new,
+            number: next.base_number,
+            compaction: &compaction,
+        };
+        survivors.write_all(&first.base.ends, go_on)
+    });
     if !matches!(written, Ok(true)) {
-        std::fs::remove_file(&unfinished).map_err(|source| failed(&unfinished, source))?;
-        return written.map(drop);
+        let removed = std::fs::remove_file(&unfinished);
+        // What has failed first is reported.
+        written?;
+        return removed.map_err(|source| failed(&unfinished, source));
     }
     std::fs::rename(&unfinished, &path).map_err(|source| failed(&path, source))?;
     sync_directory(&log.directory)?;
-    let new = Segment::open(&path, span)?;
+    let new = Segment::open(&path, span, Access::Write)?;
     let new = new.ok_or_else(|| damaged(&path, "its first frame is damaged"))?;
     log.replace(new);
     for old in complete.iter().filter(|old| old.path != path) {

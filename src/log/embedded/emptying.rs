@@ -15,6 +15,7 @@ use crate::log::embedded::frame::Section;
 use crate::log::embedded::frame::Stream;
 use crate::log::embedded::handle::EmbeddedLog;
 use crate::log::embedded::names::unfinished;
+use crate::log::embedded::options::Access;
 use crate::log::embedded::records;
 use crate::log::embedded::records::Content;
 use crate::log::embedded::records::Stored;
@@ -49,7 +50,12 @@ impl EmbeddedLog {
         let mut emptied = 0;
         for log in [&self.0.input, &self.0.changes] {
             for segment in log.complete() {
-                emptied += empty(log, &segment, is_emptied)?;
+                let done = empty(log, &segment, is_emptied);
+                if done.is_err() {
+                    // It may have taken the room that is missing. What has failed is reported.
+                    let _removed = std::fs::remove_file(unfinished(&segment.path));
+                }
+                emptied += done?;
             }
         }
         Ok(emptied)
@@ -86,7 +92,7 @@ fn empty(log: &SegmentLog, old: &Segment, is_emptied: IsEmptied<'_>) -> Result<u
     let path = &old.path;
     std::fs::rename(&unfinished, path).map_err(|source| failed(path, source))?;
     sync_directory(&log.directory)?;
-    let new = Segment::open(path, old.span)?;
+    let new = Segment::open(path, old.span, Access::Write)?;
     log.replace(new.ok_or_else(|| damaged(path, "its first frame is damaged"))?);
     Ok(emptied)
 }

@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
+use crate::disk;
 use crate::log::Error;
 
 /// An error of the file system.
 pub(super) fn failed(path: &Path, source: std::io::Error) -> Error {
-    Error::Io {
-        path: path.display().to_string(),
-        source,
+    let path = path.display().to_string();
+    if disk::is_full(&source) {
+        Error::Full { path, source }
+    } else {
+        Error::Io { path, source }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::domain::partitioner::partition_of;
 use crate::faults::Faults;
 use crate::log::Error;
 use crate::log::embedded::directory;
+use crate::log::embedded::directory::Contents;
 use crate::log::embedded::doubt::Doubt;
 use crate::log::embedded::ends::Cursors;
 use crate::log::embedded::ends::Ends;
@@ -24,6 +25,7 @@ use crate::log::embedded::ends::read_facts;
 use crate::log::embedded::ends::stream_of;
 use crate::log::embedded::errors::damaged;
 use crate::log::embedded::errors::unusable;
+use crate::log::embedded::former;
 use crate::log::embedded::frame::Kind;
 use crate::log::embedded::frame::Stream;
 use crate::log::embedded::identity;
@@ -31,6 +33,7 @@ use crate::log::embedded::identity::Identity;
 use crate::log::embedded::opening;
 use crate::log::embedded::opening::Limits;
 use crate::log::embedded::opening::Opened;
+use crate::log::embedded::options::Access;
 use crate::log::embedded::options::LogOptions;
 use crate::log::embedded::segments::SegmentLog;
 use crate::log::embedded::segments::Writer;
@@ -55,8 +58,8 @@ pub(super) struct Inner {
     /// A thread that rewrites or removes segments holds this.
     pub(super) maintenance: Mutex<()>,
     pub(super) faults: Faults,
-    /// Held while the log is open.
-    _lock: File,
+    /// Held while the log is open; `None` where a copy that lacks the file is read.
+    _lock: Option<File>,
 }
 
 /// An append holds this, so that offsets are given out in order.
@@ -91,43 +94,98 @@ impl EmbeddedLog {
     /// damaged. Opening removes nothing that was acknowledged.
     pub fn open_with(path: &Path, options: &LogOptions) -> Result<Self, Error> {
         let (lock, identity) = directory::prepare(path, options)?;
-        let root = directory::root(path);
-        let mut cursors = Cursors::new();
-        let limits = Limits {
-            segment_bytes: options.segment_bytes,
-            number_max: u64::MAX,
-            doubt: Doubt::default(),
-        };
-        let input = opening::open(&root.join(identity::INPUT), &limits, &mut |facts| {
-            let later: Cursors = read_facts(facts)?;
-            cursors.extend(later);
-            cursors.retain(|_, line| line.is_some());
-            Some(())
-        })?;
-        let (changes, state, facts) = open_outputs(&root, &limits)?;
+        let read = Read::of(path, options, Access::Write)?;
         // Everything was read, and only now is anything written.
-        let input = input.settle()?;
-        let outputs = Outputs {
-            changes: changes.settle()?,
-            state: state.settle()?,
-            facts,
+        let settled = Settled {
+            input: read.input.settle()?,
+            changes: read.changes.settle()?,
+            state: read.state.settle()?,
         };
+        Self::assemble((path, options), (Some(lock), identity), settled, read.known)
+    }
+
+    /// Opens a log that is there, to be read: nothing of it is made, converted, repaired or removed, and nothing can be
+    /// written to it. Others may read it at the same time.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] as [`Self::open_with`], and where there is no log, or one of the former kind.
+    pub fn open_to_read(path: &Path, partitions: u32) -> Result<Self, Error> {
+        match Contents::of(path)? {
+            Contents::Log => {}
+            Contents::Nothing => return Err(unusable(path, "there is no log")),
+            Contents::Former => {
+                let problem = "it is of an earlier version: start the service, which converts it";
+                return Err(unusable(path, problem));
+            }
+        }
+        let options = &LogOptions::new(partitions, Faults::none());
+        let held = directory::prepare_to_read(path, options)?;
+        let read = Read::of(path, options, Access::Read)?;
+        read.known.doubt.raise(&unusable(path, "it is only read"));
+        let settled = Settled {
+            input: read.input.as_it_is(),
+            changes: read.changes.as_it_is(),
+            state: read.state.as_it_is(),
+        };
+        Self::assemble((path, options), held, settled, read.known)
+    }
+
+    /// Whether there is a log, of this kind or of the former one. Writes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] if something else is there.
+    pub fn is_there(path: &Path) -> Result<bool, Error> {
+        Ok(Contents::of(path)? != Contents::Nothing)
+    }
+
+    /// Whether there is a log of the former kind, which the next [`Self::open`] converts. Writes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::is_there`].
+    pub fn is_former(path: &Path) -> Result<bool, Error> {
+        Ok(Contents::of(path)? == Contents::Former)
+    }
+
+    /// Copies a log of the former kind to a directory that is not there yet, where it can be opened and converted. The log
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] if another process holds it, or an error of the disk.
+    pub fn copy_former(path: &Path, to: &Path) -> Result<(), Error> {
+        former::copy_to_read(path, to)
+    }
+
+    fn assemble(
+        (path, options): (&Path, &LogOptions),
+        (lock, identity): (Option<File>, Identity),
+        settled: Settled,
+        known: Known,
+    ) -> Result<Self, Error> {
+        let Settled {
+            input,
+            changes,
+            state,
+        } = settled;
         let log = Inner {
             path: path.to_owned(),
             input: Arc::clone(&input.log),
-            changes: Arc::clone(&outputs.changes.log),
-            state: Arc::clone(&outputs.state.log),
+            changes: Arc::clone(&changes.log),
+            state: Arc::clone(&state.log),
             ends: Mutex::new(vec![Ends::default(); index_of(identity.partitions)]),
             identity,
             appended: Condvar::new(),
-            doubt: limits.doubt,
+            doubt: known.doubt,
             maintenance: Mutex::default(),
             faults: options.faults.clone(),
             sources: Mutex::new(Sources {
                 writer: input,
-                cursors,
+                cursors: known.cursors,
             }),
-            outputs: Mutex::new(outputs),
+            outputs: Mutex::new(Outputs {
+                changes,
+                state,
+                facts: known.facts,
+            }),
             _lock: lock,
         };
         let log = Self(Arc::new(log));
@@ -140,7 +198,7 @@ impl EmbeddedLog {
             groups.any(|(group, end)| group.is_some_and(|group| group > end))
         };
         if log.lock_ends().iter().any(ahead) {
-            let input = root.join(identity::INPUT);
+            let input = directory::root(path).join(identity::INPUT);
             return Err(damaged(&input, "records that were processed are missing"));
         }
         Ok(log)
@@ -231,6 +289,58 @@ impl EmbeddedLog {
 
     pub(super) fn too_large(&self) -> Error {
         self.unusable("a batch is too large to be written")
+    }
+}
+
+/// The files of a log that were read, and what they say besides records.
+struct Read {
+    input: Opened,
+    changes: Opened,
+    state: Opened,
+    known: Known,
+}
+
+struct Known {
+    cursors: Cursors,
+    facts: StateFacts,
+    doubt: Doubt,
+}
+
+/// The same once they are as they should be.
+struct Settled {
+    input: Writer,
+    changes: Writer,
+    state: Writer,
+}
+
+impl Read {
+    fn of(path: &Path, options: &LogOptions, access: Access) -> Result<Self, Error> {
+        let root = directory::root(path);
+        let mut cursors = Cursors::new();
+        let limits = Limits {
+            segment_bytes: options.segment_bytes,
+            number_max: u64::MAX,
+            doubt: Doubt::default(),
+            access,
+        };
+        let input = opening::open(&root.join(identity::INPUT), &limits, &mut |facts| {
+            let later: Cursors = read_facts(facts)?;
+            cursors.extend(later);
+            cursors.retain(|_, line| line.is_some());
+            Some(())
+        })?;
+        let (changes, state, facts) = open_outputs(&root, &limits)?;
+        let known = Known {
+            cursors,
+            facts,
+            doubt: limits.doubt,
+        };
+        Ok(Self {
+            input,
+            changes,
+            state,
+            known,
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use crate::log::Error;
 use crate::log::embedded::errors::damaged;
 use crate::log::embedded::errors::failed;
 use crate::log::embedded::errors::unusable;
+use crate::log::embedded::options::LogOptions;
 use crate::log::embedded::retention::replace_file;
 
 pub(super) const INPUT: &str = "input";
@@ -24,6 +25,20 @@ const IDENTITY: &str = "identity";
 pub(super) struct Identity {
     pub(super) partitions: u32,
     pub(super) lineage: String,
+}
+
+impl Identity {
+    /// Refuses a log of another partition count than that of the settings.
+    pub(super) fn check(&self, path: &Path, options: &LogOptions) -> Result<(), Error> {
+        if self.partitions == options.partitions {
+            return Ok(());
+        }
+        let problem = format!(
+            "it has {} partitions, and embedded.partitions is {}: set it to {}",
+            self.partitions, options.partitions, self.partitions
+        );
+        Err(unusable(path, &problem))
+    }
 }
 
 /// Writes what a log is: its format, a checksum of all the rest, and the identity. Every later format begins so.

@@ -15,6 +15,7 @@ use crate::log::embedded::errors::failed;
 use crate::log::embedded::frame::Stream;
 use crate::log::embedded::names::Span;
 use crate::log::embedded::names::UNFINISHED;
+use crate::log::embedded::options::Access;
 use crate::log::embedded::retention::first_kept;
 use crate::log::embedded::segment::Found;
 use crate::log::embedded::segment::Segment;
@@ -32,6 +33,7 @@ pub(super) struct Limits {
     pub(super) number_max: u64,
     /// Of the whole log.
     pub(super) doubt: Doubt,
+    pub(super) access: Access,
 }
 
 /// A directory that was read. Nothing was changed yet.
@@ -51,6 +53,12 @@ impl Opened {
     /// The last segment has a batch.
     pub(super) fn has_batch(&self) -> bool {
         self.writer.number > self.active.base_number
+    }
+
+    /// Shows what belongs to the log, and leaves everything as it is.
+    pub(super) fn as_it_is(self) -> Writer {
+        self.active.end_at(self.end);
+        self.writer
     }
 
     /// Removes what was being written when the log was closed, and makes the rest durable.
@@ -77,8 +85,8 @@ pub(super) fn open(
     limits: &Limits,
     on_facts: &mut dyn FnMut(&[u8]) -> Option<()>,
 ) -> Result<Opened, Error> {
-    let (file, acknowledged) = Acknowledged::open(directory)?;
-    let listed = segments_of(directory)?;
+    let (file, acknowledged) = Acknowledged::open(directory, limits.access)?;
+    let listed = segments_of(directory, limits.access)?;
     let active = listed.segments.last().map(Arc::clone);
     let active = active.ok_or_else(|| damaged(directory, "its segments are missing"))?;
     let unread = || damaged(&active.path, "what it knows besides records is damaged");
@@ -179,7 +187,7 @@ struct Listed {
     unfinished: Vec<PathBuf>,
 }
 
-fn segments_of(directory: &Path) -> Result<Listed, Error> {
+fn segments_of(directory: &Path, access: Access) -> Result<Listed, Error> {
     let mut listed = Listed::default();
     let mut spans: Vec<(Span, PathBuf)> = Vec::new();
     let entries = std::fs::read_dir(directory).map_err(|source| failed(directory, source))?;
@@ -206,7 +214,7 @@ fn segments_of(directory: &Path) -> Result<Listed, Error> {
             let what = format!("segment {expected} before it is missing");
             return Err(damaged(&path, &what));
         }
-        match Segment::open(&path, span)? {
+        match Segment::open(&path, span, access)? {
             Some(segment) => listed.segments.push(Arc::new(segment)),
             // Its base was being written.
             None if Some(span) == last && !listed.segments.is_empty() => break,

@@ -70,7 +70,12 @@ pub(super) fn remove_old(
 pub(super) fn replace_file(directory: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
     let path = directory.join(name);
     let new = unfinished(&path);
-    std::fs::write(&new, bytes).map_err(|source| failed(&new, source))?;
+    let written = std::fs::write(&new, bytes);
+    if written.is_err() {
+        // It may have taken the room that is missing. What has failed is reported.
+        let _removed = std::fs::remove_file(&new);
+    }
+    written.map_err(|source| failed(&new, source))?;
     let synced = std::fs::File::open(&new).and_then(|file| file.sync_all());
     synced.map_err(|source| failed(&new, source))?;
     std::fs::rename(&new, &path).map_err(|source| failed(&path, source))?;

@@ -24,6 +24,7 @@ use crate::log::embedded::frame::HEADER_BYTES;
 use crate::log::embedded::frame::Header;
 use crate::log::embedded::frame::Stream;
 use crate::log::embedded::names::Span;
+use crate::log::embedded::options::Access;
 
 /// A header and the directory of most frames are read at once.
 const GLANCE_BYTES: usize = 2048;
@@ -113,10 +114,9 @@ impl Segment {
 
     /// Opens the file of a segment and reads its base; `None` where that is not whole and no batch follows it, as its file
     /// was being made.
-    pub(super) fn open(path: &Path, span: Span) -> Result<Option<Self>, Error> {
+    pub(super) fn open(path: &Path, span: Span, access: Access) -> Result<Option<Self>, Error> {
         let failed = |source| failed(path, source);
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).open(path).map_err(failed)?;
+        let file = access.open(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
         let mut segment = Self {
             span,
@@ -255,6 +255,13 @@ impl Segment {
         Ok(())
     }
 
+    /// Shows nothing from a position on; the file stays as it is.
+    pub(super) fn end_at(&self, position: u64) {
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        self.bytes.store(position, Ordering::Release);
+        *index = None;
+    }
+
     /// Removes everything from a position on.
     pub(super) fn cut(&self, position: u64) -> Result<(), Error> {
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
@@ -317,7 +324,7 @@ impl Segment {
     pub(super) fn copy_until(&self, path: &Path, position: u64) -> Result<Self, Error> {
         let copied = std::fs::copy(&self.path, path);
         copied.map_err(|source| failed(path, source))?;
-        let copy = Self::open(path, self.span)?;
+        let copy = Self::open(path, self.span, Access::Write)?;
         let copy = copy.ok_or_else(|| damaged(path, "its first frame is damaged"))?;
         copy.cut(position)?;
         Ok(copy)

@@ -9,7 +9,7 @@ use super::sources::production_lines;
 use super::sources::without_comments_and_literals;
 
 /// Folder, and the folders it uses besides itself: each of them, and no other.
-pub(super) const LAYERS: [(&str, &[&str]); 21] = [
+pub(super) const LAYERS: [(&str, &[&str]); 22] = [
     ("domain", &[]),
     ("model", &["domain"]),
     ("learn", &["domain", "model"]),
@@ -17,15 +17,23 @@ pub(super) const LAYERS: [(&str, &[&str]); 21] = [
     ("simulate", &["domain"]),
     ("report", &["learn"]),
     ("faults", &[]),
-    ("sled_opening", &[]),
+    ("disk", &[]),
+    ("sled_opening", &["disk"]),
     ("telemetry", &["domain"]),
     ("config", &["domain"]),
     ("codec", &["domain", "engine"]),
     (
         "store",
-        &["codec", "domain", "engine", "faults", "sled_opening"],
+        &[
+            "codec",
+            "disk",
+            "domain",
+            "engine",
+            "faults",
+            "sled_opening",
+        ],
     ),
-    ("log", &["domain", "faults", "sled_opening"]),
+    ("log", &["disk", "domain", "faults", "sled_opening"]),
     (
         "pipeline",
         &[
@@ -51,6 +59,7 @@ pub(super) const LAYERS: [(&str, &[&str]); 21] = [
             "learn",
             "engine",
             "codec",
+            "disk",
             "simulate",
             "faults",
             "telemetry",

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use crate::domain::ids::Partition;
 use crate::log::Error;
+use crate::log::embedded::errors::failed;
 use crate::log::embedded::former::layout;
 use crate::log::embedded::former::layout::BATCHES_KEY;
 use crate::log::embedded::former::layout::Encoding;
@@ -54,6 +55,7 @@ pub(super) fn open_database(path: &Path, name: &str) -> Result<sled::Db, Error> 
                 }
                 std::thread::park_timeout(LOCK_RETRY);
             }
+            Err(sled_opening::Failure::Refused(error)) => return Err(failed(path, error)),
             Err(sled_opening::Failure::Unusable(problem)) => return Err(damaged(name, &problem)),
         }
     }

@@ -5,9 +5,12 @@ mod check;
 mod layout;
 mod records;
 
+use std::fs::File;
+use std::fs::TryLockError;
 use std::path::Path;
 use std::path::PathBuf;
 
+use crate::disk;
 use crate::domain::ids::Partition;
 use crate::domain::ids::Source;
 use crate::log::Error;
@@ -40,12 +43,19 @@ use crate::log::embedded::segments::Writer;
 
 /// The database's own file.
 const DATABASE: &str = "db";
+/// Where the database keeps large values.
+const BLOBS: &str = "blobs";
 /// How many batches were acknowledged.
 const WATERMARK: &str = "watermark";
 /// Its name once the log is converted: without a watermark an earlier version refuses the database.
 const RETIRED: &str = "watermark.converted";
 /// A batch takes so much before it is compressed, and one record more.
 const BATCH_BYTES: usize = 1 << 20;
+
+/// Whether the former log kept a file under this name.
+pub(super) fn is_a_name(name: &str) -> bool {
+    [DATABASE, "conf", BLOBS, WATERMARK, RETIRED].contains(&name) || name.starts_with("snap.")
+}
 
 /// There is a log of the former kind.
 pub(super) fn is_there(path: &Path) -> Result<bool, Error> {
@@ -65,6 +75,38 @@ fn read_watermark(path: &Path) -> Result<u64, Error> {
     let watermark = path.join(WATERMARK);
     let bytes = std::fs::read(&watermark).map_err(|source| failed(&watermark, source))?;
     read_number(&bytes).ok_or_else(|| damaged(&watermark, "it is damaged"))
+}
+
+/// Copies a former log to a directory, where it can be opened: opening a database writes to it. The log stays as it is.
+pub(super) fn copy_to_read(path: &Path, to: &Path) -> Result<(), Error> {
+    let database = path.join(DATABASE);
+    let held = File::open(&database).map_err(|source| failed(&database, source))?;
+    match held.try_lock_shared() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(unusable(path, "another process holds it: stop it first"));
+        }
+        Err(TryLockError::Error(source)) => return Err(failed(&database, source)),
+    }
+    copy(path, to)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+    disk::create_directory(to).map_err(|source| failed(to, source))?;
+    let entries = std::fs::read_dir(from).map_err(|source| failed(from, source))?;
+    for entry in entries {
+        let entry = entry.map_err(|source| failed(from, source))?;
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if !is_a_name(&entry.file_name().to_string_lossy()) && !from.ends_with(BLOBS) {
+            continue;
+        }
+        if path.is_dir() {
+            copy(&path, &target)?;
+        } else {
+            std::fs::copy(&path, &target).map_err(|source| failed(&target, source))?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes earlier versions refuse a log that was converted.
