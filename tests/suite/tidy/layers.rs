@@ -40,7 +40,7 @@ pub(super) const LAYERS: [(&str, &[&str]); 21] = [
         ],
     ),
     ("view", &["domain", "model", "engine"]),
-    ("http", &["view"]),
+    ("http", &["domain", "view"]),
     ("dataset", &["domain", "learn"]),
     ("model_files", &["model"]),
     (
