@@ -13,6 +13,7 @@ test-long:
     SEGSTREAM_TEST_SCHEDULES=10000 cargo test --release --test suite crash_schedules
     SEGSTREAM_TEST_SCHEDULES=20000 cargo test --test suite simulation::whatever
     SEGSTREAM_TEST_SEED=$(date +%j) cargo test --release --test suite cdnow
+    SEGSTREAM_TEST_LINES=1000000 cargo test --test suite intake::generated
     SEGSTREAM_TEST_LONG=1 SEGSTREAM_TEST_SEED=$(date +%j) cargo test --test kafka
 
 # Every request of a transaction is cut, stalled and left without an answer, commits fifty times; the process is stopped

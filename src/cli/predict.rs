@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::cli::exit::CallError;
 use crate::dataset::table;
 use crate::dataset::table::Format;
+use crate::domain::profile::NUMBER_MAX;
 use crate::learn::preparation::TrainingRow;
 use crate::model::segment_model::SegmentModel;
 use crate::model_files;
@@ -103,7 +104,7 @@ fn known_values(args: &Args, model: &SegmentModel) -> anyhow::Result<Vec<Option<
             let value = value
                 .parse::<f64>()
                 .ok()
-                .filter(|value| value.is_finite())?;
+                .filter(|value| value.abs() <= NUMBER_MAX)?;
             Some((known.get_mut(place)?, value))
         });
         let Some((slot, value)) = parsed else {
@@ -113,7 +114,7 @@ fn known_values(args: &Args, model: &SegmentModel) -> anyhow::Result<Vec<Option<
                 .map(|feature| &*feature.name)
                 .collect();
             let message = format!(
-                "--set {text:?} is not FEATURE=NUMBER with one of {}",
+                "--set {text:?} is not FEATURE=NUMBER with a number from -{NUMBER_MAX} to {NUMBER_MAX} and one of {}",
                 names.join(", ")
             );
             return Err(CallError(message).into());

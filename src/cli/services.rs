@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use crate::cli::summary::customers_by_segment;
+use crate::domain::event::CustomerEvent;
 use crate::domain::event::EventCustomer;
 use crate::domain::event::parse::parse;
 use crate::domain::ids::Partition;
 use crate::domain::partitioner::Partitioner;
+use crate::engine::admission::Admission;
+use crate::engine::admission::admit_unplaced;
 use crate::engine::state::record::CustomerRecord;
+use crate::engine::verdict::Verdict;
 use crate::http::ChangesLookup;
 use crate::http::EventIntake;
 use crate::http::Lookup;
@@ -15,6 +19,7 @@ use crate::http::PublishedChanges;
 use crate::http::Queries;
 use crate::http::Receipt;
 use crate::http::RefusedLine;
+use crate::http::UNSUPPORTED;
 use crate::log::changes::ChangesReader;
 use crate::log::embedded::EmbeddedLog;
 use crate::log::embedded::InputRecord;
@@ -163,8 +168,20 @@ impl EventIntake for LogIntake {
         let wall = self.shared.look_at_wall();
         let mut receipt = Receipt::default();
         let mut records = Vec::with_capacity(lines.len());
-        for (number, payload) in (1..).zip(lines) {
+        for (line, payload) in (1..).zip(lines) {
+            let mut refuse = |reason, detail| {
+                receipt.refused.push(RefusedLine {
+                    line,
+                    reason,
+                    detail,
+                });
+            };
             match parse(&payload, wall.now, &self.shared.intake) {
+                Ok(event) if is_unsupported(&event) => {
+                    let event_type = event.body.event_type().as_str();
+                    let detail = format!("type: this version does not process {event_type}");
+                    refuse(UNSUPPORTED, detail);
+                }
                 Ok(event) => {
                     let key = match &event.customer {
                         EventCustomer::Known(customer_id) => Some(customer_id.as_bytes().to_vec()),
@@ -178,11 +195,7 @@ impl EventIntake for LogIntake {
                     };
                     records.push(InputRecord::new(timestamp, key, payload));
                 }
-                Err(invalid) => receipt.refused.push(RefusedLine {
-                    line: number,
-                    reason: invalid.reason.as_str(),
-                    detail: invalid.detail,
-                }),
+                Err(invalid) => refuse(invalid.reason.as_str(), invalid.detail),
             }
         }
         receipt.accepted = records.len();
@@ -193,4 +206,12 @@ impl EventIntake for LogIntake {
         }
         Ok(receipt)
     }
+}
+
+/// The pipeline would end it as unsupported.
+fn is_unsupported(event: &CustomerEvent<'_>) -> bool {
+    matches!(
+        admit_unplaced(event),
+        Admission::Ended(Verdict::Unsupported(_))
+    )
 }

@@ -8,6 +8,7 @@ use csv::StringRecord;
 use crate::dataset::error::Error;
 use crate::dataset::error::csv_error;
 use crate::dataset::limited::Limited;
+use crate::domain::profile::NUMBER_MAX;
 
 /// A CSV file with a header, read row by row. The separator is the one of `,`, `;` and tab that
 /// the header has most of.
@@ -168,13 +169,15 @@ impl Row<'_> {
             .ok_or_else(|| self.invalid(column, "", allowed))
     }
 
-    /// A finite number; empty is `None`.
+    /// A number of a magnitude up to [`NUMBER_MAX`]; empty is `None`.
     ///
     /// # Errors
     /// Names file, line and column.
     pub fn number(&self, column: &str) -> Result<Option<f64>, Error> {
-        self.parsed(column, "a number", |text| {
-            text.parse::<f64>().ok().filter(|number| number.is_finite())
+        let allowed = "a number from -9007199254740991 to 9007199254740991";
+        self.parsed(column, allowed, |text| {
+            let number = text.parse::<f64>().ok();
+            number.filter(|number| number.abs() <= NUMBER_MAX)
         })
     }
 

@@ -65,6 +65,23 @@ text_id!(
     ModelVersion
 );
 
+/// A text from outside as an id: `None` if it has white space only, which is the same as no id.
+#[must_use]
+pub fn without_blank(text: &str) -> Option<&str> {
+    // Nearly every id begins with a letter or a digit.
+    let is_blank = !text.starts_with(|first: char| first.is_ascii_graphic())
+        && text.chars().all(char::is_whitespace);
+    (!is_blank).then_some(text)
+}
+
+/// Has a control character of Unicode (U+0000 to U+001F, U+007F to U+009F). They cannot be seen, and end lines and
+/// fields in the files of other programs, so no id has them.
+#[must_use]
+pub fn has_control_character(text: &str) -> bool {
+    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    !is_plain && text.chars().any(char::is_control)
+}
+
 /// A partition of the input, and of everything that belongs to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Partition(pub u32);

@@ -17,6 +17,10 @@ pub const ATTRIBUTES_MAX: usize = 32;
 /// Longest name or text of an attribute, in characters.
 pub const ATTRIBUTE_CHARACTERS_MAX: usize = 256;
 
+/// Greatest magnitude of a number among the attributes, and of a number to learn from: 2^53 - 1, up to which whole numbers
+/// are exact everywhere (RFC 7493, 2.2). Distances between such numbers are far from the end of a float.
+pub const NUMBER_MAX: f64 = 9_007_199_254_740_991.0;
+
 /// New facts of one event; what is `None` stays as it was.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProfileUpdate {
@@ -33,7 +37,7 @@ pub struct ProfileUpdate {
 /// The value of a free attribute.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Attribute {
-    /// A finite number; may be a feature of a model.
+    /// A number of a magnitude up to [`NUMBER_MAX`]; may be a feature of a model.
     Number(f64),
     /// A text.
     Text(String),
@@ -148,11 +152,12 @@ impl Profile {
         *self == Self::default()
     }
 
-    /// The number of an attribute; `None` where it is absent or no number.
+    /// The number of an attribute; `None` where it is absent or no number. State that an earlier version wrote may have
+    /// numbers that are not allowed; they are as good as absent.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<f64> {
         match self.attributes.get(name)?.value {
-            Attribute::Number(number) => Some(number),
+            Attribute::Number(number) => Some(number).filter(|number| number.abs() <= NUMBER_MAX),
             Attribute::Text(_) | Attribute::Flag(_) => None,
         }
     }

@@ -40,12 +40,9 @@ pub fn admit<'a>(
     key: Option<&[u8]>,
     placement: Placement,
 ) -> Admission<'a> {
-    if event.is_test {
-        return Admission::Ended(Verdict::Test);
-    }
-    let customer_id = match &event.customer {
-        EventCustomer::Guest => return Admission::Ended(Verdict::Guest),
-        EventCustomer::Known(customer_id) => customer_id,
+    let customer_id = match customer_of(event) {
+        Ok(customer_id) => customer_id,
+        Err(verdict) => return Admission::Ended(verdict),
     };
     if key != Some(customer_id.as_bytes()) {
         return Admission::Ended(Verdict::Rejected(key_mismatch(key)));
@@ -59,6 +56,27 @@ pub fn admit<'a>(
         let invalid = wrong_partition(customer_id, placement);
         return Admission::Ended(Verdict::Rejected(invalid));
     }
+    of_type(event, customer_id)
+}
+
+/// The same for an event that has no record yet: the record will have the right key, and be where the key belongs.
+#[must_use]
+pub fn admit_unplaced<'a>(event: &'a CustomerEvent<'_>) -> Admission<'a> {
+    match customer_of(event) {
+        Ok(customer_id) => of_type(event, customer_id),
+        Err(verdict) => Admission::Ended(verdict),
+    }
+}
+
+fn customer_of<'a>(event: &'a CustomerEvent<'_>) -> Result<&'a str, Verdict> {
+    match &event.customer {
+        _ if event.is_test => Err(Verdict::Test),
+        EventCustomer::Guest => Err(Verdict::Guest),
+        EventCustomer::Known(customer_id) => Ok(customer_id),
+    }
+}
+
+fn of_type<'a>(event: &CustomerEvent<'_>, customer_id: &'a str) -> Admission<'a> {
     match &event.body {
         EventBody::NotProcessed(event_type) => Admission::Ended(Verdict::Unsupported(*event_type)),
         EventBody::OrderCompleted(_) | EventBody::CustomerUpdated(_) => {

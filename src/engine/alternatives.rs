@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::domain::features::FeatureSource;
+use crate::domain::profile::NUMBER_MAX;
 use crate::model::evaluation::Evaluation;
 use crate::model::evaluation::Step;
 use crate::model::feature::Feature;
@@ -68,5 +69,5 @@ fn alternative(
 
 fn is_reachable(feature: &Feature, to: f64) -> bool {
     let is_attribute = matches!(feature.source, FeatureSource::Attribute(_));
-    to.is_finite() && to < feature.cap() && (is_attribute || to >= 0.0)
+    to.abs() <= NUMBER_MAX && to < feature.cap() && (is_attribute || to >= 0.0)
 }

@@ -8,12 +8,13 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::response::Response;
-use serde::de::IgnoredAny;
 use serde_json::json;
 
+use crate::domain::event::lines;
 use crate::http::Receipt;
 use crate::http::RefusedLine;
 use crate::http::Services;
+use crate::http::UNSUPPORTED;
 use crate::http::limits::Slot;
 use crate::http::limits::blocking;
 use crate::http::problem::Problem;
@@ -32,7 +33,8 @@ pub(super) async fn accept(
         return Err(Problem::new(StatusCode::NOT_FOUND, detail));
     };
     let receipt = blocking(slot, move || {
-        let (numbers, payloads): (Vec<_>, Vec<_>) = lines(&body).into_iter().unzip();
+        let lines = lines(&body).map(|(number, line)| (number, line.to_vec()));
+        let (numbers, payloads): (Vec<_>, Vec<_>) = lines.unzip();
         if payloads.is_empty() {
             return Ok(None);
         }
@@ -56,7 +58,13 @@ fn partly_refused(accepted: usize, refused: &[RefusedLine]) -> Problem {
     let total = refused.len();
     let listed: Vec<_> = refused.iter().take(REFUSED_LISTED_MAX).collect();
     let detail = format!("{total} events were refused, {accepted} were accepted and are kept");
-    Problem::new(StatusCode::BAD_REQUEST, detail)
+    let is_bad = refused.iter().any(|line| line.reason != UNSUPPORTED);
+    let status = if is_bad {
+        StatusCode::BAD_REQUEST
+    } else {
+        StatusCode::UNPROCESSABLE_ENTITY
+    };
+    Problem::new(status, detail)
         .with(json!({"accepted": accepted, "refused": total, "errors": listed}))
 }
 
@@ -69,19 +77,6 @@ fn unreadable(rejection: &BytesRejection) -> Problem {
         StatusCode::BAD_REQUEST,
         "the body could not be read to its end",
     )
-}
-
-/// One document, or one a line: each with the number, from 1, of its line.
-fn lines(body: &[u8]) -> Vec<(usize, Vec<u8>)> {
-    if serde_json::from_slice::<IgnoredAny>(body).is_ok() {
-        return vec![(1, body.trim_ascii().to_vec())];
-    }
-    let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    (1..)
-        .zip(lines)
-        .filter(|(_, line)| !line.is_empty())
-        .map(|(number, line)| (number, line.to_vec()))
-        .collect()
 }
 
 /// The intake numbers the lines that it was given; for the sender, blank lines count too.

@@ -48,12 +48,15 @@ pub trait Queries: Send + Sync + 'static {
     fn waiting_for(&self) -> Vec<String>;
 }
 
+/// The reason of a line whose type this version does not process.
+pub const UNSUPPORTED: &str = "unsupported";
+
 /// A line that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RefusedLine {
     /// Its number, from 1, among the lines handed over.
     pub line: usize,
-    /// The rule.
+    /// The rule, or [`UNSUPPORTED`].
     pub reason: &'static str,
     /// Field, value and what is allowed.
     pub detail: String,

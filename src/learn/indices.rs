@@ -21,11 +21,12 @@ pub fn calinski_harabasz(rows: &Array2<f64>, labels: &[usize]) -> Option<f64> {
         })
         .sum();
     let within = groups.within_squared;
-    Some(if within > 0.0 {
+    let index = if within > 0.0 {
         between * count(n - k) / (within * count(k - 1))
     } else {
         1.0
-    })
+    };
+    Some(index).filter(|index| index.is_finite())
 }
 
 /// The Davies-Bouldin index: the mean over clusters of the worst ratio of two clusters' mean distances to

@@ -1,6 +1,8 @@
 //! Standard scaling: mean 0 and population standard deviation 1, as scikit-learn's
 //! `StandardScaler` does it (ddof 0).
 
+use crate::model::validation::STANDARD_DEVIATION_MIN;
+
 /// Mean and spread of one column.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ColumnScale {
@@ -11,7 +13,7 @@ pub struct ColumnScale {
 }
 
 /// Fits one column; `None` without values, where all are equal but for rounding, and where the standard deviation is not
-/// a finite number.
+/// a finite number that a model may have.
 #[must_use]
 pub fn fit(values: &[f64]) -> Option<ColumnScale> {
     let count = count(values.len());
@@ -29,7 +31,8 @@ pub fn fit(values: &[f64]) -> Option<ColumnScale> {
         .map(|value| (value - mean) * (value - mean))
         .sum();
     let standard_deviation = (squares / count).sqrt();
-    (standard_deviation > 0.0 && standard_deviation.is_finite()).then_some(ColumnScale {
+    let is_usable = standard_deviation >= STANDARD_DEVIATION_MIN && standard_deviation.is_finite();
+    is_usable.then_some(ColumnScale {
         mean,
         standard_deviation,
     })

@@ -7,6 +7,10 @@ use crate::model::artifact::ArtifactFeature;
 use crate::model::artifact::Transform;
 use crate::model::path::Coordinate;
 
+/// Greatest magnitude of a value in a feature's unit; above every amount of money and every number of a profile. A value
+/// beyond it, which only damaged state could give, is as good as unknown: with it distances would not be finite.
+pub const VALUE_MAX: f64 = 1e20;
+
 /// A feature of a validated model.
 #[derive(Clone, Debug)]
 pub struct Feature {

@@ -9,9 +9,13 @@ use crate::model::artifact::ArtifactFeature;
 use crate::model::artifact::FEATURES_MAX;
 use crate::model::artifact::FORMAT;
 use crate::model::artifact::SEGMENTS_MAX;
+use crate::model::feature::Feature;
+use crate::model::feature::VALUE_MAX;
 
 /// Longest window, in days: a century.
 const WINDOW_DAYS_MAX: u32 = 36_525;
+/// Least standard deviation: with it the square of a scaled value is far from the end of a float.
+pub const STANDARD_DEVIATION_MIN: f64 = 1e-30;
 /// Longest version, id and name, in characters.
 const NAME_CHARACTERS_MAX: usize = 128;
 
@@ -22,10 +26,44 @@ pub fn problems(artifact: &Artifact) -> Vec<String> {
     check_head(artifact, &mut problems);
     check_features(&artifact.features, &mut problems);
     check_segments(artifact, &mut problems);
+    check_figures(artifact, &mut problems);
     if let Some(churn) = &artifact.churn {
         check_churn(churn, &mut problems);
     }
     problems
+}
+
+fn is_value(value: f64) -> bool {
+    value.abs() <= VALUE_MAX
+}
+
+/// The figures that are shown and not computed with.
+fn check_figures(artifact: &Artifact, problems: &mut Vec<String>) {
+    let training = &artifact.training;
+    let churn = artifact.churn.as_ref();
+    let holdout = churn.and_then(|churn| churn.holdout.as_ref());
+    let figures = [
+        ("training.inertia", Some(training.inertia)),
+        ("training.silhouette", training.silhouette),
+        (
+            "churn.log_likelihood",
+            churn.map(|churn| churn.log_likelihood),
+        ),
+        (
+            "churn.holdout.share_returned",
+            holdout.map(|holdout| holdout.share_returned),
+        ),
+        (
+            "churn.holdout.area_under_curve",
+            holdout.map(|holdout| holdout.area_under_curve),
+        ),
+        ("churn.holdout.brier", holdout.map(|holdout| holdout.brier)),
+    ];
+    for (name, figure) in figures {
+        if let Some(figure) = figure.filter(|figure| !figure.is_finite()) {
+            problems.push(format!("{name} {figure} is not finite"));
+        }
+    }
 }
 
 fn check_churn(churn: &ArtifactChurn, problems: &mut Vec<String>) {
@@ -53,9 +91,9 @@ fn check_head(artifact: &Artifact, problems: &mut Vec<String>) {
         ("squared", artifact.margin.squared),
         ("distance", artifact.margin.distance),
     ] {
-        if !(margin.is_finite() && margin >= 0.0) {
+        if !(0.0..=VALUE_MAX).contains(&margin) {
             problems.push(format!(
-                "margin.{name} {margin} is not a number of 0 or more"
+                "margin.{name} {margin} is not a number from 0 to {VALUE_MAX:e}"
             ));
         }
     }
@@ -93,17 +131,15 @@ fn check_features(features: &[ArtifactFeature], problems: &mut Vec<String>) {
             problems.push(format!("feature {name:?} occurs twice"));
         }
         let numbers = [feature.median, feature.mean, feature.standard_deviation];
-        if !numbers
-            .iter()
-            .chain(&feature.cap)
-            .all(|number| number.is_finite())
-        {
-            problems.push(format!("feature {name:?} has a number that is not finite"));
-        }
-        if feature.standard_deviation <= 0.0 {
-            let found = feature.standard_deviation;
+        if !numbers.iter().chain(&feature.cap).copied().all(is_value) {
             problems.push(format!(
-                "feature {name:?} has standard_deviation {found}, not above 0"
+                "feature {name:?} has a number that is not from -{VALUE_MAX:e} to {VALUE_MAX:e}"
+            ));
+        }
+        let found = feature.standard_deviation;
+        if found.is_nan() || found < STANDARD_DEVIATION_MIN {
+            problems.push(format!(
+                "feature {name:?} has standard_deviation {found}, not at least {STANDARD_DEVIATION_MIN:e}"
             ));
         }
         if let Some(window_days) = feature.window_days {
@@ -152,12 +188,14 @@ fn check_segments(artifact: &Artifact, problems: &mut Vec<String>) {
                 artifact.features.len()
             ));
         }
-        let numbers = segment.centroid.iter().chain(segment.profile.values());
-        if !numbers
-            .chain([&segment.share])
-            .all(|number| number.is_finite())
-        {
-            problems.push(format!("segment {id:?} has a number that is not finite"));
+        let centroid = artifact.features.iter().zip(&segment.centroid);
+        let centroid = centroid.map(|(feature, place)| Feature::of(feature).unscale(*place));
+        let values = segment.profile.values().copied().chain(centroid);
+        let quartiles = segment.quartiles.values().flatten().copied();
+        if !values.chain(quartiles).all(is_value) {
+            problems.push(format!(
+                "segment {id:?} has a value that is not from -{VALUE_MAX:e} to {VALUE_MAX:e}"
+            ));
         }
         if !(0.0..=1.0).contains(&segment.share) {
             problems.push(format!(

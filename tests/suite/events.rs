@@ -56,11 +56,22 @@ fn compare(payload: &[u8], rules: &IntakeRules) -> bool {
 }
 
 /// Each name with values that are right, and some that are not or are written in an unusual way.
-const MEMBERS: [(&str, &[&str], &[&str]); 21] = [
+const MEMBERS: [(&str, &[&str], &[&str]); 24] = [
     (
         "event_id",
         &[r#""e-1""#, r#""6f1c9a""#, r#""ä-2""#],
-        &[r#""""#, "7", r#""e\u002d1""#, "null", r#""e\n""#],
+        &[
+            r#""""#,
+            "7",
+            r#""e\u002d1""#,
+            "null",
+            r#""e\n""#,
+            r#"" ""#,
+            "\"\u{a0}\"",
+            "\"e\u{7f}\"",
+            "\"\u{85}\"",
+            "\"e\u{9f}\"",
+        ],
     ),
     (
         "type",
@@ -90,6 +101,10 @@ const MEMBERS: [(&str, &[&str], &[&str]); 21] = [
             r#""2026-05-31T23:59:60Z""#,
             r#""2026-05-31 23:59:59Z""#,
             r#""2026-05-31T23:59:59""#,
+            r#""20260531T235959Z""#,
+            r#""2026-05-31T23:59:59+0200""#,
+            r#""2026-05-31T23:59:59Z[UTC]""#,
+            r#""2026-05-31T23:59:59.12345678901Z""#,
             "1780000000000",
             "1.5",
             r#""""#,
@@ -98,13 +113,24 @@ const MEMBERS: [(&str, &[&str], &[&str]); 21] = [
     (
         "customer_id",
         &[r#""c-1""#, r#""Кл-7""#],
-        &[r#""0""#, r#""null""#, "null", "17850", r#""""#, r#""c\"1""#],
+        &[
+            r#""0""#,
+            r#""null""#,
+            "null",
+            "17850",
+            r#""""#,
+            r#""c\"1""#,
+            r#""  ""#,
+            "\"\u{3000}\"",
+            "\"c\u{80}\"",
+            r#""c\u0000""#,
+        ],
     ),
     ("is_guest", &["false"], &["true", "null", "0", r#""false""#]),
     (
         "order_id",
         &[r#""o-1""#],
-        &[r#""""#, "null", "12", r#""o\\1""#],
+        &[r#""""#, "null", "12", r#""o\\1""#, r#"" ""#, "\"o\u{7f}\""],
     ),
     (
         "currency",
@@ -133,13 +159,24 @@ const MEMBERS: [(&str, &[&str], &[&str]); 21] = [
             r#""""#,
             r#"" 1""#,
             "0.0000000000000000001",
+            "0.060000000000000005",
+            "5.551115123125783e-17",
+            "0.0050000000000000001",
+            "100000000000000000000",
+            "00000000000000000000001",
             "1.",
         ],
     ),
     ("subtotal", &["10"], &["null", "-1", r#""x""#]),
     ("total", &["11.5"], &["null", "-1"]),
     ("value", &["12"], &["null", r#""y""#]),
-    ("discount", &["0", "1.5"], &["-2", "null", r#""""#, "false"]),
+    (
+        "discount",
+        &["0", "1.5"],
+        &[
+            "-2", "null", r#""""#, "false", "0.004", "0.005", "0.0051", "1e-17", "1e300",
+        ],
+    ),
     ("coupon", &[r#""TEN""#, r#""""#], &["null", "10", "[]"]),
     (
         "channel",
@@ -163,6 +200,8 @@ const MEMBERS: [(&str, &[&str], &[&str]); 21] = [
             r#"[{"category":"wine","price":-1}]"#,
             r#"[{"category":7,"price":1}]"#,
             r#"[{"category":"wine","quantity":123456789012345678,"price":123456789012345678}]"#,
+            r#"[{"category":"wine","quantity":0.30000000000000004,"price":3.3000000000000003}]"#,
+            r#"[{"sku":"\ud800","category":"wine","price":1}]"#,
             r#"[{"category":"wine","quantity":1},]"#,
             r#"[{"category":"wine","quantity":null,"price":null}]"#,
             r#"[{"quantity":"x"}]"#,
@@ -170,26 +209,69 @@ const MEMBERS: [(&str, &[&str], &[&str]); 21] = [
     ),
     ("test", &["false"], &["true", "null", "1"]),
     ("refund_amount", &[], &["1", "null"]),
+    ("refund_id", &[], &[r#""r""#, "7"]),
+    ("merged_from", &[], &[r#"["c-2"]"#, "null"]),
     ("profile", &[], &["{}", "null"]),
     (
         "note",
         &[r#""free text""#, r#"{"a":[1,2,{"b":"c"}]}"#, "-1.5e3"],
-        &[r#""\ud800""#, "01"],
+        &[
+            r#""\ud800""#,
+            "01",
+            "[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]",
+        ],
     ),
     ("event\\u005fid", &[], &[r#""e-9""#]),
+    ("\\ud800", &[], &["1"]),
     ("", &["1"], &["nul"]),
+];
+
+/// Types that are no order, and the members that they need.
+const OTHERS: [(&str, &str, &[&str]); 6] = [
+    (
+        r#""customer.updated""#,
+        "profile",
+        &[
+            "{}",
+            r#"{"birth_year":1980,"income":"5e4"}"#,
+            r#"{"attributes":{"a":1e15,"b":"\u00e4","c":true}}"#,
+            r#"{"attributes":{"a":1e16}}"#,
+            r#"{"joined_at":1700000000000}"#,
+            "[1980]",
+        ],
+    ),
+    (r#""order.refunded""#, "refund_amount", &["1", "0", "1e-9"]),
+    (r#""order.cancelled""#, "refund_id", &[r#""r""#]),
+    (
+        r#""customer.merged""#,
+        "merged_from",
+        &[r#"["c-2"]"#, "[]", r#"["\n"]"#],
+    ),
+    (r#""customer.erased""#, "note", &["1"]),
+    (r#""consent.updated""#, "note", &["1"]),
 ];
 
 const SPACES: [&str; 6] = ["", "", "", " ", "\n\t", "\u{a0}"];
 
-fn event(random: &mut Xoshiro256Plus) -> Vec<u8> {
+pub(crate) fn event(random: &mut Xoshiro256Plus) -> Vec<u8> {
     // So that many events have exactly one thing that is unusual.
     let (missing, unusual, twice) = *[(0.0, 0.0, 0.0), (0.02, 0.03, 0.0), (0.1, 0.1, 0.02)]
         .choose(random)
         .unwrap();
     let spaces = if random.gen_bool(0.2) { 6 } else { 1 };
     let mut members = Vec::new();
+    let other = OTHERS.choose(random).filter(|_| random.gen_bool(0.15));
     for (name, right, odd) in MEMBERS {
+        if let Some((event_type, needed, values)) = other {
+            if name == "type" {
+                members.push((name, *event_type));
+                continue;
+            }
+            if name == *needed {
+                members.extend(values.choose(random).map(|value| (name, *value)));
+                continue;
+            }
+        }
         let values = if right.is_empty() || random.gen_bool(unusual) {
             odd
         } else {

@@ -63,6 +63,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let trained = training::train(&data.table, &options)
         .with_context(|| format!("{} cannot be learned from", options.source))?;
+    model_files::check(&args.out, &trained.artifact)?;
     model_files::save(&args.out, &trained.artifact)?;
     if let Some(path) = &args.report {
         let page = report::render(&trained.analysis, &facts(&trained));

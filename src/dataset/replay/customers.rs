@@ -12,6 +12,7 @@ use crate::dataset::replay::source_event::event;
 use crate::dataset::rows::Row;
 use crate::dataset::table::parse_date;
 use crate::domain::money::Decimal;
+use crate::domain::profile::NUMBER_MAX;
 
 pub(super) fn customer(row: &Row<'_>, context: &Context) -> Result<SourceEvent, Error> {
     let customer_id = row.required("customer_id", "an id or a value: it is empty", |text| {
@@ -88,9 +89,10 @@ pub(super) fn marketing(row: &Row<'_>, context: &Context) -> Result<SourceEvent,
 }
 
 fn attribute(text: &str) -> Value {
-    let number = text
-        .parse::<f64>()
-        .ok()
+    // A longer number is a name, such as that of an account.
+    let number = text.parse::<f64>().ok();
+    let number = number
+        .filter(|number| number.abs() <= NUMBER_MAX)
         .and_then(serde_json::Number::from_f64);
     number.map_or_else(|| Value::String(text.to_owned()), Value::Number)
 }

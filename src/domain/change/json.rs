@@ -68,7 +68,7 @@ impl SegmentChange {
     /// The record's value: complete without headers. `topic_events` is the input topic's name.
     ///
     /// # Errors
-    /// Only if a number is not finite, which a validated model cannot produce.
+    /// Never: all numbers are finite, because those of the model and of the customer are bounded.
     pub fn to_json(
         &self,
         topic_events: &str,

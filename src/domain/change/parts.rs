@@ -57,7 +57,8 @@ pub struct Contribution {
     pub value: f64,
     /// The centroid of the own segment, in the feature's unit.
     pub segment_mean: f64,
-    /// Share of d2(runner-up) - d2(own), signed; the shares of all features sum to 1.
+    /// What the feature adds to d2(runner-up) - d2(own), as a share of its magnitude; from -100 to 100. Above 0 it speaks for
+    /// the own segment.
     pub pull: f64,
 }
 

@@ -10,22 +10,28 @@ use crate::domain::money::Currency;
 use crate::domain::money::Decimal;
 use crate::domain::money::Money;
 
-pub(super) fn rate(raw: &RawEvent<'_>, rules: &IntakeRules) -> Result<Decimal, InvalidEvent> {
+/// The currency of an event and its rate into the base.
+pub(super) fn currency(
+    raw: &RawEvent<'_>,
+    rules: &IntakeRules,
+) -> Result<(Currency, Decimal), InvalidEvent> {
     let field = Field::new("currency", raw.currency, RejectReason::Currency);
     let currency = field
         .text(EVENT_ID_CHARACTERS_MAX)?
         .and_then(|text| Currency::parse(&text))
         .ok_or_else(|| field.invalid("an ISO 4217 code of three capital letters"))?;
-    rules.exchange.rate(currency).ok_or_else(|| {
+    let rate = rules.exchange.rate(currency).ok_or_else(|| {
         Field::new("currency", raw.currency, RejectReason::UnknownCurrency)
             .invalid("the base currency or one with a rate in money.rates")
-    })
+    })?;
+    Ok((currency, rate))
 }
 
-/// An amount of the event's currency in minor units of the base, not over the cap.
+/// An amount times two factors, such as the quantity and the rate of its currency, in minor units of the base; not over
+/// the cap.
 pub(super) fn converted(
     field: &Field<'_>,
-    rate: Decimal,
+    factors: [Decimal; 2],
     rules: &IntakeRules,
 ) -> Result<Option<Money>, InvalidEvent> {
     let Some(amount) = field.amount()? else {
@@ -38,15 +44,9 @@ pub(super) fn converted(
             .to_plain_decimal(&rules.exchange.base);
         field.invalid(&format!("at most {cap} {}", rules.exchange.base))
     };
-    let money = amount
-        .times(rate)
-        .and_then(|converted| converted.to_minor(&rules.exchange.base))
-        .ok_or_else(over_cap)?;
-    if money > rules.exchange.amount_max {
-        Err(over_cap())
-    } else {
-        Ok(Some(money))
-    }
+    let money = amount.times_to_minor(factors, &rules.exchange.base);
+    let money = money.filter(|money| *money <= rules.exchange.amount_max);
+    money.map(Some).ok_or_else(over_cap)
 }
 
 pub(super) fn refund(
@@ -55,10 +55,11 @@ pub(super) fn refund(
     rules: &IntakeRules,
 ) -> Result<(), InvalidEvent> {
     let amount = Field::new("refund_amount", raw.refund_amount, RejectReason::Refund);
-    let is_positive = converted(&amount, rate, rules)?.is_some_and(|money| money > Money::ZERO);
+    let is_positive =
+        converted(&amount, [rate, Decimal::ONE], rules)?.is_some_and(|money| money > Money::ZERO);
     if !is_positive {
         return Err(amount.invalid("a decimal number above zero"));
     }
-    Field::new("refund_id", raw.refund_id, RejectReason::Refund).text(EVENT_ID_CHARACTERS_MAX)?;
+    Field::new("refund_id", raw.refund_id, RejectReason::Refund).id(EVENT_ID_CHARACTERS_MAX)?;
     Ok(())
 }

@@ -7,6 +7,8 @@ use serde_json::value::RawValue;
 
 use crate::domain::event::rejection::InvalidEvent;
 use crate::domain::event::rejection::RejectReason;
+use crate::domain::ids::has_control_character;
+use crate::domain::ids::without_blank;
 use crate::domain::money::Decimal;
 
 /// Characters of an offending value that a message quotes.
@@ -72,6 +74,23 @@ impl<'a> Field<'a> {
         Ok((!text.is_empty()).then_some(text))
     }
 
+    /// An id of at most `characters_max` characters; one of white space only is absent.
+    ///
+    /// # Errors
+    /// Rejects a value that is not a text, a longer text, and one with a control character.
+    pub fn id(&self, characters_max: usize) -> Result<Option<Cow<'a, str>>, InvalidEvent> {
+        let Some(raw) = self.raw else { return Ok(None) };
+        if json_text(raw).is_some_and(|text| without_blank(&text).is_none()) {
+            return Ok(None);
+        }
+        match self.text(characters_max)? {
+            Some(id) if has_control_character(&id) => {
+                Err(self.invalid("a text without control characters"))
+            }
+            id => Ok(id),
+        }
+    }
+
     /// `true` or `false`; absent is `false`.
     ///
     /// # Errors
@@ -87,14 +106,14 @@ impl<'a> Field<'a> {
     /// An exact decimal, written as a number or as a text.
     ///
     /// # Errors
-    /// Rejects a value that is not a decimal of at most 18 digits.
+    /// Rejects a value that is not a decimal of at most 18 significant digits.
     pub fn decimal(&self) -> Result<Option<Decimal>, InvalidEvent> {
         let Some(raw) = self.raw else { return Ok(None) };
         let text = json_text(raw).unwrap_or(Cow::Borrowed(raw));
         let decimal = Decimal::parse(&text);
         decimal
             .map(Some)
-            .ok_or_else(|| self.invalid("a decimal number of at most 18 digits"))
+            .ok_or_else(|| self.invalid("a decimal number of at most 18 significant digits"))
     }
 
     /// A decimal that is zero or more.

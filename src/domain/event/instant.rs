@@ -14,6 +14,11 @@ const AHEAD_ACCEPTED_MS: i64 = 5 * 60 * 1000;
 /// An instant ahead by more than this is a mistake; one between the two is clamped to the record time.
 const AHEAD_MAX_MS: i64 = DAY_MS;
 
+/// The shape of an instant before its fraction and offset.
+const LOCAL_TIME: &[u8; 19] = b"0000-00-00T00:00:00";
+/// Digits of a fraction that the calendar library takes; further ones are far below a millisecond.
+const FRACTION_DIGITS_MAX: usize = 9;
+
 pub(super) fn occurred_at(
     raw: &RawEvent<'_>,
     record_time: Timestamp,
@@ -62,11 +67,52 @@ pub(super) fn accepted_instant(
     })
 }
 
+/// An instant as RFC 3339 writes it. The calendar library alone would also take dates without separators, offsets without
+/// minutes or with seconds, and names of zones.
+pub(super) fn instant_of_text(text: &str) -> Option<Timestamp> {
+    let (time, rest) = text.split_at_checked(LOCAL_TIME.len())?;
+    let is_time = time
+        .bytes()
+        .zip(LOCAL_TIME)
+        .all(|(byte, shape)| match shape {
+            b'0' => byte.is_ascii_digit(),
+            b'T' => matches!(byte, b'T' | b't' | b' '),
+            separator => byte == *separator,
+        });
+    if !is_time {
+        return None;
+    }
+    let Some(after_point) = rest.strip_prefix('.') else {
+        return is_offset(rest).then(|| Timestamp::parse_rfc3339(text))?;
+    };
+    let offset = after_point.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    let digits = after_point.strip_suffix(offset)?;
+    if digits.is_empty() || !is_offset(offset) {
+        return None;
+    }
+    match digits.get(..FRACTION_DIGITS_MAX) {
+        Some(kept) => Timestamp::parse_rfc3339(&format!("{time}.{kept}{offset}")),
+        None => Timestamp::parse_rfc3339(text),
+    }
+}
+
+/// `Z`, or hours and minutes.
+fn is_offset(text: &str) -> bool {
+    match text.as_bytes() {
+        [b'Z' | b'z'] => true,
+        [b'+' | b'-', hours @ .., b':', _, _] => {
+            // The minutes are left to the calendar library, which knows more hours than RFC 3339.
+            matches!(hours, [b'0' | b'1', b'0'..=b'9'] | [b'2', b'0'..=b'3'])
+        }
+        _ => false,
+    }
+}
+
 /// An instant as RFC 3339 text or as whole milliseconds since the epoch.
 #[must_use]
 pub fn instant_of_json(raw: &str) -> Option<Timestamp> {
     match json_text(raw) {
-        Some(text) => Timestamp::parse_rfc3339(&text),
+        Some(text) => instant_of_text(&text),
         None => {
             let milliseconds = raw.parse().ok()?;
             Timestamp::from_foreign_milliseconds(milliseconds)

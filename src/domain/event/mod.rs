@@ -8,6 +8,7 @@ mod amount;
 pub mod fields;
 mod instant;
 mod kinds;
+mod lines;
 mod order;
 pub mod parse;
 mod profile;
@@ -15,13 +16,17 @@ mod raw;
 mod rejection;
 pub mod rules;
 mod scanner;
+mod stated;
 mod well_formed;
 
 pub use crate::domain::event::instant::instant_of_json;
 pub use crate::domain::event::kinds::Channel;
 pub use crate::domain::event::kinds::EventType;
+pub use crate::domain::event::lines::lines;
 pub use crate::domain::event::rejection::InvalidEvent;
 pub use crate::domain::event::rejection::RejectReason;
+pub use crate::domain::event::stated::Stated;
+pub use crate::domain::event::stated::stated;
 
 use std::borrow::Cow;
 

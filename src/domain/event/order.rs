@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::domain::event::Order;
 use crate::domain::event::amount::converted;
-use crate::domain::event::amount::rate;
+use crate::domain::event::amount::currency;
 use crate::domain::event::fields::Field;
 use crate::domain::event::kinds::Channel;
 use crate::domain::event::raw::RawEvent;
@@ -25,7 +25,7 @@ pub(super) fn completed_order<'a>(
     rules: &IntakeRules,
 ) -> Result<Order<'a>, InvalidEvent> {
     let order_id = order_id(raw)?;
-    let rate = rate(raw, rules)?;
+    let (currency, rate) = currency(raw, rules)?;
     let revenue = [
         ("revenue", raw.revenue),
         ("subtotal", raw.subtotal),
@@ -36,12 +36,13 @@ pub(super) fn completed_order<'a>(
     .map(|(name, value)| Field::new(name, value, RejectReason::Revenue))
     .find(Field::is_present)
     .unwrap_or(Field::new("revenue", None, RejectReason::Revenue));
-    let spend = converted(&revenue, rate, rules)?
+    let spend = converted(&revenue, [rate, Decimal::ONE], rules)?
         .ok_or_else(|| revenue.invalid("a decimal number, zero or more"))?;
     let discount = Field::new("discount", raw.discount, RejectReason::Discount).amount()?;
     let coupon = Field::new("coupon", raw.coupon, RejectReason::Discount)
         .text(CUSTOMER_ID_CHARACTERS_MAX)?;
-    let is_deal = coupon.is_some() || discount.is_some_and(Decimal::is_positive);
+    let is_deal =
+        coupon.is_some() || discount.is_some_and(|discount| discount.is_positive_in(&currency));
     let channel_field = Field::new("channel", raw.channel, RejectReason::Channel);
     let channel = match channel_field.text(CUSTOMER_ID_CHARACTERS_MAX)? {
         None => Channel::Unknown,
@@ -61,7 +62,7 @@ pub(super) fn completed_order<'a>(
 
 pub(super) fn order_id<'a>(raw: &RawEvent<'a>) -> Result<Cow<'a, str>, InvalidEvent> {
     let field = Field::new("order_id", raw.order_id, RejectReason::OrderId);
-    let order_id = field.text(EVENT_ID_CHARACTERS_MAX)?;
+    let order_id = field.id(EVENT_ID_CHARACTERS_MAX)?;
     order_id.ok_or_else(|| field.invalid("a text of 1 to 128 characters"))
 }
 
@@ -83,9 +84,7 @@ fn category_spend<'a>(
             named("products.category", product.category).text(CATEGORY_CHARACTERS_MAX)?;
         let quantity = named("products.quantity", product.quantity).amount()?;
         let price = named("products.price", product.price);
-        let line_rate = rate.times(quantity.unwrap_or(Decimal::ONE));
-        let line_rate = line_rate.ok_or_else(|| price.invalid("small enough to be multiplied"))?;
-        let spend = converted(&price, line_rate, rules)?;
+        let spend = converted(&price, [quantity.unwrap_or(Decimal::ONE), rate], rules)?;
         if let (Some(category), Some(spend)) = (category, spend) {
             spend_by_line.push((category, spend));
         }

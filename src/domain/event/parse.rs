@@ -3,10 +3,12 @@
 
 use std::borrow::Cow;
 
+use serde_json::value::RawValue;
+
 use crate::domain::event::CustomerEvent;
 use crate::domain::event::EventBody;
 use crate::domain::event::EventCustomer;
-use crate::domain::event::amount::rate;
+use crate::domain::event::amount::currency;
 use crate::domain::event::amount::refund;
 use crate::domain::event::fields::Field;
 use crate::domain::event::instant::occurred_at;
@@ -66,8 +68,8 @@ pub fn parse_by_rules<'a>(
     rules: &IntakeRules,
 ) -> Result<CustomerEvent<'a>, InvalidEvent> {
     let raw = read_object(payload)?;
-    let given_id = Field::new("event_id", raw.event_id, RejectReason::EventId)
-        .text(EVENT_ID_CHARACTERS_MAX)?;
+    let given_id =
+        Field::new("event_id", raw.event_id, RejectReason::EventId).id(EVENT_ID_CHARACTERS_MAX)?;
     let type_field = Field::new("type", raw.event_type, RejectReason::Type);
     // An absent id is judged after the type, because it is derived from it.
     let event_type = type_field
@@ -100,11 +102,11 @@ pub fn parse_by_rules<'a>(
 fn derived_id(raw: &RawEvent<'_>, event_type: Option<EventType>) -> Result<String, InvalidEvent> {
     let field = |name, value| Field::new(name, value, RejectReason::EventId);
     let order_id = field("order_id", raw.order_id)
-        .text(EVENT_ID_CHARACTERS_MAX)
+        .id(EVENT_ID_CHARACTERS_MAX)
         .ok()
         .flatten();
     let refund_id = field("refund_id", raw.refund_id)
-        .text(EVENT_ID_CHARACTERS_MAX)
+        .id(EVENT_ID_CHARACTERS_MAX)
         .ok()
         .flatten();
     match (event_type, order_id) {
@@ -124,7 +126,7 @@ fn customer<'a>(
 ) -> Result<EventCustomer<'a>, InvalidEvent> {
     let is_guest = Field::new("is_guest", raw.is_guest, RejectReason::CustomerId).flag()?;
     let customer_id = Field::new("customer_id", raw.customer_id, RejectReason::CustomerId)
-        .text(CUSTOMER_ID_CHARACTERS_MAX)?;
+        .id(CUSTOMER_ID_CHARACTERS_MAX)?;
     Ok(match customer_id {
         Some(id) if !is_guest && !rules.customer_ids_ignored.iter().any(|none| *none == id) => {
             EventCustomer::Known(id)
@@ -145,7 +147,7 @@ fn body<'a>(
         )?))),
         EventType::OrderRefunded => {
             order_id(raw)?;
-            let rate = rate(raw, rules)?;
+            let (_, rate) = currency(raw, rules)?;
             refund(raw, rate, rules)?;
             Ok(Some(EventBody::NotProcessed(event_type)))
         }
@@ -174,12 +176,8 @@ fn body_after_test<'a>(
         }
         EventType::CustomerMerged => {
             let field = Field::new("merged_from", raw.merged_from, RejectReason::MergedFrom);
-            let ids: Option<Vec<String>> =
-                field.raw().and_then(|json| serde_json::from_str(json).ok());
-            match ids {
-                Some(ids) if !ids.is_empty() => Ok(EventBody::NotProcessed(event_type)),
-                Some(_) | None => Err(field.invalid("a list of at least one customer id")),
-            }
+            merged_from(&field)?;
+            Ok(EventBody::NotProcessed(event_type))
         }
         EventType::OrderCompleted
         | EventType::OrderRefunded
@@ -187,4 +185,18 @@ fn body_after_test<'a>(
         | EventType::CustomerErased
         | EventType::ConsentUpdated => Ok(EventBody::NotProcessed(event_type)),
     }
+}
+
+fn merged_from(field: &Field<'_>) -> Result<(), InvalidEvent> {
+    let ids: Option<Vec<Option<&RawValue>>> =
+        field.raw().and_then(|json| serde_json::from_str(json).ok());
+    let wrong = || field.invalid("a list of at least one customer id, and of nothing else");
+    let ids = ids.filter(|ids| !ids.is_empty()).ok_or_else(wrong)?;
+    for id in ids {
+        let id = Field::new("merged_from", id, RejectReason::MergedFrom);
+        if !matches!(id.id(CUSTOMER_ID_CHARACTERS_MAX), Ok(Some(_))) {
+            return Err(wrong());
+        }
+    }
+    Ok(())
 }

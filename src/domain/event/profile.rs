@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::domain::event::fields::Field;
 use crate::domain::event::fields::json_text;
 use crate::domain::event::instant::instant_of_json;
+use crate::domain::event::raw::RawProfile;
 use crate::domain::event::rejection::InvalidEvent;
 use crate::domain::event::rejection::RejectReason;
 use crate::domain::money::Exchange;
@@ -16,6 +16,7 @@ use crate::domain::money::Money;
 use crate::domain::profile::ATTRIBUTE_CHARACTERS_MAX;
 use crate::domain::profile::ATTRIBUTES_MAX;
 use crate::domain::profile::Attribute;
+use crate::domain::profile::NUMBER_MAX;
 use crate::domain::profile::ProfileUpdate;
 use crate::domain::time::Timestamp;
 
@@ -23,18 +24,6 @@ use crate::domain::time::Timestamp;
 const BIRTH_YEAR_MIN: i32 = 1850;
 /// The business zone is less than a day away from UTC, so its calendar year differs by at most one.
 const BIRTH_YEAR_MAX: i32 = 2200;
-
-#[derive(Deserialize)]
-struct RawProfile<'a> {
-    #[serde(borrow, default)]
-    birth_year: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    income: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    joined_at: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    attributes: Option<&'a RawValue>,
-}
 
 /// Reads the `profile` object of `customer.updated`.
 ///
@@ -105,7 +94,8 @@ fn attributes(raw: &RawProfile<'_>) -> Result<BTreeMap<String, Attribute>, Inval
     let Some(json) = field.raw() else {
         return Ok(BTreeMap::new());
     };
-    let allowed = "an object of numbers, texts of at most 256 characters, and true or false";
+    let allowed = "an object of numbers from -9007199254740991 to 9007199254740991, texts of at most 256 characters, and \
+                   true or false";
     let values: BTreeMap<Cow<'_, str>, Option<&RawValue>> =
         serde_json::from_str(json).map_err(|_| field.invalid(allowed))?;
     let mut attributes = BTreeMap::new();
@@ -133,7 +123,7 @@ fn attribute(raw: &str) -> Option<Attribute> {
         _ => raw
             .parse::<f64>()
             .ok()
-            .filter(|number| number.is_finite())
+            .filter(|number| number.abs() <= NUMBER_MAX)
             .map(Attribute::Number),
     }
 }

@@ -8,6 +8,7 @@ use crate::domain::event::EventBody;
 use crate::domain::event::EventCustomer;
 use crate::domain::event::Order;
 use crate::domain::event::instant::accepted_instant;
+use crate::domain::event::instant::instant_of_text;
 use crate::domain::event::kinds::Channel;
 use crate::domain::event::kinds::EventType;
 use crate::domain::event::order::CATEGORY_CHARACTERS_MAX;
@@ -16,6 +17,8 @@ use crate::domain::event::scanner::Scalar;
 use crate::domain::event::scanner::Scanner;
 use crate::domain::ids::CUSTOMER_ID_CHARACTERS_MAX;
 use crate::domain::ids::EVENT_ID_CHARACTERS_MAX;
+use crate::domain::ids::has_control_character;
+use crate::domain::ids::without_blank;
 use crate::domain::money::Currency;
 use crate::domain::money::Decimal;
 use crate::domain::money::Money;
@@ -68,13 +71,13 @@ pub(super) fn read<'a>(
     if is_set(members.is_guest)? || is_set(members.test)? {
         return None;
     }
-    let customer_id = short_text(members.customer_id, CUSTOMER_ID_CHARACTERS_MAX)??;
+    let customer_id = id(members.customer_id, CUSTOMER_ID_CHARACTERS_MAX)??;
     let mut ignored = rules.customer_ids_ignored.iter();
     if ignored.any(|none| none == customer_id) {
         return None;
     }
-    let event_id = short_text(members.event_id, EVENT_ID_CHARACTERS_MAX)??;
-    let instant = Timestamp::parse_rfc3339(text(members.occurred_at)??)?;
+    let event_id = id(members.event_id, EVENT_ID_CHARACTERS_MAX)??;
+    let instant = instant_of_text(text(members.occurred_at)??)?;
     Some(CustomerEvent {
         event_id: Cow::Borrowed(event_id),
         occurred_at: accepted_instant(instant, record_time, rules).ok()?,
@@ -149,10 +152,11 @@ impl<'a> Members<'a> {
             Some(name) => Channel::parse(name)?,
         };
         Some(Order {
-            order_id: Cow::Borrowed(short_text(self.order_id, EVENT_ID_CHARACTERS_MAX)??),
-            spend: converted(amount_of(*amount)??, rate, rules)?,
+            order_id: Cow::Borrowed(id(self.order_id, EVENT_ID_CHARACTERS_MAX)??),
+            spend: converted(amount_of(*amount)??, [rate, Decimal::ONE], rules)?,
             channel,
-            is_deal: coupon.is_some() || discount.is_some_and(Decimal::is_positive),
+            is_deal: coupon.is_some()
+                || discount.is_some_and(|discount| discount.is_positive_in(&currency)),
             category_spend: self.category_spend(rate, rules)?,
         })
     }
@@ -169,10 +173,9 @@ impl<'a> Members<'a> {
         for line in lines {
             let category = short_text(line.category, CATEGORY_CHARACTERS_MAX)?;
             let quantity = amount_of(line.quantity)?.unwrap_or(Decimal::ONE);
-            let rate = rate.times(quantity)?;
             let spend = match amount_of(line.price)? {
                 None => None,
-                Some(price) => Some(converted(price, rate, rules)?),
+                Some(price) => Some(converted(price, [quantity, rate], rules)?),
             };
             if let (Some(category), Some(spend)) = (category, spend) {
                 spend_by_line.push((Cow::Borrowed(category), spend));
@@ -216,6 +219,15 @@ fn short_text(value: Option<Scalar<'_>>, characters_max: usize) -> Option<Option
     is_short.then_some(text)
 }
 
+/// An id of so many characters at most. One of white space only is the same as none, and one with a control character is
+/// not certain.
+#[expect(clippy::option_option, reason = "not certain, absent, and there")]
+fn id(value: Option<Scalar<'_>>, characters_max: usize) -> Option<Option<&str>> {
+    let id = short_text(value, characters_max)?.and_then(without_blank);
+    let is_clean = id.is_none_or(|id| !has_control_character(id));
+    is_clean.then_some(id)
+}
+
 /// A decimal, zero or more, as a number or as a text. The outer `None` where it is neither.
 #[expect(clippy::option_option, reason = "not certain, absent, and there")]
 fn amount_of(value: Option<Scalar<'_>>) -> Option<Option<Decimal>> {
@@ -227,8 +239,8 @@ fn amount_of(value: Option<Scalar<'_>>) -> Option<Option<Decimal>> {
     (!decimal.is_negative()).then_some(Some(decimal))
 }
 
-fn converted(amount: Decimal, rate: Decimal, rules: &IntakeRules) -> Option<Money> {
-    let money = amount.times(rate)?.to_minor(&rules.exchange.base)?;
+fn converted(amount: Decimal, factors: [Decimal; 2], rules: &IntakeRules) -> Option<Money> {
+    let money = amount.times_to_minor(factors, &rules.exchange.base)?;
     (money <= rules.exchange.amount_max).then_some(money)
 }
 

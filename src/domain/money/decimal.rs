@@ -1,16 +1,20 @@
-//! Exact decimals of at most 18 digits.
+//! Exact decimals of at most 18 significant digits.
 
 use crate::domain::money::amount::Money;
 use crate::domain::money::currency::Currency;
 
-/// Digits a decimal may have; enough for any amount under the cap with a rate of 9 digits.
-const DECIMAL_DIGITS_MAX: u32 = 18;
+/// Significant digits that a decimal may have. A binary float is written with at most 17.
+const DIGITS_MAX: u32 = 18;
+/// Places by which the point may stand to the left or right of the digits. The numbers of a binary float lie within.
+const PLACES_MAX: i32 = 400;
+/// 10 to the power of [`DIGITS_MAX`].
+const DIGITS_BASE: u128 = 1_000_000_000_000_000_000;
 
 /// An exact decimal: `digits` x 10^-`scale`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decimal {
-    digits: i128,
-    scale: u32,
+    digits: i64,
+    scale: i32,
 }
 
 impl Decimal {
@@ -22,7 +26,8 @@ impl Decimal {
             digits /= 10;
             scale -= 1;
         }
-        format!("{digits}e-{scale}")
+        let zeros = usize::try_from(-scale).unwrap_or_default();
+        format!("{digits}{:0<zeros$}e-{}", "", scale.max(0))
     }
 
     /// One.
@@ -31,7 +36,8 @@ impl Decimal {
         scale: 0,
     };
 
-    /// Parses what JSON calls a number (`-12.50`, `1e3`), with at most 18 digits once written out.
+    /// Parses what JSON calls a number (`-12.50`, `1e3`): at most 18 digits once the zeros before the first and after the
+    /// last digit that is not zero are left out, and a value from 1e-400 to 1e400, or 0.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         // Nearly all amounts have neither a sign nor an exponent.
@@ -50,31 +56,13 @@ impl Decimal {
         Self::scaled(sign * digits, scale.checked_sub(exponent)?)
     }
 
-    fn scaled(digits: i128, scale: i32) -> Option<Self> {
-        let limit = i32::try_from(DECIMAL_DIGITS_MAX).ok()?;
+    fn scaled(digits: i64, scale: i32) -> Option<Self> {
         if digits == 0 {
             return Some(Self { digits, scale: 0 });
         }
-        match u32::try_from(scale) {
-            Ok(scale) => (scale <= DECIMAL_DIGITS_MAX).then_some(Self { digits, scale }),
-            Err(_) if scale >= -limit => {
-                let factor = 10_i128.checked_pow(scale.unsigned_abs())?;
-                Some(Self {
-                    digits: digits.checked_mul(factor)?,
-                    scale: 0,
-                })
-            }
-            Err(_) => None,
-        }
-    }
-
-    /// The exact product; `None` where it does not fit.
-    #[must_use]
-    pub fn times(self, other: Self) -> Option<Self> {
-        Some(Self {
-            digits: self.digits.checked_mul(other.digits)?,
-            scale: self.scale.checked_add(other.scale)?,
-        })
+        (-PLACES_MAX..=PLACES_MAX)
+            .contains(&scale)
+            .then_some(Self { digits, scale })
     }
 
     /// Below zero?
@@ -89,37 +77,97 @@ impl Decimal {
         self.digits > 0
     }
 
+    /// Above zero in whole minor units of `currency`, halves rounded to even?
+    #[must_use]
+    pub fn is_positive_in(self, currency: &Currency) -> bool {
+        let rounded = self.to_minor(currency);
+        self.is_positive() && rounded != Some(Money::ZERO)
+    }
+
     /// In minor units of `currency`, halves rounded to even; `None` where it does not fit.
     #[must_use]
     pub fn to_minor(self, currency: &Currency) -> Option<Money> {
-        let minor_digits = u32::from(currency.minor_digits());
-        if self.scale <= minor_digits {
-            let factor = 10_i128.checked_pow(minor_digits - self.scale)?;
-            return i64::try_from(self.digits.checked_mul(factor)?)
-                .ok()
-                .map(Money);
+        self.times_to_minor([Self::ONE; 2], currency)
+    }
+
+    /// The product with two factors in minor units of `currency`; `None` where it does not fit. The product is exact and
+    /// rounded once, halves to even.
+    #[must_use]
+    pub fn times_to_minor(self, factors: [Self; 2], currency: &Currency) -> Option<Money> {
+        let [second, third] = factors;
+        let sign = self.digits.signum() * second.digits.signum() * third.digits.signum();
+        // 36 digits fit, and a scale is at most 400.
+        let product =
+            u128::from(self.digits.unsigned_abs()) * u128::from(second.digits.unsigned_abs());
+        let third_digits = u128::from(third.digits.unsigned_abs());
+        let product = Product {
+            digits: product,
+            places: self.scale + second.scale + third.scale - i32::from(currency.minor_digits()),
+            has_more: false,
+        };
+        let units = product.times(third_digits).rounded()?;
+        let units = i64::try_from(units).ok()?;
+        Some(Money(sign * units))
+    }
+}
+
+/// `digits` x 10^-`places`, and less than one unit of the last digit more if `has_more`.
+#[derive(Clone, Copy, Debug)]
+struct Product {
+    digits: u128,
+    places: i32,
+    has_more: bool,
+}
+
+impl Product {
+    /// With a factor of at most 18 digits. Where it does not fit, the last 18 digits are dropped, of which rounding needs
+    /// to know only whether they are zero.
+    fn times(self, factor: u128) -> Self {
+        if let Some(digits) = self.digits.checked_mul(factor) {
+            return Self { digits, ..self };
         }
-        let divisor = 10_i128.checked_pow(self.scale - minor_digits)?;
-        let quotient = self.digits.div_euclid(divisor);
-        let twice = self.digits.rem_euclid(divisor).checked_mul(2)?;
-        let round_up = twice > divisor || (twice == divisor && quotient % 2 != 0);
-        i64::try_from(quotient + i128::from(round_up))
-            .ok()
-            .map(Money)
+        let (high, low) = (self.digits / DIGITS_BASE, self.digits % DIGITS_BASE);
+        let low = low * factor;
+        Self {
+            digits: high * factor + low / DIGITS_BASE,
+            places: self.places - DIGITS_MAX.cast_signed(),
+            has_more: low % DIGITS_BASE != 0,
+        }
+    }
+
+    /// Whole units, halves to even; `None` where they do not fit.
+    fn rounded(self) -> Option<u128> {
+        if self.digits == 0 {
+            return Some(0);
+        }
+        let Ok(places @ 1..) = u32::try_from(self.places) else {
+            // With digits dropped there are more than 20 left, which is more than any amount has.
+            let factor = 10_u128.checked_pow(self.places.unsigned_abs())?;
+            return self.digits.checked_mul(factor).filter(|_| !self.has_more);
+        };
+        let Some(divisor) = 10_u128.checked_pow(places) else {
+            // The digits are below 3.5e38, and half of this divisor is above.
+            return Some(0);
+        };
+        let (quotient, twice) = (self.digits / divisor, 2 * (self.digits % divisor));
+        let is_up = twice > divisor || twice == divisor && (self.has_more || quotient % 2 != 0);
+        Some(quotient + u128::from(is_up))
     }
 }
 
 /// The digits of a text of digits, with or without a point between them, and how many of them stand behind it.
-fn digits_and_scale(text: &str) -> Option<(i128, i32)> {
+fn digits_and_scale(text: &str) -> Option<(i64, i32)> {
     let (whole, fraction) = match text.split_once('.') {
         Some((_, "")) => return None,
         Some(parts) => parts,
         None => (text, ""),
     };
     let fraction = fraction.trim_end_matches('0');
-    let length = u32::try_from(whole.len() + fraction.len()).ok()?;
-    if whole.is_empty() || length > DECIMAL_DIGITS_MAX {
+    if whole.is_empty() {
         return None;
+    }
+    if whole.len() + fraction.len() > DIGITS_MAX as usize {
+        return long_digits_and_scale(whole, fraction);
     }
     // So many digits fit 64 bits.
     let mut digits: i64 = 0;
@@ -129,5 +177,27 @@ fn digits_and_scale(text: &str) -> Option<(i128, i32)> {
         }
         digits = digits * 10 + i64::from(byte - b'0');
     }
-    Some((i128::from(digits), i32::try_from(fraction.len()).ok()?))
+    Some((digits, i32::try_from(fraction.len()).ok()?))
+}
+
+/// The same for more digits, of which some may be zeros before the first or after the last significant one.
+fn long_digits_and_scale(whole: &str, fraction: &str) -> Option<(i64, i32)> {
+    let (mut digits, mut count, mut zeros): (i64, u32, u32) = (0, 0, 0);
+    for byte in whole.bytes().chain(fraction.bytes()) {
+        match byte {
+            b'0' if digits == 0 => {}
+            b'0' => zeros = zeros.checked_add(1)?,
+            b'1'..=b'9' => {
+                count = count.checked_add(zeros)?.checked_add(1)?;
+                if count > DIGITS_MAX {
+                    return None;
+                }
+                digits = digits * 10_i64.pow(zeros + 1) + i64::from(byte - b'0');
+                zeros = 0;
+            }
+            _ => return None,
+        }
+    }
+    let scale = i32::try_from(fraction.len()).ok()?;
+    Some((digits, scale.checked_sub(i32::try_from(zeros).ok()?)?))
 }

@@ -21,6 +21,7 @@ use crate::model::churn::ChurnModel;
 use crate::model::evaluation::Evaluation;
 use crate::model::evaluation::Step;
 use crate::model::feature::Feature;
+use crate::model::feature::VALUE_MAX;
 use crate::model::kmeans::KMeans;
 use crate::model::path::Coordinate;
 use crate::model::path::Crossing;
@@ -150,6 +151,7 @@ impl SegmentModel {
         let mut is_imputed = Vec::with_capacity(self.features.len());
         let mut scaled = Vec::with_capacity(self.features.len());
         for (feature, known) in self.features.iter().zip(known) {
+            let known = known.filter(|value| value.abs() <= VALUE_MAX);
             let value = known.unwrap_or(feature.median);
             raw.push(value);
             is_imputed.push(known.is_none());

@@ -1,6 +1,7 @@
 //! The model in use and the version of the program.
 
 use prometheus::Gauge;
+use prometheus::GaugeVec;
 use prometheus::IntGaugeVec;
 
 use crate::telemetry::metrics::registrar::Registrar;
@@ -27,8 +28,8 @@ pub struct ModelMetrics {
     pub model_info: IntGaugeVec,
     /// When the model in use was trained. Alert on its age.
     pub model_trained_timestamp_seconds: Gauge,
-    /// Mean silhouette of the training rows of the model in use; NaN where it is not known.
-    pub model_silhouette: Gauge,
+    /// Mean silhouette of the training rows of the model in use; absent where it is not known.
+    pub model_silhouette: GaugeVec,
     /// 1 for the version of the program.
     pub build_info: IntGaugeVec,
 }
@@ -41,9 +42,9 @@ impl ModelMetrics {
                 "model_trained_timestamp_seconds",
                 "When the model in use was trained",
             )?,
-            model_silhouette: new.gauge(
+            model_silhouette: new.optional_gauge(
                 "model_silhouette",
-                "Mean silhouette of the model's training rows, NaN where it is not known",
+                "Mean silhouette of the model's training rows",
             )?,
             build_info: new.gauges("build_info", "The version of the program", &["version"])?,
         };
@@ -63,7 +64,11 @@ impl ModelMetrics {
             trained_at_ms,
             silhouette,
         } = *model;
-        self.model_silhouette.set(silhouette.unwrap_or(f64::NAN));
+        if let Some(silhouette) = silhouette.filter(|silhouette| silhouette.is_finite()) {
+            self.model_silhouette
+                .with_label_values::<&str>(&[])
+                .set(silhouette);
+        }
         self.model_info
             .with_label_values(&[version, &k.to_string(), churn])
             .set(1);

@@ -1,6 +1,7 @@
 //! How a metric is made and registered under the service's name.
 
 use prometheus::Gauge;
+use prometheus::GaugeVec;
 use prometheus::Histogram;
 use prometheus::HistogramOpts;
 use prometheus::IntCounter;
@@ -54,6 +55,15 @@ impl Registrar<'_> {
         labels: &[&str],
     ) -> Result<IntGaugeVec, prometheus::Error> {
         self.register(IntGaugeVec::new(options(name, help), labels)?)
+    }
+
+    /// A gauge that is not shown until it has a value.
+    pub(super) fn optional_gauge(
+        self,
+        name: &str,
+        help: &str,
+    ) -> Result<GaugeVec, prometheus::Error> {
+        self.register(GaugeVec::new(options(name, help), &[])?)
     }
 
     pub(super) fn gauge(self, name: &str, help: &str) -> Result<Gauge, prometheus::Error> {

@@ -48,7 +48,7 @@ pub(super) const LAYERS: [(&str, &[&str]); 22] = [
         ],
     ),
     ("view", &["domain", "model", "engine"]),
-    ("http", &["view"]),
+    ("http", &["domain", "view"]),
     ("dataset", &["domain", "learn"]),
     ("model_files", &["model"]),
     (
