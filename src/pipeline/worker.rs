@@ -24,11 +24,11 @@ use crate::pipeline::batch::Batch;
 use crate::pipeline::batch::Divisor;
 use crate::pipeline::batch::Poll;
 use crate::pipeline::flushes::Flushes;
+use crate::pipeline::others::Others;
 use crate::pipeline::outputs;
 use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::partition::held::HeldPartitions;
 use crate::pipeline::partition::phase::Phase;
-use crate::pipeline::progress::Others;
 use crate::telemetry::observe;
 
 /// Longest wait for a delivery; a stop is noticed within it.
