@@ -12,9 +12,6 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Every outcome.
-    pub const ALL: [Self; 3] = [Self::Committed, Self::Aborted, Self::Undetermined];
-
     /// Its name in metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {

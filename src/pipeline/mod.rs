@@ -7,6 +7,7 @@ mod assignment;
 pub mod batch;
 pub mod control;
 pub mod flushes;
+mod others;
 pub mod outputs;
 pub mod partition;
 pub mod partitions;

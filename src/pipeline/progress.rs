@@ -1,8 +1,6 @@
 //! How far a worker's partitions are: lags, clocks, and the ends of a run that has some.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
-use std::time::Instant;
 
 use crate::domain::ids::Partition;
 use crate::domain::offsets::AppliedOffsets;
@@ -16,13 +14,6 @@ use crate::telemetry::observe;
 
 /// From an answer to the next question.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The partitions of other processes, in a run with ends.
-#[derive(Debug, Default)]
-pub(super) struct Others {
-    asked_at: Option<Instant>,
-    partitions: BTreeSet<Partition>,
-}
 
 impl<L: WorkerLog> Worker<L> {
     /// Lags, ends and clocks, about once a second.

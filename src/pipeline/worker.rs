@@ -25,11 +25,11 @@ use crate::pipeline::batch::Batch;
 use crate::pipeline::batch::Divisor;
 use crate::pipeline::batch::Poll;
 use crate::pipeline::flushes::Flushes;
+use crate::pipeline::others::Others;
 use crate::pipeline::outputs;
 use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::partition::held::HeldPartitions;
 use crate::pipeline::partition::phase::Phase;
-use crate::pipeline::progress::Others;
 use crate::pipeline::refusals::Refusals;
 use crate::telemetry::observe;
 

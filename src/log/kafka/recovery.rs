@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use std::time::Instant;
 
-use rdkafka::TopicPartitionList;
-
 use crate::domain::ids::Partition;
 use crate::domain::offsets::AppliedOffsets;
 use crate::log::Error;
@@ -13,6 +11,7 @@ use crate::log::Outcome;
 use crate::log::Transaction;
 use crate::log::kafka::places::position_in;
 use crate::log::kafka::transactional_producer::Failure;
+use crate::log::kafka::undecided::mark_of;
 use crate::log::kafka::worker::KafkaWorker;
 
 impl KafkaWorker {
@@ -116,11 +115,4 @@ impl KafkaWorker {
         }
         Ok(Some(committed))
     }
-}
-
-/// The mark of the transaction that committed a partition's offsets; empty where there are none.
-pub(super) fn mark_of(offsets: &TopicPartitionList) -> String {
-    let elements = offsets.elements();
-    let of_first = elements.first();
-    of_first.map_or_else(String::new, |element| element.metadata().to_owned())
 }

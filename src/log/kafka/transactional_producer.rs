@@ -44,6 +44,8 @@ const DRAIN_LOOK_MAX: Duration = Duration::from_millis(20);
 const FREED_PAUSE: Duration = Duration::from_micros(100);
 /// A new producer waits for the coordinator this long at a time.
 const INIT_WAIT: Duration = Duration::from_secs(2);
+/// One that has no id after so long is given up: requests of the client end after a minute, so none of it is left.
+const INIT_PATIENCE: Duration = Duration::from_secs(90);
 
 /// A call at the deadline itself still gets a moment.
 const CALL_WAIT_MIN: Duration = Duration::from_millis(100);
@@ -54,6 +56,7 @@ pub(super) struct TransactionalProducer {
     size_limits: SizeLimits,
     producer: ThreadedProducer<Context>,
     reports: Arc<Reports>,
+    made_at: Instant,
     is_ready: bool,
 }
 
@@ -98,6 +101,7 @@ impl TransactionalProducer {
             size_limits,
             producer,
             reports,
+            made_at: Instant::now(),
             is_ready: false,
         })
     }
@@ -122,6 +126,11 @@ impl TransactionalProducer {
                 Err(self.connection.unusable(problem))
             }
         }
+    }
+
+    /// Whether it does not hold the id after a time in which it should.
+    pub(super) fn has_waited_too_long(&self) -> bool {
+        !self.is_ready && self.made_at.elapsed() >= INIT_PATIENCE
     }
 
     /// Whether it holds the id.

@@ -9,6 +9,8 @@ use std::collections::btree_map::Entry;
 use std::hash::BuildHasher;
 use std::hash::RandomState;
 
+use rdkafka::TopicPartitionList;
+
 use crate::domain::ids::Partition;
 use crate::log::Outcome;
 
@@ -88,6 +90,13 @@ impl Marks {
         self.read(undecided.partition, mark);
         Some(outcome)
     }
+}
+
+/// The mark of the transaction that committed a partition's offsets; empty where there are none.
+pub(super) fn mark_of(offsets: &TopicPartitionList) -> String {
+    let elements = offsets.elements();
+    let of_first = elements.first();
+    of_first.map_or_else(String::new, |element| element.metadata().to_owned())
 }
 
 #[cfg(test)]

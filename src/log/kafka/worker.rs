@@ -38,13 +38,13 @@ use crate::log::kafka::member::Member;
 use crate::log::kafka::metadata::MetadataClient;
 use crate::log::kafka::places::position_in;
 use crate::log::kafka::reader::TopicReader;
-use crate::log::kafka::recovery::mark_of;
 use crate::log::kafka::size_limits::SizeLimits;
 use crate::log::kafka::takeover::Takeovers;
 use crate::log::kafka::transactional_producer::TransactionalProducer;
 use crate::log::kafka::transactional_producer::written;
 use crate::log::kafka::transfer_reader::TransferReader;
 use crate::log::kafka::undecided::Marks;
+use crate::log::kafka::undecided::mark_of;
 use crate::log::kafka::vacancy::VacancyWatch;
 
 /// One worker's view.
@@ -109,7 +109,8 @@ impl KafkaWorker {
 
     /// Makes the producer anew if the last one was destroyed; `false` if the cluster does not answer now.
     fn start_producer(&mut self) -> Result<bool, Error> {
-        let producer = match self.producer.take() {
+        let known = self.producer.take();
+        let producer = match known.filter(|one| !one.has_waited_too_long()) {
             Some(producer) => producer,
             None => TransactionalProducer::new(&self.connection, self.index, self.size_limits)?,
         };
