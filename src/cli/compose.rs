@@ -98,7 +98,7 @@ pub struct Parts {
 pub struct Overrides {
     /// Uses the event clock, whatever `time.clock` is.
     pub clock: Option<ClockMode>,
-    /// Starts with a wall clock that does not fit to the state.
+    /// Starts with a wall clock that does not fit the state.
     pub trusts_clock: bool,
 }
 

@@ -198,9 +198,9 @@ pub enum Error {
         /// The partition.
         partition: Partition,
     },
-    /// The wall clock at the start does not fit to the state.
+    /// The wall clock at the start does not fit the state.
     #[error(
-        "the wall clock does not fit to the state of partition {partition}, whose customers it would move for good: set \
+        "the wall clock does not fit the state of partition {partition}, whose customers it would move for good: set \
          the clock, or, if it is right, start with `segstream run --trust-clock`"
     )]
     WallClock {

@@ -59,7 +59,7 @@ pub fn wall_turned(metrics: &Metrics, ahead_seconds: Option<i64>) {
     }
 }
 
-/// The wall clock does not fit to that of the last transaction of a partition, and is trusted.
+/// The wall clock does not fit that of the last transaction of a partition, and is trusted.
 pub fn wall_misfit(partition: u32, misfit: &dyn std::error::Error) {
     tracing::warn!(partition, %misfit, "the wall clock is trusted");
 }

@@ -105,7 +105,7 @@ pub struct StartRules {
     pub is_trusted: bool,
 }
 
-/// The wall time at a start does not fit to that of the last transaction.
+/// The wall time at a start does not fit that of the last transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
     /// It is before it.
