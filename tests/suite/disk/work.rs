@@ -407,7 +407,9 @@ fn killed(kind: &str, path: &Path, from: u64, chance: &mut Chance) -> Vec<(Strin
     });
     std::thread::sleep(Duration::from_micros(chance.below(80_000)));
     let is_running = child.try_wait().unwrap().is_none();
-    child.kill().unwrap();
+    if is_running {
+        child.kill().unwrap();
+    }
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(is_running, "it ended by itself: {text}");
