@@ -123,9 +123,9 @@ impl EmbeddedLog {
         let read = Read::of(path, options, Access::Read)?;
         read.known.doubt.raise(&unusable(path, "it is only read"));
         let settled = Settled {
-            input: read.input.as_it_is(),
-            changes: read.changes.as_it_is(),
-            state: read.state.as_it_is(),
+            input: read.input.only_shown(),
+            changes: read.changes.only_shown(),
+            state: read.state.only_shown(),
         };
         Self::assemble((path, options), held, settled, read.known)
     }

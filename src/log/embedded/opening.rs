@@ -56,7 +56,7 @@ impl Opened {
     }
 
     /// Shows what belongs to the log, and leaves everything as it is.
-    pub(super) fn as_it_is(self) -> Writer {
+    pub(super) fn only_shown(self) -> Writer {
         self.active.end_at(self.end);
         self.writer
     }

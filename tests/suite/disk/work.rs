@@ -46,7 +46,6 @@ const PARTITIONS: u32 = contract::PARTITIONS;
 const KEYS: u64 = 50;
 const SEGMENT_BYTES: u64 = 6000;
 const ROUND_CUSTOMERS: u64 = 60;
-const CUSTOMERS: u64 = 400;
 
 /// Text that hardly compresses, the same for the same number.
 fn noise(number: u64) -> String {
@@ -261,17 +260,17 @@ fn open_store(root: &Path, engine: &str) -> Result<PartitionStore, store::Error>
     Ok(store)
 }
 
+/// Old ones and new ones, so that the store grows.
 fn customers(round: u64) -> BTreeSet<u64> {
     let mut chance = Chance(round);
-    (0..ROUND_CUSTOMERS)
-        .map(|_| chance.below(CUSTOMERS))
-        .collect()
+    let known = round * ROUND_CUSTOMERS;
+    (0..ROUND_CUSTOMERS).map(|_| chance.below(known)).collect()
 }
 
 /// Writes some customers, as of this place in the changelog.
 fn flush(store: &PartitionStore, round: u64) -> Result<(), store::Error> {
     let updates = customers(round).into_iter();
-    let updates = updates.map(|customer| stores::update(&format!("c{customer:04}"), round));
+    let updates = updates.map(|customer| stores::update(&format!("c{customer:06}"), round));
     let place = stores::to(Some(stores::checkpoint_at(round)), round, None);
     store.apply(OwnerEpoch::default(), updates.collect(), place)?;
     store.flush(OwnerEpoch::default())
@@ -284,10 +283,10 @@ fn assert_store(store: &PartitionStore, flushed: u64, what: &str) {
     let found: BTreeMap<String, u64> = stores::sequences(store).into_iter().collect();
     for round in 1..=flushed {
         for customer in customers(round) {
-            let sequence = found.get(&format!("c{customer:04}"));
+            let sequence = found.get(&format!("c{customer:06}"));
             assert!(
                 sequence >= Some(&round),
-                "{what}: c{customer:04} of round {round}"
+                "{what}: c{customer:06} of round {round}"
             );
         }
     }
@@ -405,9 +404,11 @@ fn killed(kind: &str, path: &Path, from: u64, chance: &mut Chance) -> Vec<(Strin
         });
         acknowledged.collect()
     });
-    std::thread::sleep(Duration::from_micros(chance.below(80_000)));
+    std::thread::sleep(Duration::from_micros(chance.below(200_000)));
     let is_running = child.try_wait().unwrap().is_none();
-    child.kill().unwrap();
+    if is_running {
+        child.kill().unwrap();
+    }
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(is_running, "it ended by itself: {text}");
