@@ -7,7 +7,9 @@ pub mod compose;
 pub mod config_check;
 pub mod demo;
 pub mod exit;
+pub mod http_meter;
 mod learning_source;
+pub mod open_files;
 pub mod predict;
 pub mod records;
 pub mod remote_changes;
@@ -21,6 +23,7 @@ pub mod state;
 pub mod summary;
 mod target;
 mod temporary_directory;
+pub mod token_file;
 pub mod topics;
 pub mod train;
 
@@ -63,6 +66,7 @@ enum Command {
 /// # Errors
 /// The error that stopped the command; [`exit::code_of`] gives its exit code.
 pub fn run(cli: &Cli) -> anyhow::Result<()> {
+    open_files::raise();
     match &cli.command {
         Command::Demo(args) => demo::run(args),
         Command::Run(args) => run::run(args),

@@ -159,6 +159,10 @@ pub struct LogIntake {
 }
 
 impl EventIntake for LogIntake {
+    fn backlog(&self) -> u64 {
+        self.log.events_waiting()
+    }
+
     fn accept(&self, lines: Vec<Vec<u8>>) -> Result<Receipt, String> {
         let wall = self.shared.wall.now();
         let mut receipt = Receipt::default();

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -26,6 +28,8 @@ use crate::http::Queries;
 use crate::http::Receipt;
 use crate::http::RefusedLine;
 use crate::http::Services;
+use crate::http::auth::Token;
+use crate::http::meter::Uncounted;
 use crate::http::router::Limits;
 use crate::http::router::router;
 use crate::http::router::router_with;
@@ -38,6 +42,8 @@ use crate::view::segments::SegmentsView;
 
 const TOKEN: &str = "open-sesame";
 const BODY_BYTES_MAX: usize = 4096;
+const BODY_LINES_MAX: usize = 500;
+const ANSWERS_BYTES_MAX: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Default)]
@@ -119,7 +125,7 @@ impl PublishedChanges for Published {
 
 /// Refuses what contains `bad`, keeps the rest.
 #[derive(Default)]
-struct Basket(Mutex<Vec<String>>);
+struct Basket(Mutex<Vec<String>>, AtomicU64);
 
 impl Basket {
     fn kept(&self) -> Vec<String> {
@@ -128,6 +134,10 @@ impl Basket {
 }
 
 impl EventIntake for Basket {
+    fn backlog(&self) -> u64 {
+        self.1.load(Ordering::Relaxed)
+    }
+
     fn accept(&self, lines: Vec<Vec<u8>>) -> Result<Receipt, String> {
         let mut receipt = Receipt::default();
         for (line, payload) in (1..).zip(lines) {
@@ -155,6 +165,10 @@ struct Gate {
 }
 
 impl EventIntake for Gate {
+    fn backlog(&self) -> u64 {
+        0
+    }
+
     fn accept(&self, lines: Vec<Vec<u8>>) -> Result<Receipt, String> {
         self.entered.notify_one();
         let released = self.release.lock().unwrap().recv_timeout(PATIENCE);
@@ -199,6 +213,12 @@ impl Answer {
 fn limits() -> Limits {
     Limits {
         body_bytes_max: BODY_BYTES_MAX,
+        body_lines_max: BODY_LINES_MAX,
+        body_timeout: PATIENCE,
+        bodies_bytes_max: 4 * BODY_BYTES_MAX,
+        answers_bytes_max: ANSWERS_BYTES_MAX,
+        backlog_events_max: 1000,
+        failed_login_delay: Duration::ZERO,
         timeout: PATIENCE,
     }
 }
@@ -209,7 +229,8 @@ fn services(token: Option<&str>) -> (Services, Arc<Basket>) {
         queries: Arc::new(Shelf::default()),
         intake: Some(basket.clone()),
         changes: Some(Arc::new(Published)),
-        token: token.map(Arc::from),
+        token: token.map(|token| Arc::new(Token::new(token))),
+        meter: Arc::new(Uncounted),
     };
     (services, basket)
 }
@@ -231,6 +252,7 @@ fn gated(timeout: Duration) -> (Router, Arc<Notify>, mpsc::Sender<()>) {
         intake: Some(Arc::new(intake)),
         changes: None,
         token: None,
+        meter: Arc::new(Uncounted),
     };
     let limits = Limits {
         timeout,
