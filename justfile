@@ -14,6 +14,7 @@ test-long:
     SEGSTREAM_TEST_SCHEDULES=20000 cargo test --test suite simulation::whatever
     SEGSTREAM_TEST_SEED=$(date +%j) cargo test --release --test suite cdnow
     SEGSTREAM_TEST_LONG=1 SEGSTREAM_TEST_SEED=$(date +%j) cargo test --test kafka
+    SEGSTREAM_TEST_LONG=1 cargo test --test crowd
 
 # A worker of an instance loses its session ten times while the other one goes on: about 15 minutes.
 test-losses:

@@ -88,6 +88,7 @@ async fn what_http_answers_of_a_customer_and_the_segments_is_the_same_to_the_byt
         intake: None,
         changes: None,
         token: None,
+        meter: Arc::new(segstream::http::meter::Uncounted),
     };
     let limits = Limits {
         body_bytes_max: 4096,

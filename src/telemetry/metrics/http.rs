@@ -33,21 +33,29 @@ pub struct HttpMetrics {
 
 impl HttpMetrics {
     pub(super) fn new(new: Registrar<'_>) -> Result<Self, prometheus::Error> {
-        let gauge = |name, help| new.register(IntGauge::with_opts(options(name, help))?);
         Ok(Self {
             requests: new.counters(
                 "http_requests_total",
                 "Answered requests by route and class of status",
                 &["route", "status"],
             )?,
-            requests_in_progress: gauge("http_requests_in_progress", "Requests in progress")?,
+            requests_in_progress: new.register(IntGauge::with_opts(options(
+                "http_requests_in_progress",
+                "Requests in progress",
+            ))?)?,
             requests_refused: new.counters(
                 "http_requests_refused_total",
                 "Refused requests by reason",
                 &["reason"],
             )?,
-            connections: gauge("http_connections", "Open connections")?,
-            connections_max: gauge("http_connections_max", "Most open connections")?,
+            connections: new.register(IntGauge::with_opts(options(
+                "http_connections",
+                "Open connections",
+            ))?)?,
+            connections_max: new.register(IntGauge::with_opts(options(
+                "http_connections_max",
+                "Most open connections",
+            ))?)?,
             connections_closed: new.counters(
                 "http_connections_closed_total",
                 "Ended connections by reason",
@@ -62,10 +70,10 @@ impl HttpMetrics {
                 "Bytes of bodies and of answers that are not sent yet",
                 &["of"],
             )?,
-            token_file_unusable: gauge(
+            token_file_unusable: new.register(IntGauge::with_opts(options(
                 "http_token_file_unusable",
                 "1 while the file of the token cannot be used",
-            )?,
+            ))?)?,
         })
     }
 }
