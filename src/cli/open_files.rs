@@ -17,7 +17,7 @@ pub fn raise() {
             current: maximum,
             maximum,
         };
-        drop(setrlimit(Resource::Nofile, raised));
+        setrlimit(Resource::Nofile, raised).unwrap_or(());
     }
 }
 

@@ -101,8 +101,8 @@ pub(super) fn http(reader: &mut Reader) -> Option<Http> {
             }
         },
     );
-    let token = token(reader);
     let token_file = reader.optional_path("http.token_file");
+    let token = token(reader, token_file.clone());
     let failed_login_delay = reader.duration(
         "http.failed_login_delay",
         Duration::ZERO,
@@ -150,9 +150,8 @@ pub(super) fn http(reader: &mut Reader) -> Option<Http> {
 /// Shorter tokens can be found by trying.
 const TOKEN_CHARACTERS_MIN: usize = 16;
 
-fn token(reader: &mut Reader) -> Option<Option<Secret>> {
+fn token(reader: &mut Reader, file: Option<Option<PathBuf>>) -> Option<Option<Secret>> {
     let given = reader.text("http.token");
-    let file = reader.optional_path("http.token_file");
     let given = given?.trim().to_owned();
     let Some(path) = file? else {
         if given.is_empty() {

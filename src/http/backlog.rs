@@ -1,12 +1,8 @@
-//! Refuses events while the log has too many that are not processed, before anything is read of them.
+//! Refuses events while the log has too many that are not processed.
 
 use std::sync::Arc;
 
-use axum::extract::Request;
-use axum::extract::State;
 use axum::http::StatusCode;
-use axum::middleware::Next;
-use axum::response::Response;
 
 use crate::http::EventIntake;
 use crate::http::meter::Refused;
@@ -22,22 +18,22 @@ pub(super) struct Backlog {
     pub(super) events_max: u64,
 }
 
-pub(super) async fn refuse_beyond(
-    State(backlog): State<Backlog>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
-    let waiting = backlog.intake.as_ref().map_or(0, |intake| intake.backlog());
-    if waiting <= backlog.events_max {
-        return Ok(next.run(request).await);
+impl Backlog {
+    /// # Errors
+    /// If more events wait than may.
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        let waiting = self.intake.as_ref().map_or(0, |intake| intake.backlog());
+        if waiting <= self.events_max {
+            return Ok(());
+        }
+        let detail = format!(
+            "{waiting} events wait to be processed, allowed by http.backlog_events_max are {}: nothing was accepted, \
+             try again later",
+            self.events_max
+        );
+        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail);
+        Err(problem
+            .because(Refused::Backlog)
+            .retry_after(RETRY_AFTER_SECONDS))
     }
-    let detail = format!(
-        "{waiting} events wait to be processed, allowed by http.backlog_events_max are {}: nothing was accepted, \
-         try again later",
-        backlog.events_max
-    );
-    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail);
-    Err(problem
-        .because(Refused::Backlog)
-        .retry_after(RETRY_AFTER_SECONDS))
 }

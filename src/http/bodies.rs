@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::body::Bytes;
@@ -17,6 +18,7 @@ use http_body_util::BodyExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
+use crate::http::backlog::Backlog;
 use crate::http::budget::Budget;
 use crate::http::budget::Held;
 use crate::http::connections::Connection;
@@ -53,8 +55,9 @@ impl Workspace {
 }
 
 /// How bodies are read.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Reading {
+    pub(super) backlog: Backlog,
     pub(super) bytes_max: usize,
     pub(super) lines_max: usize,
     pub(super) timeout: Duration,
@@ -74,7 +77,7 @@ pub(super) async fn receive(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let (mut parts, body) = request.into_parts();
+    let (mut parts, mut body) = request.into_parts();
     let connection = parts.extensions.get::<Arc<Connection>>().cloned();
     let enter = |phase| {
         if let Some(connection) = &connection {
@@ -82,9 +85,19 @@ pub(super) async fn receive(
         }
     };
     enter(Phase::Body);
-    let read = tokio::time::timeout(reading.timeout, read(&reading, &parts.headers, body)).await;
+    let began = Instant::now();
+    let read = tokio::time::timeout(reading.timeout, read(&reading, &parts.headers, &mut body));
+    let read = read.await.unwrap_or_else(|_| Err(late(reading.timeout)));
+    if read.is_err() && !parts.headers.contains_key(header::EXPECT) {
+        let left = reading.timeout.saturating_sub(began.elapsed());
+        let discarded = discard(&mut body, reading.bytes_max.saturating_mul(2));
+        // A client that is too slow for that loses its answer.
+        tokio::time::timeout(left, discarded).await.unwrap_or(());
+    }
     enter(Phase::Work);
-    let (bytes, held) = read.map_err(|_| late(reading.timeout))??;
+    let (bytes, held) = read?;
+    // Again, as a body may take long.
+    reading.backlog.check()?;
     let lines = lines_up_to(&bytes, reading.lines_max);
     if lines > reading.lines_max {
         let detail = format!(
@@ -113,8 +126,9 @@ fn late(timeout: Duration) -> Problem {
 async fn read(
     reading: &Reading,
     headers: &HeaderMap,
-    mut body: Body,
+    body: &mut Body,
 ) -> Result<(Bytes, Held), Problem> {
+    reading.backlog.check()?;
     let too_large = || {
         let detail = "the body is larger than http.body_bytes_max, send fewer events at a time";
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).because(Refused::BodyBytes)
@@ -148,6 +162,15 @@ async fn read(
         bytes.extend_from_slice(&data);
     }
     Ok((Bytes::from(bytes), held))
+}
+
+/// Reads what comes of a body that is refused, and keeps nothing of it: a client that still sends when the connection ends
+/// does not see its answer.
+async fn discard(body: &mut Body, bytes_max: usize) {
+    let mut bytes = 0;
+    while let (true, Some(Ok(frame))) = (bytes < bytes_max, body.frame().await) {
+        bytes += frame.data_ref().map_or(0, Bytes::len);
+    }
 }
 
 /// Lines that are not blank; no further ones are counted once there are more than `max`.

@@ -146,7 +146,7 @@ impl Connection {
 
     fn close(&self, reason: Closed) {
         // The first reason stands.
-        drop(self.reason.set(reason));
+        self.reason.get_or_init(|| reason);
         self.close.notify_one();
     }
 

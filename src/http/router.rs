@@ -18,7 +18,6 @@ use crate::http::auth::Guard;
 use crate::http::auth::require_local;
 use crate::http::auth::require_permission;
 use crate::http::backlog::Backlog;
-use crate::http::backlog::refuse_beyond;
 use crate::http::bodies::Reading;
 use crate::http::bodies::Workspace;
 use crate::http::bodies::receive;
@@ -106,6 +105,10 @@ fn of_data(
         .route_layer(in_time.clone())
         .route_layer(with_permission.clone());
     let reading = Reading {
+        backlog: Backlog {
+            intake: services.intake.clone(),
+            events_max: limits.backlog_events_max,
+        },
         bytes_max: limits.body_bytes_max,
         lines_max: limits.body_lines_max,
         timeout: limits.body_timeout,
@@ -116,19 +119,11 @@ fn of_data(
         ),
         workspace: workspace.clone(),
     };
-    let backlog = Backlog {
-        intake: services.intake.clone(),
-        events_max: limits.backlog_events_max,
-    };
-    let within_backlog = from_fn_with_state(backlog, refuse_beyond);
     let of_events = Router::new()
         .route("/v1/events", post(events::accept))
         .route_layer(slots.clone())
         .route_layer(in_time.clone())
-        // Asked again, as a body may take long.
-        .route_layer(within_backlog.clone())
         .route_layer(from_fn_with_state(reading, receive))
-        .route_layer(within_backlog)
         .route_layer(with_permission);
     let of_segments = Router::new()
         .route("/v1/segments", get(resources::segments))

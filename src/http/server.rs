@@ -134,7 +134,7 @@ async fn converse(
     let mut served = pin!(
         http1::Builder::new()
             // The table of connections has the time of a header: a timer of each connection would end idle ones too.
-            .header_read_timeout(None)
+            .header_read_timeout(None::<Duration>)
             .max_buf_size(BUFFER_BYTES)
             .serve_connection(io, service)
     );
