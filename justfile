@@ -15,6 +15,7 @@ test-long:
     SEGSTREAM_TEST_SEED=$(date +%j) cargo test --release --test suite cdnow
     SEGSTREAM_TEST_LINES=1000000 cargo test --test suite intake::generated
     SEGSTREAM_TEST_LONG=1 SEGSTREAM_TEST_SEED=$(date +%j) cargo test --test kafka
+    SEGSTREAM_TEST_LONG=1 cargo test --test crowd
 
 # Every request of a transaction is cut, stalled and left without an answer, commits fifty times; the process is stopped
 # twenty times: about 15 minutes.

@@ -7,8 +7,10 @@ pub mod compose;
 pub mod config_check;
 pub mod demo;
 pub mod exit;
+pub mod http_meter;
 mod learning_source;
 pub mod notices;
+pub mod open_files;
 mod places;
 pub mod predict;
 pub mod reading;
@@ -24,6 +26,7 @@ pub mod state;
 pub mod summary;
 mod target;
 mod temporary_directory;
+pub mod token_file;
 pub mod topics;
 pub mod train;
 
@@ -68,6 +71,7 @@ enum Command {
 /// # Errors
 /// The error that stopped the command; [`exit::code_of`] gives its exit code.
 pub fn run(cli: &Cli) -> anyhow::Result<()> {
+    open_files::raise();
     match &cli.command {
         Command::Demo(args) => demo::run(args),
         Command::Run(args) => run::run(args),

@@ -10,22 +10,33 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::cli::compose::AnyLog;
 use crate::cli::compose::Parts;
+use crate::cli::http_meter::HttpMeter;
+use crate::cli::open_files;
 use crate::cli::services::CommittedState;
 use crate::cli::services::LogChanges;
 use crate::cli::services::LogIntake;
+use crate::cli::token_file;
+use crate::config::http::Http;
 use crate::config::secret::Secret;
 use crate::config::settings::Settings;
 use crate::http::EventIntake;
 use crate::http::PublishedChanges;
 use crate::http::Services;
+use crate::http::auth::Token;
+use crate::http::connections::Patience;
 use crate::http::router::Limits;
 use crate::http::router::router;
+use crate::http::server::ConnectionLimits;
+use crate::http::server::serve;
 use crate::store::directory::StoreDirectory;
 
 const RUNTIME_THREADS: usize = 2;
+/// Threads of work that may block. Further work waits for one.
+const BLOCKING_THREADS_MAX: usize = 64;
 /// Requests in progress get this long when the process ends.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
 
@@ -35,6 +46,7 @@ pub struct Server {
     runtime: Runtime,
     address: Option<SocketAddr>,
     stop: watch::Sender<bool>,
+    served: Option<JoinHandle<()>>,
     directory: StoreDirectory,
 }
 
@@ -47,21 +59,25 @@ impl Server {
     pub fn start(settings: &Settings, parts: &Parts, may_move: bool) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
+            .max_blocking_threads(BLOCKING_THREADS_MAX)
             .enable_all()
             .build()
             .context("cannot start the server's threads")?;
         let (stop, stopped) = watch::channel(false);
         listen_for_signals(&runtime, parts)?;
-        let mut address = None;
+        let (mut address, mut served) = (None, None);
         if let Some(wanted) = settings.http.address {
             let listener = runtime.block_on(bind(wanted, may_move))?;
             address = Some(listener.local_addr()?);
-            let limits = Limits {
-                body_bytes_max: settings.http.body_bytes_max,
-                timeout: settings.http.request_timeout,
-            };
-            let router = router(services(settings, parts), limits);
-            runtime.spawn(serve(listener, router, stopped));
+            let services = services(settings, parts);
+            let connections = connection_limits(&settings.http)?;
+            let metrics = &parts.shared.metrics;
+            let most = i64::try_from(connections.connections_max).unwrap_or(i64::MAX);
+            metrics.http.connections_max.set(most);
+            follow_token(&runtime, &settings.http, &services, parts);
+            let meter = Arc::clone(&services.meter);
+            let router = router(services, limits(&settings.http));
+            served = Some(runtime.spawn(serve(listener, router, connections, meter, stopped)));
         }
         parts
             .shared
@@ -72,6 +88,7 @@ impl Server {
             runtime,
             address,
             stop,
+            served,
             directory: parts.shared.partitions.directory().clone(),
         })
     }
@@ -88,6 +105,11 @@ impl Server {
             tracing::warn!(%error, "the address of HTTP stays noted in store.directory");
         }
         self.stop.send_replace(true);
+        if let Some(served) = self.served {
+            let last = async move { tokio::time::timeout(LAST_REQUESTS, served).await };
+            // What is not answered by then is not answered.
+            drop(self.runtime.block_on(last));
+        }
         self.runtime.shutdown_timeout(LAST_REQUESTS);
     }
 }
@@ -104,17 +126,42 @@ async fn bind(wanted: SocketAddr, may_move: bool) -> anyhow::Result<TcpListener>
     }
 }
 
-async fn serve(listener: TcpListener, router: axum::Router, mut stopped: watch::Receiver<bool>) {
-    let until_stopped = async move {
-        // A sender that was dropped means the same.
-        drop(stopped.wait_for(|is_stopped| *is_stopped).await);
-    };
-    let served = axum::serve(listener, router)
-        .with_graceful_shutdown(until_stopped)
-        .await;
-    if let Err(error) = served {
-        tracing::error!(%error, "the HTTP server failed");
+fn limits(http: &Http) -> Limits {
+    Limits {
+        body_bytes_max: http.body_bytes_max,
+        body_lines_max: http.body_lines_max,
+        body_timeout: http.connections.body_timeout,
+        bodies_bytes_max: http.bodies_bytes_max,
+        answers_bytes_max: http.answers_bytes_max,
+        backlog_events_max: http.backlog_events_max,
+        failed_login_delay: http.failed_login_delay,
+        timeout: http.request_timeout,
     }
+}
+
+fn connection_limits(http: &Http) -> anyhow::Result<ConnectionLimits> {
+    let limits = http.connections;
+    Ok(ConnectionLimits {
+        connections_max: open_files::connections_max(limits.max, limits.files_reserve)?,
+        patience: Patience {
+            header: limits.header_timeout,
+            idle: limits.idle_timeout,
+            answer: limits.answer_timeout,
+        },
+    })
+}
+
+fn follow_token(runtime: &Runtime, http: &Http, services: &Services, parts: &Parts) {
+    let (Some(path), Some(used), Some(token)) = (&http.token_file, &http.token, &services.token)
+    else {
+        return;
+    };
+    runtime.spawn(token_file::follow(
+        path.clone(),
+        used.clone(),
+        Arc::clone(token),
+        Arc::clone(&parts.shared.metrics),
+    ));
 }
 
 fn services(settings: &Settings, parts: &Parts) -> Services {
@@ -139,6 +186,7 @@ fn services(settings: &Settings, parts: &Parts) -> Services {
             partitions: parts.log.partitions(),
             owns_all: intake.is_some(),
         }),
+        meter: Arc::new(HttpMeter::new(Arc::clone(&parts.shared.metrics))),
         intake,
         changes,
         token: settings
@@ -146,7 +194,7 @@ fn services(settings: &Settings, parts: &Parts) -> Services {
             .token
             .as_ref()
             .map(Secret::reveal)
-            .map(Arc::from),
+            .map(|token| Arc::new(Token::new(token))),
     }
 }
 

@@ -164,6 +164,10 @@ pub struct LogIntake {
 }
 
 impl EventIntake for LogIntake {
+    fn backlog(&self) -> u64 {
+        self.log.events_waiting()
+    }
+
     fn accept(&self, lines: Vec<Vec<u8>>) -> Result<Receipt, String> {
         let wall = self.shared.look_at_wall();
         let mut receipt = Receipt::default();

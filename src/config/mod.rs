@@ -205,6 +205,41 @@ mod tests {
     }
 
     #[test]
+    fn limits_of_crowds_have_their_documented_bounds() {
+        // The bounds are those of config/default.toml.
+        for (key, least, most, below, above) in [
+            ("connections_max", "16", "100000", "15", "100001"),
+            ("files_reserve", "64", "1000000", "63", "1000001"),
+            ("body_lines_max", "1", "1000000", "0", "1000001"),
+            (
+                "backlog_events_max",
+                "1",
+                "1000000000000",
+                "0",
+                "1000000000001",
+            ),
+            ("header_timeout", "100ms", "10m", "99ms", "601s"),
+            ("body_timeout", "100ms", "10m", "99ms", "601s"),
+            ("idle_timeout", "100ms", "10m", "99ms", "601s"),
+            ("answer_timeout", "100ms", "10m", "99ms", "601s"),
+            ("failed_login_delay", "0s", "10s", "-1s", "11s"),
+            ("answers_bytes_max", "4MiB", "1GiB", "4194303", "x"),
+            ("bodies_bytes_max", "16MiB", "1GiB", "16777215", "x"),
+        ] {
+            for value in [least, most] {
+                let set = format!("http.{key}={value}");
+                assert!(load_with(&[], &[&set]).is_ok(), "{set}");
+            }
+            for value in [below, above] {
+                let set = format!("http.{key}={value}");
+                let problem = problems_of(&[], &[&set]);
+                assert!(problem.contains(&format!("http.{key}")), "{problem}");
+                assert!(problem.contains(value), "{problem}");
+            }
+        }
+    }
+
+    #[test]
     fn a_token_opens_any_address_and_is_never_shown() {
         let overrides = ["http.address=0.0.0.0:80"];
         let environment = [("SEGSTREAM_HTTP__TOKEN", "hunter2-hunter2-hunter2")];

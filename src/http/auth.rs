@@ -1,8 +1,12 @@
 //! Authorises requests that read or change customers, before the body is read: a request needs the token. Where none
 //! is set, programs of this machine are allowed, but not pages that a browser on it has open.
 
+use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -14,25 +18,72 @@ use axum::response::Response;
 use subtle::ConstantTimeEq;
 
 use crate::http::Services;
+use crate::http::meter::Refused;
 use crate::http::problem::Problem;
 
+/// The bearer token. It may be replaced while requests are compared with it; none of them waits.
+pub struct Token(ArcSwap<String>);
+
+impl Token {
+    /// A token that is not empty.
+    #[must_use]
+    pub fn new(token: &str) -> Self {
+        Self(ArcSwap::from_pointee(token.to_owned()))
+    }
+
+    /// From the next request on, another token is the right one.
+    pub fn replace(&self, token: &str) {
+        self.0.store(Arc::new(token.to_owned()));
+    }
+
+    /// Compares in a time that does not depend on where the texts differ.
+    fn is(&self, given: &str) -> bool {
+        given.as_bytes().ct_eq(self.0.load().as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("(secret)")
+    }
+}
+
+/// What is asked of a request.
+#[derive(Clone)]
+pub(super) struct Guard {
+    pub(super) services: Services,
+    /// A wrong token is answered this much later, so that trying many takes long.
+    pub(super) delay: Duration,
+}
+
 pub(super) async fn require_permission(
-    State(services): State<Services>,
+    State(guard): State<Guard>,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    match &services.token {
-        Some(token) if !carries(request.headers(), token) => Err(Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "authorization must be Bearer and the token of http.token_file",
-        )),
-        None if !is_local(request.headers()) => Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "without a token only requests to a loopback name that no web page of another origin \
-             made are taken: set http.token_file",
-        )),
-        Some(_) | None => Ok(next.run(request).await),
+    let Some(token) = &guard.services.token else {
+        return require_local(State(guard), request, next).await;
+    };
+    if carries(request.headers(), token) {
+        return Ok(next.run(request).await);
     }
+    tokio::time::sleep(guard.delay).await;
+    let detail = "authorization must be Bearer and the token of http.token_file";
+    Err(Problem::new(StatusCode::UNAUTHORIZED, detail).because(Refused::Token))
+}
+
+/// Where there is no token, refuses what a page of a browser on this machine may have sent.
+pub(super) async fn require_local(
+    State(guard): State<Guard>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    if guard.services.token.is_some() || is_local(request.headers()) {
+        return Ok(next.run(request).await);
+    }
+    let detail = "without a token only requests to a loopback name that no web page of another origin \
+                  made are taken: set http.token_file";
+    Err(Problem::new(StatusCode::FORBIDDEN, detail).because(Refused::Host))
 }
 
 /// A browser sends the page's origin with requests that change something, and in `host` the name that it
@@ -60,12 +111,12 @@ fn is_local(headers: &HeaderMap) -> bool {
     is_loopback && is_same_origin
 }
 
-fn carries(headers: &HeaderMap, token: &str) -> bool {
+fn carries(headers: &HeaderMap, token: &Token) -> bool {
     let given = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, given)| given.trim());
-    given.is_some_and(|given| bool::from(given.as_bytes().ct_eq(token.as_bytes())))
+    given.is_some_and(|given| token.is(given))
 }

@@ -12,6 +12,7 @@ use axum::response::Response;
 
 use crate::http::ChangesLookup;
 use crate::http::Services;
+use crate::http::bodies::Workspace;
 use crate::http::limits::Slot;
 use crate::http::limits::blocking;
 use crate::http::problem::Problem;
@@ -20,6 +21,8 @@ use crate::http::problem::Problem;
 const LIMIT: usize = 100;
 /// Most changes in an answer.
 const LIMIT_MAX: usize = 1000;
+/// What a change takes while its answer is made, about.
+const CHANGE_BYTES: usize = 4096;
 
 fn bad(detail: String) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, detail)
@@ -73,6 +76,7 @@ impl Asked {
 pub(super) async fn changes(
     State(services): State<Services>,
     Extension(slot): Extension<Slot>,
+    Extension(workspace): Extension<Workspace>,
     parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(parameters) =
@@ -82,11 +86,14 @@ pub(super) async fn changes(
         let detail = "the changes are a topic of Kafka: read topics.changes";
         return Err(Problem::new(StatusCode::NOT_FOUND, detail));
     };
+    let room = workspace.enter(asked.limit * CHANGE_BYTES).await;
     let read = move || log.changes(asked.partition, asked.from, asked.limit);
     match blocking(slot, read).await? {
         ChangesLookup::Found(view) => {
             let no_store = [(header::CACHE_CONTROL, "no-store")];
-            Ok((no_store, Json(view)).into_response())
+            let answer = (no_store, Json(view)).into_response();
+            drop(room);
+            Ok(answer)
         }
         ChangesLookup::PastEnd { end } => Err(bad(format!(
             "from is {}, which is past the end {end} of the partition: was the log made anew or restored?",

@@ -11,6 +11,8 @@ use axum::response::Response;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
+use crate::http::bodies::HeldBody;
+use crate::http::meter::Refused;
 use crate::http::problem::Problem;
 
 /// A slot of the limit of requests. Work outside the runtime may outlive a request that timed out, so the
@@ -19,6 +21,8 @@ use crate::http::problem::Problem;
 pub(super) struct Slot {
     /// Given back when the last clone is dropped.
     _permit: Arc<OwnedSemaphorePermit>,
+    /// The body stays in memory as long as the work on it.
+    _body: Option<Arc<HeldBody>>,
 }
 
 /// Runs work that may block, away from the runtime's threads.
@@ -44,9 +48,11 @@ pub(super) async fn admit(
 ) -> Result<Response, Problem> {
     let Ok(permit) = slots.try_acquire_owned() else {
         let detail = "too many requests are in progress: try again later";
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
+        return Err(problem.because(Refused::Requests));
     };
     let slot = Slot {
+        _body: request.extensions_mut().remove(),
         _permit: Arc::new(permit),
     };
     request.extensions_mut().insert(slot);
@@ -64,6 +70,6 @@ pub(super) async fn within_time(
             "no answer within http.request_timeout ({timeout:?}); events may have been accepted, \
              sending them again with the same event_id is safe"
         );
-        Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
+        Problem::new(StatusCode::REQUEST_TIMEOUT, detail).because(Refused::RequestTimeout)
     })
 }

@@ -1,13 +1,21 @@
 //! The HTTP interface: reads committed state, accepts events and serves metrics. It never waits for a worker. What it
 //! needs of the other parts are the traits below. docs/HTTP.md.
 
-mod auth;
+mod answers;
+pub mod auth;
+mod backlog;
+mod bodies;
+mod budget;
 mod changes;
+pub mod connections;
 mod events;
 mod limits;
+pub mod meter;
 pub mod problem;
 pub mod resources;
 pub mod router;
+pub mod server;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +23,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::http::auth::Token;
+use crate::http::meter::Meter;
 use crate::view::changes::ChangesView;
 use crate::view::customer::CustomerView;
 use crate::view::segments::SegmentsView;
@@ -78,6 +88,8 @@ pub trait EventIntake: Send + Sync + 'static {
     /// # Errors
     /// If the log fails; then none was taken.
     fn accept(&self, lines: Vec<Vec<u8>>) -> Result<Receipt, String>;
+    /// Events in the log that are not processed yet.
+    fn backlog(&self) -> u64;
 }
 
 /// What was found of the changes asked for.
@@ -116,7 +128,9 @@ pub struct Services {
     /// The changes; `None` where they are read from Kafka.
     pub changes: Option<Arc<dyn PublishedChanges>>,
     /// Bearer token of everything that shows or changes a customer.
-    pub token: Option<Arc<str>>,
+    pub token: Option<Arc<Token>>,
+    /// Counts what happens.
+    pub meter: Arc<dyn Meter>,
 }
 
 impl std::fmt::Debug for Services {

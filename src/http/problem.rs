@@ -9,12 +9,16 @@ use axum::response::Response;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::http::meter::Refused;
+
 /// A problem: status, sentence, and further members.
 #[derive(Clone, Debug)]
 pub struct Problem {
     status: StatusCode,
     detail: String,
     more: Value,
+    refused: Option<Refused>,
+    retry_after_seconds: Option<u16>,
 }
 
 impl Problem {
@@ -25,6 +29,8 @@ impl Problem {
             status,
             detail: detail.into(),
             more: Value::Null,
+            refused: None,
+            retry_after_seconds: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1),
         }
     }
 
@@ -32,6 +38,24 @@ impl Problem {
     #[must_use]
     pub fn with(self, more: Value) -> Self {
         Self { more, ..self }
+    }
+
+    /// With the reason under which it is counted.
+    #[must_use]
+    pub fn because(self, reason: Refused) -> Self {
+        Self {
+            refused: Some(reason),
+            ..self
+        }
+    }
+
+    /// With the time after which the client may try again.
+    #[must_use]
+    pub fn retry_after(self, seconds: u16) -> Self {
+        Self {
+            retry_after_seconds: Some(seconds),
+            ..self
+        }
     }
 }
 
@@ -51,10 +75,13 @@ impl IntoResponse for Problem {
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, content_type);
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        if let Some(seconds) = self.retry_after_seconds {
             response
                 .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(reason) = self.refused {
+            response.extensions_mut().insert(reason);
         }
         if self.status == StatusCode::UNAUTHORIZED {
             response

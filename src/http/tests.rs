@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -26,6 +28,12 @@ use crate::http::Queries;
 use crate::http::Receipt;
 use crate::http::RefusedLine;
 use crate::http::Services;
+use crate::http::auth::Token;
+use crate::http::meter::Closed;
+use crate::http::meter::Holding;
+use crate::http::meter::Meter;
+use crate::http::meter::Refused;
+use crate::http::meter::Uncounted;
 use crate::http::router::Limits;
 use crate::http::router::router;
 use crate::http::router::router_with;
@@ -38,6 +46,8 @@ use crate::view::segments::SegmentsView;
 
 const TOKEN: &str = "open-sesame";
 const BODY_BYTES_MAX: usize = 4096;
+const BODY_LINES_MAX: usize = 500;
+const ANSWERS_BYTES_MAX: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Default)]
@@ -119,7 +129,7 @@ impl PublishedChanges for Published {
 
 /// Refuses what contains `bad`, keeps the rest.
 #[derive(Default)]
-struct Basket(Mutex<Vec<String>>);
+struct Basket(Mutex<Vec<String>>, AtomicU64);
 
 impl Basket {
     fn kept(&self) -> Vec<String> {
@@ -128,6 +138,10 @@ impl Basket {
 }
 
 impl EventIntake for Basket {
+    fn backlog(&self) -> u64 {
+        self.1.load(Ordering::Relaxed)
+    }
+
     fn accept(&self, lines: Vec<Vec<u8>>) -> Result<Receipt, String> {
         let mut receipt = Receipt::default();
         for (line, payload) in (1..).zip(lines) {
@@ -155,6 +169,10 @@ struct Gate {
 }
 
 impl EventIntake for Gate {
+    fn backlog(&self) -> u64 {
+        0
+    }
+
     fn accept(&self, lines: Vec<Vec<u8>>) -> Result<Receipt, String> {
         self.entered.notify_one();
         let released = self.release.lock().unwrap().recv_timeout(PATIENCE);
@@ -199,6 +217,12 @@ impl Answer {
 fn limits() -> Limits {
     Limits {
         body_bytes_max: BODY_BYTES_MAX,
+        body_lines_max: BODY_LINES_MAX,
+        body_timeout: PATIENCE,
+        bodies_bytes_max: 4 * BODY_BYTES_MAX,
+        answers_bytes_max: ANSWERS_BYTES_MAX,
+        backlog_events_max: 1000,
+        failed_login_delay: Duration::ZERO,
         timeout: PATIENCE,
     }
 }
@@ -209,7 +233,8 @@ fn services(token: Option<&str>) -> (Services, Arc<Basket>) {
         queries: Arc::new(Shelf::default()),
         intake: Some(basket.clone()),
         changes: Some(Arc::new(Published)),
-        token: token.map(Arc::from),
+        token: token.map(|token| Arc::new(Token::new(token))),
+        meter: Arc::new(Uncounted),
     };
     (services, basket)
 }
@@ -231,6 +256,7 @@ fn gated(timeout: Duration) -> (Router, Arc<Notify>, mpsc::Sender<()>) {
         intake: Some(Arc::new(intake)),
         changes: None,
         token: None,
+        meter: Arc::new(Uncounted),
     };
     let limits = Limits {
         timeout,
@@ -562,4 +588,183 @@ async fn changes_of_kafka_are_read_from_their_topic() {
             .unwrap()
             .contains("topics.changes")
     );
+}
+
+#[tokio::test]
+async fn events_beyond_the_backlog_are_refused_before_any_line_is_taken() {
+    let (router, basket) = open();
+    basket.1.store(1000, Ordering::Relaxed);
+    let answer = call(&router, "POST", "/v1/events", "{}").await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    basket.1.store(1001, Ordering::Relaxed);
+    // Larger than a body may be: it is not even looked at.
+    let body = "x".repeat(BODY_BYTES_MAX + 1);
+    let answer = call(&router, "POST", "/v1/events", body).await;
+    let problem = answer.problem(StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(answer.header("retry-after"), "5");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("1001 events") && detail.contains("http.backlog_events_max are 1000"));
+    assert_eq!(basket.kept().len(), 1);
+}
+
+#[tokio::test]
+async fn a_body_of_too_many_lines_is_refused_whole() {
+    let (router, basket) = open();
+    let full = "{}\n\n".repeat(BODY_LINES_MAX);
+    let answer = call(&router, "POST", "/v1/events", full.clone()).await;
+    assert_eq!(answer.json(), json!({"accepted": BODY_LINES_MAX}));
+    let answer = call(&router, "POST", "/v1/events", full + "{}").await;
+    let problem = answer.problem(StatusCode::PAYLOAD_TOO_LARGE);
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("http.body_lines_max (500)"), "{detail}");
+    assert_eq!(basket.kept().len(), BODY_LINES_MAX);
+}
+
+#[tokio::test]
+async fn metrics_and_segments_are_for_this_machine_where_there_is_no_token() {
+    let of_local = open().0;
+    let (services, _) = services(Some(TOKEN));
+    let of_all = router(services, limits());
+    for path in ["/metrics", "/v1/segments"] {
+        for (name, value) in [
+            ("host", "shop.example:8080"),
+            ("origin", "https://shop.example"),
+        ] {
+            let request = || {
+                let request = Request::builder().uri(path).header(name, value);
+                request.body(Body::empty()).unwrap()
+            };
+            let answer = send(&of_local, request()).await;
+            answer.problem(StatusCode::FORBIDDEN);
+            assert_eq!(send(&of_all, request()).await.status, StatusCode::OK);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_bytes_of_all_bodies_are_bounded_and_come_back() {
+    let (release, released) = mpsc::channel();
+    let entered = Arc::new(Notify::new());
+    let intake = Gate {
+        entered: Arc::clone(&entered),
+        release: Mutex::new(released),
+    };
+    let (mut services, _) = services(None);
+    services.intake = Some(Arc::new(intake));
+    let limits = Limits {
+        bodies_bytes_max: BODY_BYTES_MAX,
+        ..limits()
+    };
+    let router = router(services, limits);
+    let body = || format!("{{\"a\":\"{}\"}}", "x".repeat(BODY_BYTES_MAX - 100));
+    let busy = router.clone();
+    let first = tokio::spawn(async move { call(&busy, "POST", "/v1/events", body()).await });
+    entered.notified().await;
+    let second = call(&router, "POST", "/v1/events", body()).await;
+    let problem = second.problem(StatusCode::SERVICE_UNAVAILABLE);
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("http.bodies_bytes_max"), "{detail}");
+    release.send(()).unwrap();
+    assert_eq!(first.await.unwrap().status, StatusCode::ACCEPTED);
+    release.send(()).unwrap();
+    let third = call(&router, "POST", "/v1/events", body()).await;
+    assert_eq!(third.status, StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
+async fn the_bytes_of_answers_that_nobody_reads_are_bounded_and_come_back() {
+    let (services, _) = services(None);
+    let limits = Limits {
+        answers_bytes_max: 64 * 1024,
+        ..limits()
+    };
+    let router = router(services, limits);
+    let path = "/v1/changes?limit=1000";
+    let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+    let unread = router.clone().oneshot(request).await.unwrap();
+    // A change is at least 36 bytes, so two such answers do not fit.
+    assert_eq!(unread.status(), StatusCode::OK);
+    let second = get(&router, path).await;
+    let problem = second.problem(StatusCode::SERVICE_UNAVAILABLE);
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("http.answers_bytes_max"), "{detail}");
+    assert_eq!(get(&router, "/livez").await.status, StatusCode::OK);
+    drop(unread);
+    assert_eq!(get(&router, path).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn failed_logins_wait_and_good_ones_do_not() {
+    let (services, _) = services(Some(TOKEN));
+    let limits = Limits {
+        failed_login_delay: Duration::from_secs(3600),
+        ..limits()
+    };
+    // One slot: a failed login holds none.
+    let router = router_with(services, limits, 1);
+    let request = |token: &str| {
+        let request = Request::builder().uri("/v1/customers/c-1");
+        let request = request.header("authorization", format!("Bearer {token}"));
+        request.body(Body::empty()).unwrap()
+    };
+    let failed: Vec<_> = (0..100)
+        .map(|_| {
+            let (router, request) = (router.clone(), request("open-sesamf"));
+            tokio::spawn(async move { send(&router, request).await.status })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    let good = send(&router, request(TOKEN)).await;
+    assert_eq!(good.status, StatusCode::OK);
+    assert!(failed.iter().all(|failed| !failed.is_finished()));
+    failed.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn a_token_that_is_replaced_is_refused_from_then_on() {
+    let (services, _) = services(Some(TOKEN));
+    let token = Arc::clone(services.token.as_ref().unwrap());
+    let router = router(services, limits());
+    let status = async |given: &str| {
+        let request = Request::builder().uri("/v1/customers/c-1");
+        let request = request.header("authorization", format!("Bearer {given}"));
+        send(&router, request.body(Body::empty()).unwrap())
+            .await
+            .status
+    };
+    assert_eq!(status(TOKEN).await, StatusCode::OK);
+    token.replace("close-sesame");
+    assert_eq!(status(TOKEN).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status("close-sesame").await, StatusCode::OK);
+}
+
+/// Notes what is counted.
+#[derive(Debug, Default)]
+struct Notes(Mutex<Vec<String>>);
+
+impl Meter for Notes {
+    fn requests_changed(&self, _: i64) {}
+    fn answered(&self, route: &str, class: &'static str) {
+        self.0.lock().unwrap().push(format!("{route} {class}"));
+    }
+    fn refused(&self, reason: Refused) {
+        self.0.lock().unwrap().push(reason.as_str().to_owned());
+    }
+    fn connection_opened(&self) {}
+    fn connection_closed(&self, _: Closed) {}
+    fn accept_failed(&self) {}
+    fn bytes_changed(&self, _: Holding, _: i64) {}
+}
+
+#[tokio::test]
+async fn answers_are_counted_by_the_pattern_of_their_path_and_refusals_by_their_reason() {
+    let (mut services, _) = services(Some(TOKEN));
+    let notes = Arc::new(Notes::default());
+    services.meter = notes.clone();
+    let router = router(services, limits());
+    for path in ["/livez", "/v1/customers/c-1", "/secret/c-1"] {
+        get(&router, path).await;
+    }
+    let expected = ["/livez 2xx", "/v1/customers/{id} 4xx", "token", "other 4xx"];
+    assert_eq!(*notes.0.lock().unwrap(), expected);
 }

@@ -15,6 +15,7 @@ use axum::http::StatusCode;
 use clap::CommandFactory;
 use jsonschema::Validator;
 use segstream::cli::Cli;
+use segstream::cli::http_meter::HttpMeter;
 use segstream::config::store::Engine;
 use segstream::domain::change::ChangeKind;
 use segstream::domain::change::ChangeReason;
@@ -35,6 +36,12 @@ use segstream::http::Lookup;
 use segstream::http::Queries;
 use segstream::http::Receipt;
 use segstream::http::Services;
+use segstream::http::auth::Token;
+use segstream::http::meter::Closed;
+use segstream::http::meter::Holding;
+use segstream::http::meter::Meter;
+use segstream::http::meter::Refused;
+use segstream::http::meter::Uncounted;
 use segstream::http::router::Limits;
 use segstream::http::router::router;
 use segstream::telemetry::metrics::DescribedModel;
@@ -431,7 +438,7 @@ fn what_the_engine_writes_fits_the_schema_and_every_field_is_explained() {
 
 /// Names and types of everything registered, with a sample of each.
 fn exposed() -> BTreeMap<String, (String, BTreeSet<String>)> {
-    let metrics = Metrics::new(&["a"]).unwrap();
+    let metrics = Arc::new(Metrics::new(&["a"]).unwrap());
     metrics.describe_model(&DescribedModel {
         version: "m",
         k: 1,
@@ -446,6 +453,7 @@ fn exposed() -> BTreeMap<String, (String, BTreeSet<String>)> {
     observe::last_event(&metrics, 0, 1.0);
     observe::restore_started(&metrics, 0, 1);
     observe::cache_wiped(&metrics, 0, "digest");
+    HttpMeter::new(Arc::clone(&metrics)).answered("/livez", "2xx");
     let page = metrics.render().unwrap();
     let mut exposed = BTreeMap::new();
     for line in page.lines() {
@@ -470,7 +478,7 @@ fn exposed() -> BTreeMap<String, (String, BTreeSet<String>)> {
 
 /// The names that the source registers, whether a sample shows or not.
 fn registered() -> BTreeSet<String> {
-    let files = ["mod", "deliveries", "partitions", "model"];
+    let files = ["mod", "deliveries", "http", "partitions", "model"];
     let source = files.map(|file| page(&format!("src/telemetry/metrics/{file}.rs")));
     let source = source.concat();
     let calls = [
@@ -521,6 +529,11 @@ fn every_metric_is_explained_with_its_type_and_labels_and_no_other() {
         .skip(1)
         .step_by(2)
     {
+        assert!(text.contains(&format!("`{reason}`")), "{reason}");
+    }
+    let reasons = Refused::ALL.map(Refused::as_str).into_iter();
+    let reasons = reasons.chain(Closed::ALL.map(Closed::as_str));
+    for reason in reasons.chain(Holding::ALL.map(Holding::as_str)) {
         assert!(text.contains(&format!("`{reason}`")), "{reason}");
     }
 }
@@ -597,6 +610,10 @@ impl Queries for Nothing {
 }
 
 impl EventIntake for Nothing {
+    fn backlog(&self) -> u64 {
+        0
+    }
+
     fn accept(&self, lines: Vec<Vec<u8>>) -> Result<Receipt, String> {
         Ok(Receipt {
             accepted: lines.len(),
@@ -631,10 +648,17 @@ async fn every_route_is_on_the_page_and_every_route_of_the_page_answers() {
         queries: Arc::new(Nothing),
         intake: Some(Arc::new(Nothing)),
         changes: None,
-        token: Some(Arc::from("secret")),
+        token: Some(Arc::new(Token::new("secret"))),
+        meter: Arc::new(Uncounted),
     };
     let limits = Limits {
         body_bytes_max: 4096,
+        body_lines_max: 10,
+        body_timeout: Duration::from_secs(10),
+        bodies_bytes_max: 4096,
+        answers_bytes_max: 1 << 20,
+        backlog_events_max: 10,
+        failed_login_delay: Duration::ZERO,
         timeout: Duration::from_secs(10),
     };
     let router = router(services, limits);

@@ -88,9 +88,16 @@ async fn what_http_answers_of_a_customer_and_the_segments_is_the_same_to_the_byt
         intake: None,
         changes: None,
         token: None,
+        meter: Arc::new(segstream::http::meter::Uncounted),
     };
     let limits = Limits {
         body_bytes_max: 4096,
+        body_lines_max: 10,
+        body_timeout: Duration::from_secs(10),
+        bodies_bytes_max: 4096,
+        answers_bytes_max: 1 << 20,
+        backlog_events_max: 10,
+        failed_login_delay: Duration::ZERO,
         timeout: Duration::from_secs(10),
     };
     let router = router(services, limits);

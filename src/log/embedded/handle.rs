@@ -217,6 +217,19 @@ impl EmbeddedLog {
         ends.iter().map(|ends| ends.sources).collect()
     }
 
+    /// Events and transfers after the offsets of the group, over all partitions.
+    #[must_use]
+    pub fn events_waiting(&self) -> u64 {
+        let ends = self.lock_ends();
+        let waiting = ends.iter().flat_map(|ends| {
+            Source::ALL.map(|source| {
+                let read = ends.group.of(source).unwrap_or_default();
+                ends.sources.next(source).saturating_sub(read)
+            })
+        });
+        waiting.sum()
+    }
+
     /// Bytes of all its files.
     #[must_use]
     pub fn bytes(&self) -> u64 {

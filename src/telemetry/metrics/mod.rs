@@ -4,6 +4,7 @@
 //! instances is right. Labels come from enums and the model, never from events.
 
 pub mod deliveries;
+pub mod http;
 pub mod model;
 pub mod partitions;
 mod registrar;
@@ -27,6 +28,7 @@ use prometheus::process_collector::ProcessCollector;
 use crate::domain::churn::RiskBand;
 use crate::domain::event::RejectReason;
 use crate::telemetry::metrics::deliveries::Deliveries;
+use crate::telemetry::metrics::http::HttpMetrics;
 use crate::telemetry::metrics::model::ModelMetrics;
 use crate::telemetry::metrics::partitions::Partitions;
 use crate::telemetry::metrics::registrar::Registrar;
@@ -42,6 +44,8 @@ pub struct Metrics {
     pub deliveries: Deliveries,
     /// Assignments, restores and stores.
     pub partitions: Partitions,
+    /// Requests and connections.
+    pub http: HttpMetrics,
     /// The model in use and the version of the program.
     pub model: ModelMetrics,
     /// Customers by segment, of the owned partitions. Alert when one moves by 25 % in a day.
@@ -75,6 +79,7 @@ impl Metrics {
         let metrics = Self {
             deliveries: Deliveries::new(new)?,
             partitions: Partitions::new(new)?,
+            http: HttpMetrics::new(new)?,
             model: ModelMetrics::new(new)?,
             customers: new.gauges("customers", "Customers by segment", &["segment"])?,
             segment_transitions: new.counters(

@@ -1,0 +1,354 @@
+//! The open connections: what each waits for and since when, which of them has waited too long, and which makes room
+//! for a new one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::OnceLock;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+
+use tokio::sync::Notify;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
+
+use crate::http::meter::Closed;
+use crate::http::meter::Meter;
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The first byte of another request.
+    Idle,
+    /// The rest of a header. A new connection begins here.
+    Header,
+    /// The rest of a body.
+    Body,
+    /// The answer.
+    Work,
+    /// The client, to read the answer.
+    Answer,
+}
+
+impl Phase {
+    const ALL: [Self; 5] = [
+        Self::Idle,
+        Self::Header,
+        Self::Body,
+        Self::Work,
+        Self::Answer,
+    ];
+
+    /// In the order in which connections make room: those without a request first, those whose request is worked on
+    /// never.
+    fn rank(self) -> Option<u8> {
+        match self {
+            Self::Idle | Self::Header => Some(0),
+            Self::Answer => Some(1),
+            Self::Body => Some(2),
+            Self::Work => None,
+        }
+    }
+}
+
+/// How long a connection may wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For the header of a request.
+    pub header: Duration,
+    /// For another request.
+    pub idle: Duration,
+    /// For the client to read an answer.
+    pub answer: Duration,
+}
+
+impl Patience {
+    /// Why a connection ends that has waited this long. Bodies and work have limits of their own.
+    fn end(&self, phase: Phase, waited: Duration) -> Option<Closed> {
+        let (limit, reason) = match phase {
+            Phase::Header => (self.header, Closed::HeaderTimeout),
+            Phase::Idle => (self.idle, Closed::IdleTimeout),
+            Phase::Answer => (self.answer, Closed::AnswerTimeout),
+            Phase::Body | Phase::Work => return None,
+        };
+        (waited >= limit).then_some(reason)
+    }
+}
+
+const PHASE_BITS: u32 = 3;
+/// Where no connection could make room, one is looked for again after this time.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// One open connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    origin: Instant,
+    /// Milliseconds after `origin` of the last change, and below them the place of the phase in [`Phase::ALL`].
+    phase: AtomicU64,
+    /// The body of the answer was handed over to its end.
+    is_answered: AtomicBool,
+    reason: OnceLock<Closed>,
+    close: Notify,
+}
+
+impl Connection {
+    fn new(origin: Instant) -> Self {
+        let connection = Self {
+            origin,
+            phase: AtomicU64::default(),
+            is_answered: AtomicBool::default(),
+            reason: OnceLock::new(),
+            close: Notify::new(),
+        };
+        connection.enter(Phase::Header);
+        connection
+    }
+
+    pub(super) fn enter(&self, phase: Phase) {
+        let millis = u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if phase == Phase::Answer {
+            self.is_answered.store(false, Ordering::Relaxed);
+        }
+        self.phase
+            .store(millis << PHASE_BITS | phase as u64, Ordering::Relaxed);
+    }
+
+    /// The phase, and the milliseconds after `origin` when it began.
+    pub(super) fn phase(&self) -> (Phase, u64) {
+        let packed = self.phase.load(Ordering::Relaxed);
+        let place = usize::try_from(packed & ((1 << PHASE_BITS) - 1)).unwrap_or_default();
+        let phase = Phase::ALL.get(place).copied().unwrap_or(Phase::Header);
+        (phase, packed >> PHASE_BITS)
+    }
+
+    /// Bytes came from the client.
+    pub(super) fn received(&self) {
+        if self.phase().0 == Phase::Idle {
+            self.enter(Phase::Header);
+        }
+    }
+
+    /// The whole body of the answer was taken over for sending.
+    pub(super) fn answered(&self) {
+        self.is_answered.store(true, Ordering::Relaxed);
+    }
+
+    /// Everything that was taken over for sending was sent.
+    pub(super) fn flushed(&self) {
+        if self.phase().0 == Phase::Answer && self.is_answered.load(Ordering::Relaxed) {
+            self.enter(Phase::Idle);
+        }
+    }
+
+    fn close(&self, reason: Closed) {
+        // The first reason stands.
+        self.reason.get_or_init(|| reason);
+        self.close.notify_one();
+    }
+
+    /// Waits until it must be closed.
+    pub(super) async fn must_close(&self) -> Closed {
+        loop {
+            if let Some(reason) = self.reason.get() {
+                return *reason;
+            }
+            self.close.notified().await;
+        }
+    }
+}
+
+/// A place for one connection; it is free again when this is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    table: Arc<Connections>,
+    number: u64,
+    pub(super) connection: Arc<Connection>,
+    pub(super) ended: Closed,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.table.lock().remove(&self.number);
+        self.table.meter.connection_closed(self.ended);
+    }
+}
+
+/// All open connections.
+#[derive(Debug)]
+pub(super) struct Connections {
+    origin: Instant,
+    patience: Patience,
+    places: Arc<Semaphore>,
+    next: AtomicU64,
+    open: Mutex<HashMap<u64, Arc<Connection>>>,
+    meter: Arc<dyn Meter>,
+}
+
+impl Connections {
+    pub(super) fn new(max: usize, patience: Patience, meter: Arc<dyn Meter>) -> Arc<Self> {
+        Arc::new(Self {
+            origin: Instant::now(),
+            patience,
+            places: Arc::new(Semaphore::new(max)),
+            next: AtomicU64::default(),
+            open: Mutex::default(),
+            meter,
+        })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Connection>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for a connection that was accepted. Where all are taken, one is freed; where each has a request that is
+    /// worked on, this waits.
+    pub(super) async fn place(self: &Arc<Self>) -> Place {
+        let permit = loop {
+            if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
+                break permit;
+            }
+            self.make_room();
+            let freed = Arc::clone(&self.places).acquire_owned();
+            if let Ok(Ok(permit)) = tokio::time::timeout(RETRY, freed).await {
+                break permit;
+            }
+        };
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let connection = Arc::new(Connection::new(self.origin));
+        self.lock().insert(number, Arc::clone(&connection));
+        self.meter.connection_opened();
+        Place {
+            table: Arc::clone(self),
+            number,
+            connection,
+            ended: Closed::Broken,
+            _permit: permit,
+        }
+    }
+
+    /// Ends the connection that has waited longest for its header, if there is one; else for its answer to be read;
+    /// else for its body.
+    pub(super) fn make_room(&self) {
+        let open = self.lock();
+        let waiting = open
+            .values()
+            .filter(|connection| connection.reason.get().is_none());
+        let ranked = waiting.filter_map(|connection| {
+            let (phase, since) = connection.phase();
+            Some(((phase.rank()?, since), connection))
+        });
+        if let Some((_, connection)) = ranked.min_by_key(|(rank, _)| *rank) {
+            connection.close(Closed::Full);
+        }
+    }
+
+    /// Ends the connections that have waited too long.
+    pub(super) fn sweep(&self) {
+        let elapsed = self.origin.elapsed();
+        for connection in self.lock().values() {
+            let (phase, since) = connection.phase();
+            let waited = elapsed.saturating_sub(Duration::from_millis(since));
+            if let Some(reason) = self.patience.end(phase, waited) {
+                connection.close(reason);
+            }
+        }
+    }
+}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::meter::Uncounted;
+
+    const PATIENCE: Patience = Patience {
+        header: Duration::from_secs(5),
+        idle: Duration::from_secs(60),
+        answer: Duration::from_secs(30),
+    };
+
+    #[test]
+    fn each_phase_ends_at_its_own_limit() {
+        for (phase, seconds, expected) in [
+            (Phase::Header, 4.999, None),
+            (Phase::Header, 5.0, Some(Closed::HeaderTimeout)),
+            (Phase::Idle, 59.999, None),
+            (Phase::Idle, 60.0, Some(Closed::IdleTimeout)),
+            (Phase::Answer, 29.999, None),
+            (Phase::Answer, 30.0, Some(Closed::AnswerTimeout)),
+            (Phase::Work, 3600.0, None),
+            (Phase::Body, 3600.0, None),
+        ] {
+            let waited = Duration::from_secs_f64(seconds);
+            assert_eq!(PATIENCE.end(phase, waited), expected, "{phase:?} {seconds}");
+        }
+    }
+
+    fn held(phases: &[(Phase, u64)]) -> (Arc<Connections>, Vec<Arc<Connection>>) {
+        let table = Connections::new(phases.len(), PATIENCE, Arc::new(Uncounted));
+        let mut connections = Vec::new();
+        for (number, (phase, millis)) in (0..).zip(phases) {
+            let connection = Arc::new(Connection::new(table.origin));
+            let packed = millis << PHASE_BITS | *phase as u64;
+            connection.phase.store(packed, Ordering::Relaxed);
+            table.lock().insert(number, Arc::clone(&connection));
+            connections.push(connection);
+        }
+        (table, connections)
+    }
+
+    #[test]
+    fn the_connection_that_has_waited_longest_for_its_header_makes_room() {
+        for (phases, expected) in [
+            // The oldest of those without a request, whatever else is older.
+            (
+                vec![
+                    (Phase::Body, 1),
+                    (Phase::Header, 9),
+                    (Phase::Idle, 5),
+                    (Phase::Work, 0),
+                ],
+                Some(2),
+            ),
+            (
+                vec![(Phase::Header, 9), (Phase::Header, 3), (Phase::Answer, 1)],
+                Some(1),
+            ),
+            (
+                vec![(Phase::Body, 1), (Phase::Answer, 8), (Phase::Answer, 9)],
+                Some(1),
+            ),
+            (vec![(Phase::Work, 1), (Phase::Body, 8)], Some(1)),
+            (vec![(Phase::Work, 1), (Phase::Work, 2)], None),
+        ] {
+            let (table, connections) = held(&phases);
+            table.make_room();
+            let closed = connections
+                .iter()
+                .position(|connection| connection.reason.get() == Some(&Closed::Full));
+            assert_eq!(closed, expected, "{phases:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_ends_when_it_was_sent_and_another_request_begins_with_its_first_byte() {
+        let connection = Connection::new(Instant::now());
+        connection.enter(Phase::Answer);
+        connection.flushed();
+        assert_eq!(
+            connection.phase().0,
+            Phase::Answer,
+            "not all was handed over"
+        );
+        connection.answered();
+        connection.received();
+        assert_eq!(connection.phase().0, Phase::Answer, "not all was sent");
+        connection.flushed();
+        assert_eq!(connection.phase().0, Phase::Idle);
+        connection.received();
+        assert_eq!(connection.phase().0, Phase::Header);
+    }
+}
