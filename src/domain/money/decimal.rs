@@ -5,7 +5,7 @@ use crate::domain::money::currency::Currency;
 
 /// Significant digits that a decimal may have. A binary float is written with at most 17.
 const DIGITS_MAX: u32 = 18;
-/// Places by which the point may stand to the left or right of the digits. The numbers of a binary float lie within.
+/// Places before or behind the point at which the last digit may stand. Those of a binary float lie within.
 const PLACES_MAX: i32 = 400;
 /// 10 to the power of [`DIGITS_MAX`].
 const DIGITS_BASE: u128 = 1_000_000_000_000_000_000;
@@ -37,7 +37,7 @@ impl Decimal {
     };
 
     /// Parses what JSON calls a number (`-12.50`, `1e3`): at most 18 digits once the zeros before the first and after the
-    /// last digit that is not zero are left out, and a value from 1e-400 to 1e400, or 0.
+    /// last digit that is not zero are left out, the last of them at most 400 places before or behind the point.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         // Nearly all amounts have neither a sign nor an exponent.
