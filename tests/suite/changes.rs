@@ -129,7 +129,7 @@ fn an_instance_without_http_is_named_as_what_holds_the_log() {
         use segstream::store::directory::Holder;
         use segstream::store::directory::StoreDirectory;
         let holder = StoreDirectory::holder(&directory).ok()?;
-        let log = root.path().join("store-log");
+        let log = root.path().join("store-log/segments");
         (holder != Holder::None && log.is_dir()).then_some(())
     });
     fails_with(&changes(root.path(), &[]), 4, "does not answer HTTP");
