@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::OnceLock;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
@@ -91,7 +91,7 @@ pub(super) struct Connection {
     phase: AtomicU64,
     /// The body of the answer was handed over to its end.
     is_answered: AtomicBool,
-    reason: OnceLock<Closed>,
+    reason: Mutex<Option<Closed>>,
     close: Notify,
 }
 
@@ -101,7 +101,7 @@ impl Connection {
             origin,
             phase: AtomicU64::default(),
             is_answered: AtomicBool::default(),
-            reason: OnceLock::new(),
+            reason: Mutex::default(),
             close: Notify::new(),
         };
         connection.enter(Phase::Header);
@@ -145,18 +145,22 @@ impl Connection {
     }
 
     fn close(&self, reason: Closed) {
-        // The first reason stands.
-        self.reason.get_or_init(|| reason);
+        self.lock_reason().get_or_insert(reason);
         self.close.notify_one();
     }
 
-    /// Waits until it must be closed.
+    fn lock_reason(&self) -> MutexGuard<'_, Option<Closed>> {
+        self.reason.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until it must be closed. Where its request has come meanwhile, it need not.
     pub(super) async fn must_close(&self) -> Closed {
         loop {
-            if let Some(reason) = self.reason.get() {
-                return *reason;
-            }
             self.close.notified().await;
+            let reason = self.lock_reason().take();
+            if let (Some(reason), true) = (reason, self.phase().0 != Phase::Work) {
+                return reason;
+            }
         }
     }
 }
@@ -201,7 +205,7 @@ impl Connections {
         })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Connection>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Connection>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -237,7 +241,7 @@ impl Connections {
         let open = self.lock();
         let waiting = open
             .values()
-            .filter(|connection| connection.reason.get().is_none());
+            .filter(|connection| connection.lock_reason().is_none());
         let ranked = waiting.filter_map(|connection| {
             let (phase, since) = connection.phase();
             Some(((phase.rank()?, since), connection))
@@ -328,7 +332,7 @@ mod tests {
             table.make_room();
             let closed = connections
                 .iter()
-                .position(|connection| connection.reason.get() == Some(&Closed::Full));
+                .position(|connection| *connection.lock_reason() == Some(Closed::Full));
             assert_eq!(closed, expected, "{phases:?}");
         }
     }
@@ -350,5 +354,17 @@ mod tests {
         assert_eq!(connection.phase().0, Phase::Idle);
         connection.received();
         assert_eq!(connection.phase().0, Phase::Header);
+    }
+
+    #[tokio::test]
+    async fn a_connection_whose_request_has_come_meanwhile_is_not_closed() {
+        let connection = Connection::new(Instant::now());
+        connection.close(Closed::Full);
+        connection.enter(Phase::Work);
+        let closed = tokio::time::timeout(Duration::from_millis(20), connection.must_close()).await;
+        assert!(closed.is_err());
+        connection.enter(Phase::Header);
+        connection.close(Closed::HeaderTimeout);
+        assert_eq!(connection.must_close().await, Closed::HeaderTimeout);
     }
 }

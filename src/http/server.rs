@@ -55,6 +55,7 @@ pub async fn serve(
     let connections = Connections::new(limits.connections_max, limits.patience, Arc::clone(&meter));
     let sweeper = tokio::spawn(sweep(Arc::clone(&connections)));
     let mut tasks = JoinSet::new();
+    let mut is_failing = false;
     let mut until_stopped = stopped.clone();
     loop {
         let accepted = tokio::select! {
@@ -66,6 +67,7 @@ pub async fn serve(
         while tasks.try_join_next().is_some() {}
         match accepted {
             Ok((stream, _)) => {
+                is_failing = false;
                 let place = tokio::select! {
                     _ = until_stopped.wait_for(|is_stopped| *is_stopped) => break,
                     place = connections.place() => place,
@@ -75,7 +77,9 @@ pub async fn serve(
             Err(error) if is_of_client(&error) => {}
             Err(error) => {
                 meter.accept_failed();
-                tracing::warn!(%error, "a connection cannot be taken, trying again");
+                if !std::mem::replace(&mut is_failing, true) {
+                    tracing::warn!(%error, "no connection can be taken, trying again");
+                }
                 connections.make_room();
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
@@ -148,6 +152,9 @@ async fn converse(
             },
             reason = connection.must_close() => break reason,
             _ = stopped.wait_for(|is_stopped| *is_stopped), if !is_stopping => {
+                if matches!(connection.phase().0, Phase::Idle | Phase::Header) {
+                    break Closed::Done;
+                }
                 is_stopping = true;
                 served.as_mut().graceful_shutdown();
             }
