@@ -23,6 +23,7 @@ use segstream::config::store::Engine;
 use segstream::engine::verdict::Outcome;
 use segstream::faults::Faults;
 use segstream::http::Services;
+use segstream::http::meter::Uncounted;
 use segstream::http::router::Limits;
 use segstream::http::router::router;
 use segstream::log::embedded::EmbeddedLog;
@@ -137,10 +138,18 @@ impl Server {
             })),
             changes: None,
             token: None,
+            meter: Arc::new(Uncounted),
         };
+        let minute = Duration::from_secs(60);
         let limits = Limits {
             body_bytes_max: 1 << 24,
-            timeout: Duration::from_secs(60),
+            body_lines_max: 1 << 20,
+            body_timeout: minute,
+            bodies_bytes_max: 1 << 26,
+            answers_bytes_max: 1 << 26,
+            backlog_events_max: u64::MAX,
+            failed_login_delay: Duration::ZERO,
+            timeout: minute,
         };
         let runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = { runtime }.worker_threads(1).enable_time().build().unwrap();
