@@ -131,7 +131,7 @@ impl Product {
         Self {
             digits: high * factor + low / DIGITS_BASE,
             places: self.places - DIGITS_MAX.cast_signed(),
-            has_more: low % DIGITS_BASE != 0,
+            has_more: !low.is_multiple_of(DIGITS_BASE),
         }
     }
 
