@@ -34,7 +34,7 @@ fn kill_while_opening(
         .spawn()
         .unwrap();
     let longest = u64::try_from(whole.as_micros()).unwrap();
-    std::thread::sleep(Duration::from_micros(chance.below(longest)));
+    std::thread::park_timeout(Duration::from_micros(chance.below(longest)));
     let is_running = child.try_wait().unwrap().is_none();
     child.kill().unwrap();
     child.wait().unwrap();

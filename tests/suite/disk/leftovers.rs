@@ -30,10 +30,20 @@ fn directories(temporary: &Path) -> Vec<PathBuf> {
     paths
 }
 
+/// A demo that is killed when it is dropped.
+struct Demo(Child);
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
 /// A demo that works, and its directory.
-fn begun(temporary: &Path) -> (Child, PathBuf) {
+fn begun(temporary: &Path) -> (Demo, PathBuf) {
     let before = directories(temporary);
-    let child = demo(temporary, &["--duration", "10m"]).spawn().unwrap();
+    let child = Demo(demo(temporary, &["--duration", "10m"]).spawn().unwrap());
     let begun = Instant::now();
     loop {
         let new = directories(temporary)
@@ -47,18 +57,13 @@ fn begun(temporary: &Path) -> (Child, PathBuf) {
     }
 }
 
-fn end(mut child: Child) {
-    child.kill().unwrap();
-    child.wait().unwrap();
-}
-
 #[test]
 fn a_demo_removes_what_killed_ones_have_left_and_nothing_else() {
     let root = tempfile::tempdir().unwrap();
     let temporary = root.path();
     let (running, its) = begun(temporary);
     let (killed, left) = begun(temporary);
-    end(killed);
+    drop(killed);
     assert!(left.join("log/segments").exists());
     let named = temporary.join("segstream-demo-0b4a9d63-4d0a-4f0f-8a39-3b7f0c5b1a77");
     let name = named.to_str().unwrap();
@@ -79,5 +84,5 @@ fn a_demo_removes_what_killed_ones_have_left_and_nothing_else() {
     let mut expected = vec![its.clone(), named, mine];
     expected.sort();
     assert_eq!(directories(temporary), expected);
-    end(running);
+    drop(running);
 }

@@ -367,7 +367,7 @@ fn works_until_it_is_killed() {
             commit(&log, number).unwrap();
             said("change", number);
             log.compact().unwrap();
-            if number % 40 == 0 {
+            if number.is_multiple_of(40) {
                 log.empty_slots(&|_, _| false).unwrap();
             }
         }
@@ -404,7 +404,7 @@ fn killed(kind: &str, path: &Path, from: u64, chance: &mut Chance) -> Vec<(Strin
         });
         acknowledged.collect()
     });
-    std::thread::sleep(Duration::from_micros(chance.below(200_000)));
+    std::thread::park_timeout(Duration::from_micros(chance.below(200_000)));
     let is_running = child.try_wait().unwrap().is_none();
     if is_running {
         child.kill().unwrap();

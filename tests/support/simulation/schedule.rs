@@ -21,7 +21,6 @@ use segstream::pipeline::control::Counts;
 use segstream::pipeline::partition::clock::ClockMode;
 use segstream::pipeline::worker::Worker;
 use segstream::store;
-use segstream::store::exchange::DatabaseError;
 
 use super::Bug;
 use super::Hits;
@@ -448,16 +447,7 @@ fn is_simulated(error: &Error) -> bool {
 
 /// No space was left on the disk.
 fn is_full(error: &Error) -> bool {
-    let Error::Store(store::Error::Database { source, .. }) = error else {
-        return false;
-    };
-    let cause = match source {
-        DatabaseError::Sled(sled::Error::Io(cause))
-        | DatabaseError::Tree(lsm_tree::Error::Io(cause))
-        | DatabaseError::Io(cause) => cause,
-        DatabaseError::Sled(_) | DatabaseError::Tree(_) => return false,
-    };
-    cause.kind() == std::io::ErrorKind::StorageFull
+    matches!(error, Error::Store(store::Error::Full { .. }))
 }
 
 /// The crossing at which a process was killed; `None` where it stopped by itself.
