@@ -155,13 +155,17 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config;
+    use crate::config::load;
 
     #[test]
     fn the_token_is_not_sent_to_an_address_that_is_not_this_services() {
         let noted: SocketAddr = "203.0.113.5:80".parse().unwrap();
-        let given = ["http.token=open-sesame-open-sesame".to_owned()];
-        let settings = config::load(None, std::iter::empty(), &given).unwrap();
+        let token = (
+            "SEGSTREAM_HTTP__TOKEN".to_owned(),
+            "open-sesame-open-sesame".to_owned(),
+        );
+        let sets = ["http.address=".to_owned()];
+        let settings = load(None, std::iter::once(token), &sets).unwrap();
         let http = settings.http;
         let refused = RemoteChanges::open(noted, &http).unwrap_err();
         assert!(refused.to_string().contains("token"), "{refused}");

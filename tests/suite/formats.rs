@@ -81,11 +81,15 @@ fn segstream(root: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Changes without the wall time at which they were emitted, by partition and offset as they were published.
+/// Changes without the wall time at which they were emitted, and without their pulls, which had no bound near a border before;
+/// by partition and offset as they were published.
 fn changes(lines: &str) -> Vec<serde_json::Value> {
     let parsed = lines.lines().map(|line| {
         let mut change: serde_json::Value = serde_json::from_str(line).unwrap();
         change.as_object_mut().unwrap().remove("emitted_at");
+        for feature in change["explanation"].as_array_mut().unwrap() {
+            feature.as_object_mut().unwrap().remove("pull");
+        }
         change
     });
     parsed.collect()
