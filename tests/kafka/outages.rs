@@ -318,43 +318,52 @@ pub fn stopped_past_its_transactions() {
     }
 }
 
-/// The cluster seems not to know a topic for a while, one topic after the other.
+/// The cluster seems not to know the events while the group gives partitions to a second instance, and then not the changes
+/// while a worker begins with a new producer: then clients ask for the topics.
 pub fn unknown_topics() {
     let extra = ["workers=1", "commit.interval=100ms", TRACED];
     let scene = Scene::new("absent", "one-absent", &extra);
     let running = scene.start();
     let feed = Feed::start(&scene.deployment, shop(1000, 11), 40.0);
     feed.wait_sent(100);
-    // The client believes in a topic for half a minute.
-    let until = Instant::now() + Duration::from_secs(31);
-    wait_until("the client believes what it is told", || {
-        Instant::now() >= until
-    });
-    for kind in ["events", "state", "changes", "letters"] {
+    let other = Member {
+        instance: "b",
+        address: free_address(),
+    };
+    let hide_while = |kind: &str, act: &mut dyn FnMut()| {
         let topic = scene.deployment.topic(kind);
-        let hidings = proxy().hidings();
+        let before = proxy().hidings();
         proxy().hide(scene.id, Some(&topic));
-        // New connections ask for the topics.
-        let since = Instant::now();
-        let cut = Mutex::new(std::collections::BTreeSet::new());
-        proxy().rule(scene.id, move |request| {
-            let is_new = cut.lock().unwrap().insert(request.connection);
-            if is_new && since.elapsed() < Duration::from_secs(2) {
+        act();
+        let until = Instant::now() + STALL;
+        wait_until("the topic has been away", || Instant::now() >= until);
+        proxy().hide(scene.id, None);
+        let hidings = proxy().hidings() - before;
+        println!("{kind}: hidden from {hidings} answers");
+        assert!(hidings > 0, "{kind}");
+        wait_committed(&running, &topic);
+    };
+    let mut second = None;
+    hide_while("events", &mut || {
+        let address = format!("http.address={}", other.address);
+        let settings = ["workers=1", "instance.id=other", &address];
+        let settings = [settings.as_slice(), &expected::SETTINGS].concat();
+        second = Some(scene.deployment.start(other.instance, &settings));
+    });
+    hide_while("changes", &mut || {
+        proxy().rule(scene.id, |request| {
+            if request.api == END_TXN {
                 Fate::Cut
             } else {
                 Fate::Pass
             }
         });
-        let until = Instant::now() + STALL;
-        wait_until("the topic has been away", || Instant::now() >= until);
-        let hidings = proxy().hidings() - hidings;
-        println!("{kind}: hidden from {hidings} answers");
-        assert!(hidings > 0, "{kind}");
-        proxy().hide(scene.id, None);
+        running.wait_until("an unknown outcome", |line| {
+            line.contains("a commit failed") && line.contains("unknown")
+        });
         proxy().pass(scene.id);
-        wait_committed(&running, &topic);
-    }
-    scene.end(feed, Vec::new(), running);
+    });
+    scene.end(feed, vec![(other, second.unwrap())], running);
 }
 
 /// A topic that is deleted ends the service after a while, with its name.
