@@ -97,7 +97,7 @@ fn post(bytes: usize) -> Vec<u8> {
 fn a_thousand_silent_connections_do_no_harm() {
     let server = Server::start(&[]);
     let clients = crowd(server.address, 1010, b"");
-    while_it_stays(|| std::thread::sleep(Duration::from_millis(100)));
+    while_it_stays(|| std::thread::park_timeout(Duration::from_millis(100)));
     drop(clients);
     server.stands();
 }
@@ -110,7 +110,7 @@ fn requests_that_are_half_sent_do_no_harm_and_are_closed_after_the_time_of_a_hea
         1100,
         b"GET /v1/segments HTTP/1.1\r\nhost: local",
     );
-    while_it_stays(|| std::thread::sleep(Duration::from_millis(100)));
+    while_it_stays(|| std::thread::park_timeout(Duration::from_millis(100)));
     // The header's 5 s are over for each of them.
     let open = clients.iter_mut().filter_map(|client| {
         let is_open = !is_closed(client);
@@ -129,7 +129,7 @@ fn bodies_that_come_slowly_do_no_harm() {
         for client in &mut clients {
             push(client, &piece);
         }
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::park_timeout(Duration::from_millis(50));
     });
     server.stands();
 }
@@ -173,7 +173,7 @@ fn headers_that_come_byte_by_byte_do_no_harm() {
     while_it_stays(|| {
         clients.retain_mut(|client| !is_closed(client) && push(client, b"x") == 1);
         open = clients.len();
-        std::thread::sleep(Duration::from_millis(200));
+        std::thread::park_timeout(Duration::from_millis(200));
     });
     assert_eq!(open, 0, "a byte now and then does not prolong a header");
     server.stands();
@@ -197,7 +197,7 @@ fn answers_that_nobody_reads_do_no_harm() {
         for client in &mut clients {
             push(client, request);
         }
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::park_timeout(Duration::from_millis(50));
     });
     server.stands();
 }
@@ -212,7 +212,7 @@ fn changes_that_nobody_reads_do_no_harm() {
         for client in &mut clients {
             push(client, &request);
         }
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::park_timeout(Duration::from_millis(50));
     });
     server.stands();
 }
@@ -226,7 +226,7 @@ fn requests_in_a_pipeline_do_no_harm() {
         for client in &mut clients {
             push(client, &requests);
         }
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::park_timeout(Duration::from_millis(50));
     });
     server.stands();
 }
@@ -236,7 +236,7 @@ fn connections_that_are_kept_alive_and_idle_do_no_harm() {
     let server = Server::start(&["http.idle_timeout=4s"]);
     let request = b"GET /v1/segments HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let mut clients = crowd(server.address, 1010, request);
-    while_it_stays(|| std::thread::sleep(Duration::from_millis(100)));
+    while_it_stays(|| std::thread::park_timeout(Duration::from_millis(100)));
     assert!(clients.iter_mut().all(is_closed));
     server.stands();
 }
@@ -247,7 +247,7 @@ fn bodies_that_are_announced_and_never_sent_do_no_harm() {
     let request = b"POST /v1/events HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n\
                     content-length: 16777216\r\n\r\n";
     let clients = crowd(server.address, 1010, request);
-    while_it_stays(|| std::thread::sleep(Duration::from_millis(100)));
+    while_it_stays(|| std::thread::park_timeout(Duration::from_millis(100)));
     drop(clients);
     server.stands();
 }

@@ -152,7 +152,7 @@ impl Server {
         let deadline = Instant::now() + PATIENCE;
         while !look() {
             assert!(Instant::now() < deadline, "not {what}: {:?}", self.log);
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::park_timeout(Duration::from_millis(50));
         }
     }
 
@@ -263,7 +263,7 @@ fn probe(address: SocketAddr, seen: &Seen) {
             seen.note(format!("/livez took {took:?}: {answer:?}"));
         }
         seen.probes.fetch_add(1, Ordering::Relaxed);
-        std::thread::sleep(Duration::from_millis(100));
+        std::thread::park_timeout(Duration::from_millis(100));
     }
 }
 
@@ -287,7 +287,7 @@ fn produce(address: SocketAddr, seen: &Seen) {
             503 => {}
             status => seen.note(format!("events were answered with {status}: {answer:?}")),
         }
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::park_timeout(Duration::from_millis(50));
     }
 }
 

@@ -123,7 +123,9 @@ fn comparable(line: &str) -> String {
     let line = format!("{before}{after}");
     let mut parts = line.split(",\"pull\":");
     let first = parts.next().unwrap().to_owned();
-    parts.fold(first, |line, part| line + part.trim_start_matches(|one| one != '}'))
+    parts.fold(first, |line, part| {
+        line + part.trim_start_matches(|one| one != '}')
+    })
 }
 
 /// The digests are those of the version that wrote format 3, under the same command.

@@ -318,10 +318,14 @@ impl TransactionalProducer {
                 self.abort();
                 Failure::Broken(self.connection.unusable(format!("{error}")))
             }
-            Remedy::Refused => match self.aborted() {
-                Failure::Aborted { can_go_on: true } => Failure::Refused(self.refusal(error)),
-                other => other,
-            },
+            Remedy::Refused => {
+                let aborted = self.aborted();
+                if matches!(aborted, Failure::Aborted { can_go_on: true }) {
+                    Failure::Refused(self.refusal(error))
+                } else {
+                    aborted
+                }
+            }
             Remedy::Abort | Remedy::Retry => self.aborted(),
         }
     }
