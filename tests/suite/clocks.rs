@@ -750,7 +750,7 @@ fn an_event_beyond_the_year_9999_is_refused_however_its_time_is_written() {
 }
 
 #[test]
-fn run_ends_with_4_where_the_clock_does_not_fit_to_the_state_unless_it_is_trusted() {
+fn run_ends_with_4_where_the_clock_does_not_fit_the_state_unless_it_is_trusted() {
     let now = WallClock::system().now();
     for (after_ms, is_right) in [
         (0, true),
