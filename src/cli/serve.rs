@@ -26,12 +26,12 @@ use crate::config::settings::Settings;
 use crate::http::EventIntake;
 use crate::http::PublishedChanges;
 use crate::http::Services;
-use crate::http::auth::Token;
 use crate::http::connections::Patience;
 use crate::http::router::Limits;
 use crate::http::router::router;
 use crate::http::server::ConnectionLimits;
 use crate::http::server::serve;
+use crate::http::token::Token;
 use crate::store::directory::StoreDirectory;
 
 const RUNTIME_THREADS: usize = 2;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::http::token_of_file;
 use crate::config::secret::Secret;
-use crate::http::auth::Token;
+use crate::http::token::Token;
 use crate::telemetry::metrics::Metrics;
 
 /// How often it is read.

@@ -1,12 +1,9 @@
 //! Authorises requests that read or change customers, before the body is read: a request needs the token. Where none
 //! is set, programs of this machine are allowed, but not pages that a browser on it has open.
 
-use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -15,38 +12,11 @@ use axum::http::StatusCode;
 use axum::http::header;
 use axum::middleware::Next;
 use axum::response::Response;
-use subtle::ConstantTimeEq;
 
 use crate::http::Services;
 use crate::http::meter::Refused;
 use crate::http::problem::Problem;
-
-/// The bearer token. It may be replaced while requests are compared with it; none of them waits.
-pub struct Token(ArcSwap<String>);
-
-impl Token {
-    /// A token that is not empty.
-    #[must_use]
-    pub fn new(token: &str) -> Self {
-        Self(ArcSwap::from_pointee(token.to_owned()))
-    }
-
-    /// From the next request on, another token is the right one.
-    pub fn replace(&self, token: &str) {
-        self.0.store(Arc::new(token.to_owned()));
-    }
-
-    /// Compares in a time that does not depend on where the texts differ.
-    fn is(&self, given: &str) -> bool {
-        given.as_bytes().ct_eq(self.0.load().as_bytes()).into()
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("(secret)")
-    }
-}
+use crate::http::token::Token;
 
 /// What is asked of a request.
 #[derive(Clone)]

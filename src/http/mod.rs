@@ -2,7 +2,7 @@
 //! needs of the other parts are the traits below. docs/HTTP.md.
 
 mod answers;
-pub mod auth;
+mod auth;
 mod backlog;
 mod bodies;
 mod budget;
@@ -18,13 +18,14 @@ pub mod server;
 mod stream;
 #[cfg(test)]
 mod tests;
+pub mod token;
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::http::auth::Token;
 use crate::http::meter::Meter;
+use crate::http::token::Token;
 use crate::view::changes::ChangesView;
 use crate::view::customer::CustomerView;
 use crate::view::segments::SegmentsView;
