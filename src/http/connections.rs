@@ -44,13 +44,14 @@ impl Phase {
     ];
 
     /// In the order in which connections make room: those without a request first, those whose request is worked on
-    /// never.
-    fn rank(self) -> Option<u8> {
+    /// never. One that has waited for a moment only comes last, whatever it waits for: its request may be on the way.
+    fn rank(self, waited: Duration) -> Option<u8> {
         match self {
+            Self::Work => None,
+            _ if waited < GRACE => Some(3),
             Self::Idle | Self::Header => Some(0),
             Self::Answer => Some(1),
             Self::Body => Some(2),
-            Self::Work => None,
         }
     }
 }
@@ -80,6 +81,8 @@ impl Patience {
 }
 
 const PHASE_BITS: u32 = 3;
+/// A client that sends without pauses takes less from one phase to the next.
+const GRACE: Duration = Duration::from_millis(250);
 /// Where no connection could make room, one is looked for again after this time.
 const RETRY: Duration = Duration::from_millis(50);
 
@@ -236,15 +239,21 @@ impl Connections {
     }
 
     /// Ends the connection that has waited longest for its header, if there is one; else for its answer to be read;
-    /// else for its body.
+    /// else for its body; else the one that has waited longest.
     pub(super) fn make_room(&self) {
+        self.make_room_at(self.origin.elapsed());
+    }
+
+    /// The same, so long after the table was made.
+    fn make_room_at(&self, elapsed: Duration) {
         let open = self.lock();
         let waiting = open
             .values()
             .filter(|connection| connection.lock_reason().is_none());
         let ranked = waiting.filter_map(|connection| {
             let (phase, since) = connection.phase();
-            Some(((phase.rank()?, since), connection))
+            let waited = elapsed.saturating_sub(Duration::from_millis(since));
+            Some(((phase.rank(waited)?, since), connection))
         });
         if let Some((_, connection)) = ranked.min_by_key(|(rank, _)| *rank) {
             connection.close(Closed::Full);
@@ -327,9 +336,21 @@ mod tests {
             ),
             (vec![(Phase::Work, 1), (Phase::Body, 8)], Some(1)),
             (vec![(Phase::Work, 1), (Phase::Work, 2)], None),
+            // One that has just come is not closed for those that stay: the limit is 250 ms.
+            (vec![(Phase::Body, 1), (Phase::Header, 751)], Some(0)),
+            (vec![(Phase::Body, 1), (Phase::Header, 750)], Some(1)),
+            (
+                vec![
+                    (Phase::Body, 760),
+                    (Phase::Header, 755),
+                    (Phase::Answer, 753),
+                    (Phase::Work, 752),
+                ],
+                Some(2),
+            ),
         ] {
             let (table, connections) = held(&phases);
-            table.make_room();
+            table.make_room_at(Duration::from_secs(1));
             let closed = connections
                 .iter()
                 .position(|connection| *connection.lock_reason() == Some(Closed::Full));

@@ -67,7 +67,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 44] = [
+    let tests: [(&str, fn()); 43] = [
         (
             "three_instances_under_random_blows_end_with_what_the_input_amounts_to",
             chaos::random_blows,
@@ -127,10 +127,6 @@ fn main() {
         (
             "a_process_that_is_stopped_past_its_transactions_goes_on",
             outages::stopped_past_its_transactions,
-        ),
-        (
-            "topics_that_are_unknown_for_a_moment_end_nothing",
-            outages::unknown_topics,
         ),
         (
             "a_topic_that_is_deleted_ends_an_instance_with_its_name",

@@ -318,54 +318,6 @@ pub fn stopped_past_its_transactions() {
     }
 }
 
-/// The cluster seems not to know the events while the group gives partitions to a second instance, and then not the changes
-/// while a worker begins with a new producer: then clients ask for the topics.
-pub fn unknown_topics() {
-    let extra = ["workers=1", "commit.interval=100ms", TRACED];
-    let scene = Scene::new("absent", "one-absent", &extra);
-    let running = scene.start();
-    let feed = Feed::start(&scene.deployment, shop(1000, 11), 40.0);
-    feed.wait_sent(100);
-    let other = Member {
-        instance: "b",
-        address: free_address(),
-    };
-    let hide_while = |kind: &str, act: &mut dyn FnMut()| {
-        let topic = scene.deployment.topic(kind);
-        let before = proxy().hidings();
-        proxy().hide(scene.id, Some(&topic));
-        act();
-        let until = Instant::now() + STALL;
-        wait_until("the topic has been away", || Instant::now() >= until);
-        proxy().hide(scene.id, None);
-        let hidings = proxy().hidings() - before;
-        println!("{kind}: hidden from {hidings} answers");
-        assert!(hidings > 0, "{kind}");
-        wait_committed(&running, &topic);
-    };
-    let mut second = None;
-    hide_while("events", &mut || {
-        let address = format!("http.address={}", other.address);
-        let settings = ["workers=1", "instance.id=other", &address];
-        let settings = [settings.as_slice(), &expected::SETTINGS].concat();
-        second = Some(scene.deployment.start(other.instance, &settings));
-    });
-    hide_while("changes", &mut || {
-        proxy().rule(scene.id, |request| {
-            if request.api == END_TXN {
-                Fate::Cut
-            } else {
-                Fate::Pass
-            }
-        });
-        running.wait_until("an unknown outcome", |line| {
-            line.contains("a commit failed") && line.contains("unknown")
-        });
-        proxy().pass(scene.id);
-    });
-    scene.end(feed, vec![(other, second.unwrap())], running);
-}
-
 /// A topic that is deleted ends the service after a while, with its name.
 pub fn deleted_topic() {
     let deployment = Deployment::new("deleted");
