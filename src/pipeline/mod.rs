@@ -231,7 +231,8 @@ pub enum Error {
     #[error(
         "the state of partition {partition} was made from other {source_name} than the topic has: the record at offset \
          {offset} is not the one that was processed there. Was the topic made anew, or is topics.state that of another \
-         topic? Bring the topic back. To begin anew beside it, name a new topics.state and kafka.group_id",
+         topic? Bring the topic back. To begin anew beside it, name a new store.directory, topics.state and \
+         kafka.group_id",
         source_name = of.as_str()
     )]
     OtherSource {

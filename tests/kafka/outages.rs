@@ -287,8 +287,9 @@ pub fn two_of_one_id() {
     feed.finish();
     Expected::of(&deployment).wait_for(&deployment, &[members[1 - loser]]);
     let winner = running[1 - loser].take().unwrap();
+    let seen = Arc::clone(&winner.seen);
     winner.signal("TERM");
-    assert_eq!(winner.code(), Some(0));
+    assert_eq!(winner.code(), Some(0), "{:#?}", seen.lock().unwrap());
 }
 
 /// A process that does not run for longer than a transaction may be open, and in the second deployment than its session,

@@ -218,8 +218,11 @@ pub fn wrong_surroundings() {
         "--config",
         "cleanup.policy=compact",
     ]);
+    let state = format!("topics.state={fresh}");
+    ends_with(run().args(["--set", &state]), "was made from another log");
+    let elsewhere = format!("store.directory={}", deployment.store("b").display());
     ends_with(
-        run().args(["--set", &format!("topics.state={fresh}")]),
+        run().args(["--set", &state, "--set", &elsewhere]),
         "its changelog has no checkpoint",
     );
     // The input is made anew, shorter than what was read.

@@ -79,7 +79,8 @@ fn of_beginnings(topic: &str, beginnings: &Beginnings) -> Vec<Finding> {
         let offset = group.get(place.0).copied().unwrap_or_default();
         let remedy = format!(
             "the state needs the events from offset {offset} on, and the broker has removed them; bring \
-             them back, or begin anew beside it with a new topics.state and kafka.group_id"
+             them back, or begin anew beside it with a new store.directory, topics.state \
+             and kafka.group_id"
         );
         findings.push(finding(Level::Error, place, offset, &remedy));
     }
