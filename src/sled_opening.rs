@@ -60,7 +60,8 @@ fn once(config: &sled::Config) -> Result<sled::Db, Failure> {
 fn is_of_full_disk(panic: &(dyn Any + Send)) -> bool {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    text.is_some_and(|text| text.contains("StorageFull"))
+    let kinds = ["StorageFull", "QuotaExceeded"];
+    text.is_some_and(|text| kinds.iter().any(|kind| text.contains(kind)))
 }
 
 /// Removes unfinished snapshots while it has sled's own lock, so that none is of a process that works; how many there were.

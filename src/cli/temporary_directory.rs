@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -48,7 +49,9 @@ impl TemporaryDirectory {
             attempts += 1;
             match made(&path) {
                 Ok(lock) => return Ok(Self { path, _lock: lock }),
-                Err(_) if attempts < ATTEMPTS_MAX && !path.exists() => {}
+                Err(error)
+                    if attempts < ATTEMPTS_MAX
+                        && (error.kind() == ErrorKind::WouldBlock || !path.exists()) => {}
                 Err(error) => {
                     let problem = || format!("cannot create {}", path.display());
                     return Err(error).with_context(problem);

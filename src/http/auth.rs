@@ -2,6 +2,7 @@
 //! is set, programs of this machine are allowed, but not pages that a browser on it has open.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Request;
@@ -14,6 +15,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::http::Services;
+use crate::http::connections::Connection;
+use crate::http::connections::Phase;
 use crate::http::meter::Refused;
 use crate::http::problem::Problem;
 use crate::http::token::Token;
@@ -36,6 +39,11 @@ pub(super) async fn require_permission(
     };
     if carries(request.headers(), token) {
         return Ok(next.run(request).await);
+    }
+    let connection = request.extensions().get::<Arc<Connection>>();
+    // Nothing is worked on meanwhile, so the connection may make room for another one.
+    if let Some(connection) = connection {
+        connection.enter(Phase::Idle);
     }
     tokio::time::sleep(guard.delay).await;
     let detail = "authorization must be Bearer and the token of http.token_file";

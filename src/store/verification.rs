@@ -37,7 +37,9 @@ pub struct Expected {
 impl Expected {
     /// Whether a store was made from this log.
     pub(super) fn is_its_log(&self, stored: &StoreCheckpoint) -> bool {
-        stored.lineage == self.lineage
+        // A changelog that has had records never ends at 0 again: it was made anew.
+        let is_anew = self.changelog_end == 0 && stored.changelog_next > 0;
+        is_same_lineage(&stored.lineage, &self.lineage) && !is_anew
     }
 
     /// Whether these bytes are the checkpoint of a store that was made from another log.
@@ -59,6 +61,19 @@ impl Expected {
         } else {
             None
         }
+    }
+}
+
+/// On Kafka a lineage is the cluster's id and a topic. A cluster that did not say its id may be the same one.
+fn is_same_lineage(stored: &str, expected: &str) -> bool {
+    if stored == expected {
+        return true;
+    }
+    match (stored.split_once('/'), expected.split_once('/')) {
+        (Some((cluster, topic)), Some((other_cluster, other_topic))) => {
+            topic == other_topic && (cluster.is_empty() || other_cluster.is_empty())
+        }
+        _ => false,
     }
 }
 

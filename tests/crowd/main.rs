@@ -231,6 +231,18 @@ fn requests_in_a_pipeline_do_no_harm() {
     server.stands();
 }
 
+/// Each wrong token is answered half a second later.
+#[test]
+fn wrong_tokens_in_a_pipeline_do_no_harm() {
+    let server = Server::start(&["http.token=the-token-of-the-test"]);
+    let request =
+        b"GET /v1/customers/x HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer wrong\r\n\r\n";
+    let clients = crowd(server.address, 1010, &request.repeat(100));
+    while_it_stays(|| std::thread::park_timeout(Duration::from_millis(100)));
+    drop(clients);
+    server.stands();
+}
+
 #[test]
 fn connections_that_are_kept_alive_and_idle_do_no_harm() {
     let server = Server::start(&["http.idle_timeout=4s"]);
