@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::domain::ids::Source;
+use crate::log::Delivery;
 
 /// What the log says of a source of a partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,4 +32,39 @@ pub struct PartitionFacts {
     pub tombstones_from: u64,
     /// Each source that the log has.
     pub sources: BTreeMap<Source, SourceFacts>,
+}
+
+/// A record of the changelog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangelogRecord {
+    /// Its offset in the changelog.
+    pub offset: u64,
+    /// A key of the state.
+    pub key: Vec<u8>,
+    /// The record's bytes; `None` is a tombstone.
+    pub value: Option<Vec<u8>>,
+}
+
+/// A chunk of a partition's changelog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangelogChunk {
+    /// In offset order; compaction leaves gaps.
+    pub records: Vec<ChangelogRecord>,
+    /// Where the next chunk begins.
+    pub offset_next: u64,
+    /// Offsets up to the end; 0 when this was the last chunk.
+    pub remaining: u64,
+}
+
+/// The answer to [`crate::log::WorkerLog::read_back`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadBack {
+    /// The log cannot say yet: to be asked again.
+    NotYet,
+    /// The log does not say.
+    Unknown,
+    /// There is no record of a source.
+    Missing,
+    /// The record.
+    Found(Box<Delivery>),
 }

@@ -11,7 +11,10 @@ pub mod kafka;
 mod outcome;
 mod progress;
 
+pub use crate::log::facts::ChangelogChunk;
+pub use crate::log::facts::ChangelogRecord;
 pub use crate::log::facts::PartitionFacts;
+pub use crate::log::facts::ReadBack;
 pub use crate::log::facts::SourceFacts;
 pub use crate::log::outcome::Outcome;
 pub use crate::log::progress::Progress;
@@ -170,41 +173,6 @@ pub struct Committed {
     pub partition: Partition,
     /// The next offset of its changelog.
     pub changelog_next: u64,
-}
-
-/// A record of the changelog.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangelogRecord {
-    /// Its offset in the changelog.
-    pub offset: u64,
-    /// A key of the state.
-    pub key: Vec<u8>,
-    /// The record's bytes; `None` is a tombstone.
-    pub value: Option<Vec<u8>>,
-}
-
-/// A chunk of a partition's changelog.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangelogChunk {
-    /// In offset order; compaction leaves gaps.
-    pub records: Vec<ChangelogRecord>,
-    /// Where the next chunk begins.
-    pub offset_next: u64,
-    /// Offsets up to the end; 0 when this was the last chunk.
-    pub remaining: u64,
-}
-
-/// The answer to [`WorkerLog::read_back`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ReadBack {
-    /// The log cannot say yet: to be asked again.
-    NotYet,
-    /// The log does not say.
-    Unknown,
-    /// There is no record of a source.
-    Missing,
-    /// The record.
-    Found(Box<Delivery>),
 }
 
 /// Limits of one poll.

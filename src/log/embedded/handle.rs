@@ -104,8 +104,7 @@ impl EmbeddedLog {
         Self::assemble((path, options), (Some(lock), identity), settled, read.known)
     }
 
-    /// Opens a log that is there, to be read: nothing of it is made, converted, repaired or removed, and nothing can be
-    /// written to it. Others may read it at the same time.
+    /// Opens a log that is there, to be read: nothing of it is changed. Others may read it at the same time.
     ///
     /// # Errors
     /// [`Error::Unusable`] as [`Self::open_with`], and where there is no log, or one of the former kind.
@@ -146,8 +145,7 @@ impl EmbeddedLog {
         Ok(Contents::of(path)? == Contents::Former)
     }
 
-    /// Copies a log of the former kind to a directory that is not there yet, where it can be opened and converted. The log
-    /// stays as it is.
+    /// Copies a log of the former kind to a directory that is not there yet. The log stays as it is.
     ///
     /// # Errors
     /// [`Error::Unusable`] if another process holds it, or an error of the disk.

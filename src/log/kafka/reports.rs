@@ -66,6 +66,14 @@ impl Reports {
         self.lock().failure.clone()
     }
 
+    /// Which topic does not take a record, and why.
+    pub(super) fn refusal(&self, error: &KafkaError) -> String {
+        let topic = self.failure().map(|(_, topic)| topic).unwrap_or_default();
+        format!(
+            "a record of this event is refused by {topic} (max.message.bytes is the limit of its size): {error}"
+        )
+    }
+
     /// Where the first record of a partition's changelog stands, if the broker has said it of every record, and the
     /// offset after the last one. `None` without a record.
     pub(super) fn changelog_range(&self, partition: Partition) -> Option<(Option<u64>, u64)> {

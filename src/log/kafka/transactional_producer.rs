@@ -321,22 +321,13 @@ impl TransactionalProducer {
             Remedy::Refused => {
                 let aborted = self.aborted();
                 if matches!(aborted, Failure::Aborted { can_go_on: true }) {
-                    Failure::Refused(self.refusal(error))
+                    Failure::Refused(self.reports.refusal(error))
                 } else {
                     aborted
                 }
             }
             Remedy::Abort | Remedy::Retry => self.aborted(),
         }
-    }
-
-    /// Which topic does not take a record, and why.
-    fn refusal(&self, error: &KafkaError) -> String {
-        let topic = self.reports.failure().map(|(_, topic)| topic);
-        let topic = topic.unwrap_or_default();
-        format!(
-            "a record of this event is refused by {topic} (max.message.bytes is the limit of its size): {error}"
-        )
     }
 
     /// Without a commit that was asked for, no part takes effect, also where the broker does not take the abort.

@@ -48,7 +48,7 @@ impl Restore {
         }
         let checkpoint = self.checkpoint(shared, &definition)?;
         shared.check_wall(self.owner.partition(), &checkpoint, self.is_at_start)?;
-        if !self.has_same_sources(&checkpoint, log)? {
+        if !self.compare_sources(&checkpoint, log)? {
             return Ok(None);
         }
         Ok(Some((checkpoint, definition)))
@@ -96,9 +96,9 @@ impl Restore {
         Ok(checkpoint)
     }
 
-    /// The records that were folded last stand where they stood; `false` where the log must be asked again first. A topic that
+    /// Whether the records that were folded last stand where they stood; `false` where the log must be asked again first. A topic that
     /// was made anew may be longer than the one that the state was made from.
-    fn has_same_sources(
+    fn compare_sources(
         &self,
         checkpoint: &Checkpoint,
         log: &mut dyn WorkerLog,

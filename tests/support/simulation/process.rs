@@ -73,8 +73,7 @@ impl Settings {
                 sealing: Sealing {
                     tail_bytes_max: one_of(&[0, 40, 112]) as usize,
                     chunks_of_a_level: one_of(&[2, 3, 8]) as usize,
-                    merged_bytes_max: one_of(&[0, 200, 65_536]) as usize,
-                    names_bytes_max: one_of(&[0, 30, 65_536]) as usize,
+                    ..Sealing::default()
                 },
                 checkpoint_interval: seconds(one_of(&[1, 5, 600])),
             },
