@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::domain::ids::Source;
-use crate::log::Delivery;
+use crate::domain::time::Timestamp;
 
 /// What the log says of a source of a partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,5 +66,12 @@ pub enum ReadBack {
     /// There is no record of a source.
     Missing,
     /// The record.
-    Found(Box<Delivery>),
+    Found {
+        /// Its timestamp; `None` if it has none.
+        record_time: Option<Timestamp>,
+        /// Its key.
+        key: Option<Vec<u8>>,
+        /// Its value; `None` is null.
+        value: Option<Vec<u8>>,
+    },
 }

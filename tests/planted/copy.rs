@@ -12,12 +12,13 @@ use crate::places::Mutant;
 use crate::places::planted;
 
 /// What the copy has of the repository.
-const COPIED: [&str; 7] = [
+const COPIED: [&str; 8] = [
     "src",
     "tests/support",
     "tests/planted/simulated.rs",
     "config/default.toml",
     "models",
+    "THIRD_PARTY_NOTICES.txt",
     LOCK,
     ".cargo",
 ];

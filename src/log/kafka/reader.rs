@@ -133,7 +133,11 @@ impl TopicReader {
         let chunk = self.read_of(connection, place, 1, offset.saturating_add(1), record)?;
         let mut found = chunk.records.into_iter();
         Ok(match found.next() {
-            Some(found) if found.position == position => ReadBack::Found(Box::new(found)),
+            Some(found) if found.position == position => ReadBack::Found {
+                record_time: found.record_time,
+                key: found.key,
+                value: found.payload,
+            },
             Some(_) => ReadBack::Missing,
             None if chunk.remaining == 0 => ReadBack::Missing,
             None => ReadBack::NotYet,

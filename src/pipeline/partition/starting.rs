@@ -124,7 +124,14 @@ impl Restore {
                 ReadBack::NotYet => return Ok(false),
                 ReadBack::Unknown => true,
                 ReadBack::Missing => false,
-                ReadBack::Found(delivery) => last_record(&delivery) == last,
+                ReadBack::Found {
+                    record_time,
+                    key,
+                    value,
+                } => {
+                    let (key, value) = (key.as_deref(), value.as_deref());
+                    LastRecord::of(last.offset, record_time, key, value) == last
+                }
             };
             if !is_same {
                 return Err(Error::OtherSource {
