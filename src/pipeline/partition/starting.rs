@@ -156,7 +156,7 @@ pub(super) fn last_record(delivery: &Delivery) -> LastRecord {
 }
 
 /// The group's offset in each source.
-fn group_offsets(facts: &PartitionFacts) -> impl Iterator<Item = (Source, Option<u64>)> {
+pub(super) fn group_offsets(facts: &PartitionFacts) -> impl Iterator<Item = (Source, Option<u64>)> {
     let sources = facts.sources.iter();
     sources.map(|(source, facts)| (*source, facts.group_offset))
 }
