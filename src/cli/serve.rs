@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
@@ -35,6 +36,9 @@ use crate::http::token::Token;
 use crate::store::directory::StoreDirectory;
 
 const RUNTIME_THREADS: usize = 2;
+/// Connections that the system keeps until they are taken; net.core.somaxconn may be less. Where they were more, the
+/// system would drop the first packet of the next, and its client would send it again a second later.
+const WAITING_CONNECTIONS_MAX: u32 = 4096;
 /// Threads of work that may block. Further work waits for one.
 const BLOCKING_THREADS_MAX: usize = 64;
 /// Requests in progress get this long when the process ends.
@@ -67,7 +71,7 @@ impl Server {
         listen_for_signals(&runtime, parts)?;
         let (mut address, mut served) = (None, None);
         if let Some(wanted) = settings.http.address {
-            let listener = runtime.block_on(bind(wanted, may_move))?;
+            let listener = runtime.block_on(async { bind(wanted, may_move) })?;
             address = Some(listener.local_addr()?);
             let services = services(settings, parts);
             let connections = connection_limits(&settings.http)?;
@@ -114,16 +118,26 @@ impl Server {
     }
 }
 
-async fn bind(wanted: SocketAddr, may_move: bool) -> anyhow::Result<TcpListener> {
-    match TcpListener::bind(wanted).await {
+fn bind(wanted: SocketAddr, may_move: bool) -> anyhow::Result<TcpListener> {
+    match listen(wanted) {
         Err(error) if may_move && error.kind() == std::io::ErrorKind::AddrInUse => {
             let free = SocketAddr::new(wanted.ip(), 0);
-            TcpListener::bind(free)
-                .await
-                .with_context(|| format!("cannot listen on {free}"))
+            listen(free).with_context(|| format!("cannot listen on {free}"))
         }
         bound => bound.with_context(|| format!("cannot listen on http.address {wanted}")),
     }
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // The address can be taken again at once after a restart.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_CONNECTIONS_MAX)
 }
 
 fn limits(http: &Http) -> Limits {

@@ -22,9 +22,11 @@ use crate::http::meter::Meter;
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
+    /// The server, to read from it for the first time. A new connection begins here.
+    New,
     /// The first byte of another request.
     Idle,
-    /// The rest of a header. A new connection begins here.
+    /// The rest of a header.
     Header,
     /// The rest of a body.
     Body,
@@ -35,7 +37,8 @@ pub(super) enum Phase {
 }
 
 impl Phase {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
+        Self::New,
         Self::Idle,
         Self::Header,
         Self::Body,
@@ -43,11 +46,11 @@ impl Phase {
         Self::Answer,
     ];
 
-    /// In the order in which connections make room: those without a request first, those whose request is worked on
-    /// never. One that has waited for a moment only comes last, whatever it waits for: its request may be on the way.
+    /// In the order in which connections make room: those without a request first, those that wait for the server never.
+    /// One that has waited for a moment only comes last, whatever it waits for: its request may be on the way.
     fn rank(self, waited: Duration) -> Option<u8> {
         match self {
-            Self::Work => None,
+            Self::New | Self::Work => None,
             _ if waited < GRACE => Some(3),
             Self::Idle | Self::Header => Some(0),
             Self::Answer => Some(1),
@@ -74,7 +77,7 @@ impl Patience {
             Phase::Header => (self.header, Closed::HeaderTimeout),
             Phase::Idle => (self.idle, Closed::IdleTimeout),
             Phase::Answer => (self.answer, Closed::AnswerTimeout),
-            Phase::Body | Phase::Work => return None,
+            Phase::New | Phase::Body | Phase::Work => return None,
         };
         (waited >= limit).then_some(reason)
     }
@@ -83,6 +86,8 @@ impl Patience {
 const PHASE_BITS: u32 = 3;
 /// A client that sends without pauses takes less from one phase to the next.
 const GRACE: Duration = Duration::from_millis(250);
+/// This part of the places is kept for new connections: those that make room for them end while they are served.
+const SPARE_PART: usize = 8;
 /// Where no connection could make room, one is looked for again after this time.
 const RETRY: Duration = Duration::from_millis(50);
 
@@ -107,7 +112,7 @@ impl Connection {
             reason: Mutex::default(),
             close: Notify::new(),
         };
-        connection.enter(Phase::Header);
+        connection.enter(Phase::New);
         connection
     }
 
@@ -126,6 +131,13 @@ impl Connection {
         let place = usize::try_from(packed & ((1 << PHASE_BITS) - 1)).unwrap_or_default();
         let phase = Phase::ALL.get(place).copied().unwrap_or(Phase::Header);
         (phase, packed >> PHASE_BITS)
+    }
+
+    /// The server asks it for bytes.
+    pub(super) fn reads(&self) {
+        if self.phase().0 == Phase::New {
+            self.enter(Phase::Header);
+        }
     }
 
     /// Bytes came from the client.
@@ -154,6 +166,16 @@ impl Connection {
 
     fn lock_reason(&self) -> MutexGuard<'_, Option<Closed>> {
         self.reason.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it is to be closed as soon as its task sees it.
+    pub(super) fn is_ending(&self) -> bool {
+        self.lock_reason().is_some()
+    }
+
+    /// Whether a request was answered on it.
+    pub(super) fn is_used(&self) -> bool {
+        self.is_answered.load(Ordering::Relaxed)
     }
 
     /// Waits until it must be closed. Where its request has come meanwhile, it need not.
@@ -191,6 +213,8 @@ pub(super) struct Connections {
     origin: Instant,
     patience: Patience,
     places: Arc<Semaphore>,
+    /// Where no more places than these are left, each new connection ends another one.
+    spare: usize,
     next: AtomicU64,
     open: Mutex<HashMap<u64, Arc<Connection>>>,
     meter: Arc<dyn Meter>,
@@ -202,6 +226,7 @@ impl Connections {
             origin: Instant::now(),
             patience,
             places: Arc::new(Semaphore::new(max)),
+            spare: max / SPARE_PART,
             next: AtomicU64::default(),
             open: Mutex::default(),
             meter,
@@ -212,18 +237,18 @@ impl Connections {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a connection that was accepted. Where all are taken, one is freed; where each has a request that is
-    /// worked on, this waits.
+    /// A place for a connection that was accepted. Where few are left, one is freed, and this need not wait for it;
+    /// where none is left, because each connection has a request that is worked on, this waits.
     pub(super) async fn place(self: &Arc<Self>) -> Place {
-        let permit = loop {
-            if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
-                break permit;
-            }
+        if self.places.available_permits() <= self.spare {
             self.make_room();
+        }
+        let permit = loop {
             let freed = Arc::clone(&self.places).acquire_owned();
             if let Ok(Ok(permit)) = tokio::time::timeout(RETRY, freed).await {
                 break permit;
             }
+            self.make_room();
         };
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let connection = Arc::new(Connection::new(self.origin));
@@ -239,7 +264,8 @@ impl Connections {
     }
 
     /// Ends the connection that has waited longest for its header, if there is one; else for its answer to be read;
-    /// else for its body; else the one that has waited longest.
+    /// else for its body; else the one that has waited longest. Where as many are ending as should have room, it ends
+    /// none.
     pub(super) fn make_room(&self) {
         self.make_room_at(self.origin.elapsed());
     }
@@ -247,10 +273,12 @@ impl Connections {
     /// The same, so long after the table was made.
     fn make_room_at(&self, elapsed: Duration) {
         let open = self.lock();
-        let waiting = open
-            .values()
-            .filter(|connection| connection.lock_reason().is_none());
-        let ranked = waiting.filter_map(|connection| {
+        let (ending, waiting): (Vec<_>, Vec<_>) =
+            open.values().partition(|connection| connection.is_ending());
+        if ending.len() > self.spare {
+            return;
+        }
+        let ranked = waiting.into_iter().filter_map(|connection| {
             let (phase, since) = connection.phase();
             let waited = elapsed.saturating_sub(Duration::from_millis(since));
             Some(((phase.rank(waited)?, since), connection))
@@ -292,6 +320,7 @@ mod tests {
             (Phase::Idle, 60.0, Some(Closed::IdleTimeout)),
             (Phase::Answer, 29.999, None),
             (Phase::Answer, 30.0, Some(Closed::AnswerTimeout)),
+            (Phase::New, 3600.0, None),
             (Phase::Work, 3600.0, None),
             (Phase::Body, 3600.0, None),
         ] {
@@ -336,6 +365,9 @@ mod tests {
             ),
             (vec![(Phase::Work, 1), (Phase::Body, 8)], Some(1)),
             (vec![(Phase::Work, 1), (Phase::Work, 2)], None),
+            // The server has had no time to read from it: its request may be there.
+            (vec![(Phase::New, 1), (Phase::Body, 8)], Some(1)),
+            (vec![(Phase::New, 1), (Phase::Work, 2)], None),
             // One that has just come is not closed for those that stay: the limit is 250 ms.
             (vec![(Phase::Body, 1), (Phase::Header, 751)], Some(0)),
             (vec![(Phase::Body, 1), (Phase::Header, 750)], Some(1)),
@@ -375,6 +407,21 @@ mod tests {
         assert_eq!(connection.phase().0, Phase::Idle);
         connection.received();
         assert_eq!(connection.phase().0, Phase::Header);
+    }
+
+    /// Of 16 places two are kept: the 14th connection ends none, the 15th and the 16th end one each without waiting
+    /// for it.
+    #[tokio::test]
+    async fn a_new_connection_need_not_wait_for_the_one_that_makes_room() {
+        let table = Connections::new(16, PATIENCE, Arc::new(Uncounted));
+        let mut places = Vec::new();
+        for taken in 1..=16 {
+            let place = table.place().await;
+            place.connection.reads();
+            places.push(place);
+            let ending = places.iter().filter(|place| place.connection.is_ending());
+            assert_eq!(ending.count(), usize::max(taken, 14) - 14, "{taken}");
+        }
     }
 
     #[tokio::test]

@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::http::connections::Connection;
 use crate::http::connections::Connections;
 use crate::http::connections::Patience;
 use crate::http::connections::Phase;
@@ -108,6 +109,15 @@ fn is_of_client(error: &io::Error) -> bool {
     )
 }
 
+/// Lets the other connections go on before another request of the same one. Requests that came together would be
+/// worked on one after the other for as long as there are some, and nothing would end their connection.
+async fn take_turns(connection: &Connection) {
+    tokio::task::yield_now().await;
+    if connection.is_ending() {
+        std::future::pending().await
+    }
+}
+
 /// Serves one connection to its end.
 async fn converse(
     stream: TcpStream,
@@ -126,11 +136,14 @@ async fn converse(
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| {
         let connection = Arc::clone(&of_requests);
-        connection.enter(Phase::Work);
-        request.extensions_mut().insert(Arc::clone(&connection));
-        let answer = router.call(request);
+        let router = router.clone();
         async move {
-            let answer = answer.await?;
+            if connection.is_used() {
+                take_turns(&connection).await;
+            }
+            connection.enter(Phase::Work);
+            request.extensions_mut().insert(Arc::clone(&connection));
+            let answer = router.call(request).await?;
             connection.enter(Phase::Answer);
             Ok::<_, Infallible>(answer.map(|body| WatchedBody { body, connection }))
         }
@@ -152,7 +165,7 @@ async fn converse(
             },
             reason = connection.must_close() => break reason,
             _ = stopped.wait_for(|is_stopped| *is_stopped), if !is_stopping => {
-                if matches!(connection.phase().0, Phase::Idle | Phase::Header) {
+                if matches!(connection.phase().0, Phase::New | Phase::Idle | Phase::Header) {
                     break Closed::Done;
                 }
                 is_stopping = true;

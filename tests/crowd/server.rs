@@ -46,6 +46,7 @@ struct Seen {
     is_over: AtomicBool,
     accepted: AtomicUsize,
     probes: AtomicUsize,
+    slowest: Mutex<Duration>,
     problems: Mutex<Vec<String>>,
 }
 
@@ -228,7 +229,10 @@ impl Server {
                 line.contains("http_") && !line.ends_with(" 0") && !line.starts_with('#')
             })
             .collect::<Vec<_>>();
-        eprintln!("peak {peak} KiB, {probes} probes, {accepted} events accepted\n{shown:#?}");
+        let slowest = *self.seen.slowest.lock().unwrap();
+        eprintln!(
+            "peak {peak} KiB, {probes} probes, the slowest {slowest:?}, {accepted} events accepted\n{shown:#?}"
+        );
         let problems = self.seen.problems.lock().unwrap();
         let first: Vec<_> = problems.iter().take(5).collect();
         assert!(
@@ -270,6 +274,8 @@ fn probe(address: SocketAddr, seen: &Seen) {
             seen.note(format!("/livez took {took:?}: {answer:?}"));
         }
         seen.probes.fetch_add(1, Ordering::Relaxed);
+        let mut slowest = seen.slowest.lock().unwrap();
+        *slowest = took.max(*slowest);
         std::thread::park_timeout(Duration::from_millis(100));
     }
 }
