@@ -73,7 +73,8 @@ impl Settings {
                 sealing: Sealing {
                     tail_bytes_max: one_of(&[0, 40, 112]) as usize,
                     chunks_of_a_level: one_of(&[2, 3, 8]) as usize,
-                    ..Sealing::default()
+                    merged_bytes_max: one_of(&[0, 200, 65_536]) as usize,
+                    names_bytes_max: one_of(&[0, 30, 65_536]) as usize,
                 },
                 checkpoint_interval: seconds(one_of(&[1, 5, 600])),
             },

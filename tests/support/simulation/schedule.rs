@@ -318,7 +318,7 @@ impl Schedule {
             None => panic!("{id:?} stopped: {error:?}"),
         }
         drop(state);
-        self.kill(id.process);
+        self.end(id.process, Some(id.worker));
     }
 
     fn turn_of_fenced(&mut self, place: usize) {
@@ -340,7 +340,12 @@ impl Schedule {
 
     /// A process dies; what is on disk then is what the next one starts from.
     pub(super) fn kill(&mut self, number: usize) {
-        let Some(process) = self.slots[number].process.take() else {
+        self.end(number, None);
+    }
+
+    /// A process dies, because this worker has failed. Where it goes on nevertheless, its other workers do.
+    fn end(&mut self, number: usize, failed: Option<usize>) {
+        let Some(mut process) = self.slots[number].process.take() else {
             return;
         };
         let left_behind = self.directory();
@@ -366,7 +371,10 @@ impl Schedule {
             copy_directory(&left_behind, &older);
             self.slots[number].older = Some(older);
         }
-        if goes_on {
+        if let Some(failed) = failed {
+            drop(process.workers.remove(failed));
+        }
+        if goes_on && !process.workers.is_empty() {
             self.fenced.push(process);
             self.start(number);
         } else {
