@@ -169,7 +169,8 @@ impl MetadataClient {
         self.connection.unusable(problem)
     }
 
-    /// First offset and end of a partition, open transactions included; `None` if the cluster does not answer now.
+    /// First offset and end of a partition, open transactions included; `None` if the cluster does not answer now. Then the
+    /// partition may have another leader, which the next question goes to.
     pub(super) fn watermarks(
         &self,
         topic: &str,
@@ -183,7 +184,10 @@ impl MetadataClient {
                 u64::try_from(low).unwrap_or(0),
                 u64::try_from(high).unwrap_or(0),
             ))),
-            Err(error) if is_passing(&error) => Ok(None),
+            Err(error) if is_passing(&error) => {
+                self.refresh(topic);
+                Ok(None)
+            }
             Err(error) => Err(self.no_ends(topic, &error)),
         }
     }
