@@ -13,6 +13,8 @@ use rustix::fs::Mode;
 
 /// The owner may do everything, others nothing.
 const DIRECTORY_MODE: u32 = 0o700;
+/// The owner may read and write, others nothing.
+const FILE_MODE: u32 = 0o600;
 /// What group and others may do.
 const OTHERS: u32 = 0o077;
 
@@ -31,19 +33,24 @@ pub fn create_directory(path: &Path) -> io::Result<()> {
     builder.recursive(true).mode(DIRECTORY_MODE).create(path)
 }
 
-/// Closes a directory that may have been made under another rule to other users. One that belongs to another user stays
-/// as it is.
+/// Closes a file or a directory that may have been made under another rule to other users. One that belongs to another
+/// user stays as it is.
 ///
 /// # Errors
 /// If it is not there.
 pub fn close_to_others(path: &Path) -> io::Result<()> {
-    let mode = path.metadata()?.permissions().mode();
-    if mode & OTHERS == 0 {
+    let found = path.metadata()?;
+    if found.permissions().mode() & OTHERS == 0 {
         return Ok(());
     }
-    match std::fs::set_permissions(path, Permissions::from_mode(DIRECTORY_MODE)) {
+    let mode = if found.is_dir() {
+        DIRECTORY_MODE
+    } else {
+        FILE_MODE
+    };
+    match std::fs::set_permissions(path, Permissions::from_mode(mode)) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            tracing::warn!(path = %path.display(), "other users may read this directory, and its mode cannot be changed");
+            tracing::warn!(path = %path.display(), "other users may read this, and its mode cannot be changed");
             Ok(())
         }
         changed => changed,
@@ -93,6 +100,18 @@ mod tests {
             close_to_others(&made).unwrap();
             let expected = if before == 0o500 { 0o500 } else { 0o700 };
             assert_eq!(mode(&made), expected, "{before:o}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_closed_to_others() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("a");
+        std::fs::write(&file, "").unwrap();
+        for (before, after) in [(0o644, 0o600), (0o400, 0o400), (0o666, 0o600)] {
+            std::fs::set_permissions(&file, Permissions::from_mode(before)).unwrap();
+            close_to_others(&file).unwrap();
+            assert_eq!(mode(&file), after, "{before:o}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Deliveries whose outputs the log does not take. A transaction that is refused for one of its records is halved until one
-//! delivery is left; that one is then rejected.
+//! delivery is left; that one is then rejected. Transactions stay small until each partition has passed what was refused:
+//! however much others commit meanwhile, the search goes on where it was.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,20 @@ use crate::pipeline::batch::Batch;
 
 /// Deliveries whose outputs the log does not take, and what it says of each.
 #[derive(Debug, Default)]
-pub struct Refusals(BTreeMap<Position, String>);
+pub struct Refusals {
+    found: BTreeMap<Position, String>,
+    /// How far refused transactions would have come that were not passed since.
+    searched: BTreeMap<Partition, Reach>,
+}
+
+/// How far a transaction would have come in a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// Everything below is folded.
+    pub offsets: AppliedOffsets,
+    /// It has evaluations that time alone caused.
+    pub has_fired: bool,
+}
 
 /// A refused transaction that cannot be made smaller and comes from no delivery, or from one that was rejected already.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,10 +35,10 @@ impl Refusals {
     /// What the log said of the outputs of a delivery.
     #[must_use]
     pub fn detail_of(&self, position: Position) -> Option<&str> {
-        if self.0.is_empty() {
+        if self.found.is_empty() {
             return None;
         }
-        self.0.get(&position).map(String::as_str)
+        self.found.get(&position).map(String::as_str)
     }
 
     /// Takes note that a transaction was refused.
@@ -33,24 +47,44 @@ impl Refusals {
     /// If nothing smaller can be tried.
     pub fn refused(
         &mut self,
-        batch: &Batch,
+        (batch, reaches): (&Batch, BTreeMap<Partition, Reach>),
         limits: &Limits,
         detail: &str,
     ) -> Result<(), Hopeless> {
+        for (partition, reach) in reaches {
+            let searched = self.searched.entry(partition).or_insert(reach);
+            // What was refused before lies in a part of it, or beside it.
+            if !searched.offsets.covers(&reach.offsets) {
+                searched.offsets = reach.offsets;
+            }
+            searched.has_fired |= reach.has_fired;
+        }
         if !batch.is_single(limits) {
             return Ok(());
         }
         let position = batch.only_delivery().ok_or(Hopeless)?;
-        match self.0.insert(position, detail.to_owned()) {
+        match self.found.insert(position, detail.to_owned()) {
             None => Ok(()),
             Some(_) => Err(Hopeless),
         }
     }
 
+    /// What was refused was not passed in each partition yet.
+    #[must_use]
+    pub fn is_searching(&self) -> bool {
+        !self.searched.is_empty()
+    }
+
+    /// Forgets what was refused in the partitions that have passed it.
+    pub fn forget(&mut self, has_passed: impl Fn(Partition, &Reach) -> bool) {
+        self.searched
+            .retain(|partition, reach| !has_passed(*partition, reach));
+    }
+
     /// Everything below these offsets of a partition is committed.
     pub fn committed(&mut self, partition: Partition, offsets: AppliedOffsets) {
-        if !self.0.is_empty() {
-            self.0
+        if !self.found.is_empty() {
+            self.found
                 .retain(|position, _| position.partition != partition || !offsets.has(*position));
         }
     }

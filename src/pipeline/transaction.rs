@@ -18,9 +18,11 @@ use crate::log::WorkerLog;
 use crate::pipeline::Error;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::outputs;
+use crate::pipeline::partition::held::Held;
 use crate::pipeline::partition::pending::Pending;
 use crate::pipeline::partition::phase::PhaseEvent;
 use crate::pipeline::refusals::Hopeless;
+use crate::pipeline::refusals::Reach;
 use crate::pipeline::worker::Worker;
 use crate::telemetry::observe;
 
@@ -54,9 +56,9 @@ impl<L: WorkerLog> Worker<L> {
         match self.log.commit(&transaction) {
             Ok(committed) => {
                 self.shared.faults.cross(FaultPoint::Committed)?;
-                self.divisor.succeeded();
                 self.has_committed = true;
                 self.apply(&committed, transaction, pending)?;
+                self.succeeded();
                 for (partition, running) in self.partitions.running() {
                     let offsets = running.committed_offsets();
                     self.refusals.committed(partition, offsets);
@@ -74,12 +76,31 @@ impl<L: WorkerLog> Worker<L> {
             Err(log::Error::Refused { detail }) => {
                 observe::commit_failed(&self.shared.metrics, true);
                 let limits = &self.shared.limits;
-                let noted = self.refusals.refused(&batch, limits, &detail);
+                let refused = (&batch, reaches(&pending));
+                let noted = self.refusals.refused(refused, limits, &detail);
                 noted.map_err(|Hopeless| Error::Refused { detail })?;
                 self.divisor.failed();
                 self.start_over()
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Larger transactions may be tried, unless what the log refuses is being looked for.
+    fn succeeded(&mut self) {
+        let held = &self.partitions.0;
+        let has_passed = |partition, reach: &Reach| match held.get(&partition) {
+            Some(Held::Running(running)) => {
+                let is_folded = running.committed_offsets().covers(&reach.offsets);
+                is_folded && !(reach.has_fired && running.has_due())
+            }
+            Some(_) => false,
+            // It is another worker's affair.
+            None => true,
+        };
+        self.refusals.forget(has_passed);
+        if !self.refusals.is_searching() {
+            self.divisor.succeeded();
         }
     }
 
@@ -173,4 +194,14 @@ impl<L: WorkerLog> Worker<L> {
         counts.transactions = 1;
         self.shared.tally.add(&counts);
     }
+}
+
+fn reaches(pending: &BTreeMap<Partition, Pending>) -> BTreeMap<Partition, Reach> {
+    let reach = |pending: &Pending| Reach {
+        offsets: pending.checkpoint.offsets,
+        has_fired: pending.has_fired,
+    };
+    let each = pending.iter();
+    each.map(|(partition, pending)| (*partition, reach(pending)))
+        .collect()
 }

@@ -58,8 +58,14 @@ impl Database {
         Ok(opened)
     }
 
-    /// The checkpoint of a store that the other engine has left; `None` where there is none that can be read.
-    pub(super) fn left_by_the_other(path: &Path, options: &Options) -> Option<Vec<u8>> {
+    /// The checkpoint of a store that the other engine has left; `None` where there is none.
+    ///
+    /// # Errors
+    /// If it is held, or cannot be read now.
+    pub(super) fn left_by_the_other(
+        path: &Path,
+        options: &Options,
+    ) -> Result<Option<Vec<u8>>, OpenError> {
         let other = match options {
             Options::Sled(_) => Options::Fjall(TreeOptions::new(SMALL_CACHE_BYTES)),
             Options::Fjall(_) => Options::Sled(SledOptions {
@@ -68,12 +74,16 @@ impl Database {
             }),
         };
         let read = catch_unwind(AssertUnwindSafe(|| {
-            match Self::open(path, &other).ok()? {
-                Self::Sled(sled) => sled.checkpoint().ok()?,
-                Self::Fjall(tree) => tree.checkpoint().ok()?,
-            }
+            let checkpoint = match Self::open(path, &other)? {
+                Self::Sled(sled) => sled.checkpoint(),
+                Self::Fjall(tree) => tree.checkpoint(),
+            };
+            checkpoint.map_err(OpenError::of)
         }));
-        read.ok().flatten()
+        match read {
+            Ok(Err(OpenError::Unusable(_))) | Err(_) => Ok(None),
+            Ok(read) => read,
+        }
     }
 
     /// What is on disk of a customer's entry, if there is anything.

@@ -46,11 +46,15 @@ impl PartitionStore {
         match Self::open_verified(&path, Some(expected), options, faults.clone())? {
             Ok(store) => Ok((store, None)),
             Err(reason) => {
-                let left = || Database::left_by_the_other(&path, options);
-                if reason == WipeReason::Format
-                    && left().is_some_and(|left| expected.is_of_another_log(&left))
-                {
-                    return Err(Error::OtherLog { path });
+                if reason == WipeReason::Format {
+                    // Nothing is removed that may be of another log.
+                    let left = match wait_for(|| Database::left_by_the_other(&path, options)) {
+                        Ok(left) => left,
+                        Err(error) => not_opened(&path, error).map(|_| None)?,
+                    };
+                    if left.is_some_and(|left| expected.is_of_another_log(&left)) {
+                        return Err(Error::OtherLog { path });
+                    }
                 }
                 directory.wipe(partition)?;
                 match Self::open_verified(&path, Some(expected), options, faults)? {
@@ -93,15 +97,9 @@ impl PartitionStore {
         options: &Options,
         faults: Faults,
     ) -> Result<Result<Self, WipeReason>, Error> {
-        let deadline = Instant::now() + LOCK_PATIENCE;
-        let database = loop {
-            match Database::open(path, options) {
-                Ok(database) => break database,
-                Err(OpenError::Held) if Instant::now() <= deadline => {
-                    std::thread::park_timeout(LOCK_RETRY);
-                }
-                Err(error) => return not_opened(path, error).map(Err),
-            }
+        let database = match wait_for(|| Database::open(path, options)) {
+            Ok(database) => database,
+            Err(error) => return not_opened(path, error).map(Err),
         };
         let verified = catch_unwind(AssertUnwindSafe(|| verify(&database, expected)));
         let verified = match verified {
@@ -125,6 +123,19 @@ impl PartitionStore {
             flushing: Mutex::new(()),
             faults,
         }))
+    }
+}
+
+/// Opens a database, for which it waits while it is held.
+fn wait_for<T>(mut open: impl FnMut() -> Result<T, OpenError>) -> Result<T, OpenError> {
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match open() {
+            Err(OpenError::Held) if Instant::now() <= deadline => {
+                std::thread::park_timeout(LOCK_RETRY);
+            }
+            opened => return opened,
+        }
     }
 }
 

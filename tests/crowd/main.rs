@@ -281,6 +281,29 @@ fn bodies_in_chunks_of_a_byte_do_no_harm() {
     server.stands();
 }
 
+/// A client that comes meanwhile is served as soon as there are handles again.
+#[test]
+fn a_lack_of_file_handles_is_waited_out() {
+    let server = Server::start(&[]);
+    let head = b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    for _ in 0..5 {
+        let answers = std::thread::scope(|scope| {
+            let clients: Vec<_> = (0..20)
+                .map(|_| scope.spawn(|| ask(server.address, head, b"")))
+                .collect();
+            server.without_handles(Duration::from_millis(300));
+            let answers = clients.into_iter().map(|client| client.join().unwrap());
+            answers.collect::<Vec<_>>()
+        });
+        for answer in answers {
+            assert_eq!(status_of(&answer), 200, "{answer}");
+        }
+    }
+    let failures = server::value(&server.page(), "segstream_http_accept_failures_total ");
+    assert!(failures >= 1.0, "there were handles throughout");
+    server.stands();
+}
+
 #[test]
 fn events_beyond_the_backlog_are_refused_whole_with_a_time_to_wait() {
     // No worker gets anything done while its transactions stay open.

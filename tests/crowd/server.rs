@@ -21,9 +21,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::time::Instant;
 
+use rustix::process::Pid;
 use rustix::process::Resource;
 use rustix::process::Rlimit;
 use rustix::process::getrlimit;
+use rustix::process::prlimit;
 use rustix::process::setrlimit;
 use segstream::faults::Faults;
 use segstream::log::embedded::EmbeddedLog;
@@ -33,6 +35,7 @@ use tempfile::TempDir;
 const LIVE_WITHIN: Duration = Duration::from_secs(1);
 /// The requirement.
 const MEMORY_KIB_MAX: u64 = 512 * 1024;
+const HANDLES: u64 = 1024;
 const PARTITIONS: u32 = 12;
 const EVENTS_A_REQUEST: usize = 50;
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -105,7 +108,8 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let store = format!("store.directory={}", folder.path().join("store").display());
         let mut command = Command::new("sh");
-        command.args(["-c", "ulimit -n 1024 && exec \"$@\"", "sh"]);
+        let limited = format!("ulimit -n {HANDLES} && exec \"$@\"");
+        command.args(["-c", &limited, "sh"]);
         let program = std::env::var("SEGSTREAM_TEST_PROGRAM");
         command.arg(
             program
@@ -160,6 +164,20 @@ impl Server {
             assert!(Instant::now() < deadline, "not {what}: {:?}", self.log);
             std::thread::park_timeout(Duration::from_millis(50));
         }
+    }
+
+    /// No file can be opened for so long; connections are files too.
+    pub fn without_handles(&self, duration: Duration) {
+        let process = Pid::from_child(&self.child);
+        let limit = |current| Rlimit {
+            current: Some(current),
+            maximum: Some(HANDLES),
+        };
+        let open = format!("/proc/{}/fd", self.child.id());
+        let open = std::fs::read_dir(open).unwrap().count() as u64;
+        let before = prlimit(Some(process), Resource::Nofile, limit(open)).unwrap();
+        std::thread::park_timeout(duration);
+        prlimit(Some(process), Resource::Nofile, before).unwrap();
     }
 
     pub fn page(&self) -> String {

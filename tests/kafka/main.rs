@@ -67,7 +67,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 43] = [
+    let tests: [(&str, fn()); 44] = [
         (
             "three_instances_under_random_blows_end_with_what_the_input_amounts_to",
             chaos::random_blows,
@@ -103,6 +103,10 @@ fn main() {
         (
             "a_rebalance_in_the_middle_of_a_restore_changes_nothing",
             restores::rebalanced_while_it_restores,
+        ),
+        (
+            "a_partition_is_restored_from_a_cluster_that_is_far_away",
+            restores::restored_from_far_away,
         ),
         (
             "a_restore_that_is_cut_goes_on_where_it_was",

@@ -102,6 +102,8 @@ struct Shared {
     rules: Mutex<BTreeMap<String, Arc<Rule>>>,
     /// Bytes a second of a connection, by client id.
     rates: Mutex<BTreeMap<String, usize>>,
+    /// How long each answer takes, by client id.
+    latencies: Mutex<BTreeMap<String, Duration>>,
     /// The topic that the broker seems not to know, by client id.
     hidden: Mutex<BTreeMap<String, String>>,
     /// Answers from which a topic was hidden.
@@ -177,6 +179,12 @@ impl Proxy {
             Some(bytes) => rates.insert(client_id(instance), bytes),
             None => rates.remove(&client_id(instance)),
         };
+    }
+
+    /// Each answer to an instance takes so much longer.
+    pub fn delay(&self, instance: &str, latency: Duration) {
+        let mut latencies = self.shared.latencies.lock().unwrap();
+        latencies.insert(client_id(instance), latency);
     }
 
     /// An instance is told that there is no topic of this name; `None`: the truth.
@@ -304,6 +312,10 @@ fn pass_answers(
             shared
                 .hidings
                 .fetch_add(u64::from(has_hidden), Ordering::Relaxed);
+        }
+        let latency = shared.latencies.lock().unwrap().get(&client_id).copied();
+        if let Some(latency) = latency {
+            std::thread::park_timeout(latency);
         }
         to.write_all(&u32::try_from(frame.len()).unwrap().to_be_bytes())?;
         let mut rest = frame.as_slice();

@@ -207,3 +207,36 @@ pub fn cut_while_it_restores() {
         deployment.text("a", &["state", "recount"]);
     }
 }
+
+/// Each answer takes longer than a worker waits for a record in one turn.
+pub fn restored_from_far_away() {
+    const ID: &str = "far";
+    const LATENCY: Duration = Duration::from_millis(30);
+    let proxy = proxy();
+    let deployment = Deployment::on(&proxy.node.brokers, "far");
+    let member = Member {
+        instance: "a",
+        address: free_address(),
+    };
+    let given = [
+        format!("kafka.brokers={}", proxy.brokers),
+        format!("instance.id={ID}"),
+        format!("http.address={}", member.address),
+        "workers=2".to_owned(),
+        "commit.interval=500ms".to_owned(),
+    ];
+    let given: Vec<&str> = given.iter().map(String::as_str).collect();
+    let settings = [given.as_slice(), &expected::SETTINGS].concat();
+    proxy.delay(ID, LATENCY);
+    let mut shop = shop(50, 31);
+    for _ in 0..2 {
+        let running = deployment.start("a", &settings);
+        let feed = Feed::start(&deployment, shop, 200.0);
+        feed.wait_sent(100);
+        shop = feed.finish();
+        Expected::of(&deployment).wait_for(&deployment, &[member]);
+        running.signal("TERM");
+        assert_eq!(running.code(), Some(0));
+    }
+    Expected::of(&deployment).assert_stores(&deployment, &["a"]);
+}

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -435,6 +436,13 @@ fn a_log_of_formats_1_and_2_is_converted_beside_the_former_one_which_is_kept() {
             } else {
                 assert_eq!(kept[&name].len(), bytes.len(), "{name}");
             }
+        }
+        for entry in std::fs::read_dir(&path).unwrap() {
+            let entry = entry.unwrap();
+            // The lock is empty.
+            let name = entry.file_name();
+            let mode = entry.metadata().unwrap().permissions().mode();
+            assert!(mode & 0o077 == 0 || name == "lock", "{name:?} {mode:o}");
         }
         assert!(is_refused_by_earlier_versions(&path));
     }

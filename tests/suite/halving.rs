@@ -6,9 +6,11 @@ use std::sync::Mutex;
 
 use segstream::config::store::Engine;
 use segstream::domain::ids::Partition;
+use segstream::domain::partitioner::partition_of;
 use segstream::domain::topic::Topic;
 use segstream::log::Committed;
 use segstream::log::Error;
+use segstream::log::PartitionFacts;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
 use segstream::log::embedded::EmbeddedWorker;
@@ -215,4 +217,78 @@ fn a_transaction_that_is_too_large_for_the_log_is_halved_until_it_is_taken() {
         tried.len() - failed.len() - taken <= taken / 16,
         "{tried:?}"
     );
+}
+
+/// A log that refuses one customer's records, whose partition it gives back later than the other one each time.
+struct Slow {
+    inner: EmbeddedWorker,
+    /// Questions until it says anything of the second partition.
+    waits: u32,
+    refused: Arc<Mutex<u32>>,
+}
+
+impl LogView for Slow {
+    fn inner(&mut self) -> &mut EmbeddedWorker {
+        &mut self.inner
+    }
+
+    fn facts(&mut self, partition: Partition) -> Result<Option<PartitionFacts>, Error> {
+        if partition == Partition(1) && self.waits > 0 {
+            self.waits -= 1;
+            return Ok(None);
+        }
+        self.inner.facts(partition)
+    }
+
+    fn commit(&mut self, transaction: &Transaction) -> Result<Vec<Committed>, Error> {
+        if has_state(transaction, &["refused"]) {
+            self.waits = 60;
+            *self.refused.lock().unwrap() += 1;
+            let detail = "it is too large".to_owned();
+            return Err(Error::Refused { detail });
+        }
+        self.inner.commit(transaction)
+    }
+}
+
+/// By hand: transactions of 64 records are halved six times, and the seventh refusal finds the delivery.
+#[test]
+fn the_search_for_a_refused_delivery_goes_on_while_another_partition_commits() {
+    let root = tempfile::tempdir().unwrap();
+    let sizing = Sizing {
+        commit_records: 64,
+        ..SIZING
+    };
+    let life = Life::begin_ticking(root.path(), 2, sizing);
+    let record = |customer: &str, number: u64| {
+        let event = order(customer, number, "2026-10-01T10:00:00Z", 1000);
+        let at = at("2026-10-01T10:00:00Z");
+        InputRecord::new(Some(at), Some(customer.as_bytes().to_vec()), event)
+    };
+    let in_partition = |partition: u32| {
+        let names = (0..).map(|number| format!("c-{number}"));
+        names.filter(move |name| partition_of(name.as_bytes(), 2) == Partition(partition))
+    };
+    let busy: Vec<String> = in_partition(0).take(6000).collect();
+    let good = in_partition(1).next().unwrap();
+    let refused = (0..)
+        .map(|number| format!("{number}-refused"))
+        .find(|name| partition_of(name.as_bytes(), 2) == Partition(1))
+        .unwrap();
+    let mut records: Vec<InputRecord> = busy.iter().map(|name| record(name, 1)).collect();
+    records.extend([record(&good, 1), record(&refused, 1), record(&good, 2)]);
+    life.log.append(records, None).unwrap();
+    let count = Arc::new(Mutex::new(0));
+    let view = Slow {
+        inner: life.log.worker(0, 1),
+        waits: 0,
+        refused: Arc::clone(&count),
+    };
+    let mut worker = Worker::new(Viewed(view), Arc::clone(&life.shared));
+    life.shared.control.stop_at(life.log.ends());
+    worker.run().unwrap();
+    assert_eq!(life.records().len(), busy.len() + 1);
+    let reason = "output_too_large".to_owned();
+    assert_eq!(letters(&life), [(refused, reason)]);
+    assert!(*count.lock().unwrap() <= 7, "{count:?}");
 }

@@ -21,6 +21,7 @@ use segstream::log::Error;
 use segstream::log::PollLimit;
 use segstream::log::Polled;
 use segstream::log::Progress;
+use segstream::log::ReadBack;
 use segstream::log::WorkerLog;
 use segstream::log::embedded::EmbeddedWorker;
 use segstream::log::embedded::InputRecord;
@@ -419,4 +420,50 @@ fn a_partition_has_caught_up_when_its_events_and_its_transfers_are_read() {
     // Behind the record time by the disorder.
     let lagging = support::at(RECORD_TIME).plus_milliseconds(-60_000);
     assert_eq!(clock_on_the_wall(1000), lagging);
+}
+
+/// A log that is far away: it reads one place at a time, and has the record when it is asked for the same place again.
+struct Far {
+    inner: EmbeddedWorker,
+    fetched: Option<Position>,
+}
+
+impl LogView for Far {
+    fn inner(&mut self) -> &mut EmbeddedWorker {
+        &mut self.inner
+    }
+
+    fn read_back(&mut self, position: Position) -> Result<ReadBack, Error> {
+        if self.fetched.replace(position) == Some(position) {
+            self.inner.read_back(position)
+        } else {
+            Ok(ReadBack::NotYet)
+        }
+    }
+}
+
+#[test]
+fn the_last_records_of_two_sources_are_read_back_one_after_the_other() {
+    let root = tempfile::tempdir().unwrap();
+    let begin = || Life::begin(root.path(), 1, SIZING, &Faults::none());
+    let first = begin();
+    first.log.append(vec![event("a", 1)], None).unwrap();
+    let transfers = vec![transfer("b", 2, "1")];
+    first.log.append_transfers(transfers).unwrap();
+    first.shared.control.stop_at(first.log.ends());
+    Worker::new(first.log.worker(0, 1), Arc::clone(&first.shared))
+        .run()
+        .unwrap();
+    assert_eq!(checkpoint(&first.shared).last_records.each().count(), 2);
+    drop(first);
+    let life = begin();
+    let log = Far {
+        inner: life.log.worker(0, 1),
+        fetched: None,
+    };
+    let mut worker = Worker::new(Viewed(log), Arc::clone(&life.shared));
+    for _ in 0..20 {
+        worker.turn().unwrap();
+    }
+    assert_eq!(checkpoint(&life.shared).offsets, life.log.ends()[0]);
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use segstream::domain::ids::Partition;
+use segstream::domain::ids::Position;
 use segstream::domain::offsets::AppliedOffsets;
 use segstream::domain::time::Timestamp;
 use segstream::log::ChangelogChunk;
@@ -13,6 +14,7 @@ use segstream::log::PollLimit;
 use segstream::log::Polled;
 use segstream::log::Progress;
 use segstream::log::ProgressAnswer;
+use segstream::log::ReadBack;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
 use segstream::log::embedded::EmbeddedWorker;
@@ -50,6 +52,10 @@ pub trait LogView: Send {
         records: usize,
     ) -> Result<ChangelogChunk, Error> {
         self.inner().read_changelog(partition, from, records)
+    }
+
+    fn read_back(&mut self, position: Position) -> Result<ReadBack, Error> {
+        self.inner().read_back(position)
     }
 }
 
@@ -97,6 +103,10 @@ impl<V: LogView> WorkerLog for Viewed<V> {
         records: usize,
     ) -> Result<ChangelogChunk, Error> {
         self.0.read_changelog(partition, from, records)
+    }
+
+    fn read_back(&mut self, position: Position) -> Result<ReadBack, Error> {
+        self.0.read_back(position)
     }
 
     fn restart(&mut self) {

@@ -90,12 +90,14 @@ impl Layout {
         of_level_0.count() + 1 >= chunks_of_a_level
     }
 
-    /// The chunk for what lies in the head, and the chunks that are merged into it: those of each level that is full, as long
-    /// as they `fit`.
+    /// The chunk for what lies in the head, and the chunks that are merged into it: those of each level that is full, and then
+    /// the oldest of which all events `are_forgotten`, as long as they `fit`. Without the latter, a level that does not fit
+    /// would never be merged, and a customer would have more chunks with each purchase.
     pub(super) fn next_chunk(
         &mut self,
         chunks_of_a_level: usize,
         fit: impl Fn(&[ChunkNumber]) -> bool,
+        are_forgotten: impl Fn(&ChunkNumber) -> bool,
     ) -> (Chunk, Vec<ChunkNumber>) {
         let last = self.chunks.last().map_or(0, |chunk| chunk.number.0);
         let number = ChunkNumber(last.saturating_add(1));
@@ -117,6 +119,16 @@ impl Layout {
                 break;
             }
             level += 1;
+        }
+        for chunk in &self.chunks {
+            if !are_forgotten(&chunk.number) || merged.contains(&chunk.number) {
+                continue;
+            }
+            merged.push(chunk.number);
+            if !fit(&merged) {
+                merged.pop();
+                break;
+            }
         }
         self.chunks.retain(|chunk| !merged.contains(&chunk.number));
         let chunk = Chunk { number, level };

@@ -1,6 +1,7 @@
 //! Seals what lies in the head of a record.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::domain::purchase::PurchaseCategories;
 use crate::engine::state::chunk::ChunkNumber;
@@ -64,17 +65,20 @@ pub fn seal_alone(record: &mut CustomerRecord, sealing: Sealing) -> Option<Chunk
     }
     let (chunk, _) = record
         .layout
-        .next_chunk(sealing.chunks_of_a_level, |_| true);
+        .next_chunk(sealing.chunks_of_a_level, |_| true, |_| false);
     Some(chunk.number)
 }
 
 /// Moves everything that lies in the head of a record into a new chunk, and with it the chunks of each level that is full
-/// and that fit into it; the number of the chunk.
+/// and those whose events are forgotten, as far as they fit into it; the number of the chunk.
 pub fn seal(record: &mut CustomerRecord, sealing: Sealing) -> ChunkNumber {
-    let sizes_bytes = if record.layout.merges_next(sealing.chunks_of_a_level) {
-        sizes_bytes(record)
+    let merges = record.layout.merges_next(sealing.chunks_of_a_level);
+    let (sizes_bytes, remembered) = if merges {
+        let events = record.remembered.events();
+        let remembered = events.map(|event| event.chunk).collect();
+        (sizes_bytes(record), remembered)
     } else {
-        BTreeMap::new()
+        (BTreeMap::new(), BTreeSet::new())
     };
     let size_bytes = |number: &ChunkNumber| sizes_bytes.get(number).copied().unwrap_or(0);
     let head_bytes = size_bytes(&ChunkNumber::HEAD);
@@ -82,7 +86,9 @@ pub fn seal(record: &mut CustomerRecord, sealing: Sealing) -> ChunkNumber {
         let merged_bytes: usize = merged.iter().map(size_bytes).sum();
         head_bytes + merged_bytes <= sealing.merged_bytes_max
     };
-    let (chunk, merged) = record.layout.next_chunk(sealing.chunks_of_a_level, fit);
+    let are_forgotten = |number: &ChunkNumber| merges && !remembered.contains(number);
+    let level = sealing.chunks_of_a_level;
+    let (chunk, merged) = record.layout.next_chunk(level, fit, are_forgotten);
     record.remembered.move_into(chunk.number, &merged);
     record.layout.move_sums(chunk.number, &merged);
     record.layout.needs_chunk = false;

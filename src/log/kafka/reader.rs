@@ -30,6 +30,8 @@ use crate::log::kafka::places::position_in;
 
 /// A chunk ends when no record came for so long; running partitions wait meanwhile.
 const CHUNK_WAIT: Duration = Duration::from_millis(20);
+/// A single record comes within this time, as a rule: asking again costs more than waiting for it.
+const RECORD_WAIT: Duration = Duration::from_millis(200);
 
 /// The context of a reader: that it has come to the end of a partition is no error.
 struct ReaderContext;
@@ -113,7 +115,8 @@ impl TopicReader {
         record: impl Fn(u64, &BorrowedMessage<'_>) -> T,
     ) -> Result<Chunk<T>, Error> {
         let topic = self.topic.clone();
-        self.read_of(connection, (&topic, place), records, end, record)
+        let read = self.read_of((&topic, place), (records, CHUNK_WAIT), end, record);
+        read.map_err(|error| cannot_read(connection, &topic, place.0, &error))
     }
 
     /// The committed record at a place of a source, which is not read otherwise.
@@ -130,7 +133,15 @@ impl TopicReader {
         } = position;
         let record = |_, message: &BorrowedMessage<'_>| delivery(source, message);
         let place = (topic, (partition, offset));
-        let chunk = self.read_of(connection, place, 1, offset.saturating_add(1), record)?;
+        let chunk = match self.read_of(place, (1, RECORD_WAIT), offset.saturating_add(1), record) {
+            Ok(chunk) => chunk,
+            // It was removed from the topic meanwhile; where the topic begins is asked for again.
+            Err(error) if is_out_of_range(&error) => {
+                self.place = None;
+                return Ok(ReadBack::NotYet);
+            }
+            Err(error) => return Err(cannot_read(connection, topic, partition, &error)),
+        };
         let mut found = chunk.records.into_iter();
         Ok(match found.next() {
             Some(found) if found.position == position => ReadBack::Found {
@@ -146,29 +157,27 @@ impl TopicReader {
 
     fn read_of<T>(
         &mut self,
-        connection: &Connection,
         (topic, (partition, from)): (&str, (Partition, u64)),
-        records: usize,
+        (records, wait): (usize, Duration),
         end: u64,
         record: impl Fn(u64, &BorrowedMessage<'_>) -> T,
-    ) -> Result<Chunk<T>, Error> {
-        let failed = |error: KafkaError| {
-            connection.unusable(format!(
-                "cannot read partition {partition} of {topic}: {error}"
-            ))
-        };
-        let place = (topic.to_owned(), partition, from);
-        if from < end && self.place.as_ref() != Some(&place) {
-            self.place_at(topic, partition, from).map_err(failed)?;
-        }
+    ) -> KafkaResult<Chunk<T>> {
         let mut chunk = Chunk {
             records: Vec::new(),
             offset_next: from,
             remaining: end.saturating_sub(from),
         };
+        if chunk.remaining == 0 {
+            // What is being fetched of another place goes on.
+            return Ok(chunk);
+        }
+        let place = (topic.to_owned(), partition, from);
+        if self.place.as_ref() != Some(&place) {
+            self.place_at(topic, partition, from)?;
+        }
         let started = Instant::now();
         while chunk.remaining > 0 && chunk.records.len() < records {
-            let left = CHUNK_WAIT.saturating_sub(started.elapsed());
+            let left = wait.saturating_sub(started.elapsed());
             let polled = self.consumer.poll(left);
             let is_over = polled.is_none() && left.is_zero();
             match polled {
@@ -181,10 +190,10 @@ impl TopicReader {
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) | None => {}
                 Some(Err(error)) if is_passing(&error) => {}
-                Some(Err(error)) => return Err(failed(error)),
+                Some(Err(error)) => return Err(error),
             }
             // Control and aborted records move the position, never a delivery. Asking for it costs as much as a record.
-            let position = self.position(topic, partition).map_err(failed)?;
+            let position = self.position(topic, partition)?;
             chunk.offset_next = chunk.offset_next.max(position.unwrap_or(from));
             chunk.remaining = end.saturating_sub(chunk.offset_next);
             if is_over {
@@ -194,7 +203,7 @@ impl TopicReader {
         self.place = Some((topic.to_owned(), partition, chunk.offset_next));
         if chunk.remaining == 0 {
             self.place = None;
-            self.consumer.unassign().map_err(failed)?;
+            self.consumer.unassign()?;
         }
         Ok(chunk)
     }
@@ -209,4 +218,23 @@ impl TopicReader {
         let positions = self.consumer.position()?;
         Ok(position_in(&positions, topic, partition))
     }
+}
+
+fn cannot_read(
+    connection: &Connection,
+    topic: &str,
+    partition: Partition,
+    error: &KafkaError,
+) -> Error {
+    connection.unusable(format!(
+        "cannot read partition {partition} of {topic}: {error}"
+    ))
+}
+
+/// The topic does not have the offset.
+fn is_out_of_range(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange)
+    )
 }

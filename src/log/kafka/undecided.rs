@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::hash::BuildHasher;
 use std::hash::RandomState;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 
 use rdkafka::TopicPartitionList;
 
@@ -92,11 +94,14 @@ impl Marks {
     }
 }
 
-/// The mark of the transaction that committed a partition's offsets; empty where there are none.
+/// The mark of the transaction that committed a partition's offsets; empty where there are none. The client panics on one
+/// that is not UTF-8, which no transaction of a worker has.
 pub(super) fn mark_of(offsets: &TopicPartitionList) -> String {
     let elements = offsets.elements();
     let of_first = elements.first();
-    of_first.map_or_else(String::new, |element| element.metadata().to_owned())
+    let read = || of_first.map(|element| element.metadata().to_owned());
+    let read = catch_unwind(AssertUnwindSafe(read));
+    read.ok().flatten().unwrap_or_default()
 }
 
 #[cfg(test)]

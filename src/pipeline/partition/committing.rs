@@ -76,6 +76,7 @@ impl RunningPartition {
         let pending = Pending {
             customers,
             checkpoint,
+            has_fired: self.has_fired,
             table,
         };
         Ok((commit, pending))

@@ -19,6 +19,8 @@ pub struct Pending {
     pub(super) customers: Vec<Replaced>,
     /// The checkpoint of the transaction.
     pub checkpoint: Checkpoint,
+    /// It has evaluations that time alone caused.
+    pub has_fired: bool,
     /// The table, if the transaction wrote one.
     pub table: Option<DefinitionTable>,
 }

@@ -7,8 +7,10 @@ use std::time::Instant;
 use crate::codec::CodecError;
 use crate::codec::changelog;
 use crate::codec::changelog::Said;
+use crate::domain::ids::Source;
 use crate::domain::time::Timestamp;
 use crate::engine::state::definition::Definition;
+use crate::engine::state::last_record::LastRecord;
 use crate::engine::state::table::DefinitionTable;
 use crate::faults::FaultPoint;
 use crate::log::ChangelogRecord;
@@ -55,6 +57,8 @@ pub struct Restore {
     /// Where the store was empty, the wall time before its first record was read. A tombstone that is removed later cannot
     /// be missing, so what was read is of use to the next restore if this one is cut.
     empty_at: Option<Timestamp>,
+    /// Records of sources that were read back and stand where they stood.
+    pub(super) compared: Vec<(Source, LastRecord)>,
 }
 
 /// How far a step of a restore came.
@@ -116,6 +120,7 @@ impl Restore {
             search: None,
             is_in_full: false,
             is_at_start,
+            compared: Vec::new(),
         }))
     }
 

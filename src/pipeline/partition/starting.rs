@@ -47,10 +47,10 @@ impl Restore {
             return Ok(None);
         }
         let checkpoint = self.checkpoint(shared, &definition)?;
-        shared.check_wall(self.owner.partition(), &checkpoint, self.is_at_start)?;
         if !self.compare_sources(&checkpoint, log)? {
             return Ok(None);
         }
+        shared.check_wall(self.owner.partition(), &checkpoint, self.is_at_start)?;
         Ok(Some((checkpoint, definition)))
     }
 
@@ -99,7 +99,7 @@ impl Restore {
     /// Whether the records that were folded last stand where they stood; `false` where the log must be asked again first. A topic that
     /// was made anew may be longer than the one that the state was made from.
     fn compare_sources(
-        &self,
+        &mut self,
         checkpoint: &Checkpoint,
         log: &mut dyn WorkerLog,
     ) -> Result<bool, Error> {
@@ -107,6 +107,10 @@ impl Restore {
         for (source, last) in checkpoint.last_records.each() {
             let facts = self.facts.sources.get(&source);
             let Some(facts) = facts else { continue };
+            // The log reads one at a time, and may take some turns for each.
+            if self.compared.contains(&(source, last)) {
+                continue;
+            }
             if last.offset < facts.start {
                 tracing::info!(
                     partition = partition.0,
@@ -140,6 +144,7 @@ impl Restore {
                     offset: last.offset,
                 });
             }
+            self.compared.push((source, last));
         }
         Ok(true)
     }

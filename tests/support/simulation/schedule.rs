@@ -1,6 +1,7 @@
 //! One schedule: what happens next, until everything settles and is compared with the oracle, twice: the second
 //! time after every process was killed and started again.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
@@ -299,11 +300,17 @@ impl Schedule {
     fn all_ended(&mut self, last: Option<(MemberId, Error)>) {
         let mut ended = std::mem::take(&mut self.world.group.lock().others.ended);
         ended.extend(last);
+        let mut failed: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
         for (id, error) in ended {
             self.ended(id, &error);
+            failed.entry(id.process).or_default().insert(id.worker);
+        }
+        for (process, workers) in failed {
+            self.end(process, &workers);
         }
     }
 
+    /// Whether a worker may end with this error.
     fn ended(&mut self, id: MemberId, error: &Error) {
         let mut state = self.world.group.lock();
         match fault_of(error) {
@@ -317,8 +324,6 @@ impl Schedule {
             None if is_simulated(error) || is_full(error) => {}
             None => panic!("{id:?} stopped: {error:?}"),
         }
-        drop(state);
-        self.end(id.process, Some(id.worker));
     }
 
     fn turn_of_fenced(&mut self, place: usize) {
@@ -340,11 +345,11 @@ impl Schedule {
 
     /// A process dies; what is on disk then is what the next one starts from.
     pub(super) fn kill(&mut self, number: usize) {
-        self.end(number, None);
+        self.end(number, &BTreeSet::new());
     }
 
-    /// A process dies, because this worker has failed. Where it goes on nevertheless, its other workers do.
-    fn end(&mut self, number: usize, failed: Option<usize>) {
+    /// A process dies, because these workers have failed. Where it goes on nevertheless, its other workers do.
+    fn end(&mut self, number: usize, failed: &BTreeSet<usize>) {
         let Some(mut process) = self.slots[number].process.take() else {
             return;
         };
@@ -371,8 +376,8 @@ impl Schedule {
             copy_directory(&left_behind, &older);
             self.slots[number].older = Some(older);
         }
-        if let Some(failed) = failed {
-            drop(process.workers.remove(failed));
+        for worker in failed.iter().rev() {
+            drop(process.workers.remove(*worker));
         }
         if goes_on && !process.workers.is_empty() {
             self.fenced.push(process);

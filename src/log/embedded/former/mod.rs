@@ -109,14 +109,22 @@ fn copy(from: &Path, to: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes earlier versions refuse a log that was converted.
+/// Makes earlier versions refuse a log that was converted, and closes what is left of it to other users.
 pub(super) fn retire(path: &Path) -> Result<(), Error> {
     let watermark = path.join(WATERMARK);
     match std::fs::rename(&watermark, path.join(RETIRED)) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(failed(&watermark, error)),
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(&watermark, error)),
     }
+    for entry in std::fs::read_dir(path).map_err(|source| failed(path, source))? {
+        let entry = entry.map_err(|source| failed(path, source))?;
+        if is_a_name(&entry.file_name().to_string_lossy()) {
+            let kept = entry.path();
+            disk::close_to_others(&kept).map_err(|source| failed(&kept, source))?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads the former log and writes it to a directory that does not exist yet.
