@@ -38,6 +38,11 @@ pub struct CallError(pub String);
 #[error("{0}")]
 pub struct Failed(pub String);
 
+/// What a command is to read is not there; the text says what.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotThere(pub String);
+
 /// The topics are not as the service needs them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the topics are wrong:\n  {}", .0.join("\n  "))]
@@ -78,7 +83,7 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
     {
         return Some(ExitCode::Data);
     }
-    if cause.is::<WrongTopics>() {
+    if cause.is::<WrongTopics>() || cause.is::<NotThere>() {
         return Some(ExitCode::Environment);
     }
     if let Some(log::Error::Fenced) = cause.downcast_ref() {

@@ -12,6 +12,7 @@ use crate::cli::compose::DIRECTORY_PATIENCE;
 use crate::cli::compose::Parts;
 use crate::cli::compose::database;
 use crate::cli::exit::Failed;
+use crate::cli::exit::NotThere;
 use crate::cli::temporary_directory::READING;
 use crate::cli::temporary_directory::TemporaryDirectory;
 use crate::config::bus::BusKind;
@@ -111,7 +112,7 @@ fn check_log(settings: &Settings) -> anyhow::Result<()> {
         "there is no log at {}: are store.directory and embedded.directory right?",
         path.display()
     );
-    Err(Failed(problem).into())
+    Err(NotThere(problem).into())
 }
 
 /// A log of the former kind is read as a copy that is converted.
@@ -161,8 +162,9 @@ fn beside_log(settings: &Settings) -> anyhow::Result<StoppedStores> {
 
 fn as_left(settings: &Settings) -> anyhow::Result<StoppedStores> {
     let Some(held) = hold(settings)? else {
-        let problem = "there is no store: is store.directory right?";
-        return Err(Failed(problem.to_owned()).into());
+        let path = settings.store.directory.display();
+        let problem = format!("there is no store at {path}: is store.directory right?");
+        return Err(NotThere(problem).into());
     };
     let copies = TemporaryDirectory::new(READING)?;
     let of_copies = with_copies(settings, Some(&held), &copies.path)?;

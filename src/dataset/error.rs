@@ -83,8 +83,8 @@ pub enum Error {
     },
     /// A row that would move the clocks into the future.
     #[error(
-        "{path}, line {line}: the record time {record_time} is not at or before {latest}, 24 hours ahead of the wall \
-         clock: it would move every clock there, for good. --allow-future takes it"
+        "{path}, line {line}: the record time {record_time} is after {latest}, which is 24 hours ahead of the wall clock: \
+         the clock of its customers' partition would go there and not come back. --allow-future takes it"
     )]
     Future {
         /// Path of the file.

@@ -1,4 +1,5 @@
-//! Sources whose first records are gone: retention, or a person, has removed them.
+//! Sources whose first records are gone, because retention or a person has removed them, and sources that end before what
+//! the group has read, because they were made anew.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +16,11 @@ use crate::log::kafka::finding::Level;
 use crate::log::kafka::places::list;
 use crate::log::kafka::places::offsets_of;
 
-/// First offsets and the group's offsets of the partitions of a topic.
+/// First offsets, ends and the group's offsets of the partitions of a topic.
 #[derive(Debug, Default)]
 struct Beginnings {
     first: BTreeMap<Partition, u64>,
+    end: BTreeMap<Partition, u64>,
     /// Partitions of which the group has read nothing are missing.
     group: BTreeMap<Partition, u64>,
 }
@@ -49,45 +51,66 @@ fn ask(client: &BaseConsumer, topic: &str, partitions: &[Partition]) -> KafkaRes
     let mut asked = list(topic, partitions);
     // In place of a timestamp it stands for the first offset.
     asked.set_all_offsets(Offset::Beginning)?;
-    let first = client.offsets_for_times(asked, START_WAIT)?;
+    let first = client.offsets_for_times(asked.clone(), START_WAIT)?;
+    asked.set_all_offsets(Offset::End)?;
+    let end = client.offsets_for_times(asked, START_WAIT)?;
     let group = client.committed_offsets(list(topic, partitions), START_WAIT)?;
     Ok(Beginnings {
         first: offsets_of(&first),
+        end: offsets_of(&end),
         group: offsets_of(&group),
     })
 }
 
-/// At most one finding a level, of the first partition that it is about.
+/// What helps where the events are not those that the state was made from.
+const BEGIN_ANEW: &str =
+    "begin anew beside it with a new store.directory, topics.state and kafka.group_id";
+
+/// At most one finding of each kind, of the first partition that it is about.
 fn of_beginnings(topic: &str, beginnings: &Beginnings) -> Vec<Finding> {
-    let Beginnings { first, group } = beginnings;
+    let Beginnings { first, end, group } = beginnings;
     let finding =
-        |level, (partition, first): (&Partition, &u64), wanted: u64, remedy: &str| Finding {
+        |level, (partition, found): (&Partition, &u64), wanted: u64, is_at: &str| Finding {
             level,
             topic: topic.to_owned(),
             setting: None,
-            value: Some(first.to_string()),
+            value: Some(found.to_string()),
             wanted: Some(wanted.to_string()),
-            problem: format!("partition {partition} of {topic} begins at offset {first}: {remedy}"),
+            problem: format!("partition {partition} of {topic} {is_at}"),
         };
+    let group_offset = |partition: &Partition| group.get(partition).copied().unwrap_or_default();
     let is_lost = |(partition, first): &(&Partition, &u64)| {
         group.get(partition).is_some_and(|offset| offset < *first)
     };
     let is_unread =
         |(partition, first): &(&Partition, &u64)| **first > 0 && !group.contains_key(partition);
+    let is_short = |(partition, end): &(&Partition, &u64)| group_offset(partition) > **end;
     let mut findings = Vec::new();
     if let Some(place) = first.iter().find(is_lost) {
-        let offset = group.get(place.0).copied().unwrap_or_default();
-        let remedy = format!(
-            "the state needs the events from offset {offset} on, and the broker has removed them; bring \
-             them back, or begin anew beside it with a new store.directory, topics.state \
-             and kafka.group_id"
+        let offset = group_offset(place.0);
+        let is_at = format!(
+            "begins at offset {}: the state needs the events from offset {offset} on, and the broker has removed them; bring \
+             them back, or {BEGIN_ANEW}",
+            place.1
         );
-        findings.push(finding(Level::Error, place, offset, &remedy));
+        findings.push(finding(Level::Error, place, offset, &is_at));
+    }
+    if let Some(place) = end.iter().find(is_short) {
+        let offset = group_offset(place.0);
+        let is_at = format!(
+            "ends at offset {}, and the state was made from the events up to offset {offset}: the topic was made anew; \
+             {BEGIN_ANEW}",
+            place.1
+        );
+        findings.push(finding(Level::Error, place, offset, &is_at));
     }
     if let Some(place) = first.iter().find(is_unread) {
-        let remedy = "the group has read nothing of it yet, and the broker has removed the events before that offset: \
-                      the state will not count them";
-        findings.push(finding(Level::Warning, place, 0, remedy));
+        let is_at = format!(
+            "begins at offset {}: the group has read nothing of it yet, and the broker has removed the events before that \
+             offset: the state will not count them",
+            place.1
+        );
+        findings.push(finding(Level::Warning, place, 0, &is_at));
     }
     findings
 }
@@ -96,33 +119,59 @@ fn of_beginnings(topic: &str, beginnings: &Beginnings) -> Vec<Finding> {
 mod tests {
     use super::*;
 
-    /// First offsets and group offsets by partition, and the levels that are found with value and wanted value.
+    /// First offsets, ends and group offsets by partition, and the levels that are found with value and wanted value.
     type Case = (
+        &'static [u64],
         &'static [u64],
         &'static [Option<u64>],
         &'static [(Level, &'static str, &'static str)],
     );
 
     #[test]
-    fn a_source_that_begins_above_what_the_state_needs_is_an_error_and_one_without_state_a_warning()
-    {
-        let cases: [Case; 7] = [
-            (&[0, 0], &[None, None], &[]),
-            (&[0, 0], &[Some(0), Some(9)], &[]),
-            (&[5, 0], &[Some(5), Some(9)], &[]),
-            (&[5, 0], &[Some(4), Some(9)], &[(Level::Error, "5", "4")]),
-            (&[0, 7], &[Some(3), None], &[(Level::Warning, "7", "0")]),
-            (&[5, 7], &[None, None], &[(Level::Warning, "5", "0")]),
+    fn a_source_that_lacks_what_the_state_was_made_from_is_an_error_and_one_without_state_a_warning()
+     {
+        const ENDS: &[u64] = &[9, 9];
+        let cases: [Case; 9] = [
+            (&[0, 0], ENDS, &[None, None], &[]),
+            (&[0, 0], ENDS, &[Some(0), Some(9)], &[]),
+            (&[5, 0], ENDS, &[Some(5), Some(9)], &[]),
+            (
+                &[5, 0],
+                ENDS,
+                &[Some(4), Some(9)],
+                &[(Level::Error, "5", "4")],
+            ),
+            (
+                &[0, 7],
+                ENDS,
+                &[Some(3), None],
+                &[(Level::Warning, "7", "0")],
+            ),
+            (&[5, 7], ENDS, &[None, None], &[(Level::Warning, "5", "0")]),
             (
                 &[5, 7],
+                ENDS,
                 &[None, Some(2)],
                 &[(Level::Error, "7", "2"), (Level::Warning, "5", "0")],
             ),
+            (
+                &[0, 0],
+                ENDS,
+                &[Some(9), Some(10)],
+                &[(Level::Error, "9", "10")],
+            ),
+            (
+                &[0, 0],
+                &[0, 0],
+                &[None, Some(30)],
+                &[(Level::Error, "0", "30")],
+            ),
         ];
-        for (first, group, expected) in cases {
+        for (first, end, group, expected) in cases {
             let partitions = || (0..).map(Partition);
             let beginnings = Beginnings {
                 first: partitions().zip(first.iter().copied()).collect(),
+                end: partitions().zip(end.iter().copied()).collect(),
                 group: partitions()
                     .zip(group)
                     .filter_map(|(partition, offset)| Some((partition, (*offset)?)))

@@ -207,7 +207,8 @@ fn record_times(connection: &Connection, settings: &Settings) -> Option<Finding>
     }
     let (level, remedy) = if connection.is_event_clock {
         let remedy = "the broker replaces record times by its own, and time.clock=event takes \
-             the time from them; set it to CreateTime, and send the events again";
+             the time from them; records keep the times that they have, so make the topic anew with \
+             CreateTime and send the events again";
         (Level::Error, remedy)
     } else {
         let remedy = "record times are when the broker took an event; set it to CreateTime, so \

@@ -154,6 +154,30 @@ fn a_store_whose_log_is_not_there_is_refused_with_both_paths() {
     }
 }
 
+#[test]
+fn commands_that_read_a_state_say_that_it_is_not_there_and_end_with_4() {
+    for (case, said) in [
+        ("nothing", "there is no log at"),
+        ("no log", "there is no log at"),
+        ("no store", "there is no store at"),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        let mut arguments = vec!["state", "export"];
+        match case {
+            "no log" => {
+                shop(root.path(), &[]);
+                std::fs::remove_dir_all(root.path().join("store-log")).unwrap();
+            }
+            "no store" => arguments.extend(["--set", "kafka.brokers=127.0.0.1:1"]),
+            _ => {}
+        }
+        let output = run(root.path(), &arguments);
+        let text = errors(&output);
+        assert_eq!(output.status.code(), Some(4), "{case}: {text}");
+        assert!(text.contains(said), "{case}: {text}");
+    }
+}
+
 /// Of another shop, whose log has as many partitions. A store of the other engine would be made anew.
 #[test]
 fn the_store_of_another_log_is_refused_whatever_its_engine_and_kept() {
