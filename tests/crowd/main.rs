@@ -288,10 +288,10 @@ fn a_lack_of_file_handles_is_waited_out() {
     let head = b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     for _ in 0..5 {
         let answers = std::thread::scope(|scope| {
-            let clients: Vec<_> = (0..20)
-                .map(|_| scope.spawn(|| ask(server.address, head, b"")))
-                .collect();
-            server.without_handles(Duration::from_millis(300));
+            let clients = server.without_handles(Duration::from_millis(300), || {
+                let clients = (0..20).map(|_| scope.spawn(|| ask(server.address, head, b"")));
+                clients.collect::<Vec<_>>()
+            });
             let answers = clients.into_iter().map(|client| client.join().unwrap());
             answers.collect::<Vec<_>>()
         });
