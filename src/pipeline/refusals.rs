@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use crate::domain::ids::Partition;
 use crate::domain::ids::Position;
+use crate::domain::ids::Source;
 use crate::domain::offsets::AppliedOffsets;
+use crate::domain::time::Timestamp;
 use crate::pipeline::Limits;
 use crate::pipeline::batch::Batch;
 
@@ -23,8 +25,8 @@ pub struct Refusals {
 pub struct Reach {
     /// Everything below is folded.
     pub offsets: AppliedOffsets,
-    /// It has evaluations that time alone caused.
-    pub has_fired: bool,
+    /// The clock, where it has evaluations that time alone caused.
+    pub fired_at: Option<Timestamp>,
 }
 
 /// A refused transaction that cannot be made smaller and comes from no delivery, or from one that was rejected already.
@@ -53,11 +55,14 @@ impl Refusals {
     ) -> Result<(), Hopeless> {
         for (partition, reach) in reaches {
             let searched = self.searched.entry(partition).or_insert(reach);
-            // What was refused before lies in a part of it, or beside it.
-            if !searched.offsets.covers(&reach.offsets) {
-                searched.offsets = reach.offsets;
+            for source in Source::ALL {
+                let next = searched
+                    .offsets
+                    .next(source)
+                    .max(reach.offsets.next(source));
+                searched.offsets = searched.offsets.with(source, next);
             }
-            searched.has_fired |= reach.has_fired;
+            searched.fired_at = searched.fired_at.max(reach.fired_at);
         }
         if !batch.is_single(limits) {
             return Ok(());
@@ -81,11 +86,14 @@ impl Refusals {
             .retain(|partition, reach| !has_passed(*partition, reach));
     }
 
-    /// Everything below these offsets of a partition is committed.
+    /// Everything below these offsets of a partition is committed. Where that has a delivery that was found, the search is
+    /// over; another one begins with another refusal.
     pub fn committed(&mut self, partition: Partition, offsets: AppliedOffsets) {
-        if !self.found.is_empty() {
-            self.found
-                .retain(|position, _| position.partition != partition || !offsets.has(*position));
+        let before = self.found.len();
+        self.found
+            .retain(|position, _| position.partition != partition || !offsets.has(*position));
+        if self.found.len() < before {
+            self.searched.clear();
         }
     }
 }

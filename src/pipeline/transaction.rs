@@ -58,11 +58,11 @@ impl<L: WorkerLog> Worker<L> {
                 self.shared.faults.cross(FaultPoint::Committed)?;
                 self.has_committed = true;
                 self.apply(&committed, transaction, pending)?;
-                self.succeeded();
                 for (partition, running) in self.partitions.running() {
                     let offsets = running.committed_offsets();
                     self.refusals.committed(partition, offsets);
                 }
+                self.succeeded();
                 self.observe_commit(&batch, started);
                 self.shared.faults.cross(FaultPoint::Applied)?;
                 Ok(())
@@ -92,7 +92,7 @@ impl<L: WorkerLog> Worker<L> {
         let has_passed = |partition, reach: &Reach| match held.get(&partition) {
             Some(Held::Running(running)) => {
                 let is_folded = running.committed_offsets().covers(&reach.offsets);
-                is_folded && !(reach.has_fired && running.has_due())
+                is_folded && reach.fired_at.is_none_or(|at| !running.has_due_by(at))
             }
             Some(_) => false,
             // It is another worker's affair.
@@ -199,7 +199,7 @@ impl<L: WorkerLog> Worker<L> {
 fn reaches(pending: &BTreeMap<Partition, Pending>) -> BTreeMap<Partition, Reach> {
     let reach = |pending: &Pending| Reach {
         offsets: pending.checkpoint.offsets,
-        has_fired: pending.has_fired,
+        fired_at: pending.checkpoint.clock.filter(|_| pending.has_fired),
     };
     let each = pending.iter();
     each.map(|(partition, pending)| (*partition, reach(pending)))

@@ -175,9 +175,13 @@ fn coordinator(client: &BaseConsumer, topic: &str, name: &str) -> i32 {
 pub fn changed_coordinators() {
     const GROUPS: &str = "__consumer_offsets";
     const TRANSACTIONS: &str = "__transaction_state";
-    // A broker that is killed, which takes a minute more, in the long form only.
-    let endings: &[bool] = if is_long() { &[true, false] } else { &[true] };
-    for is_clean in endings.iter().copied() {
+    if !is_long() {
+        println!(
+            "skipped: librdkafka 2.12.1 may wait for ever for the answer of a coordinator that left (docs/RUNBOOK.md)"
+        );
+        return;
+    }
+    for is_clean in [true, false] {
         let [first, mut second] = Node::start_two();
         let brokers = format!("{},{}", first.brokers, second.brokers);
         let client: BaseConsumer = ClientConfig::new()

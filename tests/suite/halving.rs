@@ -128,6 +128,20 @@ fn only_the_deliveries_whose_outputs_the_log_refuses_are_rejected() {
     life.assert_counts();
 }
 
+/// By hand: once the delivery is found, 16 transactions each of 1, 2, 4, 8 and 16 records take 496, so 80 are enough for the other
+/// 400; the search takes fewer than 10.
+#[test]
+fn transactions_grow_again_as_soon_as_the_refused_delivery_is_found() {
+    let root = tempfile::tempdir().unwrap();
+    let (life, done) = run_choosy(root.path(), |transaction| {
+        has_state(transaction, &["c-010"])
+    });
+    done.unwrap();
+    assert_eq!(life.records().len(), CUSTOMERS - 1);
+    let transactions = life.shared.tally.counts().transactions;
+    assert!(transactions <= 90, "{transactions}");
+}
+
 /// Neither is tried for ever.
 #[test]
 fn a_refusal_that_no_delivery_can_be_rejected_for_ends_the_worker() {

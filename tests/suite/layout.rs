@@ -682,15 +682,15 @@ fn no_part_of_an_entry_and_no_table_grows_beyond_what_the_log_takes() {
 }
 
 /// Parts of a customer who buys 20 times a day and is remembered by 100 orders, after so many of them, where a chunk
-/// takes 1,000 bytes.
+/// takes 2,000 bytes.
 fn parts_after(orders: &[u64]) -> Vec<usize> {
     let sealing = Sealing {
-        merged_bytes_max: 1000,
+        merged_bytes_max: 2000,
         ..Sealing::default()
     };
     let policy = Policy {
         remembered_ids: 100,
-        ledger_days: 30,
+        ledger_days: 120,
         ..support::policy()
     };
     let model = model(None);
@@ -725,10 +725,10 @@ fn parts_after(orders: &[u64]) -> Vec<usize> {
     found
 }
 
-/// By hand: the 100 orders take 100 * 37 bytes, and the sums of 30 days 30 * 36, which fills five chunks. Of three levels, each
+/// By hand: the 100 orders take 100 * 37 bytes, and the sums of 120 days 120 * 36, which fills five chunks. Of three levels, each
 /// may have seven more.
 #[test]
 fn chunks_whose_events_are_forgotten_do_not_add_up() {
-    let found = parts_after(&[500, 1000, 5000, 10_000]);
+    let found = parts_after(&(1..=10).map(|part| part * 1000).collect::<Vec<_>>());
     assert!(found.iter().all(|parts| *parts <= 5 + 3 * 7), "{found:?}");
 }

@@ -127,7 +127,6 @@ impl Layout {
             merged.push(chunk.number);
             if !fit(&merged) {
                 merged.pop();
-                break;
             }
         }
         self.chunks.retain(|chunk| !merged.contains(&chunk.number));

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::purchase::PurchaseCategories;
 use crate::engine::state::chunk::ChunkNumber;
+use crate::engine::state::layout::DaySum;
 use crate::engine::state::record::CustomerRecord;
 use crate::engine::state::remembered::RememberedEvent;
 use crate::engine::state::table::CATEGORY_NAMES_BYTES_MAX;
@@ -101,7 +102,10 @@ fn sizes_bytes(record: &CustomerRecord) -> BTreeMap<ChunkNumber, usize> {
     for event in record.remembered.events() {
         *sizes_bytes.entry(event.chunk).or_default() += event_bytes(event);
     }
-    for sum in &record.layout.sums {
+    let layout = &record.layout;
+    // Those of earlier days are left out when they are moved.
+    let is_kept = |sum: &&DaySum| layout.first_kept.is_none_or(|first| sum.day >= first);
+    for sum in layout.sums.iter().filter(is_kept) {
         *sizes_bytes.entry(sum.chunk).or_default() += SUM_BYTES;
     }
     sizes_bytes

@@ -52,9 +52,10 @@ fn ask(client: &BaseConsumer, topic: &str, partitions: &[Partition]) -> KafkaRes
     // In place of a timestamp it stands for the first offset.
     asked.set_all_offsets(Offset::Beginning)?;
     let first = client.offsets_for_times(asked.clone(), START_WAIT)?;
+    // The group's offsets before the ends: what others commit meanwhile is below these.
+    let group = client.committed_offsets(list(topic, partitions), START_WAIT)?;
     asked.set_all_offsets(Offset::End)?;
     let end = client.offsets_for_times(asked, START_WAIT)?;
-    let group = client.committed_offsets(list(topic, partitions), START_WAIT)?;
     Ok(Beginnings {
         first: offsets_of(&first),
         end: offsets_of(&end),
@@ -98,8 +99,8 @@ fn of_beginnings(topic: &str, beginnings: &Beginnings) -> Vec<Finding> {
     if let Some(place) = end.iter().find(is_short) {
         let offset = group_offset(place.0);
         let is_at = format!(
-            "ends at offset {}, and the state was made from the events up to offset {offset}: the topic was made anew; \
-             {BEGIN_ANEW}",
+            "ends at offset {}, and the state was made from the events up to offset {offset}: the topic was made anew, has lost its end, or \
+             is not the one that the settings named before; {BEGIN_ANEW}",
             place.1
         );
         findings.push(finding(Level::Error, place, offset, &is_at));

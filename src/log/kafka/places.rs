@@ -68,12 +68,14 @@ pub(super) fn known(offset: Offset) -> Option<u64> {
 /// An error from which the client recovers by itself: the cluster is away, changes its leaders, or does not know a
 /// topic, which may be so for a moment ([`super::absence`]).
 pub(super) fn is_passing(error: &KafkaError) -> bool {
-    const PASSING: [RDKafkaErrorCode; 25] = [
+    const PASSING: [RDKafkaErrorCode; 26] = [
         RDKafkaErrorCode::OffsetNotAvailable,
         RDKafkaErrorCode::ReplicaNotAvailable,
         RDKafkaErrorCode::KafkaStorageError,
         RDKafkaErrorCode::BrokerTransportFailure,
         RDKafkaErrorCode::AllBrokersDown,
+        // It was asked through a broker that has left the cluster.
+        RDKafkaErrorCode::DestroyBroker,
         RDKafkaErrorCode::Resolve,
         RDKafkaErrorCode::OperationTimedOut,
         RDKafkaErrorCode::TimedOutQueue,

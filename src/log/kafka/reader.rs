@@ -133,7 +133,10 @@ impl TopicReader {
         } = position;
         let record = |_, message: &BorrowedMessage<'_>| delivery(source, message);
         let place = (topic, (partition, offset));
-        let chunk = match self.read_of(place, (1, RECORD_WAIT), offset.saturating_add(1), record) {
+        // The running partitions wait too: longer only when the record was not asked for yet.
+        let is_asked = self.place.as_ref() == Some(&(topic.to_owned(), partition, offset));
+        let wait = if is_asked { CHUNK_WAIT } else { RECORD_WAIT };
+        let chunk = match self.read_of(place, (1, wait), offset.saturating_add(1), record) {
             Ok(chunk) => chunk,
             // It was removed from the topic meanwhile; where the topic begins is asked for again.
             Err(error) if is_out_of_range(&error) => {

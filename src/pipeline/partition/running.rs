@@ -183,6 +183,13 @@ impl RunningPartition {
         matches!((clock, earliest), (Some(clock), Some(earliest)) if earliest <= clock)
     }
 
+    /// Something committed is due by an instant.
+    #[must_use]
+    pub fn has_due_by(&self, at: Timestamp) -> bool {
+        let earliest = self.store.earliest_deadline();
+        earliest.is_some_and(|earliest| earliest <= at)
+    }
+
     /// Evaluates the customers whose deadlines have come by the clock, about `limit` of them, and stages their
     /// records. Once a transaction, as due customers are read from committed state.
     ///
