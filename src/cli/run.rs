@@ -69,6 +69,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
     }
     server.stop();
+    let of_others = parts.shared.control.left_to_others();
+    if args.advance_to.is_some() && of_others > 0 {
+        tracing::warn!(
+            partitions = of_others,
+            "--advance-to has not moved the clocks of the partitions that other instances have"
+        );
+    }
     tracing::info!("stopped");
     Ok(())
 }

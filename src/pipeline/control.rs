@@ -8,6 +8,7 @@ use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
 use crate::domain::ids::Partition;
@@ -23,6 +24,7 @@ pub struct Control {
     /// Where every clock is moved once all ends are reached.
     advance_to: OnceLock<Timestamp>,
     reached: Mutex<BTreeSet<Partition>>,
+    of_others: AtomicUsize,
 }
 
 impl Control {
@@ -88,6 +90,17 @@ impl Control {
         };
         let reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
         reached.len() >= ends.len()
+    }
+
+    /// A worker ends while other processes have so many partitions.
+    pub fn leave_to_others(&self, partitions: usize) {
+        self.of_others.store(partitions, Ordering::Relaxed);
+    }
+
+    /// How many partitions other processes had when the workers reached all ends.
+    #[must_use]
+    pub fn left_to_others(&self) -> usize {
+        self.of_others.load(Ordering::Relaxed)
     }
 }
 

@@ -142,11 +142,17 @@ impl<L: WorkerLog> Worker<L> {
             let is_finished = !running.has_moved() && !running.has_due();
             self.shared.partitions.finish(running.owner(), is_finished);
         }
-        if self.has_finished_all() {
-            return Ok(true);
+        if !self.has_finished_all() {
+            self.ask_for_others()?;
         }
-        self.ask_for_others()?;
-        Ok(self.has_finished_all())
+        let has_finished = self.has_finished_all();
+        if has_finished {
+            let partitions = &self.shared.partitions;
+            let all = self.shared.control.partitions();
+            let of_others = all.filter(|partition| !partitions.is_finished(*partition));
+            self.shared.control.leave_to_others(of_others.count());
+        }
+        Ok(has_finished)
     }
 
     /// Notes the partitions that are committed up to their ends; `true` when all that this worker has are.

@@ -109,3 +109,30 @@ pub fn not_before_the_others() {
     stop(other);
     assert_as_the_fold(&deployment);
 }
+
+/// A run moves the clocks of what other instances do not have: it joins the group before it ends, and says what is left.
+pub fn moves_what_others_do_not_have() {
+    const LEFT: &str = "--advance-to has not moved the clocks";
+    let deployment = Deployment::new("moved");
+    let service = run(&deployment, "a", &[]);
+    wait_owned(&deployment.store("a"), 12, Duration::ZERO);
+    feed(&deployment, 24);
+    wait_until("the service has committed what came", || {
+        group::is_caught_up(&deployment)
+    });
+    let advance = ["--advance-to", "2030-01-01T00:00:00Z"];
+    let says_left = |instance: &str, is_left: bool| {
+        let running = run_to_end(&deployment, instance, &advance);
+        let seen = Arc::clone(&running.seen);
+        assert_ends(running);
+        let seen = seen.lock().unwrap();
+        assert_eq!(seen.iter().any(|line| line.contains(LEFT)), is_left);
+    };
+    says_left("b", true);
+    // Killed: the group gives its partitions to others only when its session is over, and a new member waits for that.
+    drop(service);
+    says_left("c", false);
+    let after = deployment.changelog();
+    assert_ends(run_to_end(&deployment, "c", &advance));
+    assert!(after == deployment.changelog(), "nothing was left");
+}

@@ -41,6 +41,16 @@ pub fn is_caught_up(deployment: &Deployment) -> bool {
     })
 }
 
+/// Whether the group has no member: also none that was killed, or stopped, less than its session ago.
+pub fn is_empty(deployment: &Deployment) -> bool {
+    let client = client(deployment);
+    let list = client.fetch_group_list(Some(&deployment.name), ANSWER_WAIT);
+    list.is_ok_and(|list| {
+        let mut groups = list.groups().iter();
+        groups.any(|group| group.name() == deployment.name && group.state() == "Empty")
+    })
+}
+
 /// Partitions by member of the stable group; nothing while it rebalances. A static member's id begins with its
 /// instance's.
 pub fn members(deployment: &Deployment) -> BTreeMap<String, usize> {

@@ -67,7 +67,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 44] = [
+    let tests: [(&str, fn()); 45] = [
         (
             "three_instances_under_random_blows_end_with_what_the_input_amounts_to",
             chaos::random_blows,
@@ -163,6 +163,10 @@ fn main() {
         (
             "a_run_until_caught_up_does_not_end_before_other_instances_have_committed",
             catching_up::not_before_the_others,
+        ),
+        (
+            "a_run_moves_the_clocks_of_what_other_instances_do_not_have",
+            catching_up::moves_what_others_do_not_have,
         ),
         (
             "a_changelog_of_format_3_exports_the_same_and_goes_on_without_a_repeat",

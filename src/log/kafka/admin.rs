@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use rdkafka::admin::AdminClient;
 use rdkafka::admin::AdminOptions;
+use rdkafka::admin::ConfigResourceResult;
 use rdkafka::admin::NewTopic;
 use rdkafka::admin::ResourceSpecifier;
 use rdkafka::admin::TopicReplication;
@@ -28,8 +29,10 @@ pub(super) const TOMBSTONES_MS: u64 = 24 * 3600 * 1000;
 /// Changes and dead letters are kept for thirty days.
 const OUTPUT_RETENTION_MS: &str = "2592000000";
 
-/// Between two questions whether new topics show.
-const SHOW_LOOK: Duration = Duration::from_millis(50);
+/// Between two questions whether topics show.
+pub(super) const SHOW_LOOK: Duration = Duration::from_millis(50);
+/// A topic that no broker shows for so long is missing.
+const SHOW_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Numbers for topics that are made.
 #[derive(Clone, Copy, Debug)]
@@ -40,13 +43,39 @@ pub struct Plan {
     pub replication_factor: i32,
 }
 
+/// Asks again for a while until the answer is whole: brokers learn of a topic one after the other, and each question may
+/// go to another one.
+fn settled<T>(
+    patience: Duration,
+    is_whole: impl Fn(&T) -> bool,
+    ask: impl Fn() -> Result<T, Error>,
+) -> Result<T, Error> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let answer = ask()?;
+        if is_whole(&answer) || Instant::now() >= deadline {
+            return Ok(answer);
+        }
+        std::thread::park_timeout(SHOW_LOOK);
+    }
+}
+
 /// Names and partition counts of the topics of the service that exist.
 pub(super) fn existing_topics(
     connection: &Connection,
     client: &BaseConsumer,
-    wait: Duration,
 ) -> Result<BTreeMap<String, u32>, Error> {
-    let metadata = client.fetch_metadata(None, wait).map_err(|error| {
+    let topics = &connection.topics;
+    let is_whole = |found: &BTreeMap<_, _>| topics.each().all(|(_, name)| found.contains_key(name));
+    settled(SHOW_PATIENCE, is_whole, || shown_topics(connection, client))
+}
+
+/// The topics that one broker shows.
+fn shown_topics(
+    connection: &Connection,
+    client: &BaseConsumer,
+) -> Result<BTreeMap<String, u32>, Error> {
+    let metadata = client.fetch_metadata(None, START_WAIT).map_err(|error| {
         connection.unusable(format!(
             "the cluster does not answer ({error}): are kafka.brokers and kafka.security right, and is it up?"
         ))
@@ -95,7 +124,13 @@ pub(super) fn settings(connection: &Connection, topics: &[&str]) -> Result<Setti
         .collect();
     let admin = client(connection)?;
     let options = AdminOptions::new().request_timeout(Some(START_WAIT));
-    let described = finish(connection, admin.describe_configs(&specifiers, &options))?;
+    let is_unknown = |resource: &ConfigResourceResult| {
+        resource.as_ref().err() == Some(&RDKafkaErrorCode::UnknownTopicOrPartition)
+    };
+    let are_known = |described: &Vec<_>| !described.iter().any(is_unknown);
+    let described = settled(SHOW_PATIENCE, are_known, || {
+        finish(connection, admin.describe_configs(&specifiers, &options))
+    })?;
     let mut settings = Settings::new();
     for (name, resource) in topics.iter().zip(described) {
         let resource = resource.map_err(|code| {
@@ -198,7 +233,7 @@ impl Creator<'_> {
     /// Makes those of the topics that are missing, each with its settings, and waits until they show.
     fn create(&self, wanted: &[(Topic, &str)], source_bytes: u64) -> Result<Vec<String>, Error> {
         let connection = self.connection;
-        let found = existing_topics(connection, self.metadata_client, START_WAIT)?;
+        let found = shown_topics(connection, self.metadata_client)?;
         let input_partitions = found.get(&connection.topics.events).copied();
         let missing = wanted.iter().filter(|(_, name)| !found.contains_key(*name));
         let missing: Vec<_> = missing
@@ -235,16 +270,15 @@ impl Creator<'_> {
             }
         }
         // A broker shows a topic a moment after it was created.
-        let deadline = Instant::now() + START_WAIT;
-        loop {
-            let found = existing_topics(connection, self.metadata_client, START_WAIT)?;
-            if wanted.iter().all(|(_, name)| found.contains_key(*name)) {
-                return Ok(created);
-            }
-            if Instant::now() >= deadline {
-                return Err(connection.unusable("the new topics do not show"));
-            }
-            std::thread::park_timeout(SHOW_LOOK);
+        let are_shown =
+            |found: &BTreeMap<_, _>| wanted.iter().all(|(_, name)| found.contains_key(*name));
+        let found = settled(START_WAIT, are_shown, || {
+            shown_topics(connection, self.metadata_client)
+        })?;
+        if are_shown(&found) {
+            Ok(created)
+        } else {
+            Err(connection.unusable("the new topics do not show"))
         }
     }
 }

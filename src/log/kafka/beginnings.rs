@@ -2,6 +2,7 @@
 //! the group has read, because they were made anew.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use rdkafka::Offset;
 use rdkafka::consumer::BaseConsumer;
@@ -9,10 +10,12 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaResult;
 
 use crate::domain::ids::Partition;
+use crate::log::kafka::admin::SHOW_LOOK;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::client::START_WAIT;
 use crate::log::kafka::finding::Finding;
 use crate::log::kafka::finding::Level;
+use crate::log::kafka::places::is_passing;
 use crate::log::kafka::places::list;
 use crate::log::kafka::places::offsets_of;
 
@@ -37,7 +40,7 @@ pub(super) fn of_sources(
             continue;
         };
         let partitions: Vec<Partition> = (0..*count).map(Partition).collect();
-        match ask(client, topic, &partitions) {
+        match ask_until_answered(client, topic, &partitions) {
             Ok(beginnings) => findings.extend(of_beginnings(topic, &beginnings)),
             Err(error) => {
                 tracing::warn!(%error, topic, "where the topic begins is not known");
@@ -45,6 +48,25 @@ pub(super) fn of_sources(
         }
     }
     findings
+}
+
+/// Asks again where another broker leads a partition by now, or will lead it soon.
+fn ask_until_answered(
+    client: &BaseConsumer,
+    topic: &str,
+    partitions: &[Partition],
+) -> KafkaResult<Beginnings> {
+    let deadline = Instant::now() + START_WAIT;
+    loop {
+        match ask(client, topic, partitions) {
+            Err(error) if is_passing(&error) && Instant::now() < deadline => {
+                std::thread::park_timeout(SHOW_LOOK);
+                // The client keeps the leaders that it knows.
+                client.fetch_metadata(Some(topic), START_WAIT)?;
+            }
+            answered => return answered,
+        }
+    }
 }
 
 fn ask(client: &BaseConsumer, topic: &str, partitions: &[Partition]) -> KafkaResult<Beginnings> {

@@ -42,7 +42,7 @@ impl KafkaLog {
             .metadata_client()
             .create()
             .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
-        let found = admin::existing_topics(&connection, &client, START_WAIT)?;
+        let found = admin::existing_topics(&connection, &client)?;
         let (errors, warnings): (Vec<_>, Vec<_>) = topic_findings(&connection)?
             .into_iter()
             .partition(|finding| finding.level == Level::Error);

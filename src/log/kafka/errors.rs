@@ -3,6 +3,8 @@
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 
+use crate::log::Error;
+
 /// A transactional call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Call {
@@ -33,6 +35,21 @@ pub(super) enum Remedy {
     Fenced,
     /// A person must act.
     Fatal,
+}
+
+/// How a transaction failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// No part took effect. If the producer cannot go on, it must be destroyed.
+    Aborted { can_go_on: bool },
+    /// No part took effect, and the fault is one record's: what it is. The producer can go on.
+    Refused(String),
+    /// It may have taken effect: the producer must be destroyed.
+    Unknown,
+    /// The broker has ended the producer, which must be destroyed.
+    Fenced { is_aborted: bool },
+    /// The worker cannot go on.
+    Broken(Error),
 }
 
 /// Codes that say that the broker has ended the producer: another instance works under the same id, or a transaction was

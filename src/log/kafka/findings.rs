@@ -12,7 +12,6 @@ use crate::log::kafka::admin::Settings;
 use crate::log::kafka::admin::TOMBSTONES_MS;
 use crate::log::kafka::beginnings;
 use crate::log::kafka::client::Connection;
-use crate::log::kafka::client::START_WAIT;
 use crate::log::kafka::finding::Finding;
 use crate::log::kafka::finding::Level;
 
@@ -57,7 +56,7 @@ pub fn topic_findings(connection: &Connection) -> Result<Vec<Finding>, Error> {
         .metadata_client()
         .create()
         .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
-    let found = admin::existing_topics(connection, &metadata_client, START_WAIT)?;
+    let found = admin::existing_topics(connection, &metadata_client)?;
     let mut findings = missing(connection, &found);
     findings.extend(other_partitions(connection, &found));
     let existing: Vec<&str> = found.keys().map(String::as_str).collect();

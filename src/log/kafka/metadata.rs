@@ -85,11 +85,13 @@ impl MetadataClient {
         }
     }
 
-    /// The partitions that members of other instances have; `None` while the group changes, or if nothing can be said.
+    /// The partitions that members of other instances have; `None` while the group changes or has no member of this
+    /// instance, or if nothing can be said. Before this instance has joined, others may have partitions that it gets.
     pub(super) fn partitions_of_others(&self) -> Option<BTreeSet<Partition>> {
         let own = self.connection.client_id();
-        let members = self.assignments()?.into_iter();
-        let others = members.filter(|(client_id, _)| *client_id != own);
+        let members = self.assignments()?;
+        members.iter().find(|(client_id, _)| *client_id == own)?;
+        let others = members.into_iter().filter(|(id, _)| *id != own);
         Some(others.flat_map(|(_, partitions)| partitions).collect())
     }
 

@@ -5,6 +5,7 @@
 mod absence;
 mod admin;
 mod beginnings;
+mod bounded_calls;
 mod changes;
 mod client;
 mod cluster;
@@ -20,6 +21,7 @@ mod metadata;
 mod places;
 mod reader;
 mod rebalance;
+mod records;
 mod recovery;
 mod reports;
 mod size_limits;

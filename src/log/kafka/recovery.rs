@@ -9,8 +9,8 @@ use crate::domain::offsets::AppliedOffsets;
 use crate::log::Error;
 use crate::log::Outcome;
 use crate::log::Transaction;
+use crate::log::kafka::errors::Failure;
 use crate::log::kafka::places::position_in;
-use crate::log::kafka::transactional_producer::Failure;
 use crate::log::kafka::undecided::mark_of;
 use crate::log::kafka::worker::KafkaWorker;
 

@@ -9,7 +9,6 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::KafkaError;
 use rdkafka::error::KafkaResult;
-use rdkafka::message::Header;
 use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::BaseRecord;
 use rdkafka::producer::Producer;
@@ -22,16 +21,18 @@ use crate::domain::topic::Topic;
 use crate::log::Committed;
 use crate::log::Error;
 use crate::log::Output;
-use crate::log::OutputRecord;
 use crate::log::Transaction;
+use crate::log::kafka::bounded_calls::BoundedCalls;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::errors::Call;
 use crate::log::kafka::errors::FENCED;
+use crate::log::kafka::errors::Failure;
 use crate::log::kafka::errors::Remedy;
 use crate::log::kafka::errors::remedy;
 use crate::log::kafka::fence::ChangelogFence;
 use crate::log::kafka::places::number;
 use crate::log::kafka::places::offset;
+use crate::log::kafka::records;
 use crate::log::kafka::reports::Context;
 use crate::log::kafka::reports::Reports;
 use crate::log::kafka::size_limits::SizeLimits;
@@ -49,12 +50,16 @@ const INIT_PATIENCE: Duration = Duration::from_secs(90);
 
 /// A call at the deadline itself still gets a moment.
 const CALL_WAIT_MIN: Duration = Duration::from_millis(100);
+/// A call that has not returned so long after its own limit is given up.
+const RETURN_GRACE: Duration = Duration::from_secs(2);
+
+type Client = ThreadedProducer<Context>;
 
 /// A transactional producer; it holds its id once it is ready.
 pub(super) struct TransactionalProducer {
     connection: Arc<Connection>,
     size_limits: SizeLimits,
-    producer: ThreadedProducer<Context>,
+    calls: BoundedCalls<Client>,
     reports: Arc<Reports>,
     made_at: Instant,
     is_ready: bool,
@@ -68,21 +73,6 @@ impl std::fmt::Debug for TransactionalProducer {
     }
 }
 
-/// How a transaction failed.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// No part took effect. If the producer cannot go on, it must be destroyed.
-    Aborted { can_go_on: bool },
-    /// No part took effect, and the fault is one record's: what it is. The producer can go on.
-    Refused(String),
-    /// It may have taken effect: the producer must be destroyed.
-    Unknown,
-    /// The broker has ended the producer, which must be destroyed.
-    Fenced { is_aborted: bool },
-    /// The worker cannot go on.
-    Broken(Error),
-}
-
 impl TransactionalProducer {
     /// A producer that is not ready yet.
     pub(super) fn new(
@@ -94,12 +84,14 @@ impl TransactionalProducer {
         let context = Context::new(&connection.topics.state, &reports);
         let mut config = connection.transactional(worker);
         size_limits.bound(&mut config);
-        let producer = ThreadedProducer::from_config_and_context(&config, context)
+        let client = Client::from_config_and_context(&config, context)
             .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
+        let calls = BoundedCalls::new(client)
+            .map_err(|error| connection.unusable(format!("no thread: {error}")))?;
         Ok(Self {
             connection: Arc::clone(connection),
             size_limits,
-            producer,
+            calls,
             reports,
             made_at: Instant::now(),
             is_ready: false,
@@ -113,7 +105,13 @@ impl TransactionalProducer {
         if self.is_ready {
             return Ok(true);
         }
-        let Err(error) = self.producer.init_transactions(Timeout::After(INIT_WAIT)) else {
+        let limit = INIT_WAIT + RETURN_GRACE;
+        let init = |client: &Client| client.init_transactions(Timeout::After(INIT_WAIT));
+        let Some(result) = self.calls.call(limit, init) else {
+            std::thread::park_timeout(INIT_WAIT);
+            return Ok(false);
+        };
+        let Err(error) = result else {
             self.is_ready = true;
             return Ok(true);
         };
@@ -141,15 +139,14 @@ impl TransactionalProducer {
     /// Sends and commits. `group` is the membership as of now, which fences the offsets, and they carry the mark; `fence`
     /// has the places from which the changelogs must go on.
     pub(super) fn commit(
-        &self,
+        &mut self,
         transaction: &Transaction,
-        (group, mark): (&ConsumerGroupMetadata, &str),
+        (group, mark): (ConsumerGroupMetadata, &str),
         fence: &ChangelogFence,
     ) -> Result<Vec<Committed>, Failure> {
         self.reports.clear();
-        self.producer
-            .begin_transaction()
-            .map_err(|error| self.failed(Call::Send, &error))?;
+        let begun = self.calls.client().begin_transaction();
+        begun.map_err(|error| self.failed(Call::Send, &error))?;
         tracing::trace!("transaction begun");
         let deadline = Instant::now() + self.connection.transaction_timeout;
         self.send_all(transaction, deadline)
@@ -159,33 +156,48 @@ impl TransactionalProducer {
         let offsets = self
             .offsets(transaction, mark)
             .map_err(|error| self.failed(Call::Offsets, &error))?;
-        self.retry(Call::Offsets, deadline, || {
-            self.producer
-                .send_offsets_to_transaction(&offsets, group, until(deadline))
+        self.retry(Call::Offsets, deadline, move |client, limit| {
+            client.send_offsets_to_transaction(&offsets, &group, limit)
         })?;
         // Only the time that the transaction itself has left is safe for a commit. Without a limit the client waits
         // for the broker's answer as long as it takes.
-        self.retry(Call::Commit, deadline, || {
-            self.producer.commit_transaction(until(deadline))
-        })?;
+        self.retry(Call::Commit, deadline, Client::commit_transaction)?;
         Ok(self.committed(transaction))
     }
 
     /// Calls again while that is what the error asks for.
     fn retry(
-        &self,
+        &mut self,
         call: Call,
         deadline: Instant,
-        act: impl Fn() -> KafkaResult<()>,
+        act: impl Fn(&Client, Timeout) -> KafkaResult<()> + Send + Sync + 'static,
     ) -> Result<(), Failure> {
+        let act = Arc::new(act);
         loop {
-            let Err(error) = act() else { return Ok(()) };
+            let Some(result) = self.call(deadline, &act) else {
+                return Err(given_up(call));
+            };
+            let Err(error) = result else { return Ok(()) };
             let is_late = Instant::now() >= deadline;
             if is_late || remedy(call, &error) != Remedy::Retry {
                 return Err(self.failed(call, &error));
             }
             std::thread::park_timeout(RETRY_PAUSE);
         }
+    }
+
+    /// A call with the time that is left; `None` if it does not return.
+    fn call(
+        &mut self,
+        deadline: Instant,
+        act: &Arc<impl Fn(&Client, Timeout) -> KafkaResult<()> + Send + Sync + 'static>,
+    ) -> Option<KafkaResult<()>> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let limit = left.max(CALL_WAIT_MIN);
+        let act = Arc::clone(act);
+        self.calls.call(limit + RETURN_GRACE, move |client| {
+            act(client, Timeout::After(limit))
+        })
     }
 
     /// The number of records that were sent.
@@ -199,28 +211,25 @@ impl TransactionalProducer {
             let name = topics.name(output.topic).unwrap_or_default();
             if output.topic == Topic::DeadLetters {
                 let letter = self.size_limits.fitted(&output.record);
-                self.send(to_send(name, &letter, headers(&letter)), deadline)?;
+                self.send(
+                    records::of_output(name, &letter, records::headers(&letter)),
+                    deadline,
+                )?;
                 continue;
             }
-            let headers = copied.take().unwrap_or_else(|| headers(&output.record));
+            let headers = copied
+                .take()
+                .unwrap_or_else(|| records::headers(&output.record));
             let is_in_next = |next: &&Output| Arc::ptr_eq(&next.record, &output.record);
             if outputs.peek().is_some_and(is_in_next) {
                 copied = Some(headers.clone());
             }
-            self.send(to_send(name, &output.record, headers), deadline)?;
+            self.send(records::of_output(name, &output.record, headers), deadline)?;
         }
         for part in &transaction.partitions {
             records += part.state.len();
             for record in &part.state {
-                let update = BaseRecord {
-                    topic: &topics.state,
-                    partition: i32::try_from(part.partition.0).ok(),
-                    payload: record.value.as_deref(),
-                    key: Some(record.key.as_slice()),
-                    timestamp: None,
-                    headers: None,
-                    delivery_opaque: (),
-                };
+                let update = records::of_state(&topics.state, part.partition, record);
                 self.send(update, deadline)?;
             }
         }
@@ -233,7 +242,7 @@ impl TransactionalProducer {
         deadline: Instant,
     ) -> KafkaResult<()> {
         loop {
-            match self.producer.send(record) {
+            match self.calls.client().send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), refused))
                     if Instant::now() < deadline =>
@@ -251,7 +260,7 @@ impl TransactionalProducer {
 
     /// Waits until every record is acknowledged: a commit with something in flight takes 100 ms longer.
     fn drain(&self, records: usize, deadline: Instant) -> KafkaResult<()> {
-        while self.producer.in_flight_count() > 0 {
+        while self.calls.client().in_flight_count() > 0 {
             if Instant::now() >= deadline {
                 return Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut));
             }
@@ -279,7 +288,7 @@ impl TransactionalProducer {
     }
 
     /// Aborts where another worker has written to a changelog since this one read it.
-    fn check(&self, transaction: &Transaction, fence: &ChangelogFence) -> Result<(), Failure> {
+    fn check(&mut self, transaction: &Transaction, fence: &ChangelogFence) -> Result<(), Failure> {
         let first_of = |partition: Partition| self.reports.changelog_range(partition)?.0;
         let mut partitions = written(transaction);
         let Some(partition) = partitions.find(|one| !fence.admits(*one, first_of(*one))) else {
@@ -304,7 +313,7 @@ impl TransactionalProducer {
     }
 
     /// Ends a transaction that did not commit, and says what is left.
-    fn failed(&self, call: Call, error: &KafkaError) -> Failure {
+    fn failed(&mut self, call: Call, error: &KafkaError) -> Failure {
         let remedy = remedy(call, error);
         tracing::warn!(%error, ?call, ?remedy, "a transaction failed");
         match remedy {
@@ -331,7 +340,7 @@ impl TransactionalProducer {
     }
 
     /// Without a commit that was asked for, no part takes effect, also where the broker does not take the abort.
-    fn aborted(&self) -> Failure {
+    fn aborted(&mut self) -> Failure {
         let can_go_on = self.abort();
         if !can_go_on && self.is_fenced() {
             return Failure::Fenced { is_aborted: true };
@@ -341,20 +350,38 @@ impl TransactionalProducer {
 
     /// The records of a producer that the broker has ended may come back with another error.
     fn is_fenced(&self) -> bool {
-        let cause = self.producer.client().fatal_error();
+        let cause = self.calls.client().client().fatal_error();
         cause.is_some_and(|(code, _)| FENCED.contains(&code))
     }
 
-    fn abort(&self) -> bool {
+    /// Whether the client can go on.
+    fn abort(&mut self) -> bool {
         let deadline = Instant::now() + self.connection.transaction_timeout;
+        let act = Arc::new(Client::abort_transaction);
         loop {
-            let Err(error) = self.producer.abort_transaction(until(deadline)) else {
-                return true;
+            let Some(result) = self.call(deadline, &act) else {
+                return false;
             };
+            let Err(error) = result else { return true };
             let is_late = Instant::now() >= deadline;
             if is_late || remedy(Call::Abort, &error) != Remedy::Retry {
                 return false;
             }
+        }
+    }
+}
+
+/// A call of a transaction did not return, and its client is given up. The broker aborts the transaction when its time is
+/// over, and before that when another producer takes the id.
+fn given_up(call: Call) -> Failure {
+    tracing::warn!(
+        ?call,
+        "the Kafka client does not return from a call: it is replaced"
+    );
+    match call {
+        Call::Commit => Failure::Unknown,
+        Call::Init | Call::Send | Call::Offsets | Call::Abort => {
+            Failure::Aborted { can_go_on: false }
         }
     }
 }
@@ -364,36 +391,4 @@ pub(super) fn written(transaction: &Transaction) -> impl Iterator<Item = Partiti
     let parts = transaction.partitions.iter();
     let parts = parts.filter(|part| !part.state.is_empty());
     parts.map(|part| part.partition)
-}
-
-/// The time that is left for a call.
-fn until(deadline: Instant) -> Timeout {
-    let left = deadline.saturating_duration_since(Instant::now());
-    Timeout::After(left.max(CALL_WAIT_MIN))
-}
-
-fn headers(record: &OutputRecord) -> OwnedHeaders {
-    let room = OwnedHeaders::new_with_capacity(record.headers.len());
-    record.headers.iter().fold(room, |headers, (key, value)| {
-        headers.insert(Header {
-            key,
-            value: value.as_deref(),
-        })
-    })
-}
-
-fn to_send<'a>(
-    topic: &'a str,
-    record: &'a OutputRecord,
-    headers: OwnedHeaders,
-) -> BaseRecord<'a, [u8], [u8], ()> {
-    BaseRecord {
-        topic,
-        partition: None,
-        payload: record.value.as_deref(),
-        key: record.key.as_deref(),
-        timestamp: Some(record.timestamp.as_milliseconds()),
-        headers: Some(headers),
-        delivery_opaque: (),
-    }
 }

@@ -242,11 +242,11 @@ impl WorkerLog for KafkaWorker {
         let Some(group) = self.member.group_metadata() else {
             return Err(self.connection.unusable("the consumer has no group"));
         };
-        let Some(producer) = self.producer.as_ref().filter(|one| one.is_ready()) else {
+        let Some(producer) = self.producer.as_mut().filter(|one| one.is_ready()) else {
             return Err(Error::Aborted);
         };
         let (begun, mark) = (Instant::now(), self.marks.next());
-        match producer.commit(transaction, (&group, &mark), &self.fence) {
+        match producer.commit(transaction, (group, &mark), &self.fence) {
             Ok(committed) => {
                 self.absence.committed(Instant::now());
                 for part in &transaction.partitions {
