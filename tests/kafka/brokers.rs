@@ -75,7 +75,7 @@ impl Scene {
             assert!(
                 Instant::now() < deadline,
                 "no transaction after {what}: {:#?}",
-                said(&self.running)
+                self.running.said()
             );
             std::thread::park_timeout(Duration::from_millis(100));
         }
@@ -84,32 +84,13 @@ impl Scene {
     /// Everything equals the fold: changes, latest changes, dead letters, state, gauges, and the store that is left.
     fn end(self) {
         self.feed.finish();
-        let deadline = Instant::now() + PATIENCE;
-        while !group::is_caught_up(&self.deployment) {
-            assert!(
-                Instant::now() < deadline,
-                "not committed: {:#?}",
-                said(&self.running)
-            );
-            std::thread::park_timeout(Duration::from_millis(100));
-        }
+        group::wait_caught_up(&self.deployment, &self.running);
         let expected = Expected::of(&self.deployment);
         expected.wait_for(&self.deployment, &[self.member]);
         self.running.signal("TERM");
         assert_eq!(self.running.code(), Some(0));
         expected.assert_stores(&self.deployment, &["a"]);
     }
-}
-
-/// The last lines of an instance's log.
-fn said(running: &Running) -> Vec<String> {
-    let seen = running.seen.lock().unwrap();
-    let quiet = seen
-        .iter()
-        .filter(|line| !line.contains("transaction committed"));
-    let mut last: Vec<String> = quiet.rev().take(60).cloned().collect();
-    last.reverse();
-    last
 }
 
 fn wait_for(duration: Duration) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+use std::time::Instant;
 
 use rdkafka::Offset;
 use rdkafka::TopicPartitionList;
@@ -10,7 +11,9 @@ use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
 
 use crate::PARTITIONS;
+use crate::PATIENCE;
 use crate::deployment::Deployment;
+use crate::running::Running;
 
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
 
@@ -39,6 +42,19 @@ pub fn is_caught_up(deployment: &Deployment) -> bool {
             _ => end == 0,
         })
     })
+}
+
+/// Waits until the group has committed all of the input; else shows the log of the instance that is to do it.
+pub fn wait_caught_up(deployment: &Deployment, running: &Running) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_caught_up(deployment) {
+        assert!(
+            Instant::now() < deadline,
+            "not committed: {:#?}",
+            running.said()
+        );
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
 }
 
 /// Whether the group has no member: also none that was killed, or stopped, less than its session ago.

@@ -23,6 +23,7 @@ use crate::expected::Expected;
 use crate::expected::Member;
 use crate::feed::Feed;
 use crate::feed::shop;
+use crate::group;
 use crate::is_long;
 use crate::proxy::ADD_OFFSETS_TO_TXN;
 use crate::proxy::ADD_PARTITIONS_TO_TXN;
@@ -251,7 +252,8 @@ pub fn ended_producers() {
     }
 }
 
-/// Another process of the same id, with a store of its own: one of the two ends, and says why.
+/// Another process of the same id, with a store of its own, is started beside the first one: one of the two ends, and says
+/// why.
 pub fn two_of_one_id() {
     let deployment = Deployment::new("twins");
     let members = ["a", "b"].map(|instance| Member {
@@ -261,15 +263,17 @@ pub fn two_of_one_id() {
     let id = format!("instance.id={}", deployment.topic("twin"));
     let start = |member: &Member<'_>| {
         let address = format!("http.address={}", member.address);
-        let settings = [id.as_str(), &address, "commit.interval=20ms"];
+        let settings = [id.as_str(), &address, "commit.interval=20ms", TRACED];
         deployment.start(
             member.instance,
             &[settings.as_slice(), &expected::SETTINGS].concat(),
         )
     };
     let feed = Feed::start(&deployment, shop(500, 9), 100.0);
-    feed.wait_sent(100);
-    let mut running = members.iter().map(start).map(Some).collect::<Vec<_>>();
+    let first = start(&members[0]);
+    wait_owned(&deployment.store("a"), 12, Duration::ZERO);
+    wait_committed(&first, "the start");
+    let mut running = [Some(first), Some(start(&members[1]))];
     let mut ended = None;
     wait_until("one of the two ends", || {
         for (number, one) in running.iter_mut().enumerate() {
@@ -285,8 +289,9 @@ pub fn two_of_one_id() {
     let last = seen.last().unwrap();
     assert!(last.contains("taken over the id"), "{last}");
     feed.finish();
-    Expected::of(&deployment).wait_for(&deployment, &[members[1 - loser]]);
     let winner = running[1 - loser].take().unwrap();
+    group::wait_caught_up(&deployment, &winner);
+    Expected::of(&deployment).wait_for(&deployment, &[members[1 - loser]]);
     let seen = Arc::clone(&winner.seen);
     winner.signal("TERM");
     assert_eq!(winner.code(), Some(0), "{:#?}", seen.lock().unwrap());

@@ -69,6 +69,16 @@ impl Running {
         });
     }
 
+    /// The last lines of the log, without the transactions.
+    pub fn said(&self) -> Vec<String> {
+        let seen = self.seen.lock().unwrap();
+        let lines = seen.iter();
+        let others = lines.filter(|line| !line.contains("transaction committed"));
+        let mut last: Vec<String> = others.rev().take(60).cloned().collect();
+        last.reverse();
+        last
+    }
+
     pub fn signal(&self, signal: &str) {
         kafka::send_signal(self.child.id(), signal);
     }
