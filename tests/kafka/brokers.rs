@@ -98,12 +98,18 @@ fn wait_for(duration: Duration) {
     wait_until("the end of the outage", || Instant::now() >= until);
 }
 
-/// Stopped, and killed.
+/// Stopped twice, and in the long form killed. Kafka 4.3.1 may lose the end of a transaction where its only broker is killed
+/// while it ends one: then the records behind it stay unread until a person ends it (docs/RUNBOOK.md, records that stay unread).
 pub fn restarted_broker() {
     let mut node = Node::start();
     let deployment = Deployment::on(&node.brokers, "restarted");
     let scene = Scene::start(deployment, "one-restarted", 12);
-    for is_clean in [true, false] {
+    let ways: &[bool] = if is_long() {
+        &[true, true, false]
+    } else {
+        &[true, true]
+    };
+    for is_clean in ways.iter().copied() {
         node.stop(is_clean);
         node.start_again();
         scene.wait_committed("a restart of the broker");

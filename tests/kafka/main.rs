@@ -137,7 +137,7 @@ fn main() {
             outages::deleted_topic,
         ),
         (
-            "a_broker_that_is_restarted_or_killed_costs_time_only",
+            "a_broker_that_is_restarted_costs_time_only",
             brokers::restarted_broker,
         ),
         (
