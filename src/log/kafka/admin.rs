@@ -282,3 +282,34 @@ impl Creator<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// A question to brokers that learn of three topics one after the other.
+    fn asked(patience: Duration) -> (u32, u32) {
+        let questions = Cell::new(0);
+        let ask = || {
+            questions.set(questions.get() + 1);
+            Ok(questions.get())
+        };
+        let answer = settled(patience, |shown| *shown == 3, ask).unwrap();
+        (answer, questions.get())
+    }
+
+    #[test]
+    fn an_answer_is_asked_for_again_until_it_is_whole_or_there_is_no_patience_left() {
+        assert_eq!(asked(Duration::from_secs(60)), (3, 3));
+        assert_eq!(asked(Duration::ZERO), (1, 1), "as it is");
+    }
+
+    #[test]
+    fn an_error_is_not_asked_for_again() {
+        let ask = || -> Result<u32, Error> { Err(Error::Aborted) };
+        let answer = settled(Duration::from_secs(60), |_| false, ask);
+        assert!(matches!(answer, Err(Error::Aborted)), "{answer:?}");
+    }
+}
