@@ -26,7 +26,7 @@ use segstream::domain::money::Exchange;
 use segstream::domain::money::Money;
 use segstream::domain::time::BusinessZone;
 use segstream::domain::time::Timestamp;
-use segstream::engine::assignment::evaluate_record;
+use segstream::engine::assignment::evaluate_committed;
 use segstream::engine::commands::Delivered;
 use segstream::engine::commands::decide;
 use segstream::engine::deadline::Situation;
@@ -147,7 +147,7 @@ fn benchmarks(criterion: &mut Criterion) {
     let Entry::Live(record) = &entry else {
         unreachable!("a customer who buys");
     };
-    let evaluation = evaluate_record(record, rules);
+    let evaluation = evaluate_committed(record, record.evaluated_at, rules);
     let situation = Situation {
         aggregate: &record.aggregate,
         now: record.evaluated_at,

@@ -14,6 +14,7 @@ use crate::config::bus::BusKind;
 use crate::config::settings::Settings;
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::Partition;
+use crate::domain::time::Timestamp;
 use crate::engine::policy::Policy;
 use crate::engine::state::definition::Definition;
 use crate::engine::state::record::CustomerRecord;
@@ -27,6 +28,24 @@ pub struct Snapshot {
     pub records: Vec<(CustomerId, CustomerRecord)>,
     /// The definition that it was made under; empty where there is no state yet.
     pub definition: Definition,
+}
+
+/// The state of a running deployment.
+#[derive(Debug, Default)]
+pub struct ChangelogSnapshot {
+    /// One for each partition with a record in the changelog.
+    pub partitions: Vec<PartitionRecords>,
+    /// The definition that it was made under; empty where there is no state yet.
+    pub definition: Definition,
+}
+
+/// The customers of one partition.
+#[derive(Debug)]
+pub struct PartitionRecords {
+    /// Its clock.
+    pub clock: Option<Timestamp>,
+    /// Every live customer, ascending by id.
+    pub records: Vec<(CustomerId, CustomerRecord)>,
 }
 
 /// The model and the policy that the state was made under. Zone, currency and lengths are the state's own.
@@ -57,7 +76,7 @@ pub fn reading(
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn changelog(settings: &Settings) -> anyhow::Result<Snapshot> {
+pub fn changelog(settings: &Settings) -> anyhow::Result<ChangelogSnapshot> {
     if settings.bus != BusKind::Kafka {
         let problem = "--changelog reads from Kafka: set kafka.brokers".to_owned();
         return Err(CallError(problem).into());
@@ -76,22 +95,18 @@ pub fn changelog(settings: &Settings) -> anyhow::Result<Snapshot> {
     if let Some(error) = problem {
         return Err(unreadable(error));
     }
-    let mut records = Vec::new();
-    let mut definition = Definition::default();
+    let mut snapshot = ChangelogSnapshot::default();
     for latest in partitions.into_values() {
-        let entries = latest.entries().map_err(unreadable)?;
-        records.extend(
-            entries
-                .into_iter()
-                .filter_map(|(customer_id, entry)| Some((customer_id, entry.into_record()?))),
-        );
-        definition = latest.table.definition;
+        let entries = latest.entries().map_err(unreadable)?.into_iter();
+        let live =
+            entries.filter_map(|(customer_id, entry)| Some((customer_id, entry.into_record()?)));
+        snapshot.partitions.push(PartitionRecords {
+            clock: latest.clock,
+            records: live.collect(),
+        });
+        snapshot.definition = latest.table.definition;
     }
-    records.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
-    Ok(Snapshot {
-        records,
-        definition,
-    })
+    Ok(snapshot)
 }
 
 /// All records of a deployment.
@@ -99,10 +114,17 @@ pub fn changelog(settings: &Settings) -> anyhow::Result<Snapshot> {
 /// # Errors
 /// As [`stores`] and [`changelog`].
 pub fn all_records(settings: &Settings, is_changelog: bool) -> anyhow::Result<Snapshot> {
-    if is_changelog {
-        return changelog(settings);
-    }
     let mut snapshot = Snapshot::default();
+    if is_changelog {
+        let found = changelog(settings)?;
+        let partitions = found.partitions.into_iter();
+        snapshot.records = partitions.flat_map(|one| one.records).collect();
+        snapshot.definition = found.definition;
+        snapshot
+            .records
+            .sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+        return Ok(snapshot);
+    }
     let stores = stores(settings)?;
     for store in stores.iter() {
         for entry in store.records() {

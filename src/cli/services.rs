@@ -10,6 +10,7 @@ use crate::domain::ids::Partition;
 use crate::domain::partitioner::Partitioner;
 use crate::engine::admission::Admission;
 use crate::engine::admission::admit_unplaced;
+use crate::engine::policy::Rules;
 use crate::engine::state::record::CustomerRecord;
 use crate::engine::verdict::Verdict;
 use crate::http::ChangesLookup;
@@ -27,9 +28,9 @@ use crate::pipeline::Shared;
 use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::partitions::Phase;
 use crate::store::partition::PartitionStore;
+use crate::view::as_of::as_of_clock;
 use crate::view::changes::ChangeAt;
 use crate::view::changes::ChangesView;
-use crate::view::customer::as_of_clock;
 use crate::view::customer::customer_view;
 use crate::view::segments::SegmentsView;
 
@@ -87,9 +88,13 @@ impl Queries for CommittedState {
             Sought::Unknown => return Ok(Lookup::Unknown),
             Sought::NotHere => return Ok(Lookup::Restoring),
         };
-        let (model, policy) = (&self.shared.model, &self.shared.policy);
-        let record = as_of_clock(record, store.checkpoint().and_then(|last| last.clock));
-        let view = customer_view(customer_id, &record, model, policy);
+        let rules = Rules {
+            policy: &self.shared.policy,
+            model: &self.shared.model,
+        };
+        let clock = store.checkpoint().and_then(|last| last.clock);
+        let as_of = as_of_clock(record.evaluated_at, clock);
+        let view = customer_view(customer_id, &record, as_of, rules);
         Ok(Lookup::Found(Box::new(view)))
     }
 

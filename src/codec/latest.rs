@@ -10,6 +10,7 @@ use crate::codec::entry;
 use crate::codec::entry::Head;
 use crate::codec::part::Part;
 use crate::domain::ids::CustomerId;
+use crate::domain::time::Timestamp;
 use crate::engine::state::entry::Entry;
 use crate::engine::state::table::DefinitionTable;
 
@@ -20,6 +21,8 @@ pub struct LatestEntries {
     parts: BTreeMap<(CustomerId, Part), Vec<u8>>,
     /// The names of its numbers, and its definition.
     pub table: DefinitionTable,
+    /// The clock of its latest checkpoint.
+    pub clock: Option<Timestamp>,
 }
 
 impl LatestEntries {
@@ -47,7 +50,11 @@ impl LatestEntries {
             Said::Part(customer_id, part, None) => {
                 self.parts.remove(&(customer_id, part));
             }
-            Said::Checkpoint(_) | Said::OldCheckpoint(_) | Said::NoOldCheckpoint | Said::Table => {}
+            // A clock never goes back.
+            Said::Checkpoint(checkpoint) | Said::OldCheckpoint(checkpoint) => {
+                self.clock = self.clock.max(checkpoint.clock);
+            }
+            Said::NoOldCheckpoint | Said::Table => {}
         }
         Ok(())
     }

@@ -43,6 +43,18 @@ pub enum RiskMethod {
     Silence,
 }
 
+impl RiskMethod {
+    /// Its name where it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MbgNbd => "mbg_nbd",
+            Self::BgNbd => "bg_nbd",
+            Self::Silence => "silence",
+        }
+    }
+}
+
 /// The risk of one customer as of an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct ChurnRisk {

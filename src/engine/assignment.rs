@@ -30,15 +30,22 @@ pub fn current_segment(record: &CustomerRecord, model: &SegmentModel) -> Option<
     record.segment_id().and_then(|id| model.segment_index(id))
 }
 
-/// Evaluates a record as of its own `evaluated_at`, given its segment.
+/// Evaluates a record as of an instant, in the segment that it has: a move that is due by then is not made, as it is not
+/// committed.
 #[must_use]
-pub fn evaluate_record(record: &CustomerRecord, rules: Rules<'_>) -> Evaluation {
-    let current = current_segment(record, rules.model);
-    evaluate(
-        &record.aggregate,
-        record.evaluated_at,
-        rules.model,
-        rules.policy,
-        current,
-    )
+pub fn evaluate_committed(
+    record: &CustomerRecord,
+    as_of: Timestamp,
+    rules: Rules<'_>,
+) -> Evaluation {
+    let Rules { policy, model } = rules;
+    let current = current_segment(record, model);
+    let evaluation = evaluate(&record.aggregate, as_of, model, policy, current);
+    match current {
+        Some(own) if evaluation.placement.segment != own => Evaluation {
+            placement: model.placed_in(&evaluation.scaled, own),
+            ..evaluation
+        },
+        Some(_) | None => evaluation,
+    }
 }

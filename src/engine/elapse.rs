@@ -38,16 +38,17 @@ pub struct Foreseen {
     pub change: SegmentChange,
 }
 
-/// The next change of segment by time alone within the horizon after `evaluated_at`, by at most so many
-/// evaluations.
+/// The next change of segment by time alone, up to the horizon after `as_of`, by at most so many evaluations. One that
+/// is due by `as_of` and not committed yet is the next one, at its own instant.
 #[must_use]
 pub fn foresee(
     record: &CustomerRecord,
     customer_id: &str,
+    as_of: Timestamp,
     rules: Rules<'_>,
     evaluations_max: usize,
 ) -> Option<Foreseen> {
-    let horizon = after(record.evaluated_at, f64::from(rules.policy.horizon_days));
+    let horizon = after(as_of, f64::from(rules.policy.horizon_days));
     let mut record = record.clone();
     let mut changes = Vec::new();
     for _ in 0..evaluations_max {

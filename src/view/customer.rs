@@ -10,7 +10,6 @@ use crate::domain::change::Timestamped;
 use crate::domain::churn::RiskMethod;
 use crate::domain::ids::SegmentId;
 use crate::domain::time::Timestamp;
-use crate::engine::policy::Policy;
 use crate::engine::policy::Rules;
 use crate::engine::state::record::CustomerRecord;
 use crate::engine::transition::runner_up;
@@ -63,27 +62,20 @@ pub struct CurrentSegment {
     pub since: Timestamped,
 }
 
-/// The record as of the partition's clock, or just before its deadline if that has come and is not evaluated yet:
-/// segment and band are those of the record until then.
-#[must_use]
-pub fn as_of_clock(mut record: CustomerRecord, clock: Option<Timestamp>) -> CustomerRecord {
-    let until = record.deadline.map(|at| at.plus_milliseconds(-1));
-    let now = clock.map(|clock| until.map_or(clock, |until| clock.min(until)));
-    record.evaluated_at = record.evaluated_at.max(now.unwrap_or(record.evaluated_at));
-    record
-}
-
-/// The answer of HTTP on one customer.
+/// The answer of HTTP on one customer as of an instant, which is not before its last evaluation: the values of an export
+/// as of then.
 #[must_use]
 pub fn customer_view(
     customer_id: &str,
     record: &CustomerRecord,
-    model: &SegmentModel,
-    policy: &Policy,
+    as_of: Timestamp,
+    rules: Rules<'_>,
 ) -> CustomerView {
-    let rules = Rules { policy, model };
-    let evaluated = Evaluated::of(customer_id, record, rules);
+    let model = rules.model;
+    let evaluated = Evaluated::of(customer_id, record, as_of, rules);
     let mut line = ExportLine::of(customer_id, record, &evaluated, rules);
+    // HTTP has always called the instant of the values so.
+    line.evaluated_at = line.as_of;
     line.churn_risk = line.churn_risk.map(|churn| ChurnRiskView {
         basis: basis(churn.risk.method, model),
         ..churn

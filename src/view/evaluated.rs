@@ -1,10 +1,11 @@
-//! A customer's record, evaluated once for all that a view shows of it.
+//! A customer's record as of an instant, evaluated once for all that a view shows of it.
 
 use serde::Serialize;
 
 use crate::domain::change::Timestamped;
 use crate::domain::churn::ChurnRisk;
-use crate::engine::assignment::evaluate_record;
+use crate::domain::time::Timestamp;
+use crate::engine::assignment::evaluate_committed;
 use crate::engine::elapse::Foreseen;
 use crate::engine::elapse::foresee;
 use crate::engine::policy::Rules;
@@ -28,23 +29,30 @@ pub struct ChurnRiskView {
     pub basis: Option<ChurnBasis>,
 }
 
-/// A record evaluated as of its own `evaluated_at`: what every view of it is made from.
+/// A record as of an instant, in the segment that is committed: what every view of it is made from.
 pub(super) struct Evaluated {
+    pub(super) as_of: Timestamp,
     pub(super) evaluation: Evaluation,
     pub(super) next_change: Option<Foreseen>,
     pub(super) churn_risk: Option<ChurnRiskView>,
 }
 
 impl Evaluated {
-    pub(super) fn of(customer_id: &str, record: &CustomerRecord, rules: Rules<'_>) -> Self {
+    pub(super) fn of(
+        customer_id: &str,
+        record: &CustomerRecord,
+        as_of: Timestamp,
+        rules: Rules<'_>,
+    ) -> Self {
         let path = RiskPath::of(&record.aggregate, rules.model, rules.policy);
         let churn_risk = path.map(|path| ChurnRiskView {
-            risk: path.risk(record.evaluated_at, None),
+            risk: path.risk(as_of, None),
             basis: None,
         });
         Self {
-            evaluation: evaluate_record(record, rules),
-            next_change: foresee(record, customer_id, rules, FORESIGHT_MAX),
+            as_of,
+            evaluation: evaluate_committed(record, as_of, rules),
+            next_change: foresee(record, customer_id, as_of, rules, FORESIGHT_MAX),
             churn_risk,
         }
     }

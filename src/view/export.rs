@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::domain::change::Timestamped;
 use crate::domain::event::Channel;
-use crate::engine::policy::Policy;
+use crate::domain::time::Timestamp;
+use crate::engine::assignment::current_segment;
 use crate::engine::policy::Rules;
 use crate::engine::state::record::CustomerRecord;
 use crate::model::evaluation::Evaluation;
@@ -49,8 +50,10 @@ pub struct ExportLine {
     /// Last purchase.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_purchase_at: Option<Timestamped>,
-    /// The instant of all values that depend on time.
+    /// The last evaluation of the customer, by an event or a deadline.
     pub evaluated_at: Timestamped,
+    /// The instant of all values that depend on time: features, confidence, next change and churn risk.
+    pub as_of: Timestamped,
     /// Spend by category, as decimals.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub spend_by_category: BTreeMap<String, String>,
@@ -66,10 +69,11 @@ pub struct ExportLine {
     /// Raw values before caps of the features that are known.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub features: BTreeMap<String, f64>,
-    /// Confidence of the assignment, 0 to 1.
+    /// Confidence of the committed segment, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
-    /// When the segment changes if nothing happens until then; absent where that is not within the horizon.
+    /// When the segment changes if nothing happens until then; absent where that is not within the horizon after `as_of`.
+    /// At or before `as_of` where the change is due and not committed yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_change_at: Option<Timestamped>,
     /// The churn risk.
@@ -77,16 +81,15 @@ pub struct ExportLine {
     pub churn_risk: Option<ChurnRiskView>,
 }
 
-/// The line of one customer.
+/// The line of one customer as of an instant, which is not before its last evaluation.
 #[must_use]
 pub fn export_line(
     customer_id: &str,
     record: &CustomerRecord,
-    model: &SegmentModel,
-    policy: &Policy,
+    as_of: Timestamp,
+    rules: Rules<'_>,
 ) -> ExportLine {
-    let rules = Rules { policy, model };
-    let evaluated = Evaluated::of(customer_id, record, rules);
+    let evaluated = Evaluated::of(customer_id, record, as_of, rules);
     ExportLine::of(customer_id, record, &evaluated, rules)
 }
 
@@ -121,6 +124,7 @@ impl ExportLine {
             first_purchase_at: purchases.map(|span| Timestamped(span.first_at)),
             last_purchase_at: purchases.map(|span| Timestamped(span.last_at)),
             evaluated_at: Timestamped(record.evaluated_at),
+            as_of: Timestamped(evaluated.as_of),
             spend_by_category: spend_by_category
                 .map(|(category, spend)| (category.to_owned(), spend.to_decimal(&base)))
                 .collect(),
@@ -134,7 +138,9 @@ impl ExportLine {
                 .as_ref()
                 .map(|fact| Timestamped(fact.value)),
             features: known_features(&evaluated.evaluation, model),
-            confidence: assigned.map(|_| evaluated.evaluation.placement.confidence()),
+            // Never that of another segment.
+            confidence: current_segment(record, model)
+                .map(|_| evaluated.evaluation.placement.confidence()),
             next_change_at: evaluated.next_change_at(),
             churn_risk: evaluated.churn_risk,
         }

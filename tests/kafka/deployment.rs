@@ -21,6 +21,9 @@ use crate::support::kafka;
 /// Where the clocks of a run to the end are moved: a year and a half after the last purchase of CDNOW.
 const END_OF_TIME: &str = "2000-01-01T00:00:00Z";
 
+/// What is committed, whatever the clocks of the partitions say.
+const AS_EVALUATED: [&str; 4] = ["state", "export", "--as-of", "evaluated"];
+
 /// A set of topics and a group of its own.
 pub struct Deployment {
     pub brokers: String,
@@ -167,7 +170,7 @@ impl Deployment {
     }
 
     pub fn export_with(&self, instances: &[&str], extra: &[&str]) -> String {
-        let mut command = self.command(instances[0], &["state", "export"]);
+        let mut command = self.command(instances[0], &AS_EVALUATED);
         for setting in extra {
             command.args(["--set", setting]);
         }
@@ -214,11 +217,28 @@ impl Deployment {
     }
 
     pub fn changelog_with(&self, extra: &[&str]) -> String {
-        let mut arguments = vec!["state", "export", "--changelog"];
+        let mut arguments = AS_EVALUATED.to_vec();
+        arguments.push("--changelog");
         for setting in extra {
             arguments.extend(["--set", setting]);
         }
         self.text("export", &arguments)
+    }
+
+    /// The changelog as of the partitions' clocks, and the stores of stopped instances.
+    pub fn changelog_by_clock(&self) -> String {
+        self.text("export", &["state", "export", "--changelog"])
+    }
+
+    pub fn stores_by_clock(&self, instances: &[&str]) -> String {
+        let mut command = self.command(instances[0], &["state", "export"]);
+        for instance in instances {
+            command.arg("--dir").arg(self.store(instance));
+        }
+        let output = command.output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{errors}");
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// The changes as Kafka's own console consumer shows them, numbered without gap or repeat.
@@ -250,7 +270,7 @@ impl Deployment {
         }
         embedded(&replay);
         let changes = embedded(&["state", "changes"]);
-        let mut export = vec!["state", "export"];
+        let mut export = AS_EVALUATED.to_vec();
         for setting in extra {
             export.extend(["--set", setting]);
         }

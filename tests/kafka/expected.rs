@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use segstream::domain::time::Timestamp;
+use segstream::engine::policy::Rules;
 use segstream::log::OutputRecord;
 use segstream::pipeline::outputs;
 use segstream::pipeline::partition::clock::ClockMode;
@@ -37,7 +38,7 @@ pub struct Member<'a> {
 /// The fold of a deployment's input.
 pub struct Expected {
     fold: oracle::Expected,
-    /// What `state export` prints.
+    /// What `state export --as-of evaluated` prints.
     pub export: String,
     /// Gauges that count customers, by name and labels; none that is 0.
     gauges: BTreeMap<String, i64>,
@@ -58,7 +59,11 @@ impl Expected {
         let mut export = String::new();
         let mut gauges: BTreeMap<String, i64> = BTreeMap::new();
         for (id, record) in &fold.records {
-            let line = export_line(id, record, &model, &policy);
+            let rules = Rules {
+                policy: &policy,
+                model: &model,
+            };
+            let line = export_line(id, record, record.evaluated_at, rules);
             export.push_str(&serde_json::to_string(&line).unwrap());
             export.push('\n');
             let mut counts = Vec::new();
@@ -105,12 +110,24 @@ impl Expected {
                 is_shown(members, id, &line)
             });
         }
+        for line in deployment.changelog_by_clock().lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            let id = line["customer_id"].as_str().unwrap();
+            wait_until(&format!("{id} is shown as it is exported"), || {
+                is_shown_as_exported(members, id, &line)
+            });
+        }
         self.assert_outputs(deployment);
     }
 
     fn line_of(&self, id: &str) -> Value {
         let (model, policy) = (support::model(), support::policy());
-        serde_json::to_value(export_line(id, &self.fold.records[id], &model, &policy)).unwrap()
+        let rules = Rules {
+            policy: &policy,
+            model: &model,
+        };
+        let record = &self.fold.records[id];
+        serde_json::to_value(export_line(id, record, record.evaluated_at, rules)).unwrap()
     }
 
     /// The stores of stopped instances: all customers, counted right.
@@ -120,6 +137,10 @@ impl Expected {
         assert!(
             export == self.export,
             "{lines:?} customers are in the stores and in the fold"
+        );
+        assert!(
+            deployment.stores_by_clock(instances) == deployment.changelog_by_clock(),
+            "the stores as of their clocks are the changelog as of them"
         );
         let mut found: BTreeMap<String, i64> = BTreeMap::new();
         for instance in instances {
@@ -283,6 +304,29 @@ fn gauges(members: &[Member<'_>]) -> BTreeMap<String, i64> {
     }
     gauges.retain(|_, count| *count != 0);
     gauges
+}
+
+/// Whether exactly one instance shows a customer, with every value of the export; HTTP calls the instant of the values
+/// `evaluated_at` too, and says more of the churn risk.
+fn is_shown_as_exported(members: &[Member<'_>], id: &str, line: &Value) -> bool {
+    let answers = members
+        .iter()
+        .filter_map(|member| get(member.address, &format!("/v1/customers/{id}"), &[]).ok());
+    let answers: Vec<Value> = answers
+        .map(|answer| serde_json::from_str(&answer).unwrap())
+        .collect();
+    let [answer] = answers.as_slice() else {
+        return false;
+    };
+    let mut fields = line.as_object().unwrap().iter();
+    fields.all(|(field, value)| match field.as_str() {
+        "evaluated_at" => answer[field] == line["as_of"],
+        "churn_risk" => {
+            let mut parts = value.as_object().unwrap().iter();
+            parts.all(|(part, value)| answer[field][part] == *value)
+        }
+        _ => answer[field] == *value,
+    })
 }
 
 /// Whether exactly one instance shows a customer, as it is.

@@ -36,6 +36,7 @@ mod disk;
 mod embedded_log;
 mod engine;
 mod events;
+mod exports;
 mod flushes;
 mod formats;
 mod halving;

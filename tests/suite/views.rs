@@ -9,11 +9,13 @@ use axum::body::to_bytes;
 use axum::http::Request;
 use axum::http::StatusCode;
 use segstream::cli::services::CommittedState;
+use segstream::engine::policy::Rules;
 use segstream::faults::Faults;
 use segstream::http::Services;
 use segstream::http::router::Limits;
 use segstream::http::router::router;
 use segstream::log::embedded::InputRecord;
+use segstream::view::customer::customer_view;
 use segstream::view::export::export_line;
 use serde_json::json;
 use tower::ServiceExt;
@@ -115,6 +117,53 @@ async fn what_http_answers_of_a_customer_and_the_segments_is_the_same_to_the_byt
     }
 }
 
+/// The customer's next change is on 2026-06-19 (`tests/fixtures/answers/export.jsonl`), so it is due and not committed as
+/// of the last two instants.
+#[test]
+fn http_and_an_export_say_the_same_as_of_any_instant() {
+    let folder = tempfile::tempdir().unwrap();
+    let life = ran(folder.path());
+    let rules = Rules {
+        policy: &life.shared.policy,
+        model: &life.shared.model,
+    };
+    let records = life.records();
+    for as_of in [
+        "2026-06-01T00:00:00Z",
+        "2026-06-19T04:36:34.721Z",
+        "2026-06-19T04:36:34.722Z",
+        "2027-01-01T00:00:00Z",
+    ] {
+        let as_of = support::at(as_of);
+        for (id, record) in &records {
+            let line = json!(export_line(id, record, as_of, rules));
+            let mut view = json!(customer_view(id, record, as_of, rules));
+            let is_due = line["next_change_at"].as_str().map(support::at) <= Some(as_of);
+            assert_eq!(view["evaluated_at"], line["as_of"]);
+            let answer = view.as_object_mut().unwrap();
+            for more in [
+                "segment",
+                "runner_up",
+                "explanation",
+                "imputed",
+                "next_change",
+            ] {
+                answer.remove(more);
+            }
+            answer.insert("evaluated_at".to_owned(), line["evaluated_at"].clone());
+            if let Some(risk) = answer.get_mut("churn_risk") {
+                risk.as_object_mut().unwrap().remove("basis");
+            }
+            assert_eq!(view, line, "{id} {as_of}");
+            if id == "c-1" {
+                assert_eq!(line["confidence"] == 0.0, is_due, "{line}");
+                assert_eq!(line["segment_id"], "low-value-recent-young");
+                assert_eq!(line["next_change_at"], "2026-06-19T04:36:34.722Z");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_line_of_an_export_is_the_same_to_the_byte() {
     let folder = tempfile::tempdir().unwrap();
@@ -122,7 +171,8 @@ fn a_line_of_an_export_is_the_same_to_the_byte() {
     let (model, policy) = (&life.shared.model, &life.shared.policy);
     let records = life.records();
     let lines = records.iter().map(|(id, record)| {
-        let line = export_line(id, record, model, policy);
+        let rules = Rules { policy, model };
+        let line = export_line(id, record, record.evaluated_at, rules);
         serde_json::to_string(&line).unwrap()
     });
     let lines: Vec<String> = lines.collect();

@@ -528,6 +528,17 @@ fn fold_one(
     done.verdict.outcome()
 }
 
+/// An export of an earlier version, whose lines were as of `evaluated_at` and did not say so.
+pub fn as_evaluated(export: &str) -> String {
+    let field = "\"evaluated_at\":\"";
+    let lines = export.lines().map(|line| {
+        let (before, rest) = line.split_once(field).unwrap();
+        let (instant, after) = rest.split_once('"').unwrap();
+        format!("{before}{field}{instant}\",\"as_of\":\"{instant}\"{after}\n")
+    });
+    lines.collect()
+}
+
 /// Copies a directory as a killed process would leave it.
 pub fn copy_directory(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();

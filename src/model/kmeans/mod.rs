@@ -57,13 +57,8 @@ impl KMeans {
     /// segment of a customer.
     #[must_use]
     pub fn place(&self, scaled: &[f64], current: Option<usize>) -> Placement {
-        let rows = self.centroids.chunks_exact(self.dimensions);
-        let segments = rows.len();
-        let mut distances = [f64::INFINITY; SEGMENTS_MAX];
-        for (distance, centroid) in distances.iter_mut().zip(rows) {
-            *distance = squared_distance(scaled, centroid);
-        }
-        let distances = distances.get(..segments).unwrap_or(&distances);
+        let distances = self.distances(scaled);
+        let distances = distances.get(..self.len()).unwrap_or(&distances);
         let own = current.and_then(|own| Some((own, *distances.get(own)?)));
         let segment = match own {
             None => nearest(distances.iter().copied()).map_or(0, |best| best.segment),
@@ -76,12 +71,24 @@ impl KMeans {
                     .map_or(own, |best| best.segment)
             }
         };
-        let others = nearest(without(segment, distances.iter().copied()));
-        Placement {
-            segment,
-            distance_squared: distances.get(segment).copied().unwrap_or(f64::INFINITY),
-            runner_up: others.filter(|_| distances.len() > 1),
+        among(distances, segment)
+    }
+
+    /// Where a customer lies as one of a given segment, whether the rule would keep it there or not.
+    #[must_use]
+    pub fn placed_in(&self, scaled: &[f64], segment: usize) -> Placement {
+        let distances = self.distances(scaled);
+        among(distances.get(..self.len()).unwrap_or(&distances), segment)
+    }
+
+    /// The squared distance to each centroid; infinite beyond the last one.
+    fn distances(&self, scaled: &[f64]) -> [f64; SEGMENTS_MAX] {
+        let mut distances = [f64::INFINITY; SEGMENTS_MAX];
+        let rows = self.centroids.chunks_exact(self.dimensions);
+        for (distance, centroid) in distances.iter_mut().zip(rows) {
+            *distance = squared_distance(scaled, centroid);
         }
+        distances
     }
 
     /// Where a path leaves a segment: [`next_crossing`].
@@ -115,6 +122,16 @@ impl KMeans {
     fn margins_of(&self, own: usize) -> &[f64] {
         let mut rows = self.margins.chunks_exact(self.len());
         rows.nth(own).unwrap_or(&[])
+    }
+}
+
+/// The placement of a customer of a segment, by the squared distance to each.
+fn among(distances: &[f64], segment: usize) -> Placement {
+    let others = nearest(without(segment, distances.iter().copied()));
+    Placement {
+        segment,
+        distance_squared: distances.get(segment).copied().unwrap_or(f64::INFINITY),
+        runner_up: others.filter(|_| distances.len() > 1),
     }
 }
 

@@ -176,6 +176,14 @@ impl SegmentModel {
         }
     }
 
+    /// Where a customer lies as one of a given segment, whether the rule would keep it there or not.
+    #[must_use]
+    pub fn placed_in(&self, scaled: &[f64], segment: usize) -> Placement {
+        match &self.kind {
+            Kind::KMeans(kmeans) => kmeans.placed_in(scaled, segment),
+        }
+    }
+
     /// Where a customer of the segment `own` leaves it, if the features move along a path and nothing else happens:
     /// the first instant within `until_days` (inclusive, may be infinite), in days from the start of the path;
     /// `None` if there is none. It is as exact as floating point is: the caller finds the millisecond by
