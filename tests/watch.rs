@@ -736,8 +736,7 @@ fn two_instances() {
     );
     // The export fails if a customer is in both, so no customer is counted twice. What is set
     // counts more than --dir.
-    let mut export =
-        deployment.command_without_store(&["state", "export", "--as-of", "evaluated"]);
+    let mut export = deployment.command_without_store(&["state", "export", "--as-of", "evaluated"]);
     for instance in ["a", "b"] {
         export.arg("--dir").arg(deployment.store(instance));
     }

@@ -20,7 +20,6 @@ use segstream::pipeline::partition::clock::WallClock;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::support;
 use crate::support::Chance;
 use crate::support::at;
 use crate::time_oracle;
@@ -391,7 +390,7 @@ fn churn_risk_is_that_of_the_instant_with_every_method() {
     ];
     for (settings, method, high, score) in methods {
         let root = tempfile::tempdir().unwrap();
-        let settings: Vec<&str> = settings.iter().flat_map(|one| ["--set", one]).collect();
+        let settings: Vec<&str> = settings.iter().flat_map(|one| ["--set", *one]).collect();
         replay(root.path(), &one_customer(), &settings);
         let mut bands = Vec::new();
         for as_of in [
