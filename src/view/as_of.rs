@@ -12,7 +12,7 @@ pub enum AsOf {
     /// The customer's last evaluation.
     Evaluated,
     /// One instant for all customers.
-    Instant(Timestamp),
+    At(Timestamp),
 }
 
 /// The instant is before the customer's last evaluation: what the customer was then is not known any more.
@@ -34,8 +34,8 @@ impl AsOf {
             Self::Clock => Ok(by_clock),
             Self::Now(wall) => Ok(wall.max(by_clock)),
             Self::Evaluated => Ok(evaluated_at),
-            Self::Instant(instant) if instant < evaluated_at => Err(BeforeEvaluation),
-            Self::Instant(instant) => Ok(instant),
+            Self::At(instant) if instant < evaluated_at => Err(BeforeEvaluation),
+            Self::At(instant) => Ok(instant),
         }
     }
 }
@@ -66,10 +66,10 @@ mod tests {
             (AsOf::Now(at(70)), Some(80), Ok(80)),
             (AsOf::Now(at(40)), Some(45), Ok(50)),
             (AsOf::Now(at(40)), None, Ok(50)),
-            (AsOf::Instant(at(50)), Some(60), Ok(50)),
-            (AsOf::Instant(at(55)), Some(60), Ok(55)),
-            (AsOf::Instant(at(90)), Some(60), Ok(90)),
-            (AsOf::Instant(at(49)), Some(40), Err(BeforeEvaluation)),
+            (AsOf::At(at(50)), Some(60), Ok(50)),
+            (AsOf::At(at(55)), Some(60), Ok(55)),
+            (AsOf::At(at(90)), Some(60), Ok(90)),
+            (AsOf::At(at(49)), Some(40), Err(BeforeEvaluation)),
         ] {
             let found = as_of.of(evaluated_at, clock.map(at));
             assert_eq!(found, expected.map(at), "{as_of:?} {clock:?}");

@@ -233,6 +233,7 @@ fn customers(chance: &mut Chance) -> Vec<Value> {
             number += 1;
             let mut event = profile(number, &id, &text(first + customer));
             event["profile"]["birth_year"] = json!(1950 + 4 * customer);
+            event["profile"]["joined_at"] = json!("2023-05-05T00:00:00Z");
             events.push(event);
         }
         for _ in 0..=chance.below(5) {
@@ -546,32 +547,26 @@ fn an_instant_before_an_evaluation_is_refused_before_anything_is_written() {
         order(3, "carl", "2026-02-20T12:00:00.500Z", "20"),
     ];
     replay(root.path(), &events, &[]);
+    // By a deadline, after which the other two bought.
+    let anna = &export(root.path(), "evaluated", &[])[0];
+    let anna_ms = time_oracle::instant(&anna["evaluated_at"]);
+    assert!(
+        anna_ms < time_oracle::at("2026-02-20T12:00:00.500Z"),
+        "{anna}"
+    );
+    let (by_anna, before_anna) = (text(anna_ms), text(anna_ms - 1));
     let out = root.path().join("customers.csv");
     let to_file = ["--out", out.to_str().unwrap()];
+    let two = "2 customers were, the last one evaluated at 2026-02-20T12:00:00.500Z";
+    let three = "3 customers were, the last one evaluated at 2026-02-20T12:00:00.500Z";
     for (as_of, is_allowed, said) in [
         ("2026-02-20T12:00:00.500Z", true, ""),
         ("2026-02-20T13:00:00.500+01:00", true, ""),
         ("2026-02-20T12:00:00.501Z", true, ""),
-        (
-            "2026-02-20T12:00:00.499Z",
-            false,
-            "2 customers were, the last one evaluated at 2026-02-20T12:00:00.500Z",
-        ),
-        (
-            "2026-01-10T00:00:00Z",
-            false,
-            "2 customers were, the last one evaluated at 2026-02-20T12:00:00.500Z",
-        ),
-        (
-            "2026-01-09T23:59:59.999Z",
-            false,
-            "3 customers were, the last one evaluated at 2026-02-20T12:00:00.500Z",
-        ),
-        (
-            "0001-01-01T00:00:00Z",
-            false,
-            "3 customers were, the last one evaluated at 2026-02-20T12:00:00.500Z",
-        ),
+        ("2026-02-20T12:00:00.499Z", false, two),
+        (&by_anna, false, two),
+        (&before_anna, false, three),
+        ("0001-01-01T00:00:00Z", false, three),
     ] {
         for extra in [
             &[][..],
@@ -598,9 +593,9 @@ fn an_instant_before_an_evaluation_is_refused_before_anything_is_written() {
     }
     // Each customer has its own evaluation.
     for (id, as_of, code) in [
-        ("anna", "2026-01-10T00:00:00Z", 0),
-        ("anna", "2026-01-09T23:59:59.999Z", 2),
-        ("bert", "2026-01-10T00:00:00Z", 2),
+        ("anna", by_anna.as_str(), 0),
+        ("anna", &before_anna, 2),
+        ("bert", &by_anna, 2),
         ("nobody", "2026-01-10T00:00:00Z", 1),
     ] {
         let output = run(root.path(), &["state", "get", id, "--as-of", as_of]);

@@ -12,7 +12,7 @@ pub(super) struct AsOfArgs {
     /// As of when features, confidence, churn risk and next_change_at are shown: `clock` (the clock of the customer's
     /// partition), `now` (the wall clock), `evaluated` (the customer's last evaluation), or an instant such as
     /// 2026-01-31T00:00:00Z. Segment and sequence are as they were committed.
-    #[arg(long, value_name = "clock|now|evaluated|INSTANT", default_value = "clock", value_parser = parse)]
+    #[arg(long, value_name = "WHEN", default_value = "clock", value_parser = parse)]
     as_of: Asked,
 }
 
@@ -43,7 +43,7 @@ impl AsOfArgs {
             Asked::Clock => AsOf::Clock,
             Asked::Now => AsOf::Now(WallClock::system().now()),
             Asked::Evaluated => AsOf::Evaluated,
-            Asked::Instant(instant) => AsOf::Instant(instant),
+            Asked::Instant(instant) => AsOf::At(instant),
         }
     }
 }
@@ -65,7 +65,7 @@ impl Later {
     /// # Errors
     /// If there is one.
     pub(super) fn check(self, as_of: AsOf) -> Result<(), CallError> {
-        let (AsOf::Instant(instant), Some(last_at)) = (as_of, self.last_at) else {
+        let (AsOf::At(instant), Some(last_at)) = (as_of, self.last_at) else {
             return Ok(());
         };
         let customers = match self.customers {

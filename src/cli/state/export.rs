@@ -178,7 +178,7 @@ fn export(
 }
 
 fn check_instant(sources: &[Source<'_>], as_of: AsOf) -> anyhow::Result<()> {
-    if !matches!(as_of, AsOf::Instant(_)) {
+    if !matches!(as_of, AsOf::At(_)) {
         return Ok(());
     }
     let mut later = Later::default();
