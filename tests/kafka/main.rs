@@ -36,6 +36,7 @@ mod chaos;
 mod commits;
 mod deployment;
 mod expected;
+mod exports;
 mod feed;
 mod fences;
 mod group;
@@ -67,7 +68,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 45] = [
+    let tests: [(&str, fn()); 46] = [
         (
             "three_instances_under_random_blows_end_with_what_the_input_amounts_to",
             chaos::random_blows,
@@ -167,6 +168,10 @@ fn main() {
         (
             "a_run_moves_the_clocks_of_what_other_instances_do_not_have",
             catching_up::moves_what_others_do_not_have,
+        ),
+        (
+            "an_export_of_the_changelog_says_as_of_the_clocks_what_http_and_the_stores_say",
+            exports::as_of_the_clocks,
         ),
         (
             "a_changelog_of_format_3_exports_the_same_and_goes_on_without_a_repeat",

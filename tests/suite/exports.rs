@@ -557,8 +557,8 @@ fn an_instant_before_an_evaluation_is_refused_before_anything_is_written() {
     let (by_anna, before_anna) = (text(anna_ms), text(anna_ms - 1));
     let out = root.path().join("customers.csv");
     let to_file = ["--out", out.to_str().unwrap()];
-    let two = "2 customers were, the last one evaluated at 2026-02-20T12:00:00.500Z";
-    let three = "3 customers were, the last one evaluated at 2026-02-20T12:00:00.500Z";
+    let two = "2 customers were evaluated after it, the last one at 2026-02-20T12:00:00.500Z";
+    let three = "3 customers were evaluated after it, the last one at 2026-02-20T12:00:00.500Z";
     for (as_of, is_allowed, said) in [
         ("2026-02-20T12:00:00.500Z", true, ""),
         ("2026-02-20T13:00:00.500+01:00", true, ""),

@@ -69,12 +69,12 @@ impl Later {
             return Ok(());
         };
         let customers = match self.customers {
-            1 => "a customer was".to_owned(),
-            several => format!("{several} customers were, the last one"),
+            1 => "a customer was evaluated after it, at".to_owned(),
+            several => format!("{several} customers were evaluated after it, the last one at"),
         };
         Err(CallError(format!(
-            "--as-of {instant} is too early: {customers} evaluated at {last_at}, and what was known before is not kept; \
-             allowed are {last_at} and later instants, clock, now and evaluated"
+            "--as-of {instant} is too early: {customers} {last_at}, and what was known before is not kept; allowed are \
+             {last_at} and later instants, clock, now and evaluated"
         )))
     }
 }
