@@ -20,7 +20,7 @@ pub mod replay;
 pub mod run;
 pub mod serve;
 pub mod services;
-mod shop;
+pub mod shop;
 pub mod simulate;
 pub mod state;
 pub mod summary;

@@ -20,6 +20,8 @@ use crate::cli::open_files;
 use crate::cli::services::CommittedState;
 use crate::cli::services::LogChanges;
 use crate::cli::services::LogIntake;
+use crate::cli::services::ShopIntake;
+use crate::cli::shop::ShopClock;
 use crate::cli::token_file;
 use crate::config::http::Http;
 use crate::config::secret::Secret;
@@ -48,6 +50,8 @@ const LAST_REQUESTS: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Server {
     runtime: Runtime,
+    /// Until requests are answered.
+    listener: Option<TcpListener>,
     address: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     served: Option<JoinHandle<()>>,
@@ -61,40 +65,65 @@ impl Server {
     /// # Errors
     /// If the address cannot be listened on.
     pub fn start(settings: &Settings, parts: &Parts, may_move: bool) -> anyhow::Result<Self> {
+        let mut server = Self::listen(settings, parts, may_move)?;
+        server.answer(settings, parts, None)?;
+        Ok(server)
+    }
+
+    /// The same, but requests wait until [`Self::answer`].
+    ///
+    /// # Errors
+    /// If the address cannot be listened on.
+    pub fn listen(settings: &Settings, parts: &Parts, may_move: bool) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
             .max_blocking_threads(BLOCKING_THREADS_MAX)
             .enable_all()
             .build()
             .context("cannot start the server's threads")?;
-        let (stop, stopped) = watch::channel(false);
         listen_for_signals(&runtime, parts)?;
-        let (mut address, mut served) = (None, None);
+        let (mut listener, mut address) = (None, None);
         if let Some(wanted) = settings.http.address {
-            let listener = runtime.block_on(async { bind(wanted, may_move) })?;
-            address = Some(listener.local_addr()?);
-            let services = services(settings, parts);
-            let connections = connection_limits(&settings.http)?;
-            let metrics = &parts.shared.metrics;
-            let most = i64::try_from(connections.connections_max).unwrap_or(i64::MAX);
-            metrics.http.connections_max.set(most);
-            follow_token(&runtime, &settings.http, &services, parts);
-            let meter = Arc::clone(&services.meter);
-            let router = router(services, limits(&settings.http));
-            served = Some(runtime.spawn(serve(listener, router, connections, meter, stopped)));
+            let bound = runtime.block_on(async { bind(wanted, may_move) })?;
+            address = Some(bound.local_addr()?);
+            listener = Some(bound);
         }
-        parts
-            .shared
-            .partitions
-            .directory()
-            .set_http_address(address)?;
+        let directory = parts.shared.partitions.directory().clone();
+        directory.set_http_address(address)?;
         Ok(Self {
             runtime,
+            listener,
             address,
-            stop,
-            served,
-            directory: parts.shared.partitions.directory().clone(),
+            stop: watch::channel(false).0,
+            served: None,
+            directory,
         })
+    }
+
+    /// Answers the requests from now on. Events that are posted to a shop arrive at its time.
+    ///
+    /// # Errors
+    /// If the limits of the system cannot be read.
+    pub fn answer(
+        &mut self,
+        settings: &Settings,
+        parts: &Parts,
+        shop: Option<&ShopClock>,
+    ) -> anyhow::Result<()> {
+        let Some(listener) = self.listener.take() else {
+            return Ok(());
+        };
+        let services = services(settings, parts, shop);
+        let connections = connection_limits(&settings.http)?;
+        let metrics = &parts.shared.metrics;
+        let most = i64::try_from(connections.connections_max).unwrap_or(i64::MAX);
+        metrics.http.connections_max.set(most);
+        follow_token(&self.runtime, &settings.http, &services, parts);
+        let meter = Arc::clone(&services.meter);
+        let router = router(services, limits(&settings.http));
+        let served = serve(listener, router, connections, meter, self.stop.subscribe());
+        self.served = Some(self.runtime.spawn(served));
+        Ok(())
     }
 
     /// Where it listens.
@@ -178,7 +207,7 @@ fn follow_token(runtime: &Runtime, http: &Http, services: &Services, parts: &Par
     ));
 }
 
-fn services(settings: &Settings, parts: &Parts) -> Services {
+fn services(settings: &Settings, parts: &Parts, shop: Option<&ShopClock>) -> Services {
     let shared = Arc::clone(&parts.shared);
     let (intake, changes) = match &parts.log {
         AnyLog::Embedded(log) => {
@@ -186,9 +215,16 @@ fn services(settings: &Settings, parts: &Parts) -> Services {
                 log: log.clone(),
                 shared: Arc::clone(&shared),
             };
+            let intake: Arc<dyn EventIntake> = match shop {
+                Some(clock) => Arc::new(ShopIntake {
+                    intake,
+                    clock: clock.clone(),
+                }),
+                None => Arc::new(intake),
+            };
             let changes = LogChanges(log.clone());
             (
-                Some(Arc::new(intake) as Arc<dyn EventIntake>),
+                Some(intake),
                 Some(Arc::new(changes) as Arc<dyn PublishedChanges>),
             )
         }

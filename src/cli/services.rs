@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::cli::shop::ShopClock;
 use crate::cli::summary::customers_by_segment;
 use crate::domain::event::CustomerEvent;
 use crate::domain::event::EventCustomer;
 use crate::domain::event::parse::parse;
 use crate::domain::ids::Partition;
 use crate::domain::partitioner::Partitioner;
+use crate::domain::time::Timestamp;
 use crate::engine::admission::Admission;
 use crate::engine::admission::admit_unplaced;
 use crate::engine::policy::Rules;
@@ -168,13 +170,14 @@ pub struct LogIntake {
     pub shared: Arc<Shared>,
 }
 
-impl EventIntake for LogIntake {
-    fn backlog(&self) -> u64 {
-        self.log.events_waiting()
-    }
-
-    fn accept(&self, lines: Vec<Vec<u8>>) -> Result<Receipt, String> {
-        let wall = self.shared.look_at_wall();
+impl LogIntake {
+    /// Takes the lines that are events as of an instant, each with the record time that it is given.
+    fn take(
+        &self,
+        lines: Vec<Vec<u8>>,
+        now: Timestamp,
+        record_time: impl Fn(&CustomerEvent<'_>) -> Option<Timestamp>,
+    ) -> Result<Receipt, String> {
         let mut receipt = Receipt::default();
         let mut records = Vec::with_capacity(lines.len());
         for (line, payload) in (1..).zip(lines) {
@@ -185,7 +188,7 @@ impl EventIntake for LogIntake {
                     detail,
                 });
             };
-            match parse(&payload, wall.now, &self.shared.intake) {
+            match parse(&payload, now, &self.shared.intake) {
                 Ok(event) if is_unsupported(&event) => {
                     let event_type = event.body.event_type().as_str();
                     let detail = format!("type: this version does not process {event_type}");
@@ -196,12 +199,7 @@ impl EventIntake for LogIntake {
                         EventCustomer::Known(customer_id) => Some(customer_id.as_bytes().to_vec()),
                         EventCustomer::Guest => None,
                     };
-                    // With the event clock the time of the log is the shop's, not the wall clock's.
-                    let timestamp = match self.shared.clock_rules.mode {
-                        // After a jump the time is not known, and the event is compared with none.
-                        ClockMode::Wall => (!wall.is_held).then_some(wall.now),
-                        ClockMode::Event => Some(event.occurred_at),
-                    };
+                    let timestamp = record_time(&event);
                     records.push(InputRecord::new(timestamp, key, payload));
                 }
                 Err(invalid) => refuse(invalid.reason.as_str(), invalid.detail),
@@ -214,6 +212,44 @@ impl EventIntake for LogIntake {
                 .map_err(|error| error.to_string())?;
         }
         Ok(receipt)
+    }
+}
+
+impl EventIntake for LogIntake {
+    fn backlog(&self) -> u64 {
+        self.log.events_waiting()
+    }
+
+    fn accept(&self, lines: Vec<Vec<u8>>) -> Result<Receipt, String> {
+        let wall = self.shared.look_at_wall();
+        self.take(lines, wall.now, |event| {
+            // With the event clock the time of the log is that of its events, not the wall clock's.
+            match self.shared.clock_rules.mode {
+                // After a jump the time is not known, and the event is compared with none.
+                ClockMode::Wall => (!wall.is_held).then_some(wall.now),
+                ClockMode::Event => Some(event.occurred_at),
+            }
+        })
+    }
+}
+
+/// Takes events into the embedded log of a simulated shop: they arrive at the shop's time.
+#[derive(Debug)]
+pub struct ShopIntake {
+    /// The shop's log.
+    pub intake: LogIntake,
+    /// The shop's time.
+    pub clock: ShopClock,
+}
+
+impl EventIntake for ShopIntake {
+    fn backlog(&self) -> u64 {
+        self.intake.backlog()
+    }
+
+    fn accept(&self, lines: Vec<Vec<u8>>) -> Result<Receipt, String> {
+        let now = self.clock.now();
+        self.intake.take(lines, now, |_| Some(now))
     }
 }
 

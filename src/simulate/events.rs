@@ -4,17 +4,24 @@ use rand::Rng;
 use rand_xoshiro::Xoshiro256Plus;
 use serde_json::json;
 
+use crate::domain::time::BusinessZone;
 use crate::domain::time::Timestamp;
-use crate::simulate::persona::Persona;
+use crate::simulate::shop::Customer;
+
+/// Incomes differ from the typical one by up to so many times this.
+const INCOME_STEPS: i32 = 18;
+const INCOME_STEP: i32 = 500;
 
 pub(super) fn profile(
     chance: &mut Xoshiro256Plus,
-    persona: &Persona,
+    customer: &Customer,
     customer_id: &str,
     at: Timestamp,
 ) -> serde_json::Value {
-    let birth_year = persona.birth_year + chance.gen_range(-6..=6);
-    let income = persona.income + chance.gen_range(-8..=8) * 500;
+    let persona = customer.persona;
+    let age = persona.age + chance.gen_range(-persona.age_spread..=persona.age_spread);
+    let birth_year = BusinessZone::UTC.year_of(at) - age;
+    let income = persona.income + chance.gen_range(-INCOME_STEPS..=INCOME_STEPS) * INCOME_STEP;
     json!({
         "event_id": format!("{customer_id}-joined"), "type": "customer.updated",
         "occurred_at": at.to_string(), "customer_id": customer_id,
@@ -27,17 +34,19 @@ pub(super) fn profile(
 
 pub(super) fn purchase(
     chance: &mut Xoshiro256Plus,
-    persona: &Persona,
+    customer: &Customer,
     customer_id: &str,
     order: u32,
     at: Timestamp,
 ) -> serde_json::Value {
-    let cents = persona.basket_cents * chance.gen_range(40..=180) / 100;
+    let persona = customer.persona;
+    let usual_cents = persona.basket_cents * customer.basket_percent / 100;
+    let cents = usual_cents * chance.gen_range(40..=180) / 100;
     let revenue = format!("{}.{:02}", cents / 100, cents % 100);
     let channel = match chance.gen_range(0..100) {
         drawn if drawn < persona.web_percent => "web",
         drawn if drawn < persona.web_percent + persona.store_percent => "store",
-        _ => "catalog",
+        _ => persona.other_channel,
     };
     let categories = ["wine", "meat", "fish", "fruit", "sweets", "gold"];
     let category = categories

@@ -11,17 +11,22 @@ use crate::domain::time::DAY_MS;
 use crate::domain::time::Timestamp;
 use crate::simulate::events::profile;
 use crate::simulate::events::purchase;
-use crate::simulate::persona::DEFAULT;
+use crate::simulate::persona::MIDDLE;
 use crate::simulate::persona::PERSONAS;
 use crate::simulate::persona::Persona;
 
-/// Customers join over this many first days.
+/// The customers of the beginning join over this many first days.
 const JOINING_DAYS: f64 = 20.0;
+/// Mean days between joining and the first order.
+const FIRST_ORDER_DAYS: f64 = 0.2;
+/// Chance that a pause is a long one, and how many times as long it is beyond its least days.
+const LONG_PAUSE_CHANCE: f64 = 0.1;
+const LONG_PAUSE_TIMES: f64 = 4.0;
 
 /// What to simulate.
 #[derive(Clone, Copy, Debug)]
 pub struct ShopOptions {
-    /// Number of customers.
+    /// Number of customers who join in the first days.
     pub customers: u32,
     /// Random seed.
     pub seed: u64,
@@ -48,9 +53,45 @@ pub struct ShopEvent {
 type LateEvent = (i64, u64, Option<Vec<u8>>, Vec<u8>);
 
 #[derive(Debug)]
-struct Customer {
-    persona: &'static Persona,
-    orders: u32,
+pub(super) struct Customer {
+    pub(super) persona: &'static Persona,
+    /// The customer's usual basket, in 100 of that of the persona.
+    pub(super) basket_percent: i64,
+    /// Events so far: the profile, then orders.
+    acts: u32,
+}
+
+impl Customer {
+    fn drawn(chance: &mut Xoshiro256Plus) -> Self {
+        let mut drawn: u32 = chance.gen_range(0..100);
+        let persona = PERSONAS.iter().find(|persona| {
+            let is_drawn = drawn < persona.customers_in_100;
+            drawn = drawn.saturating_sub(persona.customers_in_100);
+            is_drawn
+        });
+        Self {
+            persona: persona.unwrap_or(&MIDDLE),
+            basket_percent: chance.gen_range(50..=160),
+            acts: 0,
+        }
+    }
+
+    /// Days until the customer acts again.
+    fn rest_days(&self, chance: &mut Xoshiro256Plus) -> f64 {
+        let persona = self.persona;
+        if self.acts == 1 {
+            return exponential(chance, FIRST_ORDER_DAYS);
+        }
+        if !chance.gen_bool(1.0 / persona.orders_in_a_row.max(1.0)) {
+            return exponential(chance, persona.days_between_orders);
+        }
+        let times = if chance.gen_bool(LONG_PAUSE_CHANCE) {
+            LONG_PAUSE_TIMES
+        } else {
+            1.0
+        };
+        persona.pause_days_min + times * exponential(chance, persona.pause_days_more)
+    }
 }
 
 /// The feed of a shop, in order of record time. Memory is bounded by the customers.
@@ -59,7 +100,9 @@ pub struct Shop {
     options: ShopOptions,
     chance: Xoshiro256Plus,
     customers: Vec<Customer>,
-    /// When each customer acts next.
+    /// Customers who join in a day after the beginning, on average.
+    newcomers_per_day: f64,
+    /// When each customer acts next. The number after the last customer's is that of the next who joins.
     agenda: BinaryHeap<Reverse<(i64, u32)>>,
     /// Repeated and late deliveries that are on their way.
     on_their_way: BinaryHeap<Reverse<LateEvent>>,
@@ -67,7 +110,7 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// Opens the shop.
+    /// Opens the shop. After the first days nobody joins.
     #[must_use]
     pub fn new(options: ShopOptions) -> Self {
         let mut chance = Xoshiro256Plus::seed_from_u64(options.seed);
@@ -75,9 +118,7 @@ impl Shop {
         let mut customers = Vec::new();
         let mut agenda = BinaryHeap::new();
         for number in 0..options.customers {
-            let drawn = chance.gen_range(0..PERSONAS.len());
-            let persona = PERSONAS.get(drawn).unwrap_or(&DEFAULT);
-            customers.push(Customer { persona, orders: 0 });
+            customers.push(Customer::drawn(&mut chance));
             let joins_in = milliseconds(chance.gen_range(0.0..JOINING_DAYS));
             agenda.push(Reverse((starts_at_ms + joins_in, number)));
         }
@@ -86,30 +127,51 @@ impl Shop {
             options,
             chance,
             customers,
+            newcomers_per_day: 0.0,
             agenda,
             on_their_way,
             sent: 0,
         }
     }
 
+    /// Opens a shop that goes on to win customers.
+    #[must_use]
+    pub fn with_newcomers(options: ShopOptions, newcomers_per_day: f64) -> Self {
+        let mut shop = Self::new(options);
+        if newcomers_per_day > 0.0 {
+            shop.newcomers_per_day = newcomers_per_day;
+            let opens_ms = options.starts_at.as_milliseconds() + milliseconds(JOINING_DAYS);
+            shop.expect_newcomer(opens_ms);
+        }
+        shop
+    }
+
+    fn expect_newcomer(&mut self, after_ms: i64) {
+        let joins_in = milliseconds(exponential(&mut self.chance, 1.0 / self.newcomers_per_day));
+        if let Ok(number) = u32::try_from(self.customers.len()) {
+            self.agenda.push(Reverse((after_ms + joins_in, number)));
+        }
+    }
+
     fn act(&mut self, at_ms: i64, number: u32) -> Option<ShopEvent> {
         let at = Timestamp::from_milliseconds(at_ms)?;
-        let customer = self.customers.get_mut(usize::try_from(number).ok()?)?;
-        let persona = customer.persona;
-        let customer_id = format!("c-{number}");
-        let order = customer.orders;
-        customer.orders += 1;
-        let payload = if order == 0 {
-            profile(&mut self.chance, persona, &customer_id, at)
-        } else {
-            purchase(&mut self.chance, persona, &customer_id, order, at)
-        };
-        let lapses = order > 0 && self.chance.gen_bool(persona.lapse_chance);
-        if !lapses {
-            let gap = -(1.0 - self.chance.r#gen::<f64>()).ln() * persona.days_between_orders;
-            self.agenda
-                .push(Reverse((at_ms + milliseconds(gap.max(0.001)), number)));
+        let place = usize::try_from(number).ok()?;
+        if place == self.customers.len() {
+            self.customers.push(Customer::drawn(&mut self.chance));
+            self.expect_newcomer(at_ms);
         }
+        let customer = self.customers.get_mut(place)?;
+        let customer_id = format!("c-{number}");
+        let order = customer.acts;
+        customer.acts += 1;
+        let payload = if order == 0 {
+            profile(&mut self.chance, customer, &customer_id, at)
+        } else {
+            purchase(&mut self.chance, customer, &customer_id, order, at)
+        };
+        let rest_days = customer.rest_days(&mut self.chance).max(0.001);
+        self.agenda
+            .push(Reverse((at_ms + milliseconds(rest_days), number)));
         let clean = ShopEvent {
             record_time: at,
             key: Some(customer_id.into_bytes()),
@@ -193,6 +255,11 @@ impl Iterator for Shop {
     }
 }
 
+/// A random number of days with this mean, most of them less.
+fn exponential(chance: &mut Xoshiro256Plus, mean_days: f64) -> f64 {
+    -(1.0 - chance.r#gen::<f64>()).ln() * mean_days
+}
+
 fn milliseconds(days: f64) -> i64 {
     #[expect(
         clippy::cast_possible_truncation,
@@ -222,5 +289,49 @@ mod tests {
         assert!(feed.len() > 100);
         assert!(feed.is_sorted_by_key(|event| event.record_time));
         assert_eq!(feed, Shop::new(options(0.2)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn newcomers_join_all_the_time_at_the_rate_that_was_asked_for() {
+        let days = 600;
+        let options = ShopOptions {
+            days: Some(days),
+            ..options(0.0)
+        };
+        let joined: Vec<Timestamp> = Shop::with_newcomers(options, 0.5)
+            .filter(|event| event.payload.starts_with(b"{\"customer_id\":\"c-"))
+            .filter(|event| String::from_utf8_lossy(&event.payload).contains("-joined\""))
+            .map(|event| event.record_time)
+            .collect();
+        let half = options
+            .starts_at
+            .plus_milliseconds(i64::from(days) / 2 * DAY_MS);
+        let late = joined.iter().filter(|at| **at >= half).count();
+        // 50 at the beginning, then 0.5 a day: 290 in 580 days, and 150 in the second half, each with a standard deviation of
+        // its square root.
+        assert!(
+            (255..=325).contains(&(joined.len() - 50)),
+            "{}",
+            joined.len()
+        );
+        assert!((110..=190).contains(&late), "{late}");
+    }
+
+    #[test]
+    fn every_customer_comes_back_after_a_pause() {
+        let options = ShopOptions {
+            days: Some(2000),
+            ..options(0.0)
+        };
+        let mut last = std::collections::BTreeMap::new();
+        let mut pauses = std::collections::BTreeMap::new();
+        for event in Shop::new(options) {
+            let at_ms = event.record_time.as_milliseconds();
+            let before = last.insert(event.key.clone(), at_ms).unwrap_or(at_ms);
+            if at_ms - before > 60 * DAY_MS {
+                *pauses.entry(event.key).or_insert(0) += 1;
+            }
+        }
+        assert_eq!(pauses.len(), 50, "{pauses:?}");
     }
 }
