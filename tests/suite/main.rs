@@ -32,6 +32,7 @@ mod contracts;
 mod crash_schedules;
 mod crossings;
 mod definition;
+mod demo;
 mod disk;
 mod embedded_log;
 mod engine;
