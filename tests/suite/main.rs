@@ -34,6 +34,7 @@ mod crossings;
 mod definition;
 mod demo;
 mod disk;
+mod documented;
 mod embedded_log;
 mod engine;
 mod events;
