@@ -236,9 +236,9 @@ fn customers_resemble_their_segments(steps: &BTreeMap<String, Vec<Step>>) {
         for (name, sum) in names.into_iter().zip(sums) {
             let (mean, expected) = (sum / customers, segment["profile"][name].as_f64().unwrap());
             println!("{} {name}: {mean:.1}, model {expected:.1}", segment["id"]);
-            // The spread within a segment is about as large.
+            // Well within the spread of a segment.
             assert!(
-                (mean - expected).abs() < 0.75 * deviation_of(name),
+                (mean - expected).abs() < 0.5 * deviation_of(name),
                 "{} {name}: {mean}, of the model {expected}",
                 segment["id"]
             );
