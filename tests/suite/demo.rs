@@ -29,6 +29,7 @@ use segstream::faults::Faults;
 use segstream::http::EventIntake;
 use segstream::log::embedded::InputRecord;
 use segstream::pipeline::partition::clock::WallClock;
+use segstream::simulate::Shop;
 use segstream::simulate::ShopEvent;
 use serde_json::Value;
 use serde_json::json;
@@ -94,11 +95,11 @@ struct Step {
 }
 
 /// The changes of a shop through the engine, by customer.
-fn steps() -> BTreeMap<String, Vec<Step>> {
+fn steps(customers: u32, seed: u64) -> BTreeMap<String, Vec<Step>> {
     let folder = tempfile::tempdir().unwrap();
     let mut life = Life::begin(folder.path(), PARTITIONS, SIZING, &Faults::none());
     let end_days = LATER_DAYS.into_iter().max().unwrap();
-    let records = feed(CUSTOMERS, 1, end_days)
+    let records = feed(customers, seed, end_days)
         .into_iter()
         .map(|event| InputRecord::new(Some(event.record_time), event.key, event.payload));
     life.log.append(records.collect(), None).unwrap();
@@ -189,7 +190,7 @@ fn customers_lapse_and_come_back(steps: &BTreeMap<String, Vec<Step>>) {
             .count();
     }
     println!("{lapses} lapses, {comebacks} comebacks");
-    // A pause lasts about four months, so half of those who lapse in eight months are back by then.
+    // Nearly half of the lapses of eight months end within them, as pauses last for two to five months; less a margin.
     assert!(comebacks * 4 >= lapses, "{lapses} {comebacks}");
     assert!(comebacks > 100, "{comebacks}");
 }
@@ -249,11 +250,18 @@ fn customers_resemble_their_segments(steps: &BTreeMap<String, Vec<Step>>) {
 /// One run of the engine, looked at in four ways.
 #[test]
 fn a_shop_keeps_all_six_segments_while_customers_lapse_and_come_back() {
-    let steps = steps();
+    let steps = steps(CUSTOMERS, 1);
     shares_hold(&steps);
     time_moves_enough_customers(&steps);
     customers_lapse_and_come_back(&steps);
     customers_resemble_their_segments(&steps);
+}
+
+#[test]
+fn a_shop_of_another_seed_or_size_keeps_all_six_segments_too() {
+    for (customers, seed) in [(400, 2), (500, 3), (700, 12_345)] {
+        shares_hold(&steps(customers, seed));
+    }
 }
 
 fn order(number: u32, occurred_at: Timestamp) -> Vec<u8> {
@@ -473,6 +481,66 @@ fn a_demo_on_the_directory_of_an_earlier_one_goes_on_with_its_shop() {
         assert!(message.contains("--customers 100 --seed 1"), "{message}");
         assert!(message.contains(directory), "{message}");
     }
+}
+
+#[test]
+fn a_demo_that_was_killed_while_it_made_its_history_is_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().join("shop");
+    let of = |end: &'static [&'static str]| {
+        let mut arguments = vec!["--customers", "2000", "--dir", directory.to_str().unwrap()];
+        arguments.extend(end);
+        arguments
+    };
+    let mut killed = Demo::begin(&of(&[]));
+    killed.rest_of("making two years of history");
+    drop(killed);
+    let summary = summary_of(&of(&["--duration", "1s", "--json"]));
+    let count = |name: &str| summary["verdicts"][name].as_u64().unwrap_or(0);
+    assert!(count("applied") > 1000, "{summary}");
+    // Only the faults of the feed.
+    assert!(count("duplicate") * 50 < count("applied"), "{summary}");
+    assert_eq!(count("late"), 0, "{summary}");
+    // Every event of the history is there once: profiles and orders of the exported customers.
+    let output = Command::new(env!("CARGO_BIN_EXE_segstream"))
+        .args(["state", "export", "--set", "log.filter=warn", "--dir"])
+        .arg(directory.join("store"))
+        .args([
+            "--set",
+            &format!("embedded.directory={}", directory.join("log").display()),
+        ])
+        .args(["--set", "churn.band_changes=true"])
+        .output()
+        .unwrap();
+    let export = String::from_utf8(output.stdout).unwrap();
+    let orders: u64 = export
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["orders"]
+                .as_u64()
+                .unwrap()
+        })
+        .sum();
+    let now = WallClock::system().now();
+    let expected = orders_of(shop_of_demo(2000, 1, opened_before(now)), now);
+    // Up to some days of the shop less or more, which are 0.2 % of the history each.
+    let share = orders as f64 / expected as f64;
+    assert!((0.97..=1.03).contains(&share), "{orders} of {expected}");
+}
+
+/// Orders of a shop up to an instant, each counted once.
+fn orders_of(shop: Shop, until: Timestamp) -> u64 {
+    let mut ids = BTreeSet::new();
+    for event in shop.take_while(|event| event.record_time <= until) {
+        let Ok(event) = serde_json::from_slice::<Value>(&event.payload) else {
+            continue;
+        };
+        if event["type"] == "order.completed" && event["is_guest"] != true && event["test"] != true
+        {
+            ids.insert(event["event_id"].to_string());
+        }
+    }
+    ids.len() as u64
 }
 
 #[test]
