@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::domain::time::BusinessZone;
 use crate::domain::time::Timestamp;
-use crate::simulate::shop::Customer;
+use crate::simulate::customer::Customer;
 
 /// Incomes differ from the typical one by up to so many times this.
 const INCOME_STEPS: i32 = 18;

@@ -9,19 +9,13 @@ use rand_xoshiro::Xoshiro256Plus;
 
 use crate::domain::time::DAY_MS;
 use crate::domain::time::Timestamp;
+use crate::simulate::customer::Customer;
+use crate::simulate::customer::exponential;
 use crate::simulate::events::profile;
 use crate::simulate::events::purchase;
-use crate::simulate::persona::MIDDLE;
-use crate::simulate::persona::PERSONAS;
-use crate::simulate::persona::Persona;
 
 /// The customers of the beginning join over this many first days.
 const JOINING_DAYS: f64 = 20.0;
-/// Mean days between joining and the first order.
-const FIRST_ORDER_DAYS: f64 = 0.2;
-/// Chance that a pause is a long one, and how many times as long it is beyond its least days.
-const LONG_PAUSE_CHANCE: f64 = 0.1;
-const LONG_PAUSE_TIMES: f64 = 4.0;
 
 /// What to simulate.
 #[derive(Clone, Copy, Debug)]
@@ -51,48 +45,6 @@ pub struct ShopEvent {
 
 /// Instant, number, key and value.
 type LateEvent = (i64, u64, Option<Vec<u8>>, Vec<u8>);
-
-#[derive(Debug)]
-pub(super) struct Customer {
-    pub(super) persona: &'static Persona,
-    /// The customer's usual basket, in 100 of that of the persona.
-    pub(super) basket_percent: i64,
-    /// Events so far: the profile, then orders.
-    acts: u32,
-}
-
-impl Customer {
-    fn drawn(chance: &mut Xoshiro256Plus) -> Self {
-        let mut drawn: u32 = chance.gen_range(0..100);
-        let persona = PERSONAS.iter().find(|persona| {
-            let is_drawn = drawn < persona.customers_in_100;
-            drawn = drawn.saturating_sub(persona.customers_in_100);
-            is_drawn
-        });
-        Self {
-            persona: persona.unwrap_or(&MIDDLE),
-            basket_percent: chance.gen_range(50..=160),
-            acts: 0,
-        }
-    }
-
-    /// Days until the customer acts again.
-    fn rest_days(&self, chance: &mut Xoshiro256Plus) -> f64 {
-        let persona = self.persona;
-        if self.acts == 1 {
-            return exponential(chance, FIRST_ORDER_DAYS);
-        }
-        if !chance.gen_bool(1.0 / persona.orders_in_a_row.max(1.0)) {
-            return exponential(chance, persona.days_between_orders);
-        }
-        let times = if chance.gen_bool(LONG_PAUSE_CHANCE) {
-            LONG_PAUSE_TIMES
-        } else {
-            1.0
-        };
-        persona.pause_days_min + times * exponential(chance, persona.pause_days_more)
-    }
-}
 
 /// The feed of a shop, in order of record time. Memory is bounded by the customers.
 #[derive(Debug)]
@@ -162,8 +114,7 @@ impl Shop {
         }
         let customer = self.customers.get_mut(place)?;
         let customer_id = format!("c-{number}");
-        let order = customer.acts;
-        customer.acts += 1;
+        let order = customer.next_act();
         let payload = if order == 0 {
             profile(&mut self.chance, customer, &customer_id, at)
         } else {
@@ -253,11 +204,6 @@ impl Iterator for Shop {
             .is_none_or(|open_for_ms| open_since < open_for_ms)
             .then_some(event)
     }
-}
-
-/// A random number of days with this mean, most of them less.
-fn exponential(chance: &mut Xoshiro256Plus, mean_days: f64) -> f64 {
-    -(1.0 - chance.r#gen::<f64>()).ln() * mean_days
 }
 
 fn milliseconds(days: f64) -> i64 {
