@@ -50,6 +50,14 @@ pub fn shipped_model() -> Result<SegmentModel, Error> {
     check(name, &parse(name, SHIPPED)?)
 }
 
+/// The shipped model as it is in its file.
+///
+/// # Errors
+/// If the binary was built with a damaged artifact.
+pub fn shipped_artifact() -> Result<Artifact, Error> {
+    parse(Path::new(SHIPPED_NAME), SHIPPED)
+}
+
 /// Reads a model and checks it; returns the artifact as it is in the file.
 ///
 /// # Errors

@@ -20,6 +20,10 @@ pub struct Analysis {
     pub segments: Vec<SegmentAnalysis>,
     /// The rows in two dimensions.
     pub projection: Projection,
+    /// Currency of the amounts, where it is known.
+    pub currency: Option<String>,
+    /// What all customers spent; absent without a feature for it.
+    pub revenue: Option<RevenueFacts>,
 }
 
 /// What was done to how many rows, and why.
@@ -64,6 +68,8 @@ pub struct FiveNumbers {
 pub struct FeatureSummary {
     /// Its name, such as `total_spending`.
     pub name: String,
+    /// Trailing days counted; absent: all days, or not known.
+    pub window_days: Option<u32>,
     /// Mean.
     pub mean: f64,
     /// Population standard deviation.
@@ -118,6 +124,24 @@ pub struct Candidate {
     pub stability: Option<f64>,
 }
 
+/// What all customers spent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct RevenueFacts {
+    /// Sum of `total_spending` over the rows used.
+    pub sum: f64,
+    /// Trailing days counted; absent: all days, or not known.
+    pub window_days: Option<u32>,
+}
+
+/// What the customers of one segment spent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct SegmentRevenue {
+    /// Sum of `total_spending` over its rows.
+    pub sum: f64,
+    /// Share of the sum of all, 0 to 1; absent where a segment's sum is negative.
+    pub share: Option<f64>,
+}
+
 /// One segment over its rows.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SegmentAnalysis {
@@ -131,6 +155,10 @@ pub struct SegmentAnalysis {
     pub size: u64,
     /// Share of all rows, 0 to 1.
     pub share: f64,
+    /// What they spent; absent without a feature for it.
+    pub revenue: Option<SegmentRevenue>,
+    /// What could be done, and the numbers that suggest it.
+    pub suggested_action: String,
     /// One entry a feature, in the order of the model.
     pub features: Vec<SegmentFeature>,
 }

@@ -13,6 +13,7 @@ pub(super) fn summaries(features: &[ArtifactFeature], columns: &[Vec<f64>]) -> V
     let each = features.iter().zip(columns);
     each.map(|(feature, values)| FeatureSummary {
         name: feature.name.clone(),
+        window_days: feature.window_days,
         mean: feature.mean,
         standard_deviation: feature.standard_deviation,
         numbers: numbers::five_numbers(values),

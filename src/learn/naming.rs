@@ -1,174 +1,247 @@
-//! Names of segments by rule: deterministic, unique, for any number of segments.
+//! Names and ids of segments by rule: deterministic, unique, for any number of segments.
 //! models/README.md, Names and descriptions.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use crate::learn::scaler::count;
+use crate::learn::analysis::FeatureSummary;
+use crate::learn::meaning::Meaning;
+use crate::learn::phrases::Kind;
+use crate::learn::phrases::Phrase;
+use crate::learn::phrases::phrases;
+use crate::learn::standing::APART;
+use crate::learn::standing::Portrait;
+use crate::learn::wording;
 
-const SCALED_MAX: f64 = 2.5;
-/// Share of the customers below which a cluster is a group of outliers.
-const OUTLIER_SHARE: f64 = 0.005;
+/// Phrases of a name.
+const PHRASES_MAX: usize = 3;
+/// What money, the last order and the age count more than other features.
+const PREFERENCE: f64 = 0.5;
+/// Letters of a name or an id before what tells it from its likes.
+const LETTERS_MAX: usize = 70;
+/// Letters of what tells it, and of a noun in it.
+const CONTRAST_LETTERS_MAX: usize = 48;
+const NOUN_LETTERS_MAX: usize = 20;
+/// Features that tell segments of the same name apart.
+const CONTRASTS_MAX: usize = 2;
 
-/// The input of the rule.
-#[derive(Clone, Copy, Debug)]
-pub struct Clusters<'a> {
-    /// Names of the features.
-    pub features: &'a [&'a str],
-    /// Scaled centroids, k rows.
-    pub centroids: &'a [Vec<f64>],
-    /// Customers of each.
-    pub sizes: &'a [usize],
+/// A segment's name and its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// For people.
+    pub name: String,
+    /// Lower-case letters, digits and hyphens.
+    pub id: String,
 }
 
-impl Clusters<'_> {
-    fn scaled(&self, cluster: usize, feature: &str) -> Option<f64> {
-        let place = self.features.iter().position(|name| *name == feature)?;
-        let value = self.centroids.get(cluster)?.get(place)?;
-        Some(value.clamp(-SCALED_MAX, SCALED_MAX))
-    }
-}
-
-/// One name a cluster, no two the same.
+/// One name and id a segment, no two the same.
 #[must_use]
-pub fn names(clusters: Clusters<'_>) -> Vec<String> {
-    let k = clusters.centroids.len();
-    if k == 1 {
-        return vec!["All customers".to_owned()];
+pub fn names(portrait: &Portrait<'_>) -> Vec<Named> {
+    let segments = portrait.segments.len();
+    if segments == 1 {
+        return vec![Named {
+            name: "All customers".to_owned(),
+            id: "all-customers".to_owned(),
+        }];
     }
-    let base: Vec<String> = (0..k).map(|cluster| base_name(clusters, cluster)).collect();
-    let with_channel = refine(&base, |group| channel_suffixes(clusters, group));
-    refine(&with_channel, |group| rank_suffixes(clusters, group))
+    let (names, ids): (Vec<String>, Vec<String>) =
+        (0..segments).map(|segment| base(portrait, segment)).unzip();
+    let names = apart(&names, |group| contrasts(portrait, group));
+    let ids = apart(&ids, |group| ranks(portrait, group));
+    let names = distinct(names, " no. ").into_iter();
+    let ids = distinct(ids, "-").into_iter();
+    let pairs = names.zip(ids);
+    pairs.map(|(name, id)| Named { name, id }).collect()
 }
 
-fn base_name(clusters: Clusters<'_>, cluster: usize) -> String {
-    let total: usize = clusters.sizes.iter().sum();
-    let size = clusters.sizes.get(cluster).copied().unwrap_or(0);
-    if count(size) < OUTLIER_SHARE * count(total) {
-        return "Outlier group".to_owned();
+/// Is the segment within 0.4 standard deviations of all customers in every feature?
+pub(super) fn is_near_average(portrait: &Portrait<'_>, segment: usize) -> bool {
+    let features = portrait.segments.get(segment).into_iter().flatten();
+    features.into_iter().all(|feature| feature.z.abs() < APART)
+}
+
+fn base(portrait: &Portrait<'_>, segment: usize) -> (String, String) {
+    let chosen = chosen(phrases(portrait, segment));
+    if chosen.is_empty() {
+        return plain(portrait, segment);
     }
-    let words = value_words(clusters, cluster);
-    match clusters.scaled(cluster, "age") {
-        None => words,
-        Some(age) => {
-            let age = match age {
-                age if age < -0.4 => "young",
-                age if age < 0.4 => "mid-age",
-                _ => "senior",
-            };
-            format!("{words}, {age}")
+    let name: Vec<&str> = chosen.iter().map(|one| one.name.as_str()).collect();
+    let id: Vec<&str> = chosen.iter().map(|one| one.id.as_str()).collect();
+    (wording::capitalised(&name.join(", ")), slug(&id.join("-")))
+}
+
+/// The strongest phrases that have room, in the order of their kinds.
+fn chosen(mut phrases: Vec<Phrase>) -> Vec<Phrase> {
+    let weight = |phrase: &Phrase| match phrase.kind {
+        Kind::Money | Kind::Recency | Kind::Age => phrase.strength + PREFERENCE,
+        Kind::Orders | Kind::Tenure | Kind::Column => phrase.strength,
+    };
+    phrases.sort_by(|one, other| weight(other).total_cmp(&weight(one)));
+    let mut chosen: Vec<Phrase> = Vec::with_capacity(PHRASES_MAX);
+    let mut letters = 0;
+    for phrase in phrases {
+        // Orders of several channels say nearly the same.
+        let is_said =
+            phrase.kind == Kind::Orders && chosen.iter().any(|one| one.kind == Kind::Orders);
+        let longer = letters + phrase.name.chars().count();
+        let has_room = chosen.is_empty() || longer <= LETTERS_MAX;
+        if chosen.len() < PHRASES_MAX && has_room && !is_said {
+            letters = longer;
+            chosen.push(phrase);
         }
     }
+    chosen.sort_by_key(|one| one.kind);
+    chosen
 }
 
-fn value_words(clusters: Clusters<'_>, cluster: usize) -> String {
-    let known = ["income", "total_spending"].map(|name| clusters.scaled(cluster, name));
-    let values: Vec<f64> = known.into_iter().flatten().collect();
-    let value = values.iter().sum::<f64>() / count(values.len().max(1));
-    let recency = clusters
-        .scaled(cluster, "recency_days")
-        .or_else(|| clusters.scaled(cluster, "recency"))
-        .unwrap_or(0.0);
-    let (tier, words) = match value {
-        value if value < -0.4 => ("Low-value", ["recent", "inactive", "dormant"]),
-        value if value < 0.6 => ("Mid-value", ["active", "steady", "lapsing"]),
-        value if value < 1.0 => ("Premium", ["recent", "loyal", "lapsing"]),
-        _ => ("Affluent", ["engaged", "active", "lapsing"]),
-    };
-    let [recent, middle, late] = words;
-    let word = match recency {
-        recency if recency < -0.4 => recent,
-        recency if recency < 0.4 => middle,
-        _ => late,
-    };
-    format!("{tier} {word}")
-}
-
-/// Appends the result of `suffixes` to the names of each group of equal names.
-fn refine(names: &[String], suffixes: impl Fn(&[usize]) -> Option<Vec<String>>) -> Vec<String> {
-    let mut groups: BTreeMap<&String, Vec<usize>> = BTreeMap::new();
-    for (cluster, name) in names.iter().enumerate() {
-        groups.entry(name).or_default().push(cluster);
+/// The name of a segment of which no phrase holds: near the average, or the mean that lies farthest from it.
+fn plain(portrait: &Portrait<'_>, segment: usize) -> (String, String) {
+    let own = portrait.segments.get(segment).into_iter().flatten();
+    let each = portrait.features.iter().zip(own);
+    let farthest = each.max_by(|(one, own), (other, others)| {
+        let by_distance = own.z.abs().total_cmp(&others.z.abs());
+        by_distance.then_with(|| other.name.cmp(&one.name))
+    });
+    match farthest {
+        Some((all, own)) if !is_near_average(portrait, segment) => {
+            let label = wording::label(&all.name);
+            let mean = wording::number(own.mean, all.standard_deviation);
+            (format!("Mean {label} {mean}"), slug(&label))
+        }
+        _ => ("Near the average".to_owned(), "near-average".to_owned()),
     }
-    let mut refined = names.to_vec();
+}
+
+/// Appends the result of `suffixes` to the texts of each group of equal texts.
+fn apart(texts: &[String], suffixes: impl Fn(&[usize]) -> Vec<String>) -> Vec<String> {
+    let mut groups: BTreeMap<&String, Vec<usize>> = BTreeMap::new();
+    for (segment, text) in texts.iter().enumerate() {
+        groups.entry(text).or_default().push(segment);
+    }
+    let mut parted = texts.to_vec();
     for group in groups.values().filter(|group| group.len() > 1) {
-        let Some(suffixes) = suffixes(group) else {
-            continue;
-        };
-        for (cluster, suffix) in group.iter().zip(suffixes) {
-            if let Some(name) = refined.get_mut(*cluster) {
-                name.push_str(&suffix);
+        for (segment, suffix) in group.iter().zip(suffixes(group)) {
+            if let Some(text) = parted.get_mut(*segment) {
+                text.push_str(&suffix);
             }
         }
     }
-    refined
+    parted
 }
 
-fn channel_suffixes(clusters: Clusters<'_>, group: &[usize]) -> Option<Vec<String>> {
-    let word = |cluster: &usize| {
-        let web = clusters.scaled(*cluster, "web_purchases")?;
-        let store = clusters.scaled(*cluster, "store_purchases")?;
-        let mean = f64::midpoint(web, store);
-        Some(match web - store {
-            gap if gap >= 0.4 => "web-leaning",
-            gap if gap <= -0.4 => "store-leaning",
-            _ if mean >= 0.4 => "omnichannel",
-            _ if mean < -0.4 => "low-activity",
-            _ => "balanced",
-        })
+/// Places of the features in which the segments of a group differ, most different first.
+fn differing(portrait: &Portrait<'_>, group: &[usize]) -> Vec<usize> {
+    let range = |place: usize| {
+        let (least, greatest) = group
+            .iter()
+            .filter_map(|segment| z(portrait, *segment, place))
+            .fold(
+                (f64::INFINITY, f64::NEG_INFINITY),
+                |(least, greatest), z| (least.min(z), greatest.max(z)),
+            );
+        greatest - least
     };
-    let words: Vec<&str> = group.iter().map(word).collect::<Option<_>>()?;
-    let differ = words.iter().any(|word| Some(word) != words.first());
-    differ.then(|| words.iter().map(|word| format!(", {word}")).collect())
+    let name = |place: &usize| portrait.features.get(*place).map(|one| one.name.as_str());
+    let mut places: Vec<usize> = (0..portrait.features.len()).collect();
+    places.sort_by(|one, other| {
+        let by_range = range(*other).total_cmp(&range(*one));
+        by_range.then_with(|| name(one).cmp(&name(other)))
+    });
+    places
 }
 
-fn rank_suffixes(clusters: Clusters<'_>, group: &[usize]) -> Option<Vec<String>> {
-    let vector = |cluster: usize| -> Vec<f64> {
-        clusters
-            .features
-            .iter()
-            .filter_map(|name| clusters.scaled(cluster, name))
-            .collect()
+fn z(portrait: &Portrait<'_>, segment: usize, place: usize) -> Option<f64> {
+    Some(portrait.segments.get(segment)?.get(place)?.z)
+}
+
+/// The means in which segments of one name differ: " (spend 91)".
+fn contrasts(portrait: &Portrait<'_>, group: &[usize]) -> Vec<String> {
+    let places = differing(portrait, group);
+    let text = |segment: usize, places: &[usize]| {
+        let parts = places.iter().filter_map(|place| {
+            let all = portrait.features.get(*place)?;
+            let own = portrait.segments.get(segment)?.get(*place)?;
+            let mean = wording::number(own.mean, all.standard_deviation);
+            Some(format!("{} {mean}", short_noun(all)))
+        });
+        format!(" ({})", parts.collect::<Vec<String>>().join(", "))
     };
-    let mut widest: Option<(f64, &str)> = None;
-    for name in clusters.features {
-        let values: Vec<f64> = group
+    let mut suffixes = Vec::new();
+    for used in 1..=CONTRASTS_MAX.min(places.len()) {
+        let used = places.get(..used).unwrap_or_default();
+        let tried: Vec<String> = group.iter().map(|segment| text(*segment, used)).collect();
+        let has_room = tried
             .iter()
-            .filter_map(|cluster| clusters.scaled(*cluster, name))
-            .collect();
-        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-        if widest.is_none_or(|(spread, _)| high - low > spread) {
-            widest = Some((high - low, name));
+            .all(|one| one.chars().count() <= CONTRAST_LETTERS_MAX);
+        if has_room || suffixes.is_empty() {
+            suffixes = tried;
+        }
+        let different: BTreeSet<&String> = suffixes.iter().collect();
+        if different.len() == group.len() {
+            break;
         }
     }
-    let (spread, feature) = widest?;
-    let mut order = group.to_vec();
-    order.sort_by(|left, right| {
-        let by_feature = |cluster: &usize| clusters.scaled(*cluster, feature).unwrap_or(0.0);
-        let by_vector = || {
-            let pairs = vector(*left).into_iter().zip(vector(*right));
-            pairs
-                .map(|(left, right)| left.total_cmp(&right))
-                .find(|order| order.is_ne())
-        };
-        by_feature(left)
-            .total_cmp(&by_feature(right))
-            .then_with(|| by_vector().unwrap_or(std::cmp::Ordering::Equal))
-            .then(left.cmp(right))
-    });
-    let label = feature.replace('_', " ");
-    let suffix = |cluster: &usize| {
-        let rank = order.iter().position(|other| other == cluster).unwrap_or(0);
-        match (order.len(), rank) {
-            (2, 0) if spread > 0.0 => format!(" (lower {label})"),
-            (2, _) if spread > 0.0 => format!(" (higher {label})"),
-            (members, rank) => format!(" ({label} rank {} of {members})", rank + 1),
-        }
-    };
-    Some(group.iter().map(suffix).collect())
+    suffixes
 }
 
-/// A stable id from a name: lower-case letters, digits and hyphens.
+fn short_noun(feature: &FeatureSummary) -> String {
+    let meaning = Meaning::of(feature);
+    let noun = meaning.noun(&feature.name);
+    match meaning {
+        Meaning::Unknown => noun.chars().take(NOUN_LETTERS_MAX).collect(),
+        _ => noun,
+    }
+}
+
+/// What tells ids of a group apart: "-lower-spend" and "-higher-spend", or "-spend-1-of-3".
+fn ranks(portrait: &Portrait<'_>, group: &[usize]) -> Vec<String> {
+    let places = differing(portrait, group);
+    let mut order = group.to_vec();
+    order.sort_by(|one, other| {
+        let differences = places.iter().map(|place| {
+            let of = |segment: usize| z(portrait, segment, *place).unwrap_or(0.0);
+            of(*one).total_cmp(&of(*other))
+        });
+        let first = differences.into_iter().find(|order| order.is_ne());
+        first.unwrap_or(Ordering::Equal).then(one.cmp(other))
+    });
+    let label = places
+        .first()
+        .and_then(|place| portrait.features.get(*place))
+        .map_or_else(String::new, short_noun);
+    let suffix = |segment: &usize| {
+        let rank = order.iter().position(|other| other == segment);
+        match (order.len(), rank.unwrap_or(0)) {
+            (2, 0) => format!("-{}", slug(&format!("lower {label}"))),
+            (2, _) => format!("-{}", slug(&format!("higher {label}"))),
+            (members, rank) => {
+                format!("-{}", slug(&format!("{label} {} of {members}", rank + 1)))
+            }
+        }
+    };
+    group.iter().map(suffix).collect()
+}
+
+/// Numbers those that are still equal.
+fn distinct(texts: Vec<String>, between: &str) -> Vec<String> {
+    let all: BTreeSet<String> = texts.iter().cloned().collect();
+    let mut taken = BTreeSet::new();
+    let mut distinct = Vec::with_capacity(texts.len());
+    for text in texts {
+        let mut candidate = text.clone();
+        let mut number = 1;
+        while taken.contains(&candidate) || (number > 1 && all.contains(&candidate)) {
+            number += 1;
+            candidate = format!("{text}{between}{number}");
+        }
+        taken.insert(candidate.clone());
+        distinct.push(candidate);
+    }
+    distinct
+}
+
+/// Lower-case letters, digits and hyphens: an id. What has none of them is a "segment".
 #[must_use]
 pub fn slug(name: &str) -> String {
     let mut slug = String::with_capacity(name.len());
@@ -179,5 +252,8 @@ pub fn slug(name: &str) -> String {
             slug.push('-');
         }
     }
-    slug.trim_matches('-').to_owned()
+    match slug.trim_matches('-') {
+        "" => "segment".to_owned(),
+        slug => slug.to_owned(),
+    }
 }

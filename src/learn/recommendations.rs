@@ -84,7 +84,7 @@ pub(super) fn explain(
         others.join(", ")
     };
     let decision = match decided_by {
-        "business" => format!("{k} segments were asked for: a choice of the business"),
+        "business" => format!("{k} segments were set (--k), not found in the data"),
         _ => format!("{k} segments have the greatest silhouette"),
     };
     let silhouette = candidates

@@ -1,16 +1,23 @@
 //! Makes named and described segments from clusters.
 
+use std::cmp::Ordering;
+
 use ndarray::Array2;
 use ndarray::Axis;
 
+use crate::learn::analysis::FeatureSummary;
+use crate::learn::analysis::RevenueFacts;
 use crate::learn::analysis::SegmentAnalysis;
 use crate::learn::analysis::SegmentFeature;
 use crate::learn::clustering::Clustering;
-use crate::learn::examples::Described;
+use crate::learn::kept_ids::kept_ids;
 use crate::learn::naming;
 use crate::learn::numbers;
 use crate::learn::profiles;
-use crate::learn::scaler::count;
+use crate::learn::revenue::revenue;
+use crate::learn::standing::Portrait;
+use crate::learn::suggestions::suggestion;
+use crate::model::artifact::Artifact;
 use crate::model::artifact::ArtifactFeature;
 use crate::model::artifact::ArtifactSegment;
 
@@ -18,25 +25,23 @@ fn rows(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-/// Orders the clusters by spending, else by the whole centroid, so that the order does not depend on the starts.
+/// Orders the clusters by spending, then by the other features in the order of their names, so that the order
+/// depends neither on the starts nor on the order of the columns.
 pub(super) fn in_order(clustering: Clustering, names: &[String]) -> Clustering {
-    let spending = names.iter().position(|name| name == "total_spending");
+    let mut places: Vec<usize> = (0..names.len()).collect();
+    places.sort_by_key(|place| {
+        let name = names.get(*place).map(String::as_str);
+        (name != Some("total_spending"), name)
+    });
     let mut order: Vec<(usize, &Vec<f64>)> = clustering.centroids.iter().enumerate().collect();
     order.sort_by(|(_, left), (_, right)| {
-        let by = |row: &Vec<f64>| {
-            spending
-                .and_then(|place| row.get(place).copied())
-                .unwrap_or(0.0)
-        };
-        let whole = || {
-            let pairs = left.iter().zip(*right);
-            pairs
-                .map(|(left, right)| left.total_cmp(right))
-                .find(|order| order.is_ne())
-        };
-        by(left)
-            .total_cmp(&by(right))
-            .then_with(|| whole().unwrap_or(std::cmp::Ordering::Equal))
+        let pairs = places
+            .iter()
+            .filter_map(|place| left.get(*place).zip(right.get(*place)));
+        let mut orders = pairs.map(|(left, right)| left.total_cmp(right));
+        orders
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal)
     });
     let places: Vec<usize> = order.iter().map(|(cluster, _)| *cluster).collect();
     let new_label = |label: &usize| places.iter().position(|old| old == label).unwrap_or(0);
@@ -52,49 +57,80 @@ pub(super) fn in_order(clustering: Clustering, names: &[String]) -> Clustering {
     }
 }
 
+/// What the segments are made from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found<'a> {
+    /// The clusters, in order.
+    pub clustering: &'a Clustering,
+    /// The features of the model.
+    pub features: &'a [ArtifactFeature],
+    /// The same over all rows.
+    pub summaries: &'a [FeatureSummary],
+    /// The rows used, in the features' units.
+    pub rows: &'a Array2<f64>,
+    /// Currency of the amounts, where it is known.
+    pub currency: Option<&'a str>,
+    /// A model whose ids are kept where its segments are found again.
+    pub known: Option<&'a Artifact>,
+}
+
+/// The segments, and what all customers spent.
 pub(super) fn segments(
-    clustering: &Clustering,
-    features: &[ArtifactFeature],
-    rows: &Array2<f64>,
-) -> Vec<(ArtifactSegment, SegmentAnalysis)> {
-    let feature_names: Vec<&str> = features
-        .iter()
-        .map(|feature| feature.name.as_str())
-        .collect();
-    let names = naming::names(naming::Clusters {
-        features: &feature_names,
-        centroids: &clustering.centroids,
-        sizes: &clustering.sizes,
+    found: Found<'_>,
+) -> (
+    Vec<(ArtifactSegment, SegmentAnalysis)>,
+    Option<RevenueFacts>,
+) {
+    let clustering = found.clustering;
+    let profiles = profiles_of(found);
+    let sizes: Vec<u64> = clustering.sizes.iter().map(|size| rows(*size)).collect();
+    let portrait = Portrait {
+        features: found.summaries,
+        segments: &profiles,
+        sizes: &sizes,
+        currency: found.currency,
+    };
+    let named = naming::names(&portrait);
+    let kept = found.known.and_then(|known| kept_ids(&portrait, known));
+    let revenue = revenue(
+        found.summaries,
+        found.rows,
+        &clustering.labels,
+        profiles.len(),
+    );
+    let each = named.into_iter().zip(&clustering.centroids).enumerate();
+    let each = each.map(|(place, (named, centroid))| {
+        let kept = kept.as_ref().and_then(|ids| ids.get(place).cloned());
+        let spent = revenue.as_ref().and_then(|(_, each)| each.get(place));
+        let analysis = SegmentAnalysis {
+            id: kept.unwrap_or(named.id),
+            name: named.name,
+            description: profiles::describe(&portrait, place),
+            size: portrait.size(place),
+            share: portrait.share(place),
+            revenue: spent.copied(),
+            suggested_action: suggestion(&portrait, place),
+            features: profiles.get(place).cloned().unwrap_or_default(),
+        };
+        (segment(&analysis, centroid, found.features), analysis)
     });
-    let clusters = clustering.centroids.iter().zip(&clustering.sizes);
-    clusters
-        .zip(names)
-        .enumerate()
-        .map(|(cluster, ((centroid, size), name))| {
-            let members = clustering.labels.iter().enumerate();
+    (each.collect(), revenue.as_ref().map(|(all, _)| *all))
+}
+
+fn profiles_of(found: Found<'_>) -> Vec<Vec<SegmentFeature>> {
+    let centroids = found.clustering.centroids.iter().enumerate();
+    centroids
+        .map(|(cluster, centroid)| {
+            let members = found.clustering.labels.iter().enumerate();
             let members: Vec<usize> = members
                 .filter(|(_, label)| **label == cluster)
                 .map(|(place, _)| place)
                 .collect();
-            let share = count(*size) / count(rows.nrows().max(1));
-            let profile = profile(centroid, features, &rows.select(Axis(0), &members));
-            let described = features.iter().zip(&profile);
-            let described: Vec<Described<'_>> = described
-                .map(|(feature, one)| Described {
-                    name: &feature.name,
-                    mean: one.mean,
-                    z: one.z,
-                })
-                .collect();
-            let analysis = SegmentAnalysis {
-                id: naming::slug(&name),
-                description: profiles::describe(&described, share),
-                name,
-                size: self::rows(*size),
-                share,
-                features: profile,
-            };
-            (segment(&analysis, centroid, features), analysis)
+            profile(
+                centroid,
+                found.features,
+                &found.rows.select(Axis(0), &members),
+            )
         })
         .collect()
 }

@@ -21,6 +21,7 @@ use crate::learn::preparation::prepare;
 use crate::learn::projection;
 use crate::learn::projection::project;
 use crate::learn::recommendations::Range;
+use crate::learn::segments::Found;
 use crate::learn::segments::in_order;
 use crate::learn::segments::segments;
 use crate::model::artifact::Artifact;
@@ -48,6 +49,10 @@ pub struct TrainingOptions {
     pub as_of: Timestamp,
     /// What was read.
     pub source: String,
+    /// Currency of the amounts, where it is known.
+    pub currency: Option<String>,
+    /// A model whose ids are kept where its segments are found again.
+    pub known: Option<Artifact>,
 }
 
 /// The model, and the analysis of the training.
@@ -114,25 +119,26 @@ pub fn train(table: &TrainingTable, options: &TrainingOptions) -> Result<Trained
             read: prepared.report.rows_read,
         });
     }
-    let columns: Vec<Vec<f64>> = prepared
-        .rows
-        .axis_iter(Axis(1))
-        .map(|column| column.to_vec())
-        .collect();
+    let columns = columns(&prepared);
     let features = features(options, &columns)?;
     let scaled = scale(&prepared.rows, &features);
     let (choice, clustering) = choose(&scaled, options.choose, options.range, options.fit)?;
     let clustering = in_order(clustering, &names);
-    let segments = segments(&clustering, &features, &prepared.rows);
+    let summaries = summaries(&features, &columns);
+    let (segments, revenue) = segments(Found {
+        clustering: &clustering,
+        features: &features,
+        summaries: &summaries,
+        rows: &prepared.rows,
+        currency: options.currency.as_deref(),
+        known: options.known.as_ref(),
+    });
     let correlations = projection::correlations(&scaled);
     let mut artifact = Artifact {
         format: FORMAT,
         version: options.version.clone(),
         trained_at: options.trained_at.to_string(),
-        segments: segments
-            .iter()
-            .map(|(segment, _)| segment.clone())
-            .collect(),
+        segments: segments.iter().map(|(one, _)| one.clone()).collect(),
         margin: ArtifactMargin::default(),
         training: training_facts(options, &prepared, &choice, clustering.inertia),
         churn: None,
@@ -143,14 +149,21 @@ pub fn train(table: &TrainingTable, options: &TrainingOptions) -> Result<Trained
         .compute_fingerprint()
         .map_err(|_| Error::NotFinite)?;
     let analysis = Analysis {
-        features: summaries(&artifact.features, &columns),
+        features: summaries,
         preparation: prepared.report,
         correlations: correlations.outer_iter().map(|row| row.to_vec()).collect(),
         choice,
         segments: segments.into_iter().map(|(_, analysis)| analysis).collect(),
         projection: project(&scaled, &correlations, &clustering, options.fit.seed),
+        currency: options.currency.clone(),
+        revenue,
     };
     Ok(Trained { artifact, analysis })
+}
+
+fn columns(prepared: &Prepared) -> Vec<Vec<f64>> {
+    let columns = prepared.rows.axis_iter(Axis(1));
+    columns.map(|column| column.to_vec()).collect()
 }
 
 pub(super) fn features(

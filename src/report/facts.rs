@@ -11,6 +11,10 @@ pub struct ReportFacts {
     pub trained_at: String,
     /// The source of its rows, such as the name of a file.
     pub source: String,
+    /// The dates of the data in one sentence.
+    pub dates: String,
+    /// The first and the last of them in a few words.
+    pub period: String,
     /// Seed of the fit.
     pub seed: u64,
     /// Runs of which the best was taken.

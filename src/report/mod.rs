@@ -28,7 +28,7 @@ pub fn render(analysis: &Analysis, facts: &ReportFacts) -> String {
         correlations::section(analysis),
         choice::section(&analysis.choice),
         projection::section(analysis),
-        preparation::section(&analysis.preparation),
+        preparation::section(analysis, facts),
     ];
     page::page(analysis, facts, &sections.concat())
 }

@@ -74,15 +74,6 @@ pub(super) fn whole(count: u64) -> String {
     with_separators(&count.to_string())
 }
 
-/// A share as a percentage.
-pub(super) fn percent(share: f64) -> String {
-    let is_hardly_any = share > 0.0 && share < 0.000_5;
-    if is_hardly_any {
-        return "under 0.1%".to_owned();
-    }
-    format!("{}%", number(share * 100.0, 1))
-}
-
 fn with_separators(digits: &str) -> String {
     let (whole, rest) = match digits.split_once('.') {
         Some((whole, rest)) => (whole, format!(".{rest}")),
@@ -115,8 +106,5 @@ mod tests {
         assert_eq!(short(44.5, 1), "44.5");
         assert_eq!(signed(1.26, 1), "+1.3");
         assert_eq!(whole(2_212), "2,212");
-        assert_eq!(percent(0.192_6), "19.3%");
-        assert_eq!(percent(0.000_4), "under 0.1%");
-        assert_eq!(percent(0.0), "0.0%");
     }
 }

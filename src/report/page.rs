@@ -3,6 +3,7 @@
 use plotly::Plot;
 
 use crate::learn::analysis::Analysis;
+use crate::learn::money;
 use crate::report::facts::ReportFacts;
 use crate::report::numbers;
 use crate::report::palette;
@@ -72,15 +73,18 @@ fn colours(segments: usize) -> String {
 
 fn header(analysis: &Analysis, facts: &ReportFacts) -> String {
     let segments = analysis.segments.len();
+    let currency = money::currency(analysis).map(|currency| ("Currency", text::escape(&currency)));
     let items: String = [
         ("Segments", segments.to_string()),
         ("Customers", numbers::whole(analysis.preparation.rows_used)),
         ("Features", analysis.features.len().to_string()),
         ("Model", text::escape(&facts.model_version)),
         ("Trained", text::escape(&day(&facts.trained_at))),
-        ("Source", text::escape(&facts.source)),
+        ("Dates", text::escape(&facts.period)),
     ]
     .into_iter()
+    .chain(currency)
+    .chain([("Source", text::escape(&facts.source))])
     .map(|(term, value)| format!("<div><dt>{term}</dt><dd>{value}</dd></div>"))
     .collect();
     format!(

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use crate::learn::analysis::Analysis;
 use crate::learn::analysis::Noted;
-use crate::learn::analysis::PreparationReport;
+use crate::learn::money;
+use crate::report::facts::ReportFacts;
 use crate::report::numbers;
 use crate::report::text;
 
 /// The section.
-pub(super) fn section(preparation: &PreparationReport) -> String {
+pub(super) fn section(analysis: &Analysis, facts: &ReportFacts) -> String {
+    let preparation = &analysis.preparation;
     let dropped = rows(&preparation.dropped, "Left out");
     let noted = rows(&preparation.noted, "Kept");
     let table = if dropped.is_empty() && noted.is_empty() {
@@ -25,12 +28,14 @@ pub(super) fn section(preparation: &PreparationReport) -> String {
     format!(
         r#"<section id="quality" aria-labelledby="quality-title">
 <h2 id="quality-title">The data</h2>
-<p>{used} of {read} rows were used.</p>
+<p>{used} of {read} rows were used. {dates} {currency}</p>
 {table}
 </section>
 "#,
         used = numbers::whole(preparation.rows_used),
         read = numbers::whole(preparation.rows_read),
+        dates = text::escape(&facts.dates),
+        currency = text::escape(&money::currency_sentence(analysis)),
     )
 }
 

@@ -10,6 +10,7 @@ use plotly::common::Mode;
 
 use crate::learn::analysis::Analysis;
 use crate::learn::analysis::SegmentAnalysis;
+use crate::learn::wording;
 use crate::report::figure;
 use crate::report::figure::Figure;
 use crate::report::numbers;
@@ -44,7 +45,7 @@ pub(super) fn section(analysis: &Analysis) -> String {
 </section>
 "#,
         points = numbers::whole(projection.points.iter().map(|_| 1).sum()),
-        share = numbers::percent(first + second),
+        share = wording::percent(first + second),
         meaning = meaning.join(" "),
         legend = segments::legend(&analysis.segments, Some((CHART, usize::MAX))),
         chart = chart(analysis).html(),
@@ -100,7 +101,7 @@ fn chart(analysis: &Analysis) -> Figure {
 }
 
 fn axis_title(which: &str, explained: f64) -> String {
-    let share = numbers::percent(explained);
+    let share = wording::percent(explained);
     format!("{which} component ({share} explained)")
 }
 

@@ -4,6 +4,8 @@ use crate::learn::analysis::Analysis;
 use crate::learn::analysis::FeatureSummary;
 use crate::learn::analysis::SegmentAnalysis;
 use crate::learn::analysis::SegmentFeature;
+use crate::learn::money;
+use crate::learn::wording;
 use crate::report::numbers;
 use crate::report::palette;
 use crate::report::text;
@@ -18,7 +20,7 @@ pub(super) fn section(analysis: &Analysis) -> String {
     let limit = limit(&analysis.segments);
     let cards = analysis.segments.iter().enumerate();
     let cards: String = cards
-        .map(|(place, segment)| card(place, segment, &analysis.features, limit))
+        .map(|(place, segment)| card(place, segment, analysis, limit))
         .collect();
     // A single segment has all customers, so it differs from nothing.
     let start = if analysis.segments.len() > 1 {
@@ -95,17 +97,13 @@ fn strip(segments: &[SegmentAnalysis]) -> String {
     format!(r#"<div class="strip" aria-hidden="true">{parts}</div>"#)
 }
 
-fn card(
-    place: usize,
-    segment: &SegmentAnalysis,
-    features: &[FeatureSummary],
-    limit: f64,
-) -> String {
+fn card(place: usize, segment: &SegmentAnalysis, analysis: &Analysis, limit: f64) -> String {
     format!(
         r#"<article class="card" style="--colour:{colour}">
 <h3>{glyph}<span class="number">{number}</span>{name}</h3>
 <p class="size"><strong>{size}</strong> customers, <strong>{share}</strong> of all</p>
 <p>{description}</p>
+{revenue}<p class="action"><strong>Suggested action:</strong> {action}</p>
 {bars}</article>
 "#,
         colour = palette::colour(place),
@@ -113,10 +111,19 @@ fn card(
         number = place + 1,
         name = text::escape(&segment.name),
         size = numbers::whole(segment.size),
-        share = numbers::percent(segment.share),
+        share = wording::percent(segment.share),
         description = text::escape(&segment.description),
-        bars = bars(segment, features, limit),
+        revenue = revenue(segment, analysis),
+        action = text::escape(&segment.suggested_action),
+        bars = bars(segment, &analysis.features, limit),
     )
+}
+
+fn revenue(segment: &SegmentAnalysis, analysis: &Analysis) -> String {
+    let sentence = money::revenue_sentence(segment, analysis);
+    sentence.map_or_else(String::new, |sentence| {
+        format!("<p>{}</p>\n", text::escape(&sentence))
+    })
 }
 
 fn bars(segment: &SegmentAnalysis, features: &[FeatureSummary], limit: f64) -> String {

@@ -10,8 +10,10 @@ use crate::learn::analysis::Noted;
 use crate::learn::analysis::PreparationReport;
 use crate::learn::analysis::ProjectedPoint;
 use crate::learn::analysis::Projection;
+use crate::learn::analysis::RevenueFacts;
 use crate::learn::analysis::SegmentAnalysis;
 use crate::learn::analysis::SegmentFeature;
+use crate::learn::analysis::SegmentRevenue;
 use crate::learn::scaler::count;
 
 fn numbers() -> FiveNumbers {
@@ -36,6 +38,11 @@ fn segment(place: usize, features: usize) -> SegmentAnalysis {
         description: "Some customers.".to_owned(),
         size: 1_000,
         share: 0.25,
+        revenue: Some(SegmentRevenue {
+            sum: 1_200_400.0,
+            share: Some(0.25),
+        }),
+        suggested_action: "Consider a thank-you.".to_owned(),
         features: vec![feature; features],
     }
 }
@@ -56,6 +63,7 @@ fn candidate(k: usize) -> Candidate {
 fn analysis(k: usize, features: usize) -> Analysis {
     let feature = |place: usize| FeatureSummary {
         name: format!("feature_number_{place}"),
+        window_days: None,
         mean: 20.0,
         standard_deviation: 5.0,
         numbers: numbers(),
@@ -94,6 +102,11 @@ fn analysis(k: usize, features: usize) -> Analysis {
             }],
             centroids: vec![[0.0, 0.0]; k],
         },
+        currency: Some("EUR".to_owned()),
+        revenue: Some(RevenueFacts {
+            sum: 4_801_600.0,
+            window_days: Some(730),
+        }),
     }
 }
 
@@ -103,6 +116,8 @@ fn facts() -> ReportFacts {
         model_version: "retail-6".to_owned(),
         trained_at: "2026-11-24T00:00:00Z".to_owned(),
         source: "customers.csv".to_owned(),
+        dates: "The data has purchases from 2024-01-02 to 2026-03-04.".to_owned(),
+        period: "2024-01-02 to 2026-03-04".to_owned(),
         seed: 1,
         runs: 50,
     }
@@ -134,6 +149,12 @@ fn the_page_names_every_segment_feature_and_fact() {
         "retail-6",
         "2026-11-24",
         "customers.csv",
+        "Revenue over 730 days: 1,200,400 EUR, 25.0% of the 4,801,600 EUR of all customers used.",
+        "Suggested action:</strong> Consider a thank-you.",
+        "<dt>Currency</dt><dd>EUR</dd>",
+        "<dt>Dates</dt><dd>2024-01-02 to 2026-03-04</dd>",
+        "The data has purchases from 2024-01-02 to 2026-03-04.",
+        "Amounts are in EUR.",
     ] {
         assert!(page.contains(expected), "{expected}");
     }
@@ -146,6 +167,8 @@ fn text_of_others_stays_text() {
     let tame = own_part(&render(&analysis, &facts()));
     analysis.segments[0].name = hostile.to_owned();
     analysis.segments[0].description = hostile.to_owned();
+    analysis.segments[0].suggested_action = hostile.to_owned();
+    analysis.currency = Some(hostile.to_owned());
     analysis.features[0].name = hostile.to_owned();
     analysis.choice.explanation = hostile.to_owned();
     analysis.choice.decided_by = hostile.to_owned();
@@ -160,6 +183,8 @@ fn text_of_others_stays_text() {
         model_version: hostile.to_owned(),
         trained_at: hostile.to_owned(),
         source: hostile.to_owned(),
+        dates: hostile.to_owned(),
+        period: hostile.to_owned(),
         ..facts()
     };
     let page = own_part(&render(&analysis, &hostile));

@@ -44,6 +44,7 @@ mod formats;
 mod halving;
 mod intake;
 mod layout;
+mod names;
 mod notices;
 mod numbers;
 mod ownership;

@@ -3,7 +3,6 @@
 
 use crate::support;
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -20,7 +19,6 @@ use segstream::learn::clustering::refine;
 use segstream::learn::indices;
 use segstream::learn::kmeans;
 use segstream::learn::kmeans::FitOptions;
-use segstream::learn::naming;
 use segstream::learn::preparation::TrainingTable;
 use segstream::learn::preparation::prepare;
 use segstream::learn::recommendations::elbow;
@@ -51,8 +49,6 @@ struct ByK {
     silhouette: Option<f64>,
     calinski_harabasz: Option<f64>,
     davies_bouldin: Option<f64>,
-    names_by_rule: Vec<String>,
-    sizes: Vec<usize>,
     centroids_scaled: Option<Vec<Vec<f64>>>,
 }
 
@@ -232,70 +228,6 @@ fn indices_of_stored_centroids_are_scikit_learns() {
             compared += 1;
         }
         assert_eq!(compared, 3, "k = 4, 5 and 6");
-    }
-}
-
-#[test]
-fn names_of_stored_centroids_are_those_of_the_rule() {
-    let mut compared = 0;
-    for (name, variant) in &reference().variants {
-        let features: Vec<&str> = variant.features.iter().map(String::as_str).collect();
-        for (k, expected) in &variant.by_k {
-            let Some(centroids) = &expected.centroids_scaled else {
-                continue;
-            };
-            let names = naming::names(naming::Clusters {
-                features: &features,
-                centroids,
-                sizes: &expected.sizes,
-            });
-            assert_eq!(names, expected.names_by_rule, "{name}, k {k}");
-            compared += 1;
-        }
-    }
-    assert_eq!(compared, 15, "five variants, k = 4, 5 and 6");
-}
-
-/// Replay one: SEGSTREAM_TEST_SEED=N cargo test --test suite training `no_two_names`.
-#[test]
-fn no_two_names_or_ids_are_equal_in_5000_random_models() {
-    let features = [
-        "age",
-        "income",
-        "total_spending",
-        "web_purchases",
-        "store_purchases",
-        "recency_days",
-    ];
-    let given = std::env::var("SEGSTREAM_TEST_SEED").ok();
-    let seeds = match given.and_then(|seed| seed.parse().ok()) {
-        Some(seed) => seed..seed + 1,
-        None => 0..5000,
-    };
-    for seed in seeds {
-        let mut random = Xoshiro256Plus::seed_from_u64(seed);
-        let k = random.gen_range(1..=40);
-        let spread = [0.1, 1.0, 3.0][random.gen_range(0..3)];
-        let mut centroids: Vec<Vec<f64>> = Vec::new();
-        for _ in 0..k {
-            let drawn = features
-                .map(|_| random.gen_range(-spread..=spread))
-                .to_vec();
-            let again = random
-                .gen_bool(0.1)
-                .then(|| centroids.last().cloned())
-                .flatten();
-            centroids.push(again.unwrap_or(drawn));
-        }
-        let sizes: Vec<usize> = (0..k).map(|_| random.gen_range(0..2000)).collect();
-        let names = naming::names(naming::Clusters {
-            features: &features,
-            centroids: &centroids,
-            sizes: &sizes,
-        });
-        let ids: BTreeSet<String> = names.iter().map(|name| naming::slug(name)).collect();
-        let names: BTreeSet<String> = names.into_iter().collect();
-        assert_eq!((names.len(), ids.len()), (k, k), "seed {seed}");
     }
 }
 
@@ -746,5 +678,22 @@ fn the_shipped_model_is_what_the_commands_make_of_the_marketing_and_cdnow_data()
         .collect::<Vec<&str>>(),
     );
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/models/retail-6.json");
-    assert!(fs::read(made).unwrap() == fs::read(shipped).unwrap());
+    let read = |path: &Path| -> serde_json::Value {
+        serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+    };
+    // A model never changes: its fingerprint is in the state of those who run it. So its texts are still those of the
+    // rule by which it was made (models/README.md). Numbers and ids are what the commands make.
+    let without_texts = |mut model: serde_json::Value| {
+        for segment in model["segments"].as_array_mut().unwrap() {
+            segment["name"].take();
+            segment["description"].take();
+        }
+        model["training"]["choice"].take();
+        model["fingerprint"].take();
+        model
+    };
+    assert_eq!(
+        without_texts(read(&made)),
+        without_texts(read(Path::new(shipped)))
+    );
 }

@@ -5,10 +5,14 @@ use std::io::Write;
 use serde_json::json;
 
 use crate::cli::train::args::Args;
+use crate::cli::train::dates::Dates;
+use crate::learn::analysis::Analysis;
 use crate::learn::analysis::Candidate;
+use crate::learn::analysis::SegmentAnalysis;
+use crate::learn::money;
 use crate::learn::training::Trained;
 
-pub(super) fn answer(args: &Args, trained: &Trained) -> serde_json::Value {
+pub(super) fn answer(args: &Args, trained: &Trained, dates: &Dates) -> serde_json::Value {
     let facts = &trained.artifact.training;
     let segments = &trained.artifact.segments;
     let sizes: Vec<u64> = segments.iter().map(|segment| segment.size).collect();
@@ -21,11 +25,24 @@ pub(super) fn answer(args: &Args, trained: &Trained) -> serde_json::Value {
         "silhouette": facts.silhouette, "rows": facts.rows, "rows_read": facts.rows_read,
         "rows_dropped": facts.rows_dropped, "sizes": sizes, "names": names, "out": args.out,
         "report": args.report, "preparation": trained.analysis.preparation,
-        "choice": trained.analysis.choice,
+        "choice": trained.analysis.choice, "segments": trained.analysis.segments.iter().map(segment).collect::<Vec<_>>(),
+        "currency": trained.analysis.currency, "revenue": trained.analysis.revenue, "dates": dates,
     })
 }
 
-pub(super) fn print(out: &mut impl Write, args: &Args, trained: &Trained) -> std::io::Result<()> {
+fn segment(segment: &SegmentAnalysis) -> serde_json::Value {
+    json!({
+        "id": segment.id, "name": segment.name, "description": segment.description, "size": segment.size,
+        "share": segment.share, "revenue": segment.revenue, "suggested_action": segment.suggested_action,
+    })
+}
+
+pub(super) fn print(
+    out: &mut impl Write,
+    args: &Args,
+    trained: &Trained,
+    dates: &Dates,
+) -> std::io::Result<()> {
     let artifact = &trained.artifact;
     let facts = &artifact.training;
     let preparation = &trained.analysis.preparation;
@@ -44,6 +61,8 @@ pub(super) fn print(out: &mut impl Write, args: &Args, trained: &Trained) -> std
     for (what, noted) in &preparation.noted {
         writeln!(out, "  noted, {what}: {} ({})", noted.rows, noted.rule)?;
     }
+    writeln!(out, "{}", dates.sentence())?;
+    writeln!(out, "{}", money::currency_sentence(&trained.analysis))?;
     writeln!(out, "{}", trained.analysis.choice.explanation)?;
     writeln!(
         out,
@@ -53,14 +72,23 @@ pub(super) fn print(out: &mut impl Write, args: &Args, trained: &Trained) -> std
     for candidate in &trained.analysis.choice.candidates {
         print_candidate(out, candidate)?;
     }
-    for segment in &artifact.segments {
-        writeln!(
-            out,
-            "{:<36} {:>7}  {}",
-            segment.name, segment.size, segment.description
-        )?;
+    for segment in &trained.analysis.segments {
+        print_segment(out, segment, &trained.analysis)?;
     }
     Ok(())
+}
+
+fn print_segment(
+    out: &mut impl Write,
+    segment: &SegmentAnalysis,
+    analysis: &Analysis,
+) -> std::io::Result<()> {
+    writeln!(out, "\n{} ({})", segment.name, segment.id)?;
+    writeln!(out, "  {}", segment.description)?;
+    if let Some(sentence) = money::revenue_sentence(segment, analysis) {
+        writeln!(out, "  {sentence}")?;
+    }
+    writeln!(out, "  {}", segment.suggested_action)
 }
 
 fn print_candidate(out: &mut impl Write, candidate: &Candidate) -> std::io::Result<()> {

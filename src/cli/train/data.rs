@@ -10,6 +10,7 @@ use crate::cli::learning_source::StateRecords;
 use crate::cli::learning_source::call;
 use crate::cli::learning_source::input_for_state;
 use crate::cli::learning_source::input_missing;
+use crate::cli::train::dates::Dates;
 use crate::cli::train::state_table::table_of;
 use crate::dataset::table;
 use crate::dataset::table::MARKETING_WINDOW_DAYS;
@@ -70,6 +71,10 @@ pub(super) struct TrainingData {
     pub as_of: Timestamp,
     /// What was read, in words.
     pub source: String,
+    /// Currency of the amounts, where it is known.
+    pub currency: Option<String>,
+    /// The dates of the data.
+    pub dates: Dates,
 }
 
 impl DataArgs {
@@ -86,12 +91,11 @@ impl DataArgs {
             (Format::Marketing, Some(path)) => {
                 let table = table::read(path, table::Format::Marketing, None, None)?;
                 let as_of = self.as_of.as_deref().unwrap_or(MARKETING_AS_OF);
-                Ok(file(
-                    path,
-                    table,
-                    features,
-                    date(as_of, &BusinessZone::UTC)?,
-                ))
+                let as_of = date(as_of, &BusinessZone::UTC)?;
+                let enrolled = date(MARKETING_AS_OF, &BusinessZone::UTC)?;
+                let enrolled = BusinessZone::UTC.day_of(enrolled);
+                let dates = Dates::of_marketing(&table, as_of, enrolled);
+                Ok(file(path, table, features, (as_of, dates)))
             }
             (Format::Features, Some(path)) => {
                 let names: Vec<String> = features.iter().map(|(name, _)| name.clone()).collect();
@@ -101,7 +105,8 @@ impl DataArgs {
                 let as_of = as_of
                     .map(|text| date(text, &BusinessZone::UTC))
                     .transpose()?;
-                Ok(file(path, table, features, as_of.unwrap_or(now)))
+                let dates = Dates::of_features(as_of);
+                Ok(file(path, table, features, (as_of.unwrap_or(now), dates)))
             }
         }
     }
@@ -157,6 +162,8 @@ impl DataArgs {
         let as_of = as_of.unwrap_or(newest);
         let table = table_of(&records, &features, as_of, &policy);
         Ok(TrainingData {
+            currency: Some(policy.base_currency.as_str().to_owned()),
+            dates: Dates::of_state(&records, as_of, zone),
             table,
             features,
             as_of,
@@ -169,13 +176,15 @@ fn file(
     path: &std::path::Path,
     table: TrainingTable,
     features: Vec<(String, Option<u32>)>,
-    as_of: Timestamp,
+    (as_of, dates): (Timestamp, Dates),
 ) -> TrainingData {
     let name = path.file_name();
     TrainingData {
         table,
         features,
         as_of,
+        currency: None,
+        dates,
         source: name.map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
     }
 }

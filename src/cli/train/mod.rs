@@ -3,6 +3,7 @@
 mod answer;
 mod args;
 mod data;
+mod dates;
 mod state_table;
 
 pub use crate::cli::train::args::Args;
@@ -16,6 +17,7 @@ use anyhow::Context;
 use crate::cli::exit::CallError;
 use crate::cli::train::answer::answer;
 use crate::cli::train::answer::print;
+use crate::cli::train::dates::Dates;
 use crate::domain::time::Timestamp;
 use crate::learn::kmeans::FitOptions;
 use crate::learn::recommendations::Range;
@@ -60,21 +62,23 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         trained_at,
         as_of: data.as_of,
         source: data.source,
+        currency: data.currency,
+        known: Some(model_files::shipped_artifact()?),
     };
     let trained = training::train(&data.table, &options)
         .with_context(|| format!("{} cannot be learned from", options.source))?;
     model_files::check(&args.out, &trained.artifact)?;
     model_files::save(&args.out, &trained.artifact)?;
     if let Some(path) = &args.report {
-        let page = report::render(&trained.analysis, &facts(&trained));
+        let page = report::render(&trained.analysis, &facts(&trained, &data.dates));
         fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
     }
     let mut out = std::io::stdout().lock();
     if args.json {
-        writeln!(out, "{}", answer(args, &trained))?;
+        writeln!(out, "{}", answer(args, &trained, &data.dates))?;
         return Ok(());
     }
-    print(&mut out, args, &trained)?;
+    print(&mut out, args, &trained, &data.dates)?;
     Ok(())
 }
 
@@ -83,13 +87,15 @@ fn spare_threads() -> usize {
     cores.saturating_sub(1).max(1)
 }
 
-fn facts(trained: &Trained) -> ReportFacts {
+fn facts(trained: &Trained, dates: &Dates) -> ReportFacts {
     let facts = &trained.artifact.training;
     ReportFacts {
         title: "Customer segments".to_owned(),
         model_version: trained.artifact.version.clone(),
         trained_at: trained.artifact.trained_at.clone(),
         source: facts.source.clone(),
+        dates: dates.sentence(),
+        period: dates.period(),
         seed: facts.seed,
         runs: u64::try_from(facts.runs).unwrap_or(u64::MAX),
     }
