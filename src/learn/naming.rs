@@ -188,9 +188,10 @@ fn contrasts(portrait: &Portrait<'_>, group: &[usize]) -> Vec<String> {
 fn short_noun(feature: &FeatureSummary) -> String {
     let meaning = Meaning::of(feature);
     let noun = meaning.noun(&feature.name);
-    match meaning {
-        Meaning::Unknown => noun.chars().take(NOUN_LETTERS_MAX).collect(),
-        _ => noun,
+    if meaning == Meaning::Unknown {
+        noun.chars().take(NOUN_LETTERS_MAX).collect()
+    } else {
+        noun
     }
 }
 

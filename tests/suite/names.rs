@@ -135,8 +135,18 @@ fn said(answer: &Value) -> String {
 fn says_none_of(answer: &Value, words: &[&str], k: usize) {
     let said = said(answer);
     for word in words {
-        assert!(!said.contains(word), "k {k} says {word:?}: {said}");
+        assert!(!has_word(&said, word), "k {k} says {word:?}: {said}");
     }
+}
+
+/// Is the word there by itself, and not within another one, as "age" is in "average"?
+fn has_word(text: &str, word: &str) -> bool {
+    let is_letter = |letter: Option<char>| letter.is_some_and(char::is_alphabetic);
+    text.match_indices(word).any(|(place, word)| {
+        let before = text[..place].chars().next_back();
+        let after = text[place + word.len()..].chars().next();
+        !is_letter(before) && !is_letter(after)
+    })
 }
 
 #[test]
@@ -160,7 +170,7 @@ fn every_sentence_on_mall_customers_holds_and_none_is_on_money_orders_or_time() 
             .chain(&TIME)
             .chain(["very", "loyal", "orders"].iter())
         {
-            assert!(!words.contains(word), "k {k} says {word:?}: {words}");
+            assert!(!has_word(&words, word), "k {k} says {word:?}: {words}");
         }
         assert_eq!(answer["revenue"], Value::Null);
         assert_eq!(answer["currency"], Value::Null);
@@ -222,7 +232,7 @@ fn every_sentence_on_a_grocer_with_returns_holds() {
                 says_none_of(&answer, &TIME, k);
             }
             if !names.contains("age,") {
-                says_none_of(&answer, &["years old", "age ", "younger"], k);
+                says_none_of(&answer, &["years old", "age", "younger"], k);
             }
         }
     }
