@@ -22,7 +22,7 @@ pub fn currency(analysis: &Analysis) -> Option<String> {
 pub fn currency_sentence(analysis: &Analysis) -> String {
     match currency(analysis) {
         Some(_) if analysis.currency.is_none() => {
-            "The currency of the amounts is not known (--currency gives it).".to_owned()
+            "The currency of the amounts is not known.".to_owned()
         }
         Some(currency) => format!("Amounts are in {currency}."),
         None => "No feature is known to be an amount of money.".to_owned(),
