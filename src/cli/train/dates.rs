@@ -78,8 +78,8 @@ impl Dates {
 
     /// The first and the last date in a few words.
     pub(super) fn period(&self) -> String {
-        match (&self.first, &self.last) {
-            (Some(first), Some(last)) => format!("{first} to {last}"),
+        match (self.of, &self.first, &self.last) {
+            (Some(of), Some(first), Some(last)) => format!("{of} {first} to {last}"),
             _ => "no dates".to_owned(),
         }
     }
