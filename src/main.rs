@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use segstream::cli;
 use tikv_jemallocator::Jemalloc;
 
@@ -10,7 +9,11 @@ use tikv_jemallocator::Jemalloc;
 static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
-    let call = cli::Cli::parse();
+    let call = match cli::call::parse(std::env::args_os()) {
+        Ok(call) => call,
+        // Also help and version, which are asked for.
+        Err(error) => error.exit(),
+    };
     match cli::run(&call) {
         Ok(()) => ExitCode::SUCCESS,
         // The reader of the output, such as `head`, has closed it: that is not an error.

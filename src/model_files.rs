@@ -102,18 +102,15 @@ pub fn check(path: &Path, artifact: &Artifact) -> Result<SegmentModel, Error> {
     })
 }
 
-/// Writes an artifact as indented JSON.
+/// An artifact as indented JSON; `path` names it in an error.
 ///
 /// # Errors
-/// If the file cannot be written.
-pub fn save(path: &Path, artifact: &Artifact) -> Result<(), Error> {
+/// If it has a number that JSON cannot have.
+pub fn to_text(path: &Path, artifact: &Artifact) -> Result<String, Error> {
     let mut text = serde_json::to_string_pretty(artifact).map_err(|source| Error::Json {
         path: path.to_owned(),
         source,
     })?;
     text.push('\n');
-    fs::write(path, text).map_err(|source| Error::Io {
-        path: path.to_owned(),
-        source,
-    })
+    Ok(text)
 }

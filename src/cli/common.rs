@@ -1,10 +1,15 @@
 //! Arguments that several commands share.
 
+use std::fmt;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::Path;
 use std::path::PathBuf;
 
 use anyhow::Context;
 
 use crate::cli::exit::CallError;
+use crate::cli::exit::NoRights;
 use crate::config;
 use crate::config::settings::Settings;
 use crate::domain::time::Timestamp;
@@ -13,14 +18,24 @@ use crate::telemetry::logging;
 use crate::telemetry::logging::LogFormat;
 
 /// Where the settings come from.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Default, clap::Args)]
 pub struct SettingsArgs {
-    /// A settings file (TOML); its keys override the defaults.
-    #[arg(long, global = true)]
+    /// The settings file (TOML); its keys override the defaults.
+    #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
     /// One setting, such as `store.directory=/var/lib/segstream`; overrides file and environment.
     #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
     pub set: Vec<String>,
+}
+
+impl fmt::Debug for SettingsArgs {
+    /// Without the values of --set, which may be secrets.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SettingsArgs")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
 }
 
 impl SettingsArgs {
@@ -49,8 +64,17 @@ impl SettingsArgs {
             environment.push((name.to_owned(), value));
         }
         let environment = environment.into_iter();
+        if let Some(path) = &self.config {
+            require_rights(path)?;
+        }
         let settings = config::load(self.config.as_deref(), environment, &overrides);
-        settings.map_err(|problems| CallError(problems.to_string()).into())
+        settings.map_err(|problems| {
+            if problems.of_rights_alone {
+                NoRights(problems.to_string()).into()
+            } else {
+                CallError(problems.to_string()).into()
+            }
+        })
     }
 
     /// Starts logging to standard error.
@@ -64,6 +88,17 @@ impl SettingsArgs {
             LogFormat::Text
         };
         logging::init(format, &settings.log.filter).context("cannot start logging")
+    }
+}
+
+/// A settings file that may not be read is no wrong setting.
+fn require_rights(path: &Path) -> anyhow::Result<()> {
+    match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            let problem = format!("cannot read the settings file {}", path.display());
+            Err(anyhow::Error::from(error).context(problem))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::cli::model_fit::load_model;
+use crate::cli::model_fit::model_to_run;
 use crate::cli::places;
 use crate::config::bus::BusKind;
 use crate::config::settings::Settings;
@@ -24,7 +26,6 @@ use crate::log::embedded::Retention;
 use crate::log::kafka::Connection;
 use crate::log::kafka::KafkaLog;
 use crate::model::segment_model::SegmentModel;
-use crate::model_files;
 use crate::pipeline::Limits;
 use crate::pipeline::Shared;
 use crate::pipeline::control::Control;
@@ -111,10 +112,13 @@ impl Parts {
         if settings.bus == BusKind::Embedded {
             return Ok(Self::open_embedded(settings, overrides)?.0);
         }
+        // Before anything is made on disk.
+        let model = model_to_run(settings, &policy(settings))?;
         disk::close_new_files_to_others();
         let directory = store_directory(settings)?;
         let log = KafkaLog::open(connection(settings, directory.instance_id()))?;
-        Self::assemble(settings, overrides, directory, AnyLog::Kafka(log))
+        let log = AnyLog::Kafka(log);
+        Self::assemble(settings, overrides, directory, (log, model))
     }
 
     /// The same on the embedded log, whatever `bus` is.
@@ -125,12 +129,13 @@ impl Parts {
         settings: &Settings,
         overrides: &Overrides,
     ) -> anyhow::Result<(Self, EmbeddedLog)> {
+        let model = model_to_run(settings, &policy(settings))?;
         disk::close_new_files_to_others();
         places::check(settings)?;
         let directory = store_directory(settings)?;
         let log = embedded_log(settings)?;
         let of_parts = AnyLog::Embedded(log.clone());
-        let mut parts = Self::assemble(settings, overrides, directory, of_parts)?;
+        let mut parts = Self::assemble(settings, overrides, directory, (of_parts, model))?;
         parts.keeper = Some(keeper(settings, &log, &parts.shared)?);
         Ok((parts, log))
     }
@@ -140,22 +145,19 @@ impl Parts {
     /// # Errors
     /// If the model or the stores cannot be used.
     pub fn open_to_read(settings: &Settings, log: EmbeddedLog) -> anyhow::Result<Self> {
+        let model = load_model(settings)?;
         let directory = store_directory(settings)?;
-        Self::assemble(
-            settings,
-            &Overrides::default(),
-            directory,
-            AnyLog::Embedded(log),
-        )
+        let parts = (AnyLog::Embedded(log), model);
+        Self::assemble(settings, &Overrides::default(), directory, parts)
     }
 
     fn assemble(
         settings: &Settings,
         overrides: &Overrides,
         directory: StoreDirectory,
-        log: AnyLog,
+        (log, model): (AnyLog, SegmentModel),
     ) -> anyhow::Result<Self> {
-        let model = Arc::new(load_model(settings)?);
+        let model = Arc::new(model);
         let policy = policy(settings);
         policy.check_model(&model)?;
         let partitions = log.partitions();
@@ -329,17 +331,6 @@ pub fn connection(settings: &Settings, instance_id: &str) -> Connection {
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect(),
         is_event_clock: settings.time.is_event_clock,
-    }
-}
-
-/// The model of the settings, or the one shipped in the binary.
-///
-/// # Errors
-/// If the file cannot be read or does not fit.
-pub fn load_model(settings: &Settings) -> anyhow::Result<SegmentModel> {
-    match &settings.model_path {
-        Some(path) => Ok(model_files::load(path)?),
-        None => Ok(model_files::shipped_model()?),
     }
 }
 

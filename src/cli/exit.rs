@@ -43,6 +43,11 @@ pub struct Failed(pub String);
 #[error("{0}")]
 pub struct NotThere(pub String);
 
+/// The settings are right, and a file that they name may not be read; the text says which.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoRights(pub String);
+
 /// The topics are not as the service needs them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the topics are wrong:\n  {}", .0.join("\n  "))]
@@ -51,23 +56,48 @@ pub struct WrongTopics(pub Vec<String>);
 /// The exit code of an error: that of its first cause that has one.
 #[must_use]
 pub fn code_of(error: &anyhow::Error) -> ExitCode {
+    if error.chain().any(is_of_surroundings) {
+        return ExitCode::Environment;
+    }
     error
         .chain()
         .find_map(code_of_cause)
         .unwrap_or(ExitCode::Failed)
 }
 
+/// The error of the system that a cause is or holds.
+fn io_kind(cause: &(dyn std::error::Error + 'static)) -> Option<io::ErrorKind> {
+    let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+    let json = cause.downcast_ref::<serde_json::Error>();
+    let csv = cause.downcast_ref::<csv::Error>().map(csv::Error::kind);
+    io.or_else(|| json.and_then(serde_json::Error::io_error_kind))
+        .or_else(|| match csv {
+            Some(csv::ErrorKind::Io(io)) => Some(io.kind()),
+            Some(_) | None => None,
+        })
+}
+
+/// The machine refuses what the call, the settings and the data are right for: rights, a disk that is full or that may only
+/// be read, or an address that is in use or another machine's.
+fn is_of_surroundings(cause: &(dyn std::error::Error + 'static)) -> bool {
+    io_kind(cause).is_some_and(|kind| {
+        matches!(
+            kind,
+            io::ErrorKind::PermissionDenied
+                | io::ErrorKind::ReadOnlyFilesystem
+                | io::ErrorKind::StorageFull
+                | io::ErrorKind::QuotaExceeded
+                | io::ErrorKind::AddrInUse
+                | io::ErrorKind::AddrNotAvailable
+        )
+    })
+}
+
 /// Whether the work ended because the reader of its output closed it.
 #[must_use]
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
-        let json = cause.downcast_ref::<serde_json::Error>();
-        let csv = cause.downcast_ref::<csv::Error>().map(csv::Error::kind);
-        io == Some(io::ErrorKind::BrokenPipe)
-            || json.and_then(serde_json::Error::io_error_kind) == Some(io::ErrorKind::BrokenPipe)
-            || matches!(csv, Some(csv::ErrorKind::Io(io)) if io.kind() == io::ErrorKind::BrokenPipe)
-    })
+    let mut causes = error.chain();
+    causes.any(|cause| io_kind(cause) == Some(io::ErrorKind::BrokenPipe))
 }
 
 fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> {
@@ -83,7 +113,7 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
     {
         return Some(ExitCode::Data);
     }
-    if cause.is::<WrongTopics>() || cause.is::<NotThere>() {
+    if cause.is::<WrongTopics>() || cause.is::<NotThere>() || cause.is::<NoRights>() {
         return Some(ExitCode::Environment);
     }
     if let Some(log::Error::Fenced) = cause.downcast_ref() {
@@ -104,6 +134,7 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
         return Some(ExitCode::Environment);
     }
     match cause.downcast_ref() {
+        Some(pipeline::Error::ClockBeyond { .. }) => Some(ExitCode::Call),
         Some(
             pipeline::Error::OtherDefinition { .. }
             | pipeline::Error::OffsetWithoutCheckpoint { .. }
@@ -152,6 +183,25 @@ mod tests {
             ),
             (
                 anyhow::Error::from(Failed("x".to_owned())),
+                ExitCode::Failed,
+            ),
+            (
+                anyhow::Error::from(dataset::Error::Io {
+                    path: "x".into(),
+                    source: io::ErrorKind::PermissionDenied.into(),
+                }),
+                ExitCode::Environment,
+            ),
+            (
+                anyhow::Error::from(io::Error::from(io::ErrorKind::AddrInUse)).context("listening"),
+                ExitCode::Environment,
+            ),
+            (
+                serde_json::Error::io(io::ErrorKind::ReadOnlyFilesystem.into()).into(),
+                ExitCode::Environment,
+            ),
+            (
+                anyhow::Error::from(io::Error::from(io::ErrorKind::NotFound)),
                 ExitCode::Failed,
             ),
         ] {

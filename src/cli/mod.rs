@@ -1,16 +1,20 @@
 //! The command line: one file a command, and the composition of the parts.
 
+pub mod call;
 pub mod changes;
 pub mod churn;
 pub mod common;
 pub mod compose;
-pub mod config_check;
 pub mod demo;
 pub mod exit;
+pub mod help;
 pub mod http_meter;
 mod learning_source;
+mod model_fit;
 pub mod notices;
 pub mod open_files;
+pub mod output_file;
+pub mod pages;
 mod places;
 pub mod predict;
 pub mod reading;
@@ -20,6 +24,7 @@ pub mod replay;
 pub mod run;
 pub mod serve;
 pub mod services;
+pub mod settings_file;
 pub mod shop;
 pub mod simulate;
 pub mod state;
@@ -60,8 +65,12 @@ enum Command {
     State(state::Args),
     /// Check or make the topics on Kafka.
     Topics(topics::Args),
-    /// Check the settings.
-    Config(config_check::Args),
+    /// Check or show the settings.
+    Config(settings_file::Args),
+    /// Print the completions of a shell.
+    Completions(pages::CompletionsArgs),
+    /// Print the manual page, or write one for each command.
+    Man(pages::ManArgs),
     /// Print the licences of what is built in.
     Notices(notices::Args),
 }
@@ -82,7 +91,9 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Replay(args) => replay::run(args),
         Command::State(args) => state::run(args),
         Command::Topics(args) => topics::run(args),
-        Command::Config(args) => config_check::run(args),
+        Command::Config(args) => settings_file::run(args),
+        Command::Completions(args) => pages::completions(args),
+        Command::Man(args) => pages::man(args),
         Command::Notices(args) => notices::run(args),
     }
 }

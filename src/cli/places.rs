@@ -1,10 +1,10 @@
 //! Whether the directories of the embedded log and its store belong together. Nothing is opened and nothing is written.
 
 use std::path::Path;
-use std::path::PathBuf;
 
 use crate::cli::exit::CallError;
 use crate::config::settings::Settings;
+use crate::disk::real;
 use crate::log::embedded::EmbeddedLog;
 use crate::store;
 use crate::store::directory::StoreDirectory;
@@ -35,17 +35,4 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
         .into());
     }
     Ok(())
-}
-
-/// The path without links, as far as it is there.
-fn real(path: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut rest = Vec::new();
-    for above in absolute.ancestors() {
-        if let Ok(real) = above.canonicalize() {
-            return rest.iter().rev().fold(real, |path, name| path.join(name));
-        }
-        rest.extend(above.file_name());
-    }
-    absolute
 }

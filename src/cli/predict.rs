@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::cli::exit::CallError;
 use crate::dataset::table;
 use crate::dataset::table::Format;
+use crate::domain::nearest::did_you_mean;
 use crate::domain::profile::NUMBER_MAX;
 use crate::learn::preparation::TrainingRow;
 use crate::model::segment_model::SegmentModel;
@@ -27,7 +28,7 @@ pub struct Args {
     #[arg(long = "set", value_name = "FEATURE=VALUE", conflicts_with = "input")]
     set: Vec<String>,
     /// A file of customers, instead of --set.
-    #[arg(long, required_unless_present = "set")]
+    #[arg(long)]
     input: Option<PathBuf>,
     /// Format of the file.
     #[arg(long, value_enum, default_value = "marketing")]
@@ -45,6 +46,11 @@ pub struct Args {
 /// # Errors
 /// If the call or the data is wrong.
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    if args.input.is_none() && args.set.is_empty() {
+        let problem =
+            "nothing to predict: --set FEATURE=NUMBER for one customer, or --input FILE for many";
+        return Err(CallError(problem.to_owned()).into());
+    }
     let model = match &args.model {
         Some(path) => model_files::load(path)?,
         None => model_files::shipped_model()?,
@@ -96,32 +102,40 @@ fn file(args: &Args, input: &std::path::Path, model: &SegmentModel) -> anyhow::R
 fn known_values(args: &Args, model: &SegmentModel) -> anyhow::Result<Vec<Option<f64>>> {
     let mut known = vec![None; model.features().len()];
     for text in &args.set {
-        let parsed = text.split_once('=').and_then(|(name, value)| {
-            let place = model
-                .features()
-                .iter()
-                .position(|feature| *feature.name == *name)?;
-            let value = value
-                .parse::<f64>()
-                .ok()
-                .filter(|value| value.abs() <= NUMBER_MAX)?;
-            Some((known.get_mut(place)?, value))
-        });
-        let Some((slot, value)) = parsed else {
-            let names: Vec<&str> = model
-                .features()
-                .iter()
-                .map(|feature| &*feature.name)
-                .collect();
-            let message = format!(
-                "--set {text:?} is not FEATURE=NUMBER with a number from -{NUMBER_MAX} to {NUMBER_MAX} and one of {}",
-                names.join(", ")
-            );
-            return Err(CallError(message).into());
-        };
-        *slot = Some(value);
+        let (name, value) = feature_and_number(text, model)?;
+        let mut places = model.features().iter().zip(&mut known);
+        if let Some((_, slot)) = places.find(|(feature, _)| *feature.name == *name) {
+            *slot = Some(value);
+        }
     }
     Ok(known)
+}
+
+/// The feature and the number of `--set FEATURE=NUMBER`.
+fn feature_and_number<'a>(text: &'a str, model: &SegmentModel) -> anyhow::Result<(&'a str, f64)> {
+    let wrong =
+        |problem: String| anyhow::Error::from(CallError(format!("--set {text:?}{problem}")));
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| wrong(" is not FEATURE=NUMBER, such as income=52000".to_owned()))?;
+    let names: Vec<&str> = model
+        .features()
+        .iter()
+        .map(|feature| &*feature.name)
+        .collect();
+    if !names.contains(&name) {
+        let near = did_you_mean(name, names.iter().copied());
+        let names = names.join(", ");
+        return Err(wrong(format!(": {name:?} is not one of {names}{near}")));
+    }
+    let number = value.parse::<f64>().ok();
+    let number = number.filter(|number| number.abs() <= NUMBER_MAX);
+    let number = number.ok_or_else(|| {
+        wrong(format!(
+            ": {value:?} is not a number from -{NUMBER_MAX} to {NUMBER_MAX}"
+        ))
+    })?;
+    Ok((name, number))
 }
 
 fn one(args: &Args, model: &SegmentModel) -> anyhow::Result<()> {

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use crate::cli::compose::connection;
-use crate::cli::compose::load_model;
 use crate::cli::compose::policy;
 use crate::cli::exit::CallError;
 use crate::cli::exit::Failed;
+use crate::cli::model_fit::load_model;
 use crate::cli::reading::stores;
 use crate::codec::latest::LatestEntries;
 use crate::config::bus::BusKind;

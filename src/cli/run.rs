@@ -14,9 +14,28 @@ use crate::pipeline::service::Service;
 /// How often the main thread checks whether a stop was requested.
 const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
+const AFTER_HELP: &str = "What it does:
+  It reads events: those of POST /v1/events on the embedded log, or those of the topic topics.events where kafka.brokers \
+is set. It keeps every customer's purchases, profile and segment, and publishes each change of segment in topics.changes \
+and topics.current; what it rejects goes to topics.dead_letters. Time alone changes segments too: a customer who stops \
+buying moves when the time has come.
+
+Where the data goes:
+  On the embedded log everything is in embedded.directory (segstream-data-log), the only copy. With Kafka it is in the \
+topics. store.directory (segstream-data) is a cache of it in both cases. HTTP is on http.address (127.0.0.1:8080).
+
+How it stops:
+  SIGTERM or ctrl-c: it commits what it has in hand and ends with 0. After a crash or a kill it continues where it was, and \
+nothing is counted twice.
+
+Examples:
+  segstream run
+  segstream run --config segstream.toml
+  segstream run --set kafka.brokers=localhost:9092 --set store.directory=/var/lib/segstream";
+
 /// Runs the service until SIGTERM or ctrl-c.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  segstream run --set store.directory=/var/lib/segstream")]
+#[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// End once every partition is committed up to the end that it has at the start, also those of other instances.
     #[arg(long)]

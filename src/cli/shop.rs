@@ -24,7 +24,7 @@ const YEAR_DAYS: f64 = 365.0;
 pub(super) fn parse_speed(text: &str) -> Result<Duration, String> {
     let per_second = text.strip_suffix("/s").unwrap_or(text);
     let speed = crate::config::units::duration(per_second).filter(|speed| !speed.is_zero());
-    speed.ok_or_else(|| format!("{text:?} is not a speed such as 1d/s or 12h/s"))
+    speed.ok_or_else(|| format!("{text:?} is not a speed above 0, such as 1d/s or 12h/s"))
 }
 
 /// The shop of `demo`, from the day it was opened on.

@@ -3,12 +3,16 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
 
 use anyhow::Context;
 
 use crate::cli::common::SettingsArgs;
+use crate::cli::output_file;
+use crate::cli::output_file::Named;
+use crate::cli::output_file::OutputFile;
 use crate::cli::shop::DIRT_OF_A_REAL_FEED;
 use crate::cli::shop::SHOP_STARTS_AT;
 use crate::cli::shop::parse_speed;
@@ -34,10 +38,10 @@ const CHUNK_DURATION: Duration = Duration::from_millis(50);
 )]
 pub struct Args {
     /// Customers of the shop.
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     customers: u32,
     /// Days that the shop is open; with --speed, days since it opened.
-    #[arg(long, default_value_t = 90)]
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=36_525))]
     days: u32,
     /// Random seed.
     #[arg(long, default_value_t = 1)]
@@ -65,6 +69,9 @@ enum Place {
 fn parse_target(text: &str) -> Result<Target<Place>, String> {
     Target::parse(text, |text| match text {
         "kafka://" => Err("kafka:// needs a topic: kafka://TOPIC".to_owned()),
+        text if text.starts_with("kafka:") => {
+            Err(format!("{text:?} is no topic: a topic is kafka://TOPIC"))
+        }
         "-" => Ok(Place::Output),
         path => Ok(Place::File(path.to_owned())),
     })
@@ -78,8 +85,17 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     match &args.out {
         Target::Place(Place::Output) => write(args, std::io::stdout().lock()),
         Target::Place(Place::File(path)) => {
-            let file = File::create(path).with_context(|| format!("cannot write {path}"))?;
-            write(args, file)
+            let named = Named::new("--out", Path::new(path));
+            output_file::check(named, &[])?;
+            // A shop that stays open has no end at which its file is whole.
+            if args.speed.is_some() {
+                let file =
+                    File::create(path).with_context(|| format!("cannot write --out {path}"))?;
+                return write(args, file);
+            }
+            let mut file = OutputFile::begin(named)?;
+            write(args, &mut file).with_context(|| file.cannot_write())?;
+            file.finish()
         }
         Target::Kafka { topic } => send(args, topic),
     }

@@ -13,13 +13,13 @@ pub enum BusKind {
 }
 
 pub(super) fn bus(reader: &mut Reader, kafka: Option<&Kafka>) -> Option<BusKind> {
-    let allowed = "\"embedded\" or \"kafka\", or empty: kafka where kafka.brokers is set";
-    let asked = reader.parsed("bus", allowed, |text| match text {
-        "" => Some(None),
-        "embedded" => Some(Some(BusKind::Embedded)),
-        "kafka" => Some(Some(BusKind::Kafka)),
-        _ => None,
-    });
+    let buses = [
+        ("embedded", Some(BusKind::Embedded)),
+        ("kafka", Some(BusKind::Kafka)),
+        // Kafka where kafka.brokers is set.
+        ("", None),
+    ];
+    let asked = reader.one_of("bus", &buses);
     let has_brokers = !kafka?.brokers.is_empty();
     match asked? {
         Some(BusKind::Kafka) if !has_brokers => {

@@ -9,25 +9,13 @@ use crate::domain::churn::ChurnPolicy;
 const DAYS_MAX: u64 = 3_653;
 
 pub(super) fn churn(reader: &mut Reader) -> Option<ChurnPolicy> {
-    let method = reader.parsed(
-        "churn.method",
-        "\"model\", \"silence\" or \"off\"",
-        |text| match text {
-            "model" => Some(Method::Model),
-            "silence" => Some(Method::Silence),
-            "off" => Some(Method::Off),
-            _ => None,
-        },
-    );
-    let is_purchase = reader.parsed(
-        "churn.score",
-        "\"purchase\" or \"alive\"",
-        |text| match text {
-            "purchase" => Some(true),
-            "alive" => Some(false),
-            _ => None,
-        },
-    );
+    let methods = [
+        ("model", Method::Model),
+        ("silence", Method::Silence),
+        ("off", Method::Off),
+    ];
+    let method = reader.one_of("churn.method", &methods);
+    let is_purchase = reader.one_of("churn.score", &[("purchase", true), ("alive", false)]);
     let horizon_days = reader
         .integer("churn.horizon_days", 1, DAYS_MAX)
         .and_then(small::<u32>);
@@ -62,6 +50,7 @@ pub(super) fn churn(reader: &mut Reader) -> Option<ChurnPolicy> {
     })
 }
 
+#[derive(Clone)]
 enum Method {
     Model,
     Silence,

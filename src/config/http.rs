@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::config::reader::Reader;
 use crate::config::reader::small;
 use crate::config::secret::Secret;
+use crate::config::sources::unread;
 use crate::config::units::MINUTE;
 
 /// The HTTP server.
@@ -127,8 +128,8 @@ pub(super) fn http(reader: &mut Reader) -> Option<Http> {
     let is_open = address?.is_some_and(|address| !address.ip().is_loopback());
     if is_open && token.is_none() {
         reader.problem(
-            "http.token_file",
-            "set, as it or http.token must be when http.address is not loopback",
+            "http.address",
+            "allowed without http.token or http.token_file: others than this machine can reach it",
         );
         return None;
     }
@@ -163,8 +164,11 @@ fn token(reader: &mut Reader, file: Option<Option<PathBuf>>) -> Option<Option<Se
         reader.problem("http.token", "allowed together with http.token_file");
         return None;
     }
-    let token = token_of_file(&path);
-    told(reader, "http.token_file", token).map(Some)
+    let token = told(reader, "http.token_file", token_of_file(&path));
+    if token.is_none() {
+        reader.blame_rights(&path);
+    }
+    token.map(Some)
 }
 
 fn told(reader: &mut Reader, key: &str, token: Result<Secret, String>) -> Option<Secret> {
@@ -183,7 +187,7 @@ pub fn token_of_file(path: &Path) -> Result<Secret, String> {
     let opened = std::fs::File::open(path);
     opened
         .and_then(|file| file.take(TOKEN_FILE_BYTES_MAX).read_to_string(&mut text))
-        .map_err(|error| format!("a readable file: {error}"))?;
+        .map_err(|error| format!("a readable file: {}", unread(&error)))?;
     let token = text.trim();
     if token.is_empty() {
         return Err("a file with a token: it is empty".to_owned());

@@ -9,11 +9,10 @@ pub(super) fn partitioner(
     reader: &mut Reader,
     bus: Option<BusKind>,
 ) -> Option<Option<Partitioner>> {
-    let allowed = "\"murmur2_random\", \"crc32\" or \"unchecked\", or empty: as the state has it";
-    let asked = reader.parsed("input.partitioner", allowed, |text| match text {
-        "" => Some(None),
-        text => Partitioner::parse(text).map(Some),
-    })?;
+    let named = |name| (name, Partitioner::parse(name));
+    // Empty: as the state has it.
+    let partitioners = ["murmur2_random", "crc32", "unchecked", ""].map(named);
+    let asked = reader.one_of("input.partitioner", &partitioners)?;
     if asked == Some(Partitioner::Crc32) && bus == Some(BusKind::Embedded) {
         let problem = "allowed with the embedded log, which places events by murmur2_random";
         reader.problem("input.partitioner", problem);

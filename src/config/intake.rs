@@ -14,12 +14,11 @@ const AMOUNT_MAX: i64 = 10_000_000_000;
 pub(super) fn intake(reader: &mut Reader) -> Option<IntakeRules> {
     let earliest = reader.parsed(
         "events.earliest",
-        "an RFC 3339 instant",
+        "an RFC 3339 instant with an offset, such as 1990-01-01T00:00:00Z",
         Timestamp::parse_rfc3339,
     );
     let customer_ids_ignored = reader.list("events.customer_ids_ignored");
-    let currency = "an ISO 4217 code of three capital letters";
-    let base = reader.parsed("money.base_currency", currency, Currency::parse);
+    let base = base_currency(reader);
     let mut rates = Vec::new();
     for name in reader.names_below("money.rates.") {
         let key = format!("money.rates.{name}");
@@ -58,4 +57,20 @@ pub(super) fn intake(reader: &mut Reader) -> Option<IntakeRules> {
         earliest: earliest?,
         customer_ids_ignored: customer_ids_ignored?,
     })
+}
+
+fn base_currency(reader: &mut Reader) -> Option<Currency> {
+    let key = "money.base_currency";
+    let typed = reader.text(key)?;
+    let base = Currency::parse(&typed);
+    if base.is_none() {
+        let capitals = typed.trim().to_uppercase();
+        let near = Currency::parse(&capitals).map(|_| format!("; did you mean {capitals:?}?"));
+        let near = near.unwrap_or_default();
+        reader.problem(
+            key,
+            &format!("an ISO 4217 code of three capital letters, such as EUR{near}"),
+        );
+    }
+    base
 }

@@ -1,7 +1,6 @@
 //! Settings of the log lines.
 
-use tracing_subscriber::EnvFilter;
-
+use crate::config::filter;
 use crate::config::reader::Reader;
 
 /// Log lines.
@@ -14,21 +13,22 @@ pub struct Log {
 }
 
 pub(super) fn log(reader: &mut Reader) -> Option<Log> {
-    let is_json = reader.parsed("log.format", "\"text\" or \"json\"", |text| match text {
-        "text" => Some(false),
-        "json" => Some(true),
-        _ => None,
-    });
-    let filter = reader.parsed(
-        "log.filter",
-        "a filter such as info or segstream=debug",
-        |text| {
-            let is_filter = !text.is_empty() && EnvFilter::try_new(text).is_ok();
-            is_filter.then(|| text.to_owned())
-        },
-    );
+    let is_json = reader.one_of("log.format", &[("text", false), ("json", true)]);
+    let filter = log_filter(reader);
     Some(Log {
         is_json: is_json?,
         filter: filter?,
     })
+}
+
+fn log_filter(reader: &mut Reader) -> Option<String> {
+    let key = "log.filter";
+    let typed = reader.text(key)?;
+    match filter::problem(&typed) {
+        None => Some(filter::without_blanks(&typed)),
+        Some(allowed) => {
+            reader.problem(key, &allowed);
+            None
+        }
+    }
 }

@@ -5,42 +5,30 @@ pub mod bus;
 mod churn;
 pub mod commit;
 pub mod embedded;
+mod filter;
 pub mod http;
 mod input;
 mod intake;
 pub mod kafka;
 pub mod log;
+pub mod meant;
+pub mod problems;
 pub mod reader;
 pub mod secret;
 pub mod security;
 pub mod settings;
 pub mod sources;
 pub mod store;
+mod syntax;
 pub mod time;
 pub mod topics;
 pub mod units;
 
-use std::fmt;
 use std::path::Path;
 
+use crate::config::problems::Problems;
 use crate::config::reader::Reader;
 use crate::config::settings::Settings;
-
-/// Everything that is wrong with the settings.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problems(pub Vec<String>);
-
-impl fmt::Display for Problems {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "the settings are wrong:")?;
-        for problem in &self.0 {
-            write!(formatter, "\n  {problem}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Problems {}
 
 /// Reads all sources, the later over the earlier, and checks every key.
 ///
@@ -57,8 +45,8 @@ pub fn load(
     let settings = Settings::read(&mut reader);
     let problems = reader.finish();
     match settings {
-        Some(settings) if problems.is_empty() => Ok(settings),
-        Some(_) | None => Err(Problems(problems)),
+        Some(settings) if problems.list.is_empty() => Ok(settings),
+        Some(_) | None => Err(problems),
     }
 }
 
@@ -131,14 +119,14 @@ mod tests {
             "http.address=0.0.0.0:80",
             "x",
         ];
-        let Problems(problems) = load_with(&environment, &overrides).unwrap_err();
+        let problems = load_with(&environment, &overrides).unwrap_err().list;
         let all = problems.join("\n");
         for key in [
-            "commit.intervall",
+            "SEGSTREAM_COMMIT__INTERVALL",
             "commit.records",
             "time.business_zone",
             "http.token_file",
-            "\"x\"",
+            "number 4 of the --set",
         ] {
             assert!(all.contains(key), "{key} in {all}");
         }
@@ -146,7 +134,7 @@ mod tests {
     }
 
     fn problems_of(environment: &[(&str, &str)], overrides: &[&str]) -> String {
-        let Problems(problems) = load_with(environment, overrides).unwrap_err();
+        let problems = load_with(environment, overrides).unwrap_err().list;
         assert_eq!(problems.len(), 1, "{problems:?}");
         problems.join("\n")
     }
@@ -318,16 +306,20 @@ mod tests {
 
     #[test]
     fn every_key_is_described() {
-        let settings =
-            load_with(&[("SEGSTREAM_HTTP__TOKEN", "hunter2-hunter2-hunter2")], &[]).unwrap();
-        let described = describe(&settings);
-        let shown = |key: &str| described.iter().find(|(known, _)| known == key).cloned();
-        let pair = |key: &str, value: &str| Some((key.to_owned(), value.to_owned()));
-        assert_eq!(
-            shown("commit.interval"),
-            pair("commit.interval", "\"100ms\"")
-        );
-        assert_eq!(shown("http.token"), pair("http.token", "(secret)"));
-        assert!(shown("events.customer_ids_ignored").is_some());
+        let environment = [("SEGSTREAM_HTTP__TOKEN", "hunter2-hunter2-hunter2")];
+        let settings = load_with(&environment, &["workers=3"]).unwrap();
+        let shown = |key: &str| {
+            let described = describe(&settings).iter();
+            let mut found = described.filter(|described| described.key == key);
+            let found = found.next().unwrap();
+            (found.value.as_str(), found.origin.as_str())
+        };
+        assert_eq!(shown("commit.interval"), ("\"100ms\"", "default"));
+        let variable = "environment SEGSTREAM_HTTP__TOKEN";
+        assert_eq!(shown("http.token"), ("\"***\"", variable));
+        assert_eq!(shown("kafka.security.password"), ("\"\"", "default"));
+        assert_eq!(shown("workers"), ("3", "--set"));
+        let ids = "[\"null\", \"undefined\", \"0\", \"test\"]";
+        assert_eq!(shown("events.customer_ids_ignored"), (ids, "default"));
     }
 }

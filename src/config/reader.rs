@@ -2,12 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config::problems::Problems;
 use crate::config::sources::Values;
+use crate::config::sources::defaults;
+use crate::config::sources::unknown;
 use crate::config::units::duration;
+use crate::config::units::duration_text;
 use crate::config::units::size;
+use crate::config::units::size_text;
+use crate::domain::nearest::did_you_mean;
 
 /// Keys whose value is never shown.
 const SECRETS: [&str; 3] = [
@@ -16,7 +23,7 @@ const SECRETS: [&str; 3] = [
     "kafka.security.key_password",
 ];
 /// What is shown instead.
-const REDACTED: &str = "(secret)";
+const REDACTED: &str = "\"***\"";
 
 /// A number in a smaller type; its range was checked before.
 pub(super) fn small<T: TryFrom<u64>>(number: u64) -> Option<T> {
@@ -28,6 +35,19 @@ pub struct Reader {
     values: Values,
     known: BTreeSet<String>,
     problems: Vec<String>,
+    /// How many of the problems are of rights.
+    of_rights: usize,
+}
+
+/// A setting as it is in effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// Its key.
+    pub key: String,
+    /// Its value in TOML; a secret is redacted.
+    pub value: String,
+    /// Where it comes from.
+    pub origin: String,
 }
 
 impl Reader {
@@ -38,34 +58,49 @@ impl Reader {
             values,
             known: BTreeSet::new(),
             problems,
+            of_rights: 0,
         }
     }
 
     /// Every key that was read, with its value; secrets are redacted.
     #[must_use]
-    pub fn described(&self) -> Vec<(String, String)> {
+    pub fn described(&self) -> Vec<Described> {
+        let defaults = defaults();
         let known = self
             .values
             .iter()
             .filter(|(key, _)| self.known.contains(*key));
-        known
-            .map(|(key, sourced)| (key.clone(), shown(key, &sourced.value)))
-            .collect()
+        let described = known.map(|(key, sourced)| {
+            let default = defaults.get(key).map(|sourced| &sourced.value);
+            Described {
+                key: key.clone(),
+                value: shown(key, &like(default, &sourced.value)),
+                origin: sourced.origin.clone(),
+            }
+        });
+        described.collect()
     }
 
     /// Adds a problem for every key that was never read, and returns all problems.
     #[must_use]
-    pub fn finish(mut self) -> Vec<String> {
+    pub fn finish(mut self) -> Problems {
         for (key, sourced) in &self.values {
             if !self.known.contains(key) {
-                // Without the value, which may be a secret under a misspelt key.
-                let origin = &sourced.origin;
-                self.problems.push(format!(
-                    "{key} from {origin} is not a setting of this version"
-                ));
+                self.problems.push(unknown(key, sourced, &self.known));
             }
         }
-        self.problems
+        Problems {
+            of_rights_alone: self.of_rights > 0 && self.of_rights == self.problems.len(),
+            list: self.problems,
+        }
+    }
+
+    /// The last problem is of a file; notes whether it is only one of rights.
+    pub fn blame_rights(&mut self, path: &Path) {
+        let opened = std::fs::File::open(path);
+        if opened.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied) {
+            self.of_rights += 1;
+        }
     }
 
     /// Adds a problem of a key, with its value.
@@ -104,6 +139,37 @@ impl Reader {
             self.problem(key, allowed);
         }
         value
+    }
+
+    /// One of several words.
+    pub fn one_of<T: Clone>(&mut self, key: &str, words: &[(&str, T)]) -> Option<T> {
+        let quoted: Vec<String> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+        let value = self.values.get(key).map(|sourced| &sourced.value);
+        let typed = value.and_then(toml::Value::as_str).unwrap_or_default();
+        let known = words.iter().map(|(word, _)| *word);
+        let near = did_you_mean(typed, known);
+        let allowed = format!("one of {}{near}", quoted.join(", "));
+        self.parsed(key, &allowed, |text| {
+            let found = words.iter().find(|(word, _)| *word == text);
+            found.map(|(_, value)| value.clone())
+        })
+    }
+
+    /// A readable file; empty is none.
+    pub fn optional_file(&mut self, key: &str) -> Option<Option<PathBuf>> {
+        let path = self.optional_path(key)?;
+        let Some(path) = path else {
+            return Some(None);
+        };
+        let opened = std::fs::File::open(&path).and_then(|file| file.metadata());
+        let problem = match opened {
+            Ok(found) if found.is_dir() => "it is a directory".to_owned(),
+            Ok(_) => return Some(Some(path)),
+            Err(error) => error.to_string(),
+        };
+        self.problem(key, &format!("a readable file: {problem}"));
+        self.blame_rights(&path);
+        None
     }
 
     /// Any text.
@@ -145,7 +211,8 @@ impl Reader {
 
     /// A duration within bounds, both included.
     pub fn duration(&mut self, key: &str, low: Duration, high: Duration) -> Option<Duration> {
-        let allowed = format!("a duration such as 100ms, 45s or 5m, from {low:?} to {high:?}");
+        let bounds = format!("from {} to {}", duration_text(low), duration_text(high));
+        let allowed = format!("a duration such as 100ms, 45s or 5m, {bounds}");
         self.parsed(key, &allowed, |text| {
             duration(text).filter(|duration| (low..=high).contains(duration))
         })
@@ -153,7 +220,8 @@ impl Reader {
 
     /// A size in bytes, at least `low`.
     pub fn bytes(&mut self, key: &str, low: u64) -> Option<u64> {
-        let allowed = format!("a size such as 65536, 64KiB or 256MiB, at least {low} bytes");
+        let least = size_text(low);
+        let allowed = format!("a size such as 65536, 64KiB or 256MiB, at least {least}");
         self.parsed(key, &allowed, |text| {
             size(text).filter(|bytes| *bytes >= low)
         })
@@ -211,8 +279,39 @@ impl fmt::Debug for Reader {
     }
 }
 
+/// A text from the environment or the command line, as a file would have it.
+fn like(default: Option<&toml::Value>, value: &toml::Value) -> toml::Value {
+    let text = value.as_str();
+    let read = match default {
+        Some(toml::Value::Integer(_)) => text
+            .and_then(|text| text.parse().ok())
+            .map(toml::Value::Integer),
+        Some(toml::Value::Float(_)) => text
+            .and_then(|text| text.parse().ok())
+            .map(toml::Value::Float),
+        Some(toml::Value::Boolean(_)) => text
+            .and_then(|text| text.parse().ok())
+            .map(toml::Value::Boolean),
+        Some(toml::Value::Array(_)) => text.map(|text| {
+            let entries = text.split(',').map(str::trim);
+            let entries = entries.filter(|entry| !entry.is_empty());
+            toml::Value::Array(entries.map(toml::Value::from).collect())
+        }),
+        Some(toml::Value::String(_) | toml::Value::Datetime(_) | toml::Value::Table(_)) | None => {
+            None
+        }
+    };
+    read.unwrap_or_else(|| value.clone())
+}
+
+/// Whether a setting is never shown.
+#[must_use]
+pub fn is_secret(key: &str) -> bool {
+    SECRETS.contains(&key)
+}
+
 fn shown(key: &str, value: &toml::Value) -> String {
-    if SECRETS.contains(&key) {
+    if is_secret(key) && value.as_str() != Some("") {
         REDACTED.to_owned()
     } else {
         value.to_string()

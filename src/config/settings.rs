@@ -18,6 +18,7 @@ use crate::config::kafka::Kafka;
 use crate::config::kafka::kafka;
 use crate::config::log::Log;
 use crate::config::log::log;
+use crate::config::reader::Described;
 use crate::config::reader::Reader;
 use crate::config::reader::small;
 use crate::config::store::Store;
@@ -75,12 +76,12 @@ pub struct Settings {
     pub shutdown_deadline: Duration,
     /// Log lines.
     pub log: Log,
-    described: Vec<(String, String)>,
+    described: Vec<Described>,
 }
 
 /// Every key with its value, sorted by key; secrets are redacted.
 #[must_use]
-pub fn describe(settings: &Settings) -> &[(String, String)] {
+pub fn describe(settings: &Settings) -> &[Described] {
     &settings.described
 }
 

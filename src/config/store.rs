@@ -36,11 +36,8 @@ pub struct Store {
 }
 
 pub(super) fn store(reader: &mut Reader) -> Option<Store> {
-    let engine = reader.parsed("store.engine", "\"sled\" or \"fjall\"", |text| match text {
-        "sled" => Some(Engine::Sled),
-        "fjall" => Some(Engine::Fjall),
-        _ => None,
-    });
+    let engines = [("fjall", Engine::Fjall), ("sled", Engine::Sled)];
+    let engine = reader.one_of("store.engine", &engines);
     let directory = reader.name("store.directory").map(PathBuf::from);
     let cache_bytes = reader.bytes("store.cache_bytes", 1 << 20);
     let flush_interval = reader.duration("store.flush_interval", Duration::ZERO, DAY);

@@ -7,7 +7,10 @@ use crate::config::reader::small;
 use crate::config::units::DAY;
 use crate::config::units::HOUR;
 use crate::config::units::SECOND;
+use crate::domain::nearest::is_same_name;
+use crate::domain::nearest::nearest;
 use crate::domain::time::BusinessZone;
+use crate::domain::time::zone_names;
 
 /// Clocks and the business zone.
 #[derive(Clone, Debug)]
@@ -33,14 +36,8 @@ pub struct Time {
 }
 
 pub(super) fn time(reader: &mut Reader) -> Option<Time> {
-    let is_event_clock = reader.parsed("time.clock", "\"wall\" or \"event\"", |text| match text {
-        "wall" => Some(false),
-        "event" => Some(true),
-        _ => None,
-    });
-    let business_zone = reader.parsed("time.business_zone", "an IANA zone, such as UTC", |text| {
-        BusinessZone::named(text).ok()
-    });
+    let is_event_clock = reader.one_of("time.clock", &[("wall", false), ("event", true)]);
+    let business_zone = business_zone(reader);
     let skew = reader.duration("time.skew", Duration::ZERO, DAY);
     let disorder = reader.duration("time.disorder", Duration::ZERO, DAY);
     let grace = reader.duration("time.grace", Duration::ZERO, DAY);
@@ -62,4 +59,32 @@ pub(super) fn time(reader: &mut Reader) -> Option<Time> {
         checkpoint_interval: checkpoint_interval?,
         horizon_days: horizon_days?,
     })
+}
+
+fn business_zone(reader: &mut Reader) -> Option<BusinessZone> {
+    let key = "time.business_zone";
+    let typed = reader.text(key)?;
+    let zone = BusinessZone::named(&typed).ok();
+    if zone.is_none() {
+        let near = zone_meant(&typed);
+        let near = near.map_or_else(String::new, |name| format!("; did you mean {name:?}?"));
+        reader.problem(
+            key,
+            &format!("an IANA zone, such as UTC or Europe/Berlin{near}"),
+        );
+    }
+    zone
+}
+
+/// A zone of that city, or one that is spelt nearly so.
+fn zone_meant(typed: &str) -> Option<String> {
+    let names = zone_names();
+    let city = |name: &str| {
+        name.rsplit_once('/')
+            .map_or("", |(_, city)| city)
+            .to_owned()
+    };
+    let of_city = names.iter().find(|name| is_same_name(typed, &city(name)));
+    let near = || nearest(typed, names.iter().map(String::as_str));
+    of_city.map(String::as_str).or_else(near).map(str::to_owned)
 }

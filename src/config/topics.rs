@@ -42,11 +42,18 @@ pub(super) fn topics(reader: &mut Reader) -> Option<Topics> {
 /// The name of a topic; that of an optional one may be empty.
 fn name(reader: &mut Reader, topic: Topic) -> Option<String> {
     let row = topic.row();
-    if row.is_optional {
-        reader.text(row.setting)
-    } else {
-        reader.name(row.setting)
-    }
+    let allowed = "a name of a topic: 1 to 249 of the characters a-z, A-Z, 0-9 and ._-";
+    reader.parsed(row.setting, allowed, |text| {
+        let is_name = is_topic(text) || (text.is_empty() && row.is_optional);
+        is_name.then(|| text.to_owned())
+    })
+}
+
+/// Whether Kafka takes a text as the name of a topic.
+fn is_topic(text: &str) -> bool {
+    let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    let is_short = (1..=249).contains(&text.len());
+    is_short && text.chars().all(is_allowed) && text != "." && text != ".."
 }
 
 /// Two topics of one name would read and overwrite each other's records.

@@ -25,6 +25,32 @@ pub fn duration(text: &str) -> Option<Duration> {
     number.checked_mul(unit_ms).map(Duration::from_millis)
 }
 
+/// A duration as it is written in settings, in its largest whole unit.
+pub(super) fn duration_text(duration: Duration) -> String {
+    let milliseconds = duration.as_millis();
+    let units = [("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", SECOND)];
+    let whole = units
+        .iter()
+        .find(|(_, unit)| milliseconds > 0 && milliseconds.is_multiple_of(unit.as_millis()));
+    match whole {
+        Some((name, unit)) => format!("{}{name}", milliseconds / unit.as_millis()),
+        None if milliseconds == 0 => "0s".to_owned(),
+        None => format!("{milliseconds}ms"),
+    }
+}
+
+/// A size as it is written in settings, in its largest whole unit.
+pub(super) fn size_text(bytes: u64) -> String {
+    let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    let whole = units
+        .iter()
+        .find(|(_, unit)| bytes > 0 && bytes.is_multiple_of(*unit));
+    match whole {
+        Some((name, unit)) => format!("{}{name}", bytes / unit),
+        None => format!("{bytes} bytes"),
+    }
+}
+
 /// Reads `65536`, `64KiB`, `256MiB` or `1GiB`.
 pub(super) fn size(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -63,6 +89,20 @@ mod tests {
         ] {
             let expected = milliseconds.map(Duration::from_millis);
             assert_eq!(duration(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn bounds_are_shown_as_they_are_written() {
+        // By hand: 1800 s are 30 minutes, 1 MiB is 1048576 bytes.
+        for (milliseconds, text) in [(0, "0s"), (1, "1ms"), (60_000, "1m"), (90_000, "90s")] {
+            let duration = Duration::from_millis(milliseconds);
+            assert_eq!(duration_text(duration), text);
+        }
+        assert_eq!(duration_text(SECOND * 1800), "30m");
+        assert_eq!(duration_text(DAY * 36_525), "36525d");
+        for (bytes, text) in [(1, "1 bytes"), (1024, "1KiB"), (1_048_576, "1MiB")] {
+            assert_eq!(size_text(bytes), text);
         }
     }
 

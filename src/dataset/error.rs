@@ -4,6 +4,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::dataset::limited::ROW_BYTES_MAX;
+use crate::domain::nearest::did_you_mean;
 use crate::domain::time::Timestamp;
 
 /// Why a file cannot be used.
@@ -48,7 +49,7 @@ pub enum Error {
         expected: u64,
     },
     /// A column is missing.
-    #[error("{path} has no column {column:?}; it has {found}")]
+    #[error("{path} has no column {column:?}; it has {found}{}", did_you_mean(column, found.split(", ")))]
     MissingColumn {
         /// Path of the file.
         path: PathBuf,

@@ -65,6 +65,11 @@ impl FeatureSource {
         built_in.map_or_else(|| Self::Attribute(name.to_owned()), |(_, source)| source)
     }
 
+    /// The names of all features that are built in.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::BUILT_IN.into_iter().map(|(name, _)| name)
+    }
+
     /// May the feature be computed over trailing days?
     #[must_use]
     pub fn may_be_windowed(&self) -> bool {

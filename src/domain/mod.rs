@@ -13,6 +13,7 @@ pub mod features;
 pub mod ids;
 pub mod ledger;
 pub mod money;
+pub mod nearest;
 pub mod offsets;
 pub mod partitioner;
 pub mod profile;

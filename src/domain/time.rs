@@ -199,6 +199,13 @@ pub struct BusinessZone {
     has_days_in_order: bool,
 }
 
+/// The IANA names that [`BusinessZone::named`] finds.
+#[must_use]
+pub fn zone_names() -> Vec<String> {
+    let database = jiff::tz::TimeZoneDatabase::bundled();
+    database.available().map(|name| name.to_string()).collect()
+}
+
 impl BusinessZone {
     /// Coordinated universal time.
     pub const UTC: Self = Self {

@@ -47,6 +47,9 @@ pub fn choose(
     range: Range,
     options: FitOptions,
 ) -> Result<(Choice, Clustering), kmeans::Error> {
+    if let ChooseK::Given(k) = how {
+        kmeans::require_rows(rows, k)?;
+    }
     let most = rows.nrows().max(1);
     let mut tried: Vec<usize> = (range.k_min.max(1)..=range.k_max.min(most)).collect();
     if let ChooseK::Given(k) = how

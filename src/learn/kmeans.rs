@@ -105,6 +105,26 @@ pub fn fit(rows: &Array2<f64>, options: FitOptions) -> Result<Clustering, Error>
     Ok(clustering)
 }
 
+/// Refuses more clusters than there are different rows, before anything is computed.
+///
+/// # Errors
+/// If there are fewer.
+pub fn require_rows(rows: &Array2<f64>, k: usize) -> Result<(), Error> {
+    let all = rows.nrows();
+    if k == 0 || k > all {
+        return Err(Error::TooFewRows { k, rows: all });
+    }
+    let mut seen = BTreeSet::new();
+    for row in rows.outer_iter() {
+        seen.insert(row.iter().map(|x| x.to_bits()).collect::<Vec<u64>>());
+        if seen.len() >= k {
+            return Ok(());
+        }
+    }
+    let different = seen.len();
+    Err(Error::TooFewDifferentRows { k, different })
+}
+
 fn fit_any(rows: &Array2<f64>, options: FitOptions) -> Result<Clustering, Error> {
     let all = rows.nrows();
     if options.k == 0 || options.k > all {

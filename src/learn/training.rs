@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ndarray::Axis;
 
+use crate::domain::nearest::did_you_mean;
 use crate::domain::time::Timestamp;
 use crate::learn::analysis::Analysis;
 use crate::learn::analysis::Choice;
@@ -68,7 +69,10 @@ pub struct Trained {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// A feature without a column.
-    #[error("feature {feature:?} is not among the columns: {columns}")]
+    #[error(
+        "feature {feature:?} is not among the columns: {columns}{}",
+        did_you_mean(feature, columns.split(", "))
+    )]
     UnknownFeature {
         /// Its name.
         feature: String,

@@ -25,6 +25,7 @@ use crate::codec::CodecError;
 use crate::domain::event::rules::IntakeRules;
 use crate::domain::ids::Partition;
 use crate::domain::ids::Source;
+use crate::domain::time::Timestamp;
 use crate::domain::topic::TopicNames;
 use crate::engine::policy::Policy;
 use crate::engine::state::definition::Definition;
@@ -208,6 +209,19 @@ pub enum Error {
         partition: Partition,
         /// How they differ.
         source: Misfit,
+    },
+    /// A clock was to be moved to an instant that it has passed.
+    #[error(
+        "--advance-to {instant} is before {clock}, the clock of partition {partition}: a clock never goes back. Name \
+         an instant that is not before it"
+    )]
+    ClockBeyond {
+        /// The partition.
+        partition: Partition,
+        /// Its clock.
+        clock: Timestamp,
+        /// Where it was to be moved.
+        instant: Timestamp,
     },
     /// A source does not have the records the state continues with.
     #[error(

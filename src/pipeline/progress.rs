@@ -134,9 +134,10 @@ impl<L: WorkerLog> Worker<L> {
                 return Ok(false);
             }
         }
-        let control = &self.shared.control;
+        let clock_at_end = self.shared.control.clock_at_end();
+        self.require_ahead(clock_at_end)?;
         for (_, running) in self.partitions.running_mut() {
-            if let Some(instant) = control.clock_at_end() {
+            if let Some(instant) = clock_at_end {
                 running.advance_clock(instant);
             }
             let is_finished = !running.has_moved() && !running.has_due();
@@ -153,6 +154,23 @@ impl<L: WorkerLog> Worker<L> {
             self.shared.control.leave_to_others(of_others.count());
         }
         Ok(has_finished)
+    }
+
+    /// Refuses to move clocks to an instant that one of them has passed, before any of them is moved.
+    fn require_ahead(&self, instant: Option<Timestamp>) -> Result<(), Error> {
+        let Some(instant) = instant else {
+            return Ok(());
+        };
+        for (partition, running) in self.partitions.running() {
+            if let Some(clock) = running.clock().filter(|clock| *clock > instant) {
+                return Err(Error::ClockBeyond {
+                    partition,
+                    clock,
+                    instant,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Notes the partitions that are committed up to their ends; `true` when all that this worker has are.

@@ -24,6 +24,7 @@ mod support;
 #[path = "../support/time_oracle.rs"]
 mod time_oracle;
 
+mod calls;
 mod cdnow;
 mod changes;
 mod churn;
@@ -44,6 +45,7 @@ mod formats;
 mod halving;
 mod intake;
 mod layout;
+mod mistakes;
 mod names;
 mod notices;
 mod numbers;

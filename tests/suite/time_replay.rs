@@ -806,7 +806,7 @@ fn cdnow_models(input: &str, folder: &Path) -> BTreeMap<u32, PathBuf> {
             "1",
             "--out",
             trained.to_str().unwrap(),
-            "--version",
+            "--model-version",
             &format!("cdnow-{window_days}"),
             "--trained-at",
             "1998-07-01T00:00:00Z",

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::cli::churn::args::FitArgs;
 use crate::cli::churn::artifact::CUSTOMERS_MIN;
-use crate::cli::churn::fitted::Fitted;
+use crate::cli::churn::fitted::Fits;
 use crate::cli::churn::holdout::print_holdout;
 use crate::cli::churn::purchases::ChurnData;
 use crate::domain::time::Day;
@@ -17,15 +17,10 @@ use crate::model::artifact::Artifact;
 use crate::model::artifact::ChurnBasis;
 use crate::model::churn::Parameters;
 
-pub(super) fn answer(
-    args: &FitArgs,
-    until: Day,
-    fits: &[Fitted],
-    written: Option<&Artifact>,
-) -> Value {
-    let customers = fits.first().map_or(0, |fitted| fitted.fit.customers);
+pub(super) fn answer(args: &FitArgs, until: Day, fits: &Fits, written: Option<&Artifact>) -> Value {
+    let customers = fits.fitted.first().map_or(0, |fitted| fitted.fit.customers);
     let mut models = Map::new();
-    for fitted in fits {
+    for fitted in &fits.fitted {
         let parameters = fitted.fit.parameters;
         let (alpha, log_likelihood) = fitted.in_unit(args.unit);
         let mut model = json!({
@@ -37,8 +32,13 @@ pub(super) fn answer(
         }
         models.insert(fitted.family.as_str().to_owned(), model);
     }
+    let failed = fits.failed.iter();
+    let failed =
+        failed.map(|(family, error)| (family.as_str().to_owned(), json!(error.to_string())));
+    let failed: Map<String, Value> = failed.collect();
     json!({
         "unit": args.unit.name(), "customers": customers, "until": until.to_string(), "models": models,
+        "not_converged": failed,
         "out": args.out, "version": written.map(|artifact| &artifact.version),
         "written": written.and_then(|artifact| artifact.churn.as_ref()),
     })
@@ -49,9 +49,9 @@ pub(super) fn print(
     args: &FitArgs,
     data: &ChurnData,
     until: Day,
-    fits: &[Fitted],
+    fits: &Fits,
 ) -> std::io::Result<()> {
-    let customers = fits.first().map_or(0, |fitted| fitted.fit.customers);
+    let customers = fits.fitted.first().map_or(0, |fitted| fitted.fit.customers);
     let unit = args.unit.name();
     writeln!(
         out,
@@ -68,7 +68,7 @@ pub(super) fn print(
         "b",
         "log-likelihood"
     )?;
-    for fitted in fits {
+    for fitted in &fits.fitted {
         let Parameters { r, a, b, .. } = fitted.fit.parameters;
         let (alpha, log_likelihood) = fitted.in_unit(args.unit);
         writeln!(
@@ -78,7 +78,10 @@ pub(super) fn print(
             log_likelihood
         )?;
     }
-    for fitted in fits {
+    for (family, error) in &fits.failed {
+        writeln!(out, "{:<8} has no fit: {error}", family.as_str())?;
+    }
+    for fitted in &fits.fitted {
         if let Some(holdout) = &fitted.holdout {
             print_holdout(out, fitted.family, holdout)?;
         }

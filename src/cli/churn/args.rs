@@ -7,6 +7,7 @@ use crate::cli::common::parse_instant;
 use crate::dataset::table::parse_date;
 use crate::domain::time::Day;
 use crate::domain::time::Timestamp;
+use crate::model::churn::Family;
 
 const DAYS_PER_WEEK: f64 = 7.0;
 
@@ -30,16 +31,21 @@ pub(super) struct FitArgs {
     #[arg(long, value_enum, default_value = "weak")]
     pub(super) prior: PriorArg,
     /// The model file that takes the parameters, with --out.
-    #[arg(long, requires = "out")]
+    #[arg(long, value_name = "FILE", requires = "out")]
     pub(super) model: Option<PathBuf>,
     /// Where that model goes; it may be the same file.
-    #[arg(long, requires = "model")]
+    #[arg(long, value_name = "FILE", requires = "model")]
     pub(super) out: Option<PathBuf>,
     /// The churn model that goes into the file.
     #[arg(long, value_enum, default_value = "mbg_nbd")]
     pub(super) method: Method,
     /// Name of the new model version; made from the old name, the method and --until if absent.
-    #[arg(long = "version", requires = "out")]
+    #[arg(
+        long = "model-version",
+        alias = "version",
+        value_name = "NAME",
+        requires = "out"
+    )]
     pub(super) name: Option<String>,
     /// Mark the parameters as another shop's, for use until there is a fit to your own customers.
     #[arg(long)]
@@ -86,6 +92,15 @@ pub(super) enum Method {
     MbgNbd,
     #[value(name = "bg_nbd")]
     BgNbd,
+}
+
+impl Method {
+    pub(super) fn family(self) -> Family {
+        match self {
+            Self::MbgNbd => Family::MbgNbd,
+            Self::BgNbd => Family::BgNbd,
+        }
+    }
 }
 
 fn parse_day(text: &str) -> Result<Day, String> {

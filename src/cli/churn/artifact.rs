@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use crate::cli::churn::args::FitArgs;
-use crate::cli::churn::args::Method;
 use crate::cli::churn::args::PriorArg;
 use crate::cli::churn::fitted::Fitted;
 use crate::cli::churn::purchases::ChurnData;
@@ -15,7 +14,6 @@ use crate::model::artifact::Artifact;
 use crate::model::artifact::ArtifactChurn;
 use crate::model::artifact::ArtifactHoldout;
 use crate::model::artifact::ChurnBasis;
-use crate::model::churn::Family;
 use crate::model_files;
 use crate::pipeline::partition::clock::WallClock;
 
@@ -30,10 +28,7 @@ pub(super) fn with_churn(
     until: Day,
     (fits, observations): (&[Fitted], &[Observation]),
 ) -> anyhow::Result<Artifact> {
-    let family = match args.method {
-        Method::MbgNbd => Family::MbgNbd,
-        Method::BgNbd => Family::BgNbd,
-    };
+    let family = args.method.family();
     let fitted = fits.iter().find(|fitted| fitted.family == family);
     let fitted = fitted.ok_or_else(|| Failed("nothing was fitted".to_owned()))?;
     let are_few = fitted.fit.customers < CUSTOMERS_MIN || fitted.repeat_days <= 0.0;

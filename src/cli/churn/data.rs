@@ -9,6 +9,7 @@ use crate::cli::churn::state::state;
 use crate::cli::learning_source::StateArgs;
 use crate::cli::learning_source::input_for_state;
 use crate::cli::learning_source::input_missing;
+use crate::cli::output_file::Named;
 use crate::dataset::replay;
 
 /// The formats that `churn fit` can learn from.
@@ -39,6 +40,15 @@ pub(super) struct DataArgs {
 }
 
 impl DataArgs {
+    /// The files that are read.
+    pub(super) fn inputs(&self) -> Vec<Named<'_>> {
+        let input = self.input.as_deref();
+        let input = input.map(|path| Named::new("--input", path));
+        let sample = self.sample.as_deref();
+        let sample = sample.map(|path| Named::new("--sample", path));
+        input.into_iter().chain(sample).collect()
+    }
+
     /// Reads the purchase days, counted in the business zone.
     ///
     /// # Errors

@@ -1,7 +1,5 @@
 //! Both models fitted to the purchase days.
 
-use anyhow::Context;
-
 use crate::cli::churn::args::FitArgs;
 use crate::cli::churn::args::PriorArg;
 use crate::cli::churn::args::Unit;
@@ -12,6 +10,7 @@ use crate::learn::churn::cohort::Holdout;
 use crate::learn::churn::cohort::holdout;
 use crate::learn::churn::fit;
 use crate::learn::churn::fit::Fit;
+use crate::learn::churn::fit::FitError;
 use crate::learn::churn::fit::Observation;
 use crate::model::churn::ChurnModel;
 use crate::model::churn::Family;
@@ -50,25 +49,64 @@ pub(super) fn observations(data: &ChurnData, until: Day) -> anyhow::Result<Vec<O
     Ok(observations)
 }
 
+/// What the fits of both models gave.
+pub(super) struct Fits {
+    /// Those that converged.
+    pub(super) fitted: Vec<Fitted>,
+    /// The others, with the reason.
+    pub(super) failed: Vec<(Family, FitError)>,
+}
+
+impl Fits {
+    /// The reason for which there is no fit of a model, as an error.
+    pub(super) fn require(&self, family: Family, source: &str) -> anyhow::Result<()> {
+        match self.failed.iter().find(|(failed, _)| *failed == family) {
+            None => Ok(()),
+            Some((_, error)) => {
+                let method = family.as_str();
+                let others = self.fitted.iter().map(|fitted| fitted.family.as_str());
+                let others = others.collect::<Vec<_>>().join(" or ");
+                let problem = format!(
+                    "{source} cannot be fitted with --method {method} and --prior none, but it can with --method {others}"
+                );
+                Err(anyhow::Error::from(*error).context(problem))
+            }
+        }
+    }
+}
+
+/// Fits both models; it is an error if none of them can be fitted.
 pub(super) fn fit_both(
     args: &FitArgs,
     data: &ChurnData,
     until: Day,
     observations: &[Observation],
-) -> anyhow::Result<Vec<Fitted>> {
+) -> anyhow::Result<Fits> {
     let prior = match args.prior {
         PriorArg::Weak => fit::Prior::Weak,
         PriorArg::None => fit::Prior::None,
     };
-    let mut fits = Vec::new();
+    let mut fits = Fits {
+        fitted: Vec::new(),
+        failed: Vec::new(),
+    };
     for family in [Family::MbgNbd, Family::BgNbd] {
-        let fit = fit::fit(family, observations, prior)
-            .with_context(|| format!("{} cannot be fitted", data.source))?;
+        let fit = match fit::fit(family, observations, prior) {
+            Ok(fit) => fit,
+            Err(error @ FitError::NotConverged { .. }) => {
+                fits.failed.push((family, error));
+                continue;
+            }
+            Err(error) => {
+                let problem = format!("{} cannot be fitted until {until}", data.source);
+                return Err(anyhow::Error::from(error).context(problem));
+            }
+        };
         let holdout = match (args.holdout_days, ChurnModel::new(family, fit.parameters)) {
             (Some(days), Some(model)) => holdout(&data.cohort, &model, until, days)?,
             _ => None,
         };
-        fits.push(Fitted {
+        fits.fitted.push(Fitted {
             family,
             fit,
             repeat_days: observations
@@ -78,7 +116,13 @@ pub(super) fn fit_both(
             holdout,
         });
     }
-    Ok(fits)
+    match fits.failed.first() {
+        Some((_, error)) if fits.fitted.is_empty() => {
+            let problem = format!("{} cannot be fitted", data.source);
+            Err(anyhow::Error::from(*error).context(problem))
+        }
+        Some(_) | None => Ok(fits),
+    }
 }
 
 pub(super) fn until(args: &FitArgs, data: &ChurnData) -> anyhow::Result<Day> {

@@ -21,7 +21,11 @@ use crate::cli::churn::artifact::with_churn;
 use crate::cli::churn::fitted::fit_both;
 use crate::cli::churn::fitted::observations;
 use crate::cli::churn::fitted::until;
+use crate::cli::output_file;
+use crate::cli::output_file::Named;
 use crate::model_files;
+
+const OUT: &str = "--out";
 
 /// Fits the churn model.
 #[derive(Debug, clap::Args)]
@@ -46,6 +50,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn run_fit(args: &FitArgs) -> anyhow::Result<()> {
+    if let Some(out) = &args.out {
+        output_file::check(Named::new(OUT, out), &args.data.inputs())?;
+    }
     let artifact = args
         .model
         .as_deref()
@@ -55,10 +62,13 @@ fn run_fit(args: &FitArgs) -> anyhow::Result<()> {
     let until = until(args, &data)?;
     let observations = observations(&data, until)?;
     let fits = fit_both(args, &data, until, &observations)?;
+    let is_fitted = fits.require(args.method.family(), &data.source);
     let written = match (artifact, &args.out) {
-        (Some(artifact), Some(out)) => {
-            let artifact = with_churn(artifact, args, &data, until, (&fits, &observations))?;
-            model_files::save(out, &artifact)?;
+        (Some(artifact), Some(out)) if is_fitted.is_ok() => {
+            let fitted = (&*fits.fitted, &*observations);
+            let artifact = with_churn(artifact, args, &data, until, fitted)?;
+            let text = model_files::to_text(out, &artifact)?;
+            output_file::write(Named::new(OUT, out), text.as_bytes())?;
             Some(artifact)
         }
         _ => None,
@@ -66,11 +76,11 @@ fn run_fit(args: &FitArgs) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if args.json {
         writeln!(out, "{}", answer(args, until, &fits, written.as_ref()))?;
-        return Ok(());
+        return is_fitted;
     }
     print(&mut out, args, &data, until, &fits)?;
     if let (Some(artifact), Some(path)) = (&written, &args.out) {
         print_written(&mut out, artifact, path)?;
     }
-    Ok(())
+    is_fitted
 }

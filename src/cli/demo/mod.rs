@@ -54,7 +54,7 @@ pub struct Args {
     #[arg(long, value_parser = parse_duration)]
     pub(super) duration: Option<Duration>,
     /// Listen address; http.address or a free port if absent.
-    #[arg(long)]
+    #[arg(long, value_parser = parse_address)]
     http: Option<SocketAddr>,
     /// Where log and store are kept, and a later demo with the same customers and seed goes on; if absent, a temporary
     /// directory that is removed at the end.
@@ -65,6 +65,11 @@ pub struct Args {
     json: bool,
     #[command(flatten)]
     settings: SettingsArgs,
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse();
+    address.map_err(|_| format!("{text:?} is not an address with a port, such as 127.0.0.1:8080"))
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {

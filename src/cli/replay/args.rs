@@ -58,7 +58,7 @@ fn parse_rate(text: &str) -> Result<f64, String> {
     match number.parse::<f64>() {
         Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
         Ok(_) | Err(_) => Err(format!(
-            "{text:?} is not a number of events a second above 0"
+            "{text:?} is not a number of events a second above 0, such as 2000 or 2000/s"
         )),
     }
 }

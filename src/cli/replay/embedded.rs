@@ -10,6 +10,7 @@ use sha2::Sha256;
 use crate::cli::common::warn_of_future;
 use crate::cli::compose::Overrides;
 use crate::cli::compose::Parts;
+use crate::cli::exit::CallError;
 use crate::cli::replay::args::Args;
 use crate::cli::replay::pace::CHUNK_EVENTS;
 use crate::cli::replay::pace::Pace;
@@ -28,6 +29,7 @@ pub(super) fn replay_embedded(
     settings: &Settings,
     events: &[SourceEvent],
 ) -> anyhow::Result<()> {
+    require_ahead(args, events)?;
     let source = source_name(args)?;
     let clock = Some(ClockMode::Event);
     let overrides = Overrides {
@@ -49,6 +51,18 @@ pub(super) fn replay_embedded(
     parts.shared.control.stop_at(log.ends());
     while !service.wait(Duration::from_secs(3600))? {}
     Summary::of(&parts.shared).print(args.json)
+}
+
+/// Refuses an `--advance-to` that the events themselves go beyond, before any of them is taken.
+fn require_ahead(args: &Args, events: &[SourceEvent]) -> anyhow::Result<()> {
+    let newest = events.iter().map(|event| event.record_time).max();
+    match (args.advance_to, newest) {
+        (Some(instant), Some(newest)) if instant < newest => Err(CallError(format!(
+            "--advance-to {instant} is before {newest}, the time of the newest event: a clock never goes back"
+        ))
+        .into()),
+        _ => Ok(()),
+    }
 }
 
 /// The same content in the same format is the same replay, wherever the file is.

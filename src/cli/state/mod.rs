@@ -97,7 +97,7 @@ fn get(settings: &Settings, id: &str, as_of: &AsOfArgs) -> anyhow::Result<()> {
             found = found.or(Some((entry.entry, store)));
         }
     }
-    let unknown = || Failed("no customer of this id is known".to_owned());
+    let unknown = || Failed(format!("no customer has the id {id:?}"));
     let (entry, store) = found.ok_or_else(unknown)?;
     let record = entry.into_record().ok_or_else(unknown)?;
     let (model, policy) = reading(settings, &store.table().definition)?;

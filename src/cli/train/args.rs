@@ -3,7 +3,9 @@
 use std::num::NonZero;
 use std::path::PathBuf;
 
+use crate::cli::common::parse_instant;
 use crate::cli::train::data::DataArgs;
+use crate::domain::time::Timestamp;
 use crate::learn::choice::ChooseK;
 
 /// Learns segments of customers and writes a model file.
@@ -33,17 +35,17 @@ pub struct Args {
     #[arg(long)]
     pub(super) threads: Option<NonZero<usize>>,
     /// Where the model goes.
-    #[arg(long, default_value = "model.json")]
+    #[arg(long, value_name = "FILE", default_value = "model.json")]
     pub(super) out: PathBuf,
     /// Where the report goes: one HTML page that shows the data and the segments and needs no network.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
     /// Name of the model's version; made from the time of training if absent.
-    #[arg(long = "version")]
+    #[arg(long = "model-version", alias = "version", value_name = "NAME")]
     pub(super) name: Option<String>,
     /// Time of training, RFC 3339; now if absent. Makes the files reproducible.
-    #[arg(long)]
-    pub(super) trained_at: Option<String>,
+    #[arg(long, value_parser = parse_instant)]
+    pub(super) trained_at: Option<Timestamp>,
     /// Print the result as JSON.
     #[arg(long)]
     pub(super) json: bool,
@@ -54,7 +56,7 @@ fn parse_k(text: &str) -> Result<ChooseK, String> {
         return Ok(ChooseK::Auto);
     }
     match text.parse() {
-        Ok(k @ 1..=64) => Ok(ChooseK::Given(k)),
-        Ok(_) | Err(_) => Err("it must be 1 to 64, or auto".to_owned()),
+        Ok(k @ 2..=64) => Ok(ChooseK::Given(k)),
+        Ok(_) | Err(_) => Err("it must be a number of segments from 2 to 64, or auto".to_owned()),
     }
 }

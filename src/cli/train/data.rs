@@ -1,5 +1,6 @@
 //! What `train` learns from: a file, or the state of a deployment.
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -78,6 +79,11 @@ pub(super) struct TrainingData {
 }
 
 impl DataArgs {
+    /// The file that is read.
+    pub(super) fn input(&self) -> Option<&Path> {
+        self.input.as_deref()
+    }
+
     /// Reads the rows. `now` is the time of training.
     ///
     /// # Errors
@@ -126,12 +132,13 @@ impl DataArgs {
             (Some(days), _) => Some(days),
             (None, Format::Marketing | Format::State) => Some(MARKETING_WINDOW_DAYS),
         };
-        let names = names
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty());
+        let names = feature_names(names)?;
         let window = |name: &str| days.filter(|_| FeatureSource::named(name).may_be_windowed());
-        Ok(names.map(|name| (name.to_owned(), window(name))).collect())
+        let windowed = names.into_iter().map(|name| {
+            let days = window(&name);
+            (name, days)
+        });
+        Ok(windowed.collect())
     }
 
     fn of_state(&self, features: Vec<(String, Option<u32>)>) -> anyhow::Result<TrainingData> {
@@ -173,7 +180,7 @@ impl DataArgs {
 }
 
 fn file(
-    path: &std::path::Path,
+    path: &Path,
     table: TrainingTable,
     features: Vec<(String, Option<u32>)>,
     (as_of, dates): (Timestamp, Dates),
@@ -196,4 +203,22 @@ fn date(text: &str, zone: &BusinessZone) -> anyhow::Result<Timestamp> {
             "--as-of {text:?} is not a date such as 2014-06-30"
         ))
     })
+}
+
+/// The names of a list, each once.
+fn feature_names(list: &str) -> anyhow::Result<Vec<String>> {
+    let mut names: Vec<String> = Vec::new();
+    let given = list.split(',').map(str::trim);
+    for name in given.filter(|name| !name.is_empty()) {
+        if names.iter().any(|known| known == name) {
+            return Err(call(&format!("--features {list:?} has {name} twice")));
+        }
+        names.push(name.to_owned());
+    }
+    if names.is_empty() {
+        return Err(call(&format!(
+            "--features {list:?} has no name: it must be columns to learn from, such as a,b,c"
+        )));
+    }
+    Ok(names)
 }

@@ -8,13 +8,14 @@ mod state_table;
 
 pub use crate::cli::train::args::Args;
 
-use std::fs;
 use std::io::Write;
 use std::num::NonZero;
 
 use anyhow::Context;
 
 use crate::cli::exit::CallError;
+use crate::cli::output_file;
+use crate::cli::output_file::Named;
 use crate::cli::train::answer::answer;
 use crate::cli::train::answer::print;
 use crate::cli::train::dates::Dates;
@@ -29,21 +30,21 @@ use crate::pipeline::partition::clock::WallClock;
 use crate::report;
 use crate::report::ReportFacts;
 
+const OUT: &str = "--out";
+const REPORT: &str = "--report";
+
 /// Runs the command.
 ///
 /// # Errors
 /// If the call or the data is wrong.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let trained_at = match &args.trained_at {
-        None => WallClock::system().now(),
-        Some(text) => Timestamp::parse_rfc3339(text).ok_or_else(|| {
-            CallError(format!("--trained-at {text:?} is not an RFC 3339 instant"))
-        })?,
-    };
+    let trained_at = args.trained_at;
+    let trained_at = trained_at.unwrap_or_else(|| WallClock::system().now());
     if args.k_min > args.k_max {
         let (k_min, k_max) = (args.k_min, args.k_max);
         return Err(CallError(format!("--k-min {k_min} is more than --k-max {k_max}")).into());
     }
+    check_outputs(args)?;
     let data = args.data.read(trained_at)?;
     let options = TrainingOptions {
         features: data.features,
@@ -68,10 +69,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let trained = training::train(&data.table, &options)
         .with_context(|| format!("{} cannot be learned from", options.source))?;
     model_files::check(&args.out, &trained.artifact)?;
-    model_files::save(&args.out, &trained.artifact)?;
+    let model = model_files::to_text(&args.out, &trained.artifact)?;
+    output_file::write(Named::new(OUT, &args.out), model.as_bytes())?;
     if let Some(path) = &args.report {
         let page = report::render(&trained.analysis, &facts(&trained, &data.dates));
-        fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))?;
+        output_file::write(Named::new(REPORT, path), page.as_bytes())?;
     }
     let mut out = std::io::stdout().lock();
     if args.json {
@@ -80,6 +82,18 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     print(&mut out, args, &trained, &data.dates)?;
     Ok(())
+}
+
+/// Learning may take long, so what cannot be written is refused before it.
+fn check_outputs(args: &Args) -> anyhow::Result<()> {
+    let model = Named::new(OUT, &args.out);
+    let input = args.data.input().map(|path| Named::new("--input", path));
+    output_file::check(model, input.as_slice())?;
+    let Some(report) = &args.report else {
+        return Ok(());
+    };
+    let others: Vec<Named<'_>> = input.into_iter().chain([model]).collect();
+    output_file::check(Named::new(REPORT, report), &others)
 }
 
 fn spare_threads() -> usize {

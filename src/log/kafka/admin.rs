@@ -10,8 +10,6 @@ use rdkafka::admin::ConfigResourceResult;
 use rdkafka::admin::NewTopic;
 use rdkafka::admin::ResourceSpecifier;
 use rdkafka::admin::TopicReplication;
-use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
@@ -21,6 +19,11 @@ use crate::domain::topic::Topic;
 use crate::log::Error;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::client::START_WAIT;
+use crate::log::kafka::client_lines::Asker;
+use crate::log::kafka::client_lines::Reasons;
+use crate::log::kafka::client_lines::asker;
+use crate::log::kafka::client_lines::explain;
+use crate::log::kafka::client_lines::wrong_security;
 
 /// A dead letter is the record as it came and headers of at most this size.
 const DEAD_LETTER_HEADERS_BYTES: u64 = 64 * 1024;
@@ -63,23 +66,34 @@ fn settled<T>(
 /// Names and partition counts of the topics of the service that exist.
 pub(super) fn existing_topics(
     connection: &Connection,
-    client: &BaseConsumer,
+    client: &Asker,
 ) -> Result<BTreeMap<String, u32>, Error> {
     let topics = &connection.topics;
     let is_whole = |found: &BTreeMap<_, _>| topics.each().all(|(_, name)| found.contains_key(name));
     settled(SHOW_PATIENCE, is_whole, || shown_topics(connection, client))
 }
 
+/// Asks the cluster for a topic: a client that sends would wait long for one that does not answer.
+pub(super) fn require_answer(connection: &Connection, topic: &str) -> Result<(), Error> {
+    let client = asker(connection)?;
+    let asked = client.fetch_metadata(Some(topic), START_WAIT);
+    asked
+        .map(drop)
+        .map_err(|error| unanswered(connection, &client, &error))
+}
+
+fn unanswered(connection: &Connection, client: &Asker, error: &KafkaError) -> Error {
+    connection.unusable(format!(
+        "the cluster does not answer ({}): are kafka.brokers and kafka.security right, and is it up?",
+        explain(client, error)
+    ))
+}
+
 /// The topics that one broker shows.
-fn shown_topics(
-    connection: &Connection,
-    client: &BaseConsumer,
-) -> Result<BTreeMap<String, u32>, Error> {
-    let metadata = client.fetch_metadata(None, START_WAIT).map_err(|error| {
-        connection.unusable(format!(
-            "the cluster does not answer ({error}): are kafka.brokers and kafka.security right, and is it up?"
-        ))
-    })?;
+fn shown_topics(connection: &Connection, client: &Asker) -> Result<BTreeMap<String, u32>, Error> {
+    let metadata = client
+        .fetch_metadata(None, START_WAIT)
+        .map_err(|error| unanswered(connection, client, &error))?;
     let topics = &connection.topics;
     let is_ours = |name| topics.each().any(|(_, known)| known == name);
     Ok(metadata
@@ -93,9 +107,9 @@ fn shown_topics(
         .collect())
 }
 
-fn client(connection: &Connection) -> Result<AdminClient<DefaultClientContext>, Error> {
-    let created = connection.client().create();
-    created.map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))
+fn client(connection: &Connection) -> Result<AdminClient<Reasons>, Error> {
+    let created = connection.client().create_with_context(Reasons::default());
+    created.map_err(|error| connection.unusable(wrong_security(connection, &error)))
 }
 
 fn finish<T>(
@@ -175,10 +189,7 @@ pub(super) fn greatest_source<'a>(
 /// # Errors
 /// If the cluster does not answer or refuses.
 pub fn create_topics(connection: &Connection, plan: Plan) -> Result<Vec<String>, Error> {
-    let metadata_client: BaseConsumer = connection
-        .metadata_client()
-        .create()
-        .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
+    let metadata_client = asker(connection)?;
     let creator = Creator {
         connection,
         metadata_client: &metadata_client,
@@ -225,7 +236,7 @@ fn settings_of(topic: Topic, source_bytes: u64) -> Vec<(&'static str, String)> {
 
 struct Creator<'a> {
     connection: &'a Connection,
-    metadata_client: &'a BaseConsumer,
+    metadata_client: &'a Asker,
     plan: Plan,
 }
 

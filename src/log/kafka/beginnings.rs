@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use rdkafka::Offset;
-use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaResult;
 
@@ -13,6 +12,7 @@ use crate::domain::ids::Partition;
 use crate::log::kafka::admin::SHOW_LOOK;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::client::START_WAIT;
+use crate::log::kafka::client_lines::Asker;
 use crate::log::kafka::finding::Finding;
 use crate::log::kafka::finding::Level;
 use crate::log::kafka::places::is_passing;
@@ -31,7 +31,7 @@ struct Beginnings {
 /// What is found of where the sources begin; `found` has the number of partitions of each topic.
 pub(super) fn of_sources(
     connection: &Connection,
-    client: &BaseConsumer,
+    client: &Asker,
     found: &BTreeMap<String, u32>,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -52,7 +52,7 @@ pub(super) fn of_sources(
 
 /// Asks again where another broker leads a partition by now, or will lead it soon.
 fn ask_until_answered(
-    client: &BaseConsumer,
+    client: &Asker,
     topic: &str,
     partitions: &[Partition],
 ) -> KafkaResult<Beginnings> {
@@ -69,7 +69,7 @@ fn ask_until_answered(
     }
 }
 
-fn ask(client: &BaseConsumer, topic: &str, partitions: &[Partition]) -> KafkaResult<Beginnings> {
+fn ask(client: &Asker, topic: &str, partitions: &[Partition]) -> KafkaResult<Beginnings> {
     let mut asked = list(topic, partitions);
     // In place of a timestamp it stands for the first offset.
     asked.set_all_offsets(Offset::Beginning)?;

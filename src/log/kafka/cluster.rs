@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
 
 use crate::domain::ids::Partition;
@@ -12,6 +11,7 @@ use crate::log::kafka::admin;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::client::Identity;
 use crate::log::kafka::client::START_WAIT;
+use crate::log::kafka::client_lines::asker;
 use crate::log::kafka::finding::Level;
 use crate::log::kafka::findings::topic_findings;
 use crate::log::kafka::metadata::MetadataClient;
@@ -38,10 +38,7 @@ impl KafkaLog {
     /// [`Error::Unusable`] if the cluster does not answer or the topics are not as the service needs them;
     /// the error lists every problem.
     pub fn open(connection: Connection) -> Result<Self, Error> {
-        let client: BaseConsumer = connection
-            .metadata_client()
-            .create()
-            .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
+        let client = asker(&connection)?;
         let found = admin::existing_topics(&connection, &client)?;
         let (errors, warnings): (Vec<_>, Vec<_>) = topic_findings(&connection)?
             .into_iter()

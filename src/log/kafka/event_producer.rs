@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::BaseRecord;
@@ -21,6 +22,7 @@ use crate::log::Error;
 use crate::log::kafka::admin;
 use crate::log::kafka::admin::Settings;
 use crate::log::kafka::client::Connection;
+use crate::log::kafka::client_lines;
 use crate::log::kafka::size_limits::SizeLimits;
 
 /// Between two tries while the client's queue is full.
@@ -39,6 +41,10 @@ impl Context {
 }
 
 impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client_lines::line(level, facility, message);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(%error, reason, "Kafka producer");
     }
@@ -157,6 +163,7 @@ impl EventProducer {
     /// If the settings do not make a client.
     pub fn open(connection: Connection, topic: &str) -> Result<Self, Error> {
         let context = Context::default();
+        admin::require_answer(&connection, topic)?;
         let settings = admin::settings(&connection, &[topic]).unwrap_or_else(|error| {
             tracing::warn!(%error, topic, "the settings of the topic are not known");
             Settings::new()
@@ -164,7 +171,9 @@ impl EventProducer {
         let mut config = connection.producer();
         SizeLimits::without_dead_letters(&settings).bound(&mut config);
         let producer = ThreadedProducer::from_config_and_context(&config, context.clone())
-            .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
+            .map_err(|error| {
+                connection.unusable(client_lines::wrong_security(&connection, &error))
+            })?;
         Ok(Self {
             times: Times::of(&settings, topic),
             connection,

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use rdkafka::consumer::BaseConsumer;
-
 use crate::domain::topic::Cleanup;
 use crate::domain::topic::Topic;
 use crate::log::Error;
@@ -12,6 +10,7 @@ use crate::log::kafka::admin::Settings;
 use crate::log::kafka::admin::TOMBSTONES_MS;
 use crate::log::kafka::beginnings;
 use crate::log::kafka::client::Connection;
+use crate::log::kafka::client_lines::asker;
 use crate::log::kafka::finding::Finding;
 use crate::log::kafka::finding::Level;
 
@@ -52,10 +51,7 @@ impl Entry<'_> {
 /// # Errors
 /// If the cluster does not answer.
 pub fn topic_findings(connection: &Connection) -> Result<Vec<Finding>, Error> {
-    let metadata_client: BaseConsumer = connection
-        .metadata_client()
-        .create()
-        .map_err(|error| connection.unusable(format!("kafka.security is wrong: {error}")))?;
+    let metadata_client = asker(connection)?;
     let found = admin::existing_topics(connection, &metadata_client)?;
     let mut findings = missing(connection, &found);
     findings.extend(other_partitions(connection, &found));

@@ -7,7 +7,6 @@ use std::time::Duration;
 use std::time::Instant;
 
 use rdkafka::Offset;
-use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::error::KafkaResult;
@@ -17,6 +16,8 @@ use crate::domain::ids::Partition;
 use crate::log::Error;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::client::START_WAIT;
+use crate::log::kafka::client_lines::Asker;
+use crate::log::kafka::client_lines::Reasons;
 use crate::log::kafka::places::is_passing;
 use crate::log::kafka::places::list;
 use crate::log::kafka::places::number;
@@ -35,7 +36,7 @@ const ASK_RETRY: Duration = Duration::from_millis(50);
 
 pub(super) struct MetadataClient {
     connection: Arc<Connection>,
-    client: BaseConsumer,
+    client: Asker,
 }
 
 impl std::fmt::Debug for MetadataClient {
@@ -50,7 +51,9 @@ impl MetadataClient {
     pub(super) fn new(connection: &Arc<Connection>) -> KafkaResult<Self> {
         Ok(Self {
             connection: Arc::clone(connection),
-            client: connection.metadata_client().create()?,
+            client: connection
+                .metadata_client()
+                .create_with_context(Reasons::default())?,
         })
     }
 

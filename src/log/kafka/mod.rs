@@ -8,6 +8,7 @@ mod beginnings;
 mod bounded_calls;
 mod changes;
 mod client;
+mod client_lines;
 mod cluster;
 mod delivery;
 mod ends;

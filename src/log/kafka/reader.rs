@@ -7,6 +7,7 @@ use std::time::Instant;
 use rdkafka::ClientContext;
 use rdkafka::Message;
 use rdkafka::TopicPartitionList;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
 use rdkafka::consumer::ConsumerContext;
@@ -22,6 +23,7 @@ use crate::log::ChangelogRecord;
 use crate::log::Error;
 use crate::log::ReadBack;
 use crate::log::kafka::client::Connection;
+use crate::log::kafka::client_lines;
 use crate::log::kafka::delivery::delivery;
 use crate::log::kafka::places::is_passing;
 use crate::log::kafka::places::number;
@@ -37,6 +39,10 @@ const RECORD_WAIT: Duration = Duration::from_millis(200);
 struct ReaderContext;
 
 impl ClientContext for ReaderContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client_lines::line(level, facility, message);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
             tracing::warn!(%error, reason, "Kafka reader");

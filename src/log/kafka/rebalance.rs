@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use rdkafka::ClientContext;
 use rdkafka::Offset;
 use rdkafka::TopicPartitionList;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
 use rdkafka::consumer::ConsumerContext;
@@ -19,6 +20,7 @@ use rdkafka::error::KafkaResult;
 use rdkafka::types::RDKafkaRespErr;
 
 use crate::domain::ids::Partition;
+use crate::log::kafka::client_lines;
 
 /// What happened to the assignment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +71,10 @@ impl GroupContext {
 }
 
 impl ClientContext for GroupContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client_lines::line(level, facility, message);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(%error, reason, "Kafka consumer");
     }

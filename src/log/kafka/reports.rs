@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::Message;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
 
 use crate::domain::ids::Partition;
+use crate::log::kafka::client_lines;
 use crate::log::kafka::places::number;
 
 /// The reports of one transaction.
@@ -140,6 +142,10 @@ impl Context {
 }
 
 impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client_lines::line(level, facility, message);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(%error, reason, "Kafka producer");
     }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use std::time::Instant;
 
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::BaseConsumer;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::error::KafkaResult;
@@ -19,6 +18,8 @@ use crate::log::Delivery;
 use crate::log::Error;
 use crate::log::PollLimit;
 use crate::log::kafka::client::Connection;
+use crate::log::kafka::client_lines::Asker;
+use crate::log::kafka::client_lines::Reasons;
 use crate::log::kafka::delivery::delivery;
 use crate::log::kafka::places::PLACE_PATIENCE;
 use crate::log::kafka::places::PLACE_RETRY;
@@ -31,7 +32,7 @@ use crate::log::kafka::places::offsets_of;
 pub(super) struct TransferReader {
     connection: Arc<Connection>,
     topic: String,
-    consumer: BaseConsumer,
+    consumer: Asker,
     /// The partitions that are read. One that was silenced is not assigned.
     read: BTreeSet<Partition>,
     /// Of an odd number of records this time, the one in the middle is a transfer.
@@ -56,7 +57,9 @@ impl TransferReader {
         Ok(Some(Self {
             connection: Arc::clone(connection),
             topic,
-            consumer: connection.transfer_reader().create()?,
+            consumer: connection
+                .transfer_reader()
+                .create_with_context(Reasons::default())?,
             read: BTreeSet::new(),
             has_larger_half: false,
         }))

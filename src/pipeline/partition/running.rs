@@ -165,6 +165,12 @@ impl RunningPartition {
         self.clock.caught_up(wall);
     }
 
+    /// Where the clock stands; `None` before its first reading.
+    #[must_use]
+    pub fn clock(&self) -> Option<Timestamp> {
+        self.clock.now()
+    }
+
     /// Moves the clock to an instant that was asked for.
     pub fn advance_clock(&mut self, to: Timestamp) {
         self.clock.advance(to);

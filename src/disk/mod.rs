@@ -1,5 +1,12 @@
-//! What log and store need of the file system: directories and files that are closed to other users, and the errors of a
-//! disk that is full.
+//! What is needed of the file system: directories and files that are closed to other users, files that are whole or not there,
+//! and the errors of a disk that is full.
+
+mod replacement;
+
+pub use crate::disk::replacement::Replacement;
+pub use crate::disk::replacement::directory_of;
+pub use crate::disk::replacement::is_special;
+pub use crate::disk::replacement::real;
 
 use std::fs::DirBuilder;
 use std::fs::Permissions;

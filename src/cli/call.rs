@@ -1,0 +1,247 @@
+//! Reads the call. What clap cannot know is added: settings that were given as flags, words of other programs, and that nothing
+//! that may be a secret is repeated.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
+use clap::FromArgMatches;
+use clap::builder::StyledStr;
+use clap::error::ContextKind;
+use clap::error::ContextValue;
+use clap::error::ErrorKind;
+
+use crate::cli::Cli;
+use crate::cli::help::definition;
+use crate::config::meant::Meant;
+use crate::config::meant::meant;
+use crate::config::meant::variable;
+use crate::config::reader::is_secret;
+use crate::config::sources::defaults;
+
+/// Words that people type first, and what they mean here.
+const WORDS: [(&str, &str); 8] = [
+    ("version", "segstream --version"),
+    ("help", "segstream --help, or --help after a command"),
+    ("start", "segstream run"),
+    ("serve", "segstream run"),
+    ("server", "segstream run"),
+    ("learn", "segstream train"),
+    ("import", "segstream replay"),
+    ("completion", "segstream completions"),
+];
+/// Flags of other programs for the settings file.
+const FILE_FLAGS: [&str; 6] = [
+    "-c",
+    "-f",
+    "--settings",
+    "--config-file",
+    "--settings-file",
+    "--conf",
+];
+
+/// Reads the call.
+///
+/// # Errors
+/// What is wrong with it, or the help or version that was asked for.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let matches = definition().try_get_matches_from(&arguments);
+    let call = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    call.map_err(|error| {
+        let texts = arguments.iter().skip(1);
+        let texts: Vec<String> = texts
+            .map(|text| text.to_string_lossy().into_owned())
+            .collect();
+        explained(error, &texts)
+    })
+}
+
+fn keys() -> BTreeSet<String> {
+    defaults().into_keys().collect()
+}
+
+fn explained(error: clap::Error, arguments: &[String]) -> clap::Error {
+    if error.kind() == ErrorKind::InvalidSubcommand {
+        let word = text_of(&error, ContextKind::InvalidSubcommand);
+        let tip = word.and_then(|word| command_meant(&word));
+        return with_tip(error, tip);
+    }
+    if error.kind() != ErrorKind::UnknownArgument {
+        return error;
+    }
+    let Some(unknown) = text_of(&error, ContextKind::InvalidArg) else {
+        return error;
+    };
+    match without_values(&unknown, arguments) {
+        Some(sentence) => told(&sentence),
+        None => with_tip(error, flag_meant(&unknown)),
+    }
+}
+
+fn told(sentence: &str) -> clap::Error {
+    let text = format!("{sentence}\n\nFor more information, try '--help'.\n");
+    clap::Error::raw(ErrorKind::UnknownArgument, text)
+}
+
+fn text_of(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(_) | None => None,
+    }
+}
+
+fn with_tip(mut error: clap::Error, tip: Option<String>) -> clap::Error {
+    if let Some(tip) = tip {
+        let tips = vec![StyledStr::from(tip)];
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+    }
+    error
+}
+
+/// A command that has another name here, or that is below another one.
+fn command_meant(word: &str) -> Option<String> {
+    if let Some((_, meant)) = WORDS.iter().find(|(known, _)| *known == word) {
+        return Some(format!("'{meant}' does this"));
+    }
+    let cli = definition();
+    let groups = cli.get_subcommands();
+    let within = groups.filter_map(|group| {
+        let found = group.find_subcommand(word)?;
+        Some(format!(
+            "'segstream {} {}'",
+            group.get_name(),
+            found.get_name()
+        ))
+    });
+    let within: Vec<String> = within.collect();
+    (!within.is_empty()).then(|| format!("there is {}", within.join(" and ")))
+}
+
+/// What to say where the unknown argument may be, or hold, the value of a setting: its key at most.
+fn without_values(unknown: &str, arguments: &[String]) -> Option<String> {
+    if unknown.starts_with('-') {
+        return None;
+    }
+    let place = arguments.iter().position(|argument| argument == unknown)?;
+    let before = |steps: usize| {
+        let at = place.checked_sub(steps)?;
+        arguments.get(at).map(String::as_str)
+    };
+    if let (Some("--set"), Some(key)) = (before(2), before(1))
+        && !key.contains('=')
+    {
+        let keys = keys();
+        let key = if keys.contains(key) { key } else { "KEY" };
+        return Some(format!(
+            "'--set {key}' has no value: --set takes KEY=VALUE, with = and no blank between them"
+        ));
+    }
+    let (key, _) = unknown.split_once('=')?;
+    Some(match meant(key, &keys()) {
+        Some(Meant::Key(key)) => format!("unexpected argument: {}", as_setting(&key)),
+        Some(Meant::Section(_)) | None => {
+            "unexpected argument: a setting is given as --set KEY=VALUE".to_owned()
+        }
+    })
+}
+
+fn as_setting(key: &str) -> String {
+    if is_secret(key) {
+        let variable = variable(key);
+        return format!(
+            "{key} is a setting: set it with the environment variable {variable}, or with --set {key}=VALUE, which all \
+             users of the machine can see"
+        );
+    }
+    format!("{key} is a setting: --set {key}=VALUE")
+}
+
+/// What a flag is here.
+fn flag_meant(unknown: &str) -> Option<String> {
+    if unknown == "--version" || unknown == "-V" {
+        return Some("'segstream --version' shows the version of the program".to_owned());
+    }
+    if unknown == "--config" || unknown == "--set" {
+        return Some(format!(
+            "'{unknown}' stands after the command: segstream run {unknown} ..."
+        ));
+    }
+    if FILE_FLAGS.contains(&unknown) {
+        return Some("'--config FILE' names the settings file".to_owned());
+    }
+    if !unknown.starts_with('-') {
+        let is_settings_file = unknown.ends_with(".toml");
+        return is_settings_file.then(|| format!("'--config {unknown}' names a settings file"));
+    }
+    let name = unknown.trim_start_matches('-');
+    if name.starts_with(|letter: char| letter.is_ascii_digit()) {
+        return Some(format!(
+            "a value that begins with '-' follows '=' after its flag: --FLAG={unknown}"
+        ));
+    }
+    let name = name.split('=').next().unwrap_or(name).replace('-', "_");
+    match meant(&name, &keys())? {
+        Meant::Key(key) => Some(as_setting(&key)),
+        Meant::Section(keys) => Some(format!(
+            "settings are given with --set: {}",
+            keys.join(", ")
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(call: &str) -> String {
+        let words = ["segstream"].into_iter().chain(call.split_whitespace());
+        let error = parse(words.map(OsString::from)).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{call}");
+        error.render().to_string()
+    }
+
+    #[test]
+    fn a_wrong_call_says_what_was_meant() {
+        for (call, meant) in [
+            ("version", "'segstream --version'"),
+            ("help run", "--help after a command"),
+            ("serve", "'segstream run'"),
+            ("fit --input a", "'segstream churn fit'"),
+            ("check", "'segstream topics check'"),
+            ("runn", "'run'"),
+            ("run --version", "'segstream --version'"),
+            ("--config a.toml run", "after the command"),
+            ("run -c a.toml", "'--config FILE'"),
+            ("run --settings a.toml", "'--config FILE'"),
+            ("run a.toml", "'--config a.toml'"),
+            ("run --kafka.brokers a:1", "--set kafka.brokers=VALUE"),
+            ("run --brokers a:1", "--set kafka.brokers=VALUE"),
+            (
+                "run --flush-interval 1s",
+                "--set store.flush_interval=VALUE",
+            ),
+            ("run --kafka a:1", "kafka.brokers"),
+            ("run --token a", "SEGSTREAM_HTTP__TOKEN"),
+            ("run commit.interval=1s", "--set commit.interval=VALUE"),
+        ] {
+            assert!(said(call).contains(meant), "{call}: {}", said(call));
+        }
+    }
+
+    #[test]
+    fn a_value_that_may_be_a_secret_is_not_repeated() {
+        for call in [
+            "run --set kafka.security.password hunter2",
+            "run --set password hunter2",
+            "run --set http.token hunter2 --until-caught-up",
+            "run http.token=hunter2",
+            "run password=hunter2",
+            "run --http.token=hunter2",
+            "run --kafka.security.password=hunter2",
+            "run --password=hunter2",
+            "state export http.token=hunter2",
+        ] {
+            assert!(!said(call).contains("hunter2"), "{call}: {}", said(call));
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What is wrong with a settings file that is no TOML. Its lines may hold passwords, so nothing of a value is shown.
+
+use std::collections::BTreeSet;
+
+/// Shortest part of a value that could give it away.
+const TELLING_CHARACTERS_MIN: usize = 3;
+
+/// Where the mistake is and what is wrong, with the key of its line if it is a known one.
+pub(super) fn problem(
+    origin: &str,
+    text: &str,
+    error: &toml::de::Error,
+    known: &BTreeSet<String>,
+) -> String {
+    let at = error.span().map_or(0, |span| span.start);
+    let before = text.get(..at).unwrap_or(text);
+    let number = before.matches('\n').count() + 1;
+    let line = text.lines().nth(number - 1).unwrap_or_default();
+    let place = match name_of(line, known) {
+        Some(name) => format!("{origin}, line {number}, at {name}"),
+        None => format!("{origin}, line {number}"),
+    };
+    format!("{place}: {}{}", said(error, text), guess(text))
+}
+
+/// The key or the section that a line begins with, if it is one of ours.
+fn name_of(line: &str, known: &BTreeSet<String>) -> Option<String> {
+    let is_known = |name: &str| {
+        let parts = known.iter().flat_map(|key| key.split('.'));
+        name.split('.')
+            .all(|word| parts.clone().any(|part| part == word))
+    };
+    let name = match line.trim().strip_prefix('[') {
+        Some(section) => section.split(']').next()?,
+        None => line.split_once('=')?.0,
+    };
+    let name = name.trim();
+    (!name.is_empty() && is_known(name)).then(|| name.to_owned())
+}
+
+/// The library's sentence, unless it quotes the file.
+fn said(error: &toml::de::Error, text: &str) -> String {
+    let message = error.message();
+    if message.contains("duplicate key") {
+        return "it is given twice".to_owned();
+    }
+    let is_of_a_word = |letter: char| letter.is_alphanumeric() || "-_".contains(letter);
+    let mut words = text.split(|letter| !is_of_a_word(letter));
+    let is_quoted = words.any(|word| {
+        let is_telling = word.chars().count() >= TELLING_CHARACTERS_MIN;
+        is_telling && !is_of_grammar(word) && message.contains(word)
+    });
+    if is_quoted {
+        "this is not TOML".to_owned()
+    } else {
+        message.lines().collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A word that the library uses itself.
+fn is_of_grammar(word: &str) -> bool {
+    const WORDS: [&str; 16] = [
+        "key", "value", "string", "table", "array", "and", "the", "expected", "line", "quoted",
+        "must", "missing", "invalid", "true", "false", "for",
+    ];
+    WORDS.contains(&word)
+}
+
+/// The format that the file looks like.
+fn guess(text: &str) -> &'static str {
+    let is_yaml = |line: &str| {
+        let name = line.split_once(':').map(|(name, _)| name.trim());
+        name.is_some_and(|name| {
+            let is_of_a_key =
+                |letter: char| letter.is_ascii_alphanumeric() || "_.-".contains(letter);
+            !name.is_empty() && name.chars().all(is_of_a_key)
+        })
+    };
+    let mut lines = text.lines().map(str::trim);
+    let is_content = |line: &&str| !line.is_empty() && !line.starts_with('#');
+    let first = lines.find(is_content).unwrap_or_default();
+    if first.starts_with('{') {
+        ". A settings file is TOML, and this looks like JSON: write commit.interval = \"1s\""
+    } else if first == "---" || is_yaml(first) {
+        ". A settings file is TOML, and this looks like YAML: write commit.interval = \"1s\""
+    } else {
+        ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem_of(text: &str) -> String {
+        let known = [
+            "workers",
+            "http.token",
+            "kafka.brokers",
+            "kafka.security.password",
+        ];
+        let known = known.map(str::to_owned).into();
+        let error = text.parse::<toml::Table>().unwrap_err();
+        problem("a.toml", text, &error, &known)
+    }
+
+    #[test]
+    fn a_mistake_is_named_by_line_and_key_and_no_value_is_shown() {
+        for (text, parts) in [
+            (
+                "[kafka.security]\npassword = hunter2\n",
+                &["a.toml, line 2, at password: "][..],
+            ),
+            (
+                "[kafka.security]\npassword = \"hunter2\n",
+                &["a.toml, line 2, at password: "],
+            ),
+            (
+                "[http]\ntoken = \"hunter2\"hunter2\n",
+                &["a.toml, line 2, at token: "],
+            ),
+            ("[http]\nhunter2\n", &["a.toml, line 2: "]),
+            ("[http]\nhunter2 = \n", &["a.toml, line 2: "]),
+            (
+                "[http]\ntoken = \"\"\"\nhunter2=\nworkers = hunter2\n",
+                &["a.toml, line "],
+            ),
+            (
+                "[http]\ntoken = 'hunter2\n",
+                &["a.toml, line 2, at token: "],
+            ),
+            (
+                "[http]\ntoken = \"hunter2\\q\"\n",
+                &["a.toml, line 2, at token: "],
+            ),
+            (
+                "hunter2 = 1\nhunter2 = 2\n",
+                &["a.toml, line 2: it is given twice"],
+            ),
+            (
+                "workers = 1\nworkers = 2\n",
+                &["a.toml, line 2, at workers: it is given twice"],
+            ),
+            ("kafka:\n  brokers: a\n", &["a.toml, line 1", "YAML"]),
+            ("---\nkafka:\n", &["a.toml, line 1", "YAML"]),
+            ("{\"workers\": 2}\n", &["a.toml, line 1", "JSON"]),
+        ] {
+            let problem = problem_of(text);
+            for part in parts {
+                assert!(problem.contains(part), "{part} in {problem}");
+            }
+            assert!(!problem.contains("hunter2"), "{problem}");
+        }
+    }
+}
