@@ -92,6 +92,9 @@ fn text_of(error: &clap::Error, kind: ContextKind) -> Option<String> {
 
 fn with_tip(mut error: clap::Error, tip: Option<String>) -> clap::Error {
     if let Some(tip) = tip {
+        // What is similar by its letters is not what was meant.
+        error.remove(ContextKind::SuggestedArg);
+        error.remove(ContextKind::SuggestedSubcommand);
         let tips = vec![StyledStr::from(tip)];
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
     }

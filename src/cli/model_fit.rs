@@ -1,5 +1,7 @@
 //! The model of the settings, and whether its features can be computed from events and profiles.
 
+use anyhow::Context;
+
 use crate::cli::exit::CallError;
 use crate::config::settings::Settings;
 use crate::domain::features::FeatureSource;
@@ -20,7 +22,7 @@ const ENDINGS: [&str; 2] = ["_days", "ing"];
 /// If the file cannot be read or does not fit.
 pub(super) fn load_model(settings: &Settings) -> anyhow::Result<SegmentModel> {
     match &settings.model_path {
-        Some(path) => Ok(model_files::load(path)?),
+        Some(path) => model_files::load(path).context("model.path is wrong"),
         None => Ok(model_files::shipped_model()?),
     }
 }

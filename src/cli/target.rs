@@ -39,7 +39,9 @@ pub(super) fn open_topic(
     topic: &str,
 ) -> anyhow::Result<EventProducer> {
     if settings.kafka.brokers.is_empty() {
-        return Err(CallError("kafka:// needs kafka.brokers".to_owned()).into());
+        return Err(CallError(format!(
+            "kafka://{topic} needs a cluster: set kafka.brokers, such as --set kafka.brokers=localhost:9092"
+        )).into());
     }
     Ok(EventProducer::open(connection(settings, command), topic)?)
 }

@@ -29,7 +29,10 @@ pub(super) fn churn(reader: &mut Reader) -> Option<ChurnPolicy> {
     if let (Some(medium), Some(high), Some(Method::Model)) = (medium, high, &method)
         && medium >= high
     {
-        reader.problem("churn.medium", "below churn.high");
+        reader.problem(
+            "churn.medium",
+            &format!("below churn.high, which is {high}"),
+        );
         return None;
     }
     let horizon_days = f64::from(horizon_days?);

@@ -23,9 +23,11 @@ pub(super) fn intake(reader: &mut Reader) -> Option<IntakeRules> {
     for name in reader.names_below("money.rates.") {
         let key = format!("money.rates.{name}");
         let code = Currency::parse(&name.to_uppercase());
-        let rate = reader.parsed(&key, "a decimal above 0 for an ISO 4217 code", |text| {
-            Decimal::parse(text).filter(|rate| rate.is_positive())
-        });
+        let rate = reader.parsed(
+            &key,
+            "a decimal above 0 for an ISO 4217 code, such as EUR = \"1.08\"",
+            |text| Decimal::parse(text).filter(|rate| rate.is_positive()),
+        );
         match (code, rate) {
             (Some(code), Some(rate)) => rates.push((code, rate)),
             (None, Some(_)) => reader.problem(&key, "the rate of an ISO 4217 code"),

@@ -67,7 +67,8 @@ pub(super) fn hint(
     };
     match meant(unknown, known) {
         Some(Meant::Key(key)) => {
-            let reason = if is_same_name(unknown, &key) && unknown != key {
+            let dots_of = |key: &str| key.matches('.').count();
+            let reason = if is_same_name(unknown, &key) && dots_of(unknown) != dots_of(&key) {
                 dots(variable_typed)
             } else {
                 ""

@@ -33,7 +33,8 @@ impl Replacement {
         builder
             .prefix(".segstream-")
             .permissions(Permissions::from_mode(NEW_FILE_MODE));
-        let file = builder.tempfile_in(directory_of(&target))?;
+        let file = builder.tempfile_in(directory_of(&target));
+        let file = file.map_err(without_name)?;
         if let Some(before) = before {
             file.as_file().set_permissions(before.permissions())?;
         }
@@ -55,12 +56,20 @@ impl Replacement {
 
 impl Write for Replacement {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.file.write(buffer)
+        self.file.as_file_mut().write(buffer)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.file.as_file_mut().flush()
     }
+}
+
+/// An error of the system without the name of the file until it is finished, which nobody has typed.
+fn without_name(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(std::error::Error::source);
+    let inner = inner.and_then(|inner| inner.downcast_ref::<io::Error>());
+    let number = inner.and_then(io::Error::raw_os_error);
+    number.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// The directory that a file is in.
