@@ -9,12 +9,13 @@ const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 /// The program itself.
 const PROGRAM: &str = "segstream";
 /// Modules that write lines. A test compares it with the sources.
-const MODULES: [&str; 31] = [
+const MODULES: [&str; 32] = [
     "segstream::cli::common",
     "segstream::cli::model_fit",
     "segstream::cli::replay::embedded",
     "segstream::cli::run",
     "segstream::cli::serve",
+    "segstream::cli::state::as_of",
     "segstream::cli::temporary_directory",
     "segstream::cli::token_file",
     "segstream::cli::topics",

@@ -2,10 +2,13 @@
 
 use std::collections::BinaryHeap;
 use std::io::Write;
+use std::path::Path;
 use std::path::PathBuf;
 
 use crate::cli::exit::CallError;
 use crate::cli::exit::Failed;
+use crate::cli::output_file;
+use crate::cli::output_file::Named;
 use crate::cli::reading::StoppedStores;
 use crate::cli::reading::stores;
 use crate::cli::records::changelog;
@@ -105,6 +108,10 @@ pub(super) fn run(
     by_directory: &[Settings],
 ) -> anyhow::Result<()> {
     let csv = args.csv()?;
+    let to_file = args.out.as_deref().filter(|path| *path != Path::new("-"));
+    if let Some(path) = to_file {
+        output_file::check(Named::new("--out", path), &[])?;
+    }
     let out = Output::open(args.out.as_deref())?;
     if args.changelog {
         let snapshot = changelog(settings)?;

@@ -61,7 +61,7 @@ fn a_file_is_there_whole_or_not_at_all_and_for_its_owner_only() {
     );
     for (path, code, said) in [
         (folder.clone(), 2, "is a directory"),
-        (folder.join("no/such/a.jsonl"), 1, "cannot write --out"),
+        (folder.join("no/such/a.jsonl"), 2, "there is no directory"),
     ] {
         let output = export_to(&path);
         let text = errors(&output);
