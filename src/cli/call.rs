@@ -11,7 +11,7 @@ use clap::error::ContextValue;
 use clap::error::ErrorKind;
 
 use crate::cli::Cli;
-use crate::cli::help::definition;
+use crate::cli::definition;
 use crate::config::meant::Meant;
 use crate::config::meant::meant;
 use crate::config::meant::variable;
@@ -195,6 +195,26 @@ fn flag_meant(unknown: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn assert_ends(command: &clap::Command, words: &str) {
+        let help = command.clone().render_help().to_string();
+        assert!(help.contains("Exit codes:"), "{words}");
+        let reads_settings = command
+            .get_arguments()
+            .any(|argument| argument.get_id() == "config");
+        if reads_settings {
+            assert!(help.contains("SEGSTREAM_SECTION__KEY"), "{words}");
+        }
+        for below in command.get_subcommands() {
+            assert_ends(below, &format!("{words} {}", below.get_name()));
+        }
+    }
+
+    #[test]
+    fn the_help_of_every_command_has_the_exit_codes_and_the_environment() {
+        assert_ends(&definition(), "segstream");
+        definition().debug_assert();
+    }
 
     fn said(call: &str) -> String {
         let words = ["segstream"].into_iter().chain(call.split_whitespace());

@@ -1,9 +1,5 @@
 //! What the help of every command ends with.
 
-use clap::CommandFactory;
-
-use crate::cli::Cli;
-
 const EXIT_CODES: &str = "Exit codes:
   0  done
   1  the work failed
@@ -21,10 +17,10 @@ where they come from. Secrets belong there: SEGSTREAM_HTTP__TOKEN, SEGSTREAM_KAF
 /// Commands that read no settings.
 const WITHOUT_SETTINGS: [&str; 4] = ["predict", "notices", "completions", "man"];
 
-/// The whole command line, with exit codes and environment in the help of each command.
+/// The same commands, with exit codes and environment in the help of each of them.
 #[must_use]
-pub fn definition() -> clap::Command {
-    ended(Cli::command(), true)
+pub fn with_ends(command: clap::Command) -> clap::Command {
+    ended(command, true)
 }
 
 fn ended(mut command: clap::Command, reads_settings: bool) -> clap::Command {
@@ -41,29 +37,4 @@ fn ended(mut command: clap::Command, reads_settings: bool) -> clap::Command {
     let parts = [own, Some(EXIT_CODES.to_owned()), environment];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     command.after_help(parts.join("\n\n"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn assert_ends(command: &clap::Command, words: &str) {
-        let help = command.clone().render_help().to_string();
-        assert!(help.contains("Exit codes:"), "{words}");
-        let reads_settings = command
-            .get_arguments()
-            .any(|argument| argument.get_id() == "config");
-        if reads_settings {
-            assert!(help.contains("SEGSTREAM_SECTION__KEY"), "{words}");
-        }
-        for below in command.get_subcommands() {
-            assert_ends(below, &format!("{words} {}", below.get_name()));
-        }
-    }
-
-    #[test]
-    fn the_help_of_every_command_has_the_exit_codes_and_the_environment() {
-        assert_ends(&definition(), "segstream");
-        definition().debug_assert();
-    }
 }

@@ -35,6 +35,7 @@ pub mod token_file;
 pub mod topics;
 pub mod train;
 
+use clap::CommandFactory;
 use clap::Parser;
 
 /// Real-time customer segmentation: purchases in, segment changes out, exactly once.
@@ -75,6 +76,12 @@ enum Command {
     Notices(notices::Args),
 }
 
+/// The whole command line, with exit codes and environment in the help of each command.
+#[must_use]
+pub fn definition() -> clap::Command {
+    help::with_ends(Cli::command())
+}
+
 /// Runs the command that was called.
 ///
 /// # Errors
@@ -92,8 +99,8 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::State(args) => state::run(args),
         Command::Topics(args) => topics::run(args),
         Command::Config(args) => settings_file::run(args),
-        Command::Completions(args) => pages::completions(args),
-        Command::Man(args) => pages::man(args),
+        Command::Completions(args) => pages::completions(args, definition()),
+        Command::Man(args) => pages::man(args, definition()),
         Command::Notices(args) => notices::run(args),
     }
 }

@@ -9,7 +9,6 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use crate::cli::exit::CallError;
-use crate::cli::help::definition;
 use crate::cli::output_file;
 use crate::cli::output_file::Named;
 
@@ -42,9 +41,9 @@ pub struct ManArgs {
 ///
 /// # Errors
 /// If standard output cannot be written.
-pub fn completions(args: &CompletionsArgs) -> anyhow::Result<()> {
+pub fn completions(args: &CompletionsArgs, mut definition: clap::Command) -> anyhow::Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut definition(), PROGRAM, &mut script);
+    clap_complete::generate(args.shell, &mut definition, PROGRAM, &mut script);
     std::io::stdout().lock().write_all(&script)?;
     Ok(())
 }
@@ -53,19 +52,18 @@ pub fn completions(args: &CompletionsArgs) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// If a page cannot be written.
-pub fn man(args: &ManArgs) -> anyhow::Result<()> {
+pub fn man(args: &ManArgs, mut definition: clap::Command) -> anyhow::Result<()> {
     let Some(directory) = &args.dir else {
-        std::io::stdout().lock().write_all(&page(definition())?)?;
+        std::io::stdout().lock().write_all(&page(definition)?)?;
         return Ok(());
     };
     if !directory.is_dir() {
         let directory = directory.display();
         return Err(CallError(format!("--dir {directory} is not a directory that exists")).into());
     }
-    let mut cli = definition();
     // Gives the commands below their whole names.
-    cli.build();
-    write_pages(directory, &cli, PROGRAM)
+    definition.build();
+    write_pages(directory, &definition, PROGRAM)
 }
 
 fn page(command: clap::Command) -> anyhow::Result<Vec<u8>> {

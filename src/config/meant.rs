@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::sources::PREFIX;
 use crate::domain::nearest::is_same_name;
 use crate::domain::nearest::nearest;
+
+/// How the environment variables of settings begin.
+pub(super) const PREFIX: &str = "SEGSTREAM_";
 
 /// What an unknown key was probably meant to be.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,12 +6,12 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use crate::config::meant::PREFIX;
 use crate::config::meant::hint;
 use crate::config::syntax;
 
 /// The defaults, documented.
 const DEFAULTS: &str = include_str!("../../config/default.toml");
-pub(super) const PREFIX: &str = "SEGSTREAM_";
 /// The origin of the defaults.
 const OF_DEFAULTS: &str = "default";
 /// How the origin of an environment variable begins.

@@ -332,30 +332,30 @@ fn each_bad_file_gets_one_sentence_with_file_line_and_column_and_exit_code_3() {
             "column.csv",
             "id,a\n1,2\n",
             "a,b",
-            "1",
+            "2",
             &["feature \"b\" is not among the columns", "a"],
         ),
         bad(
             "text.csv",
             "id,a\n1,2\n2,x1\n",
             "a",
-            "1",
+            "2",
             &["line 3", "\"a\"", "\"x1\"", "a number"],
         ),
         bad(
             "infinite.csv",
             "id,a\n1,inf\n",
             "a",
-            "1",
+            "2",
             &["line 2", "\"a\"", "\"inf\""],
         ),
-        bad("none.csv", "id,a\n", "a", "1", &["has no rows"]),
-        bad("nothing.csv", "", "a", "1", &["has no rows"]),
+        bad("none.csv", "id,a\n", "a", "2", &["has no rows"]),
+        bad("nothing.csv", "", "a", "2", &["has no rows"]),
         bad(
             "one.csv",
             "id,a\n1,2\n",
             "a",
-            "1",
+            "2",
             &["column a", "two different values", "1 rows"],
         ),
         bad(
@@ -376,28 +376,28 @@ fn each_bad_file_gets_one_sentence_with_file_line_and_column_and_exit_code_3() {
             "same.csv",
             "id,a,b\n1,2,1\n2,2,2\n",
             "a,b",
-            "1",
+            "2",
             &["column a", "two different"],
         ),
         bad(
             "empty.csv",
             "id,a\n1,\n2,\n",
             "a",
-            "1",
+            "2",
             &["none of the 2 rows"],
         ),
         bad(
             "fields.csv",
             "id,a\n1,2\n2,3,4\n",
             "a",
-            "1",
+            "2",
             &["line 3", "3 fields, not 2"],
         ),
         bad(
             "quote.csv",
             &format!("id,a\n1,2\n2,\"{}", "x\n".repeat(1 << 20)),
             "a",
-            "1",
+            "2",
             &["line 3", "more than the 1048576 bytes"],
         ),
     ];
@@ -421,7 +421,7 @@ fn a_line_of_two_gigabytes_is_refused_in_bounded_memory() {
         // A hole takes no room on the disk and reads as zeros, none of which ends a line.
         let file = fs::OpenOptions::new().append(true).open(&path).unwrap();
         file.set_len(2 << 30).unwrap();
-        refused(&path, "a", "1", &[line, "more than the 1048576 bytes"]);
+        refused(&path, "a", "2", &[line, "more than the 1048576 bytes"]);
     }
 }
 
