@@ -48,6 +48,11 @@ pub struct NotThere(pub String);
 #[error("{0}")]
 pub struct NoRights(pub String);
 
+/// Data that a command was to use is wrong; the text says which.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct WrongData(pub String);
+
 /// The topics are not as the service needs them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the topics are wrong:\n  {}", .0.join("\n  "))]
@@ -104,7 +109,8 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
     if cause.is::<CallError>() || cause.is::<LedgerTooShort>() {
         return Some(ExitCode::Call);
     }
-    if cause.is::<dataset::Error>()
+    if cause.is::<WrongData>()
+        || cause.is::<dataset::Error>()
         || cause.is::<training::Error>()
         || cause.is::<kmeans::Error>()
         || cause.is::<FitError>()

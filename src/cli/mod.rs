@@ -5,15 +5,18 @@ pub mod changes;
 pub mod churn;
 pub mod common;
 pub mod compose;
+pub mod dead_letters;
 pub mod demo;
 pub mod exit;
 pub mod help;
 pub mod http_meter;
+pub mod instance;
 mod learning_source;
 mod model_fit;
 pub mod notices;
 pub mod open_files;
 pub mod output_file;
+mod outputs;
 pub mod pages;
 mod places;
 pub mod predict;
@@ -64,6 +67,8 @@ enum Command {
     Replay(replay::Args),
     /// Read the state of a stopped instance.
     State(state::Args),
+    /// List, show or export the records that were not processed.
+    DeadLetters(dead_letters::Args),
     /// Check or make the topics on Kafka.
     Topics(topics::Args),
     /// Check or show the settings.
@@ -97,6 +102,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Simulate(args) => simulate::run(args),
         Command::Replay(args) => replay::run(args),
         Command::State(args) => state::run(args),
+        Command::DeadLetters(args) => dead_letters::run(args),
         Command::Topics(args) => topics::run(args),
         Command::Config(args) => settings_file::run(args),
         Command::Completions(args) => pages::completions(args, definition()),

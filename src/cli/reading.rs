@@ -21,9 +21,12 @@ use crate::domain::ids::Partition;
 use crate::faults::Faults;
 use crate::log;
 use crate::log::WorkerLog;
-use crate::log::changes::ChangesChunk;
-use crate::log::changes::ChangesReader;
 use crate::log::embedded::EmbeddedLog;
+use crate::log::embedded::EmbeddedOutputs;
+use crate::log::outputs::OutputChunk;
+use crate::log::outputs::OutputKind;
+use crate::log::outputs::OutputReader;
+use crate::log::outputs::ReadLimit;
 use crate::pipeline::partition::restore::Restore;
 use crate::pipeline::partition::restore::Step;
 use crate::store;
@@ -64,11 +67,11 @@ pub fn stores(settings: &Settings) -> anyhow::Result<StoppedStores> {
     read.with_context(|| format!("cannot read the stores of {store}"))
 }
 
-/// The embedded log, for its changes.
+/// The embedded log, for its changes or its dead letters.
 ///
 /// # Errors
 /// If there is none, or it cannot be read.
-pub fn log(settings: &Settings) -> anyhow::Result<ReadLog> {
+pub fn log(settings: &Settings, kind: OutputKind) -> anyhow::Result<ReadLog> {
     check_log(settings)?;
     let path = &settings.embedded.directory;
     let copies = EmbeddedLog::is_former(path)?
@@ -76,7 +79,7 @@ pub fn log(settings: &Settings) -> anyhow::Result<ReadLog> {
         .transpose()?;
     let log = open_log(settings, copies.as_ref())?;
     Ok(ReadLog {
-        log,
+        reader: log.reader(kind),
         _copies: copies,
     })
 }
@@ -84,22 +87,22 @@ pub fn log(settings: &Settings) -> anyhow::Result<ReadLog> {
 /// An embedded log that is only read.
 #[derive(Debug)]
 pub struct ReadLog {
-    log: EmbeddedLog,
+    reader: EmbeddedOutputs,
     _copies: Option<TemporaryDirectory>,
 }
 
-impl ChangesReader for ReadLog {
+impl OutputReader for ReadLog {
     fn partitions(&self) -> u32 {
-        ChangesReader::partitions(&self.log)
+        self.reader.partitions()
     }
 
-    fn read_changes(
+    fn read(
         &mut self,
         partition: Partition,
         from: u64,
-        limit: usize,
-    ) -> Result<ChangesChunk, log::Error> {
-        self.log.read_changes(partition, from, limit)
+        limit: ReadLimit,
+    ) -> Result<OutputChunk, log::Error> {
+        self.reader.read(partition, from, limit)
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::cli::compose::AnyLog;
 use crate::cli::compose::Parts;
+use crate::cli::dead_letters::service::LogDeadLetters;
 use crate::cli::http_meter::HttpMeter;
 use crate::cli::open_files;
 use crate::cli::services::CommittedState;
@@ -239,6 +240,7 @@ fn services(settings: &Settings, parts: &Parts, shop: Option<&ShopClock>) -> Ser
         meter: Arc::new(HttpMeter::new(Arc::clone(&parts.shared.metrics))),
         intake,
         changes,
+        dead_letters: Arc::new(LogDeadLetters::new(parts.log.clone())),
         token: settings
             .http
             .token

@@ -23,9 +23,11 @@ use crate::http::Queries;
 use crate::http::Receipt;
 use crate::http::RefusedLine;
 use crate::http::UNSUPPORTED;
-use crate::log::changes::ChangesReader;
 use crate::log::embedded::EmbeddedLog;
 use crate::log::embedded::InputRecord;
+use crate::log::outputs::OutputKind;
+use crate::log::outputs::OutputReader;
+use crate::log::outputs::ReadLimit;
 use crate::pipeline::Shared;
 use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::partitions::Phase;
@@ -133,17 +135,17 @@ pub struct LogChanges(pub EmbeddedLog);
 
 impl PublishedChanges for LogChanges {
     fn changes(&self, partition: u32, from: u64, limit: usize) -> Result<ChangesLookup, String> {
-        let mut log = self.0.clone();
-        let partitions = ChangesReader::partitions(&log);
+        let mut log = self.0.reader(OutputKind::Changes);
+        let partitions = log.partitions();
         if partition >= partitions {
             return Ok(ChangesLookup::NoPartition { partitions });
         }
-        let chunk = log.read_changes(Partition(partition), from, limit);
+        let chunk = log.read(Partition(partition), from, ReadLimit::of_records(limit));
         let chunk = chunk.map_err(|error| error.to_string())?;
         if from > chunk.end {
             return Ok(ChangesLookup::PastEnd { end: chunk.end });
         }
-        let changes = chunk.changes.iter().map(|change| {
+        let changes = chunk.records.iter().map(|change| {
             let published =
                 serde_json::from_slice(change.record.value.as_deref().unwrap_or_default());
             Ok(ChangeAt {

@@ -24,7 +24,7 @@ const LIMIT_MAX: usize = 1000;
 /// What a change takes while its answer is made, about.
 const CHANGE_BYTES: usize = 4096;
 
-fn bad(detail: String) -> Problem {
+pub(super) fn bad(detail: String) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, detail)
 }
 
@@ -36,7 +36,12 @@ struct Asked {
     limit: usize,
 }
 
-fn number<T: std::str::FromStr>(name: &str, value: &str, allowed: &str) -> Result<T, Problem> {
+/// The number that a parameter gives.
+pub(super) fn number<T: std::str::FromStr>(
+    name: &str,
+    value: &str,
+    allowed: &str,
+) -> Result<T, Problem> {
     let parsed = value.parse();
     parsed.map_err(|_| bad(format!("{name} is {value:?}, allowed is {allowed}")))
 }

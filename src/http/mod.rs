@@ -8,6 +8,7 @@ mod bodies;
 mod budget;
 mod changes;
 pub mod connections;
+mod dead_letters;
 mod events;
 mod limits;
 pub mod meter;
@@ -28,6 +29,8 @@ use crate::http::meter::Meter;
 use crate::http::token::Token;
 use crate::view::changes::ChangesView;
 use crate::view::customer::CustomerView;
+use crate::view::dead_letter::DeadLetterView;
+use crate::view::dead_letter::DeadLettersView;
 use crate::view::segments::SegmentsView;
 
 /// The result of reading a customer.
@@ -119,6 +122,82 @@ pub trait PublishedChanges: Send + Sync + 'static {
     fn changes(&self, partition: u32, from: u64, limit: usize) -> Result<ChangesLookup, String>;
 }
 
+/// Which dead letters are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LettersAsked {
+    /// The partition.
+    pub partition: u32,
+    /// The offset of the first.
+    pub from: u64,
+    /// Most of them.
+    pub limit: usize,
+    /// Those of one of these reasons; all where there is none.
+    pub reasons: Vec<&'static str>,
+    /// With what their records hold.
+    pub has_records: bool,
+}
+
+/// What was found of the dead letters asked for.
+#[derive(Clone, Debug)]
+pub enum LettersLookup<T> {
+    /// These, or this one.
+    Found(T),
+    /// The partition does not have the offset.
+    NotThere {
+        /// The first offset that is still there.
+        start: u64,
+        /// Where the partition ends.
+        end: u64,
+    },
+    /// There is no such partition.
+    NoPartition {
+        /// How many there are.
+        partitions: u32,
+    },
+    /// Another request is reading them, or what stands there is not decided yet.
+    Busy,
+}
+
+impl<T> LettersLookup<T> {
+    /// Why there is none at the place that was asked for; `None` where it was found.
+    #[must_use]
+    pub fn problem(&self, partition: u32, offset: u64) -> Option<String> {
+        match self {
+            Self::Found(_) => None,
+            Self::NotThere { start, end } if start == end => {
+                Some(format!("partition {partition} has no dead letters"))
+            }
+            Self::NotThere { start, end } => {
+                let last = end.saturating_sub(1);
+                Some(format!(
+                    "partition {partition} has no dead letter at offset {offset}: its offsets are {start} to {last}"
+                ))
+            }
+            Self::NoPartition { partitions } => {
+                let last = partitions.saturating_sub(1);
+                Some(format!("partition is {partition}, allowed is 0 to {last}"))
+            }
+            Self::Busy => {
+                Some("the dead letters are being read or written: try again later".to_owned())
+            }
+        }
+    }
+}
+
+/// The dead letters.
+pub trait DeadLetters: Send + Sync + 'static {
+    /// A part of a partition.
+    ///
+    /// # Errors
+    /// If the log fails.
+    fn page(&self, asked: &LettersAsked) -> Result<LettersLookup<DeadLettersView>, String>;
+    /// One, with what its record holds.
+    ///
+    /// # Errors
+    /// If the log fails.
+    fn one(&self, partition: u32, offset: u64) -> Result<LettersLookup<DeadLetterView>, String>;
+}
+
 /// The parts that the server uses.
 #[derive(Clone)]
 pub struct Services {
@@ -128,6 +207,8 @@ pub struct Services {
     pub intake: Option<Arc<dyn EventIntake>>,
     /// The changes; `None` where they are read from Kafka.
     pub changes: Option<Arc<dyn PublishedChanges>>,
+    /// The dead letters.
+    pub dead_letters: Arc<dyn DeadLetters>,
     /// Bearer token of everything that shows or changes a customer.
     pub token: Option<Arc<Token>>,
     /// Counts what happens.

@@ -20,7 +20,7 @@ use crate::http::problem::Problem;
 
 const PAGE: &str = "<!doctype html><title>segstream</title><h1>segstream</h1><ul>\
 <li><a href=/metrics>/metrics</a><li><a href=/livez>/livez</a><li><a href=/readyz>/readyz</a>\
-<li><a href=/v1/segments>/v1/segments</a><li>/v1/customers/{id}<li>/v1/changes?partition=0<li>POST /v1/events</ul>";
+<li><a href=/v1/segments>/v1/segments</a><li>/v1/customers/{id}<li>/v1/changes?partition=0<li>/v1/dead-letters?partition=0<li>POST /v1/events</ul>";
 
 pub(super) async fn page() -> Html<&'static str> {
     Html(PAGE)

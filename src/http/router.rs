@@ -23,6 +23,7 @@ use crate::http::bodies::Workspace;
 use crate::http::bodies::receive;
 use crate::http::budget::Budget;
 use crate::http::changes;
+use crate::http::dead_letters;
 use crate::http::events;
 use crate::http::limits::admit;
 use crate::http::limits::within_time;
@@ -101,6 +102,11 @@ fn of_data(
     let of_customers = Router::new()
         .route("/v1/customers/{id}", get(resources::customer))
         .route("/v1/changes", get(changes::changes))
+        .route("/v1/dead-letters", get(dead_letters::list))
+        .route(
+            "/v1/dead-letters/{partition}/{offset}",
+            get(dead_letters::show),
+        )
         .route_layer(slots.clone())
         .route_layer(in_time.clone())
         .route_layer(with_permission.clone());

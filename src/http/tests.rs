@@ -20,8 +20,12 @@ use serde_json::value::to_raw_value;
 use tokio::sync::Notify;
 use tower::ServiceExt;
 
+use crate::domain::time::Timestamp;
 use crate::http::ChangesLookup;
+use crate::http::DeadLetters;
 use crate::http::EventIntake;
+use crate::http::LettersAsked;
+use crate::http::LettersLookup;
 use crate::http::Lookup;
 use crate::http::PublishedChanges;
 use crate::http::Queries;
@@ -40,6 +44,9 @@ use crate::http::token::Token;
 use crate::view::changes::ChangeAt;
 use crate::view::changes::ChangesView;
 use crate::view::customer::CustomerView;
+use crate::view::dead_letter::DeadLetterView;
+use crate::view::dead_letter::DeadLettersView;
+use crate::view::dead_letter::LetterRecord;
 use crate::view::export::ExportLine;
 use crate::view::segments::SegmentView;
 use crate::view::segments::SegmentsView;
@@ -124,6 +131,52 @@ impl PublishedChanges for Published {
             end: 5000,
             changes: changes.collect(),
         }))
+    }
+}
+
+/// Two partitions; the first has the offsets 5 to 9, of which the first says what was asked for, and the other one is busy.
+struct Letters;
+
+impl Letters {
+    fn letter(offset: u64, text: String) -> DeadLetterView {
+        let value = text.into_bytes();
+        let record = LetterRecord {
+            partition: 0,
+            offset,
+            timestamp: Timestamp::default(),
+            key: None,
+            value: Some(&value),
+            headers: &[],
+        };
+        DeadLetterView::shown(&record, 1000)
+    }
+}
+
+impl DeadLetters for Letters {
+    fn page(&self, asked: &LettersAsked) -> Result<LettersLookup<DeadLettersView>, String> {
+        Ok(match asked.partition {
+            0 if asked.from > 10 => LettersLookup::NotThere { start: 5, end: 10 },
+            0 => LettersLookup::Found(DeadLettersView {
+                partition: 0,
+                partitions: 2,
+                offset_next: 6,
+                end: 10,
+                dead_letters: vec![Self::letter(5, format!("{asked:?}"))],
+            }),
+            1 => LettersLookup::Busy,
+            _ => LettersLookup::NoPartition { partitions: 2 },
+        })
+    }
+
+    fn one(&self, partition: u32, offset: u64) -> Result<LettersLookup<DeadLetterView>, String> {
+        Ok(match (partition, offset) {
+            (0, 5..10) => LettersLookup::Found(Self::letter(offset, "one".to_owned())),
+            (0, 77) => return Err("the disk is gone".to_owned()),
+            (0, 78) => LettersLookup::NotThere { start: 0, end: 0 },
+            (0, _) => LettersLookup::NotThere { start: 5, end: 10 },
+            (1, _) => LettersLookup::Busy,
+            _ => LettersLookup::NoPartition { partitions: 2 },
+        })
     }
 }
 
@@ -233,6 +286,7 @@ fn services(token: Option<&str>) -> (Services, Arc<Basket>) {
         queries: Arc::new(Shelf::default()),
         intake: Some(basket.clone()),
         changes: Some(Arc::new(Published)),
+        dead_letters: Arc::new(Letters),
         token: token.map(|token| Arc::new(Token::new(token))),
         meter: Arc::new(Uncounted),
     };
@@ -255,6 +309,7 @@ fn gated(timeout: Duration) -> (Router, Arc<Notify>, mpsc::Sender<()>) {
         queries: Arc::new(Shelf::default()),
         intake: Some(Arc::new(intake)),
         changes: None,
+        dead_letters: Arc::new(Letters),
         token: None,
         meter: Arc::new(Uncounted),
     };
@@ -588,6 +643,131 @@ async fn changes_of_kafka_are_read_from_their_topic() {
             .unwrap()
             .contains("topics.changes")
     );
+}
+
+#[tokio::test]
+async fn dead_letters_come_as_the_request_says_and_a_bad_parameter_is_named() {
+    let (router, _) = open();
+    let path = "/v1/dead-letters?partition=0&from=7&limit=2&reason=late&reason=type&records=true";
+    let answer = get(&router, path).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let asked = |answer: &Answer| answer.json()["dead_letters"][0]["record"]["payload"].clone();
+    let expected = "LettersAsked { partition: 0, from: 7, limit: 2, reasons: [\"late\", \"type\"], has_records: true }";
+    assert_eq!(asked(&answer), expected);
+    let default = get(&router, "/v1/dead-letters").await;
+    let expected =
+        "LettersAsked { partition: 0, from: 0, limit: 100, reasons: [], has_records: false }";
+    assert_eq!(asked(&default), expected);
+    for (parameters, sentence) in [
+        ("partition=2", "partition is 2, allowed is 0 to 1"),
+        (
+            "partition=x",
+            "partition is \"x\", allowed is the number of a partition, from 0",
+        ),
+        ("from=-1", "from is \"-1\", allowed is an offset, from 0"),
+        (
+            "from=11",
+            "from is 11, which is past the end 10 of the partition",
+        ),
+        ("limit=0", "limit is 0, allowed is 1 to 1000"),
+        ("limit=1001", "limit is 1001, allowed is 1 to 1000"),
+        (
+            "reason=curency",
+            "reason is \"curency\", allowed are unreadable, ",
+        ),
+        (
+            "records=yes",
+            "records is \"yes\", allowed is true or false",
+        ),
+        (
+            "after=1",
+            "\"after\" is not a parameter, allowed are partition, from, limit, reason and records",
+        ),
+    ] {
+        let answer = get(&router, &format!("/v1/dead-letters?{parameters}")).await;
+        answer.problem(StatusCode::BAD_REQUEST);
+        let json = answer.json();
+        let detail = json["detail"].as_str().unwrap();
+        assert!(detail.starts_with(sentence), "{detail}");
+    }
+    let busy = get(&router, "/v1/dead-letters?partition=1").await;
+    busy.problem(StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(busy.header("retry-after"), "1");
+}
+
+#[tokio::test]
+async fn one_dead_letter_has_a_path_and_a_place_without_one_is_404() {
+    let (router, _) = open();
+    let answer = get(&router, "/v1/dead-letters/0/5").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(answer.json()["record"]["payload"], "one");
+    for (place, status, sentence) in [
+        (
+            "0/4",
+            StatusCode::NOT_FOUND,
+            "partition 0 has no dead letter at offset 4: its offsets are 5 to 9",
+        ),
+        (
+            "0/78",
+            StatusCode::NOT_FOUND,
+            "partition 0 has no dead letters",
+        ),
+        (
+            "0/77",
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the disk is gone",
+        ),
+        (
+            "1/0",
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the dead letters are being read or written: try again later",
+        ),
+        (
+            "2/0",
+            StatusCode::BAD_REQUEST,
+            "partition is 2, allowed is 0 to 1",
+        ),
+        (
+            "x/0",
+            StatusCode::BAD_REQUEST,
+            "partition is \"x\", allowed is the number of a partition, from 0",
+        ),
+        (
+            "0/1.5",
+            StatusCode::BAD_REQUEST,
+            "offset is \"1.5\", allowed is an offset, from 0",
+        ),
+        (
+            "0/%ff",
+            StatusCode::BAD_REQUEST,
+            "the path must be percent-encoded UTF-8",
+        ),
+    ] {
+        let answer = get(&router, &format!("/v1/dead-letters/{place}")).await;
+        answer.problem(status);
+        assert_eq!(answer.json()["detail"], sentence, "{place}");
+    }
+}
+
+#[tokio::test]
+async fn dead_letters_need_the_token_and_without_one_a_local_request() {
+    for path in ["/v1/dead-letters", "/v1/dead-letters/0/5"] {
+        let (with_token, _) = services(Some(TOKEN));
+        let router = router(with_token, limits());
+        get(&router, path).await.problem(StatusCode::UNAUTHORIZED);
+        let request = Request::builder().uri(path);
+        let request = request.header("authorization", "Bearer open-sesame");
+        let answer = send(&router, request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        let (open, _) = open();
+        let foreign = Request::builder().uri(path).header("host", "example.com");
+        let answer = send(&open, foreign.body(Body::empty()).unwrap()).await;
+        answer.problem(StatusCode::FORBIDDEN);
+        let call = call(&open, "POST", path, Body::empty()).await;
+        call.problem(StatusCode::METHOD_NOT_ALLOWED);
+    }
 }
 
 #[tokio::test]

@@ -3,12 +3,12 @@
 //!
 //! Every implementation passes `tests/support/contract.rs`. ARCHITECTURE.md, The log and the store.
 
-pub mod changes;
 pub mod embedded;
 mod facts;
 pub mod fitting;
 pub mod kafka;
 mod outcome;
+pub mod outputs;
 mod progress;
 
 pub use crate::log::facts::ChangelogChunk;

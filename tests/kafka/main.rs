@@ -34,6 +34,7 @@ mod brokers;
 mod catching_up;
 mod chaos;
 mod commits;
+mod dead_letters;
 mod deployment;
 mod expected;
 mod exports;
@@ -68,7 +69,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 46] = [
+    let tests: [(&str, fn()); 48] = [
         (
             "three_instances_under_random_blows_end_with_what_the_input_amounts_to",
             chaos::random_blows,
@@ -240,6 +241,14 @@ fn main() {
         (
             "a_limit_that_is_lowered_while_running_rejects_the_events_that_need_more_and_no_others",
             sizes::lowered_limit,
+        ),
+        (
+            "dead_letters_are_listed_shown_mended_and_sent_again",
+            dead_letters::read_and_sent_again,
+        ),
+        (
+            "dead_letters_over_http_are_those_of_the_topic_and_nobody_joins_the_group",
+            dead_letters::over_http,
         ),
         (
             "a_topic_that_was_made_anew_is_refused_though_it_is_longer",

@@ -31,7 +31,10 @@ use segstream::domain::ids::ModelVersion;
 use segstream::domain::ids::SegmentId;
 use segstream::domain::topic::Topic;
 use segstream::engine::verdict::Outcome;
+use segstream::http::DeadLetters;
 use segstream::http::EventIntake;
+use segstream::http::LettersAsked;
+use segstream::http::LettersLookup;
 use segstream::http::Lookup;
 use segstream::http::Queries;
 use segstream::http::Receipt;
@@ -47,6 +50,8 @@ use segstream::http::token::Token;
 use segstream::telemetry::metrics::DescribedModel;
 use segstream::telemetry::metrics::Metrics;
 use segstream::telemetry::observe;
+use segstream::view::dead_letter::DeadLetterView;
+use segstream::view::dead_letter::DeadLettersView;
 use segstream::view::segments::SegmentsView;
 use serde_json::Value;
 use serde_json::json;
@@ -622,15 +627,26 @@ impl EventIntake for Nothing {
     }
 }
 
+impl DeadLetters for Nothing {
+    fn page(&self, _asked: &LettersAsked) -> Result<LettersLookup<DeadLettersView>, String> {
+        Ok(LettersLookup::NotThere { start: 0, end: 0 })
+    }
+
+    fn one(&self, _partition: u32, _offset: u64) -> Result<LettersLookup<DeadLetterView>, String> {
+        Ok(LettersLookup::NotThere { start: 0, end: 0 })
+    }
+}
+
 #[tokio::test]
 async fn every_route_is_on_the_page_and_every_route_of_the_page_answers() {
     let text = page("docs/HTTP.md");
     let source = page("src/http/router.rs");
-    let calls = source.split(".route(\"").skip(1);
+    let calls = source.split(".route(").skip(1);
     let routes: BTreeSet<String> = calls
         .map(|call| {
-            let (path, rest) = call.split_once("\", ").unwrap();
-            let method = rest.split('(').next().unwrap().to_uppercase();
+            let (path, rest) = call.split_once("\",").unwrap();
+            let path = path.trim_start().trim_start_matches('"');
+            let method = rest.trim_start().split('(').next().unwrap().to_uppercase();
             format!("{method} {path}")
         })
         .collect();
@@ -648,6 +664,7 @@ async fn every_route_is_on_the_page_and_every_route_of_the_page_answers() {
         queries: Arc::new(Nothing),
         intake: Some(Arc::new(Nothing)),
         changes: None,
+        dead_letters: Arc::new(Nothing),
         token: Some(Arc::new(Token::new("secret"))),
         meter: Arc::new(Uncounted),
     };

@@ -39,9 +39,11 @@ use segstream::log::Polled;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
 use segstream::log::embedded::EmbeddedLog;
+use segstream::log::embedded::EmbeddedOutputs;
 use segstream::log::embedded::EmbeddedWorker;
 use segstream::log::embedded::InputRecord;
 use segstream::log::embedded::LogOptions;
+use segstream::log::outputs::OutputKind;
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -54,7 +56,7 @@ struct Embedded {
 
 impl Subject for Embedded {
     type Worker = EmbeddedWorker;
-    type Reader = EmbeddedLog;
+    type Reader = EmbeddedOutputs;
 
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -82,8 +84,8 @@ impl Subject for Embedded {
         ends.map(|ends| ends.next(Source::Events)).collect()
     }
 
-    fn reader(&self) -> EmbeddedLog {
-        self.log.clone()
+    fn reader(&self, kind: OutputKind) -> EmbeddedOutputs {
+        self.log.reader(kind)
     }
 
     fn changes(&self) -> Vec<OutputRecord> {

@@ -17,6 +17,8 @@ use axum::http::Request;
 use axum::http::StatusCode;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256Plus;
+use segstream::cli::compose::AnyLog;
+use segstream::cli::dead_letters::service::LogDeadLetters;
 use segstream::cli::services::CommittedState;
 use segstream::cli::services::LogIntake;
 use segstream::config::store::Engine;
@@ -138,6 +140,7 @@ impl Server {
                 shared,
             })),
             changes: None,
+            dead_letters: Arc::new(LogDeadLetters::new(AnyLog::Embedded(life.log.clone()))),
             token: None,
             meter: Arc::new(Uncounted),
         };

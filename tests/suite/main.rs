@@ -32,6 +32,7 @@ mod clocks;
 mod contracts;
 mod crash_schedules;
 mod crossings;
+mod dead_letters;
 mod definition;
 mod demo;
 mod disk;

@@ -21,11 +21,14 @@ use segstream::log::Polled;
 use segstream::log::StateRecord;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
-use segstream::log::changes::ChangesReader;
 use segstream::log::embedded::EmbeddedLog;
 use segstream::log::embedded::InputRecord;
 use segstream::log::embedded::LogOptions;
 use segstream::log::embedded::Retention;
+use segstream::log::outputs::OutputChunk;
+use segstream::log::outputs::OutputKind;
+use segstream::log::outputs::OutputReader;
+use segstream::log::outputs::ReadLimit;
 use tempfile::TempDir;
 
 use crate::support;
@@ -44,6 +47,12 @@ fn open(path: &Path, segment_bytes: u64) -> Result<EmbeddedLog, Error> {
         ..LogOptions::new(PARTITIONS, Faults::none())
     };
     EmbeddedLog::open_with(path, &options)
+}
+
+fn read_changes(log: &EmbeddedLog, partition: Partition) -> OutputChunk {
+    let mut reader = log.reader(OutputKind::Changes);
+    let limit = ReadLimit::of_records(100);
+    reader.read(partition, 0, limit).unwrap()
 }
 
 /// What a log must hold.
@@ -438,7 +447,7 @@ fn input_is_removed_once_it_is_old_and_folded_and_offsets_stay() {
 #[test]
 fn changes_are_removed_once_they_are_old_and_are_read_from_the_first_that_is_left() {
     let root = tempfile::tempdir().unwrap();
-    let mut log = open(&root.path().join("log"), 400).unwrap();
+    let log = open(&root.path().join("log"), 400).unwrap();
     for number in 0..40 {
         let transaction = Transaction {
             partitions: vec![PartitionCommit {
@@ -455,8 +464,8 @@ fn changes_are_removed_once_they_are_old_and_are_read_from_the_first_that_is_lef
     let kept: Vec<_> = log.changes().map(Result::unwrap).collect();
     assert!(!kept.is_empty() && kept == all[all.len() - kept.len()..]);
     let partition = kept[0].0;
-    let chunk = log.read_changes(partition, 0, 100).unwrap();
-    assert_eq!(chunk.changes[0].offset, kept[0].1);
+    let chunk = read_changes(&log, partition);
+    assert_eq!(chunk.records[0].offset, kept[0].1);
     assert_eq!(chunk.offset_next, 40);
 }
 
@@ -679,7 +688,7 @@ fn what_was_being_written_to_take_the_place_of_a_file_is_removed() {
 #[test]
 fn all_changes_may_be_gone_and_a_reader_comes_to_their_end() {
     let root = tempfile::tempdir().unwrap();
-    let mut log = open(&root.path().join("log"), 400).unwrap();
+    let log = open(&root.path().join("log"), 400).unwrap();
     let write = |outputs| {
         let transaction = Transaction {
             partitions: vec![PartitionCommit {
@@ -702,9 +711,9 @@ fn all_changes_may_be_gone_and_a_reader_comes_to_their_end() {
         write(vec![to(Topic::Changes, output("change", other.unwrap()))]);
     }
     assert!(log.remove_old(A_DAY, hours_on(25)).unwrap() > 0);
-    let chunk = log.read_changes(partition, 0, 100).unwrap();
+    let chunk = read_changes(&log, partition);
     assert_eq!(
-        (chunk.changes.len(), chunk.offset_next, chunk.end),
+        (chunk.records.len(), chunk.offset_next, chunk.end),
         (0, 1, 1)
     );
 }

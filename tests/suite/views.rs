@@ -8,6 +8,8 @@ use axum::body::Body;
 use axum::body::to_bytes;
 use axum::http::Request;
 use axum::http::StatusCode;
+use segstream::cli::compose::AnyLog;
+use segstream::cli::dead_letters::service::LogDeadLetters;
 use segstream::cli::services::CommittedState;
 use segstream::engine::policy::Rules;
 use segstream::faults::Faults;
@@ -89,6 +91,7 @@ async fn what_http_answers_of_a_customer_and_the_segments_is_the_same_to_the_byt
         }),
         intake: None,
         changes: None,
+        dead_letters: Arc::new(LogDeadLetters::new(AnyLog::Embedded(life.log.clone()))),
         token: None,
         meter: Arc::new(segstream::http::meter::Uncounted),
     };

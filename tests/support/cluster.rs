@@ -29,11 +29,12 @@ use segstream::domain::topic::TopicNames;
 use segstream::log::OutputRecord;
 use segstream::log::embedded::InputRecord;
 use segstream::log::kafka::Connection;
-use segstream::log::kafka::KafkaChanges;
 use segstream::log::kafka::KafkaLog;
+use segstream::log::kafka::KafkaOutputs;
 use segstream::log::kafka::KafkaWorker;
 use segstream::log::kafka::Plan;
 use segstream::log::kafka::create_topics;
+use segstream::log::outputs::OutputKind;
 
 use crate::support::contract::PARTITIONS;
 use crate::support::contract::Subject;
@@ -192,7 +193,7 @@ fn send(topic: &str, records: &[InputRecord]) {
 
 impl Subject for Cluster {
     type Worker = KafkaWorker;
-    type Reader = KafkaChanges;
+    type Reader = KafkaOutputs;
 
     fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -243,8 +244,8 @@ impl Subject for Cluster {
         ends.map(|ends| ends.next(Source::Events)).collect()
     }
 
-    fn reader(&self) -> KafkaChanges {
-        KafkaChanges::open(self.connection.clone()).unwrap()
+    fn reader(&self, kind: OutputKind) -> KafkaOutputs {
+        self.log.reader(kind).unwrap()
     }
 
     fn changes(&self) -> Vec<OutputRecord> {

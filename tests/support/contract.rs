@@ -27,9 +27,11 @@ use segstream::log::Progress;
 use segstream::log::StateRecord;
 use segstream::log::Transaction;
 use segstream::log::WorkerLog;
-use segstream::log::changes::ChangesReader;
-use segstream::log::changes::PublishedChange;
 use segstream::log::embedded::InputRecord;
+use segstream::log::outputs::OutputKind;
+use segstream::log::outputs::OutputReader;
+use segstream::log::outputs::PlacedRecord;
+use segstream::log::outputs::ReadLimit;
 
 use crate::support::Chance;
 use crate::support::at;
@@ -44,7 +46,7 @@ const WAIT: Duration = Duration::from_millis(20);
 /// cannot.
 pub trait Subject: Sized {
     type Worker: WorkerLog;
-    type Reader: ChangesReader;
+    type Reader: OutputReader;
 
     /// A log of its own, empty.
     fn new() -> Self;
@@ -54,8 +56,8 @@ pub trait Subject: Sized {
     fn worker(&self, index: usize, workers: usize) -> Self::Worker;
     fn input_ends(&self) -> Vec<u64>;
     fn changes(&self) -> Vec<OutputRecord>;
-    /// A reader of the changes beside the workers.
-    fn reader(&self) -> Self::Reader;
+    /// A reader of the changes or the dead letters beside the workers.
+    fn reader(&self, kind: OutputKind) -> Self::Reader;
     fn dead_letters(&self) -> Vec<OutputRecord>;
     /// The same log after everything that holds it was dropped.
     fn reopened(self) -> Self;
@@ -69,8 +71,12 @@ pub fn contract<S: Subject>() -> Vec<(&'static str, fn())> {
             partitions_are_assigned_before_anything_is_delivered::<S>,
         ),
         (
-            "changes_are_read_on_from_any_offset_in_chunks_of_any_size",
-            changes_are_read_on_from_any_offset_in_chunks_of_any_size::<S>,
+            "changes_and_dead_letters_are_read_on_from_any_offset_in_chunks_of_any_size",
+            outputs_are_read_on_from_any_offset_in_chunks_of_any_size::<S>,
+        ),
+        (
+            "a_reader_of_dead_letters_keeps_to_its_bytes_and_sees_headers_and_null_values",
+            a_reader_of_dead_letters_keeps_to_its_bytes::<S>,
         ),
         (
             "two_workers_share_the_partitions_without_overlap",
@@ -562,16 +568,17 @@ fn progress_tells_the_next_offset_and_the_end<S: Subject>() {
     assert_eq!(progress(&mut worker), (Some(read), end));
 }
 
-/// The changes of all partitions from the first on, at most `limit` at a time.
-fn read_changes(reader: &mut impl ChangesReader, limit: usize) -> Vec<PublishedChange> {
+/// The records of all partitions from the first on, within the limit at a time.
+fn read_outputs(reader: &mut impl OutputReader, limit: ReadLimit) -> Vec<PlacedRecord> {
     let mut all = Vec::new();
     for partition in (0..reader.partitions()).map(Partition) {
         let begun = Instant::now();
         let mut from = 0;
         loop {
-            let chunk = reader.read_changes(partition, from, limit).unwrap();
-            assert!(chunk.changes.len() <= limit);
-            all.extend(chunk.changes);
+            let chunk = reader.read(partition, from, limit).unwrap();
+            assert!(chunk.records.len() <= limit.records);
+            assert_eq!(chunk.start, 0);
+            all.extend(chunk.records);
             from = chunk.offset_next;
             if from >= chunk.end {
                 break;
@@ -582,48 +589,127 @@ fn read_changes(reader: &mut impl ChangesReader, limit: usize) -> Vec<PublishedC
     all
 }
 
-fn changes_are_read_on_from_any_offset_in_chunks_of_any_size<S: Subject>() {
-    let subject: S = with_inputs(10);
-    let mut worker = reading(&subject);
-    let mut reader = subject.reader();
-    assert_eq!(reader.partitions(), PARTITIONS);
-    assert_eq!(read_changes(&mut reader, 5), []);
-    for round in 0..3 {
-        worker
-            .commit(&Transaction {
-                partitions: vec![part(Partition(0), 0, Vec::new())],
-                outputs: (0..7)
-                    .map(|number| to(Topic::Changes, output("change", 10 * round + number)))
-                    .collect(),
-            })
-            .unwrap();
+fn outputs_are_read_on_from_any_offset_in_chunks_of_any_size<S: Subject>() {
+    for kind in OutputKind::ALL {
+        let subject: S = with_inputs(10);
+        let mut worker = reading(&subject);
+        let mut reader = subject.reader(kind);
+        assert_eq!(reader.partitions(), PARTITIONS);
+        assert_eq!(read_outputs(&mut reader, ReadLimit::of_records(5)), []);
+        for round in 0..3 {
+            let written = (0..7).flat_map(|number| {
+                let record = |name| output(name, 10 * round + number);
+                // The other kind has records that are not to be seen.
+                [
+                    to(Topic::Changes, record("change")),
+                    to(Topic::DeadLetters, record("letter")),
+                ]
+            });
+            worker
+                .commit(&Transaction {
+                    partitions: vec![part(Partition(0), 0, Vec::new())],
+                    outputs: written.collect(),
+                })
+                .unwrap();
+        }
+        let published = match kind {
+            OutputKind::Changes => subject.changes(),
+            OutputKind::DeadLetters => by_partition(subject.dead_letters()),
+        };
+        assert_eq!(published.len(), 21);
+        for limit in [1, 2, 5, 100] {
+            let all = read_outputs(&mut reader, ReadLimit::of_records(limit));
+            let records: Vec<&OutputRecord> = all.iter().map(|found| &found.record).collect();
+            assert_eq!(records, published.iter().collect::<Vec<_>>(), "{limit}");
+        }
+        from_an_offset(&mut reader);
     }
-    let published = subject.changes();
-    assert_eq!(published.len(), 21);
-    for limit in [1, 2, 5, 100] {
-        let all = read_changes(&mut reader, limit);
-        let records: Vec<&OutputRecord> = all.iter().map(|change| &change.record).collect();
-        assert_eq!(records, published.iter().collect::<Vec<_>>(), "{limit}");
-    }
-    // From the second on, and from behind the last.
+}
+
+/// Stable: within a partition the order stays.
+fn by_partition(mut records: Vec<OutputRecord>) -> Vec<OutputRecord> {
+    records.sort_by_key(|record| partition_of(record.key.as_deref().unwrap(), PARTITIONS));
+    records
+}
+
+/// From the second on, and from behind the last.
+fn from_an_offset(reader: &mut impl OutputReader) {
+    let many = ReadLimit::of_records(100);
+    let one = ReadLimit::of_records(1);
     let mut offsets = Vec::new();
     while offsets.len() < 2 {
-        let chunk = reader.read_changes(Partition(0), 0, 100).unwrap();
-        offsets = chunk.changes.iter().map(|change| change.offset).collect();
+        let chunk = reader.read(Partition(0), 0, many).unwrap();
+        offsets = chunk.records.iter().map(|found| found.offset).collect();
     }
     let begun = Instant::now();
     let from_second = loop {
-        let chunk = reader.read_changes(Partition(0), offsets[1], 1).unwrap();
-        if let Some(first) = chunk.changes.first() {
+        let chunk = reader.read(Partition(0), offsets[1], one).unwrap();
+        if let Some(first) = chunk.records.first() {
             break first.offset;
         }
         assert!(begun.elapsed() < PATIENCE);
     };
     assert_eq!(from_second, offsets[1]);
-    let end = reader.read_changes(Partition(0), 0, 1).unwrap().end;
-    let behind = reader.read_changes(Partition(0), end, 5).unwrap();
-    assert_eq!((behind.changes, behind.offset_next), (Vec::new(), end));
-    assert!(reader.read_changes(Partition(PARTITIONS), 0, 1).is_err());
+    let end = reader.read(Partition(0), 0, one).unwrap().end;
+    let five = ReadLimit::of_records(5);
+    let behind = reader.read(Partition(0), end, five).unwrap();
+    assert_eq!((behind.records, behind.offset_next), (Vec::new(), end));
+    assert!(reader.read(Partition(PARTITIONS), 0, one).is_err());
+}
+
+fn a_reader_of_dead_letters_keeps_to_its_bytes<S: Subject>() {
+    let subject: S = with_inputs(10);
+    let mut worker = reading(&subject);
+    let letter = |value: Option<Vec<u8>>| OutputRecord {
+        key: Some(b"one customer".to_vec()),
+        value,
+        headers: vec![
+            ("twice".into(), Some(b"first".to_vec())),
+            ("null".into(), None),
+            ("twice".into(), Some(vec![0, 0xff])),
+        ],
+        timestamp: at("2026-01-01T00:00:00Z"),
+    };
+    let letters = [
+        letter(Some(vec![b'a'; 5000])),
+        letter(None),
+        letter(Some(vec![0, 0xff, b'\n'])),
+        letter(Some(Vec::new())),
+        letter(Some(vec![b'b'; 5000])),
+    ];
+    let written = letters.clone().map(|letter| to(Topic::DeadLetters, letter));
+    worker
+        .commit(&Transaction {
+            partitions: vec![part(Partition(0), 0, Vec::new())],
+            outputs: written.into(),
+        })
+        .unwrap();
+    let mut reader = subject.reader(OutputKind::DeadLetters);
+    // A record alone is more than the limit, and is read all the same.
+    for bytes in [1, 100, 6000, usize::MAX] {
+        let limit = ReadLimit {
+            records: 100,
+            bytes,
+        };
+        let found = read_outputs(&mut reader, limit);
+        let records = found.into_iter().map(|found| found.record);
+        assert_eq!(records.collect::<Vec<_>>(), letters, "{bytes}");
+    }
+    let partition = partition_of(b"one customer", PARTITIONS);
+    let limit = ReadLimit {
+        records: 100,
+        bytes: 4000,
+    };
+    let begun = Instant::now();
+    loop {
+        let chunk = reader.read(partition, 0, limit).unwrap();
+        // None where the cluster has not answered yet.
+        assert!(chunk.records.len() <= 1, "the first one reaches the limit");
+        if !chunk.records.is_empty() {
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE);
+    }
 }
 
 fn headers_and_null_values_arrive_unchanged<S: Subject>() {

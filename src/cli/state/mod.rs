@@ -54,7 +54,8 @@ enum Command {
     Changes,
 }
 
-fn preset(directory: Option<&PathBuf>) -> Vec<String> {
+/// The setting that `--dir` stands for.
+pub(super) fn preset(directory: Option<&PathBuf>) -> Vec<String> {
     let preset = directory.map(|dir| format!("store.directory={}", dir.display()));
     preset.into_iter().collect()
 }

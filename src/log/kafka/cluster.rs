@@ -15,9 +15,11 @@ use crate::log::kafka::client_lines::asker;
 use crate::log::kafka::finding::Level;
 use crate::log::kafka::findings::topic_findings;
 use crate::log::kafka::metadata::MetadataClient;
+use crate::log::kafka::outputs::KafkaOutputs;
 use crate::log::kafka::reader::TopicReader;
 use crate::log::kafka::size_limits::SizeLimits;
 use crate::log::kafka::worker::KafkaWorker;
+use crate::log::outputs::OutputKind;
 
 /// Records of the changelog taken at a time.
 const CHUNK_RECORDS: usize = 4096;
@@ -78,6 +80,14 @@ impl KafkaLog {
     #[must_use]
     pub fn partitions(&self) -> u32 {
         self.partitions
+    }
+
+    /// A reader beside the workers, without the group.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] if the cluster does not answer or the topic is not there.
+    pub fn reader(&self, kind: OutputKind) -> Result<KafkaOutputs, Error> {
+        KafkaOutputs::open(Connection::clone(&self.connection), kind)
     }
 
     /// Every topic takes a record of this size.

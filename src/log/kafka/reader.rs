@@ -29,6 +29,7 @@ use crate::log::kafka::places::is_passing;
 use crate::log::kafka::places::number;
 use crate::log::kafka::places::offset;
 use crate::log::kafka::places::position_in;
+use crate::log::outputs::ReadLimit;
 
 /// A chunk ends when no record came for so long; running partitions wait meanwhile.
 const CHUNK_WAIT: Duration = Duration::from_millis(20);
@@ -101,7 +102,8 @@ impl TopicReader {
             key: message.key().unwrap_or_default().to_vec(),
             value: message.payload().map(<[u8]>::to_vec),
         };
-        let chunk = self.read(connection, place, records, end, record)?;
+        let limit = ReadLimit::of_records(records);
+        let chunk = self.read(connection, place, limit, end, record)?;
         Ok(ChangelogChunk {
             records: chunk.records,
             offset_next: chunk.offset_next,
@@ -109,19 +111,19 @@ impl TopicReader {
         })
     }
 
-    /// Reads on from an offset, at most `records`, towards `end`: the high watermark with open
+    /// Reads on from an offset, within the limit, towards `end`: the high watermark with open
     /// transactions, which no record of the partition's last owner can follow. Until the broker has
     /// decided those transactions, the chunk may be empty with offsets remaining.
     pub(super) fn read<T>(
         &mut self,
         connection: &Connection,
         place: (Partition, u64),
-        records: usize,
+        limit: ReadLimit,
         end: u64,
         record: impl Fn(u64, &BorrowedMessage<'_>) -> T,
     ) -> Result<Chunk<T>, Error> {
         let topic = self.topic.clone();
-        let read = self.read_of((&topic, place), (records, CHUNK_WAIT), end, record);
+        let read = self.read_of((&topic, place), (limit, CHUNK_WAIT), end, record);
         read.map_err(|error| cannot_read(connection, &topic, place.0, &error))
     }
 
@@ -142,7 +144,8 @@ impl TopicReader {
         // The running partitions wait too: longer only when the record was not asked for yet.
         let is_asked = self.place.as_ref() == Some(&(topic.to_owned(), partition, offset));
         let wait = if is_asked { CHUNK_WAIT } else { RECORD_WAIT };
-        let chunk = match self.read_of(place, (1, wait), offset.saturating_add(1), record) {
+        let one = ReadLimit::of_records(1);
+        let chunk = match self.read_of(place, (one, wait), offset.saturating_add(1), record) {
             Ok(chunk) => chunk,
             // It was removed from the topic meanwhile; where the topic begins is asked for again.
             Err(error) if is_out_of_range(&error) => {
@@ -167,7 +170,7 @@ impl TopicReader {
     fn read_of<T>(
         &mut self,
         (topic, (partition, from)): (&str, (Partition, u64)),
-        (records, wait): (usize, Duration),
+        (limit, wait): (ReadLimit, Duration),
         end: u64,
         record: impl Fn(u64, &BorrowedMessage<'_>) -> T,
     ) -> KafkaResult<Chunk<T>> {
@@ -185,13 +188,16 @@ impl TopicReader {
             self.place_at(topic, partition, from)?;
         }
         let started = Instant::now();
-        while chunk.remaining > 0 && chunk.records.len() < records {
+        let mut bytes_read = 0;
+        while chunk.remaining > 0 && chunk.records.len() < limit.records && bytes_read < limit.bytes
+        {
             let left = wait.saturating_sub(started.elapsed());
             let polled = self.consumer.poll(left);
             let is_over = polled.is_none() && left.is_zero();
             match polled {
                 Some(Ok(message)) => {
                     let offset = u64::try_from(message.offset()).unwrap_or(0);
+                    bytes_read += message.key_len() + message.payload_len();
                     chunk.records.push(record(offset, &message));
                     chunk.offset_next = offset + 1;
                     chunk.remaining = end.saturating_sub(chunk.offset_next);

@@ -1,4 +1,4 @@
-//! The topic of the changes, as a reader without a group sees it.
+//! The topics of the changes and of the dead letters, as a reader without a group sees them.
 
 use std::sync::Arc;
 
@@ -9,39 +9,44 @@ use crate::domain::ids::Partition;
 use crate::domain::time::Timestamp;
 use crate::log::Error;
 use crate::log::OutputRecord;
-use crate::log::changes::ChangesChunk;
-use crate::log::changes::ChangesReader;
-use crate::log::changes::PublishedChange;
 use crate::log::kafka::client::Connection;
 use crate::log::kafka::delivery::headers;
 use crate::log::kafka::metadata::MetadataClient;
 use crate::log::kafka::reader::TopicReader;
+use crate::log::outputs::OutputChunk;
+use crate::log::outputs::OutputKind;
+use crate::log::outputs::OutputReader;
+use crate::log::outputs::PlacedRecord;
+use crate::log::outputs::ReadLimit;
 
-/// Reads the committed records of the topic of the changes.
-pub struct KafkaChanges {
+/// Reads the committed records of one topic.
+pub struct KafkaOutputs {
     connection: Arc<Connection>,
+    topic: String,
     metadata_client: MetadataClient,
     reader: TopicReader,
     partitions: u32,
 }
 
-impl std::fmt::Debug for KafkaChanges {
+impl std::fmt::Debug for KafkaOutputs {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
-            .debug_struct("KafkaChanges")
+            .debug_struct("KafkaOutputs")
+            .field("topic", &self.topic)
             .field("partitions", &self.partitions)
             .finish_non_exhaustive()
     }
 }
 
-impl KafkaChanges {
-    /// Connects. Needs the topic of the changes alone.
+impl KafkaOutputs {
+    /// Connects. Needs that topic alone.
     ///
     /// # Errors
     /// [`Error::Unusable`] if the cluster does not answer or the topic is not there.
-    pub fn open(connection: Connection) -> Result<Self, Error> {
+    pub fn open(connection: Connection, kind: OutputKind) -> Result<Self, Error> {
         let connection = Arc::new(connection);
-        let topic = connection.topics.changes.clone();
+        let topic = connection.topics.name(kind.topic()).unwrap_or_default();
+        let topic = topic.to_owned();
         let failed = |error| connection.unusable(format!("cannot read {topic}: {error}"));
         let metadata_client = MetadataClient::new(&connection).map_err(failed)?;
         let partitions = metadata_client.partitions(&topic).map_err(failed)?;
@@ -52,39 +57,42 @@ impl KafkaChanges {
             reader: TopicReader::new(&connection, &topic).map_err(failed)?,
             metadata_client,
             partitions,
+            topic,
             connection,
         })
     }
 }
 
-impl ChangesReader for KafkaChanges {
+impl OutputReader for KafkaOutputs {
     fn partitions(&self) -> u32 {
         self.partitions
     }
 
-    fn read_changes(
+    fn read(
         &mut self,
         partition: Partition,
         from: u64,
-        limit: usize,
-    ) -> Result<ChangesChunk, Error> {
-        let topic = &self.connection.topics.changes;
-        let (start, end) = self.metadata_client.watermarks_at_last(topic, partition)?;
+        limit: ReadLimit,
+    ) -> Result<OutputChunk, Error> {
+        let (start, end) = self
+            .metadata_client
+            .watermarks_at_last(&self.topic, partition)?;
         let place = (partition, from.max(start));
         let chunk = self
             .reader
-            .read(&self.connection, place, limit, end, change)?;
-        Ok(ChangesChunk {
-            changes: chunk.records,
+            .read(&self.connection, place, limit, end, placed)?;
+        Ok(OutputChunk {
+            records: chunk.records,
             offset_next: chunk.offset_next,
+            start,
             end,
         })
     }
 }
 
-fn change(offset: u64, message: &BorrowedMessage<'_>) -> PublishedChange {
+fn placed(offset: u64, message: &BorrowedMessage<'_>) -> PlacedRecord {
     let timestamp = message.timestamp().to_millis();
-    PublishedChange {
+    PlacedRecord {
         offset,
         record: OutputRecord {
             key: message.key().map(<[u8]>::to_vec),
