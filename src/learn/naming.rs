@@ -105,9 +105,9 @@ fn plain(portrait: &Portrait<'_>, segment: usize) -> (String, String) {
     });
     match farthest {
         Some((all, own)) if !is_near_average(portrait, segment) => {
-            let label = wording::label(&all.name);
+            let noun = Meaning::of(all).noun(&all.name);
             let mean = wording::number(own.mean, all.standard_deviation);
-            (format!("Mean {label} {mean}"), slug(&label))
+            (format!("Mean {noun} {mean}"), slug(&noun))
         }
         _ => ("Near the average".to_owned(), "near-average".to_owned()),
     }

@@ -166,7 +166,7 @@ fn money(standings: &[Standing<'_>]) -> Option<Phrase> {
         else {
             continue;
         };
-        let adjective = if standing.own.mean < 0.0 && !degree.is_above() {
+        let adjective = if standing.is_negative() && !degree.is_above() {
             "negative"
         } else {
             degree.adjective()

@@ -5,6 +5,7 @@ use crate::learn::analysis::FiveNumbers;
 use crate::learn::analysis::SegmentFeature;
 use crate::learn::meaning::Meaning;
 use crate::learn::scaler::count;
+use crate::learn::wording;
 
 /// Standard deviations from the mean of all from which a segment differs.
 pub(super) const APART: f64 = 0.4;
@@ -77,6 +78,15 @@ pub struct Standing<'a> {
     pub meaning: Meaning,
     /// The side, where the numbers bear a word.
     pub degree: Option<Degree>,
+}
+
+impl Standing<'_> {
+    /// Is the mean below 0, also as it is written? The mean of zeros may be -1e-17.
+    #[must_use]
+    pub fn is_negative(&self) -> bool {
+        let written = wording::number(self.own.mean, self.all.standard_deviation);
+        self.own.numbers.minimum < 0.0 && written.starts_with('-')
+    }
 }
 
 impl Portrait<'_> {

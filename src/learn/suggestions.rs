@@ -41,7 +41,7 @@ fn by_spend_and_time(portrait: &Portrait<'_>, standings: &[Standing<'_>]) -> Opt
     let recency = of(standings, Meaning::Recency);
     let ago = recency.map_or_else(String::new, |one| days(one.own));
     let means = money.map_or_else(String::new, |one| means(portrait, one));
-    let money = money.and_then(|one| Some((one.degree?, one.own.mean < 0.0)));
+    let money = money.and_then(|one| Some((one.degree?, one.is_negative())));
     Some(match (last(standings), money) {
         (_, Some((Degree::Low | Degree::Below, true))) => {
             format!("Find out why money goes back to these customers: {means}.")

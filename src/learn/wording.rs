@@ -45,6 +45,9 @@ pub fn number(value: f64, standard_deviation: f64) -> String {
         return format!("{value:.2e}");
     }
     let needed = (-standard_deviation.abs().log10()).ceil() + 1.0;
+    if needed > DECIMALS_MAX && value != 0.0 && value.abs() < 1.0 {
+        return format!("{value:.2e}");
+    }
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -138,6 +141,8 @@ mod tests {
             (-1234.56, 5.0, "-1,234.6"),
             (1.7e12, 1e-9, "1,700,000,000,000.000000"),
             (-2.5e18, 1e18, "-2.50e18"),
+            (6.049e-6, 2e-7, "6.05e-6"),
+            (0.0, 2e-7, "0.000000"),
         ] {
             assert_eq!(number(value, spread), text, "{value} {spread}");
         }

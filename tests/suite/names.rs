@@ -447,6 +447,25 @@ fn a_segment_that_sent_back_more_than_it_bought_is_named_so_and_has_no_share() {
 }
 
 #[test]
+fn no_spend_at_all_is_not_negative_and_a_tiny_unit_has_its_digits() {
+    // The mean of zeros, computed from a scaled one, is -1e-16.
+    let spend = groups(&[0.0, 0.0, 3.0, 7.0], 0.0);
+    let rate: Vec<f64> = groups(&[1.0, 9.0, 4.0, 4.0], 0.5)
+        .iter()
+        .map(|value| value * 1e-7)
+        .collect();
+    let columns = [("average_order_value", spend), ("rate", rate)];
+    for k in 2..=6 {
+        for one in &train(&columns, k).analysis.segments {
+            let text = format!("{} {} {}", one.name, one.description, one.suggested_action);
+            let has_words = text.to_lowercase().contains("negative") || text.contains("money goes");
+            assert!(!has_words, "{text}");
+            assert!(text.contains("e-7 ("), "{text}");
+        }
+    }
+}
+
+#[test]
 fn the_same_rows_in_another_order_of_rows_and_columns_have_the_same_names_and_ids() {
     let mut random = Xoshiro256Plus::seed_from_u64(3);
     let around = |centres: &[f64]| groups(centres, 8.0);
