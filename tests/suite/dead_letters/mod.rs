@@ -1,15 +1,15 @@
 //! The dead letters of the embedded log, stopped and beside a running instance: the program as a user runs it.
 
+mod beside;
+mod runbook;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Child;
 use std::process::Command;
 use std::process::Output;
 use std::process::Stdio;
-use std::time::Duration;
-use std::time::Instant;
 
 use segstream::domain::ids::Partition;
 use segstream::domain::offsets::AppliedOffsets;
@@ -32,8 +32,6 @@ use crate::support::contract::all;
 use crate::support::contract::part;
 use crate::support::contract::to;
 
-const PATIENCE: Duration = Duration::from_secs(60);
-const TOKEN: &str = "open-sesame-open-sesame";
 /// `embedded.partitions` of the defaults.
 const PARTITIONS: u32 = 12;
 const RECORD_TIME: &str = "2025-06-01T00:00:00Z";
@@ -657,137 +655,6 @@ fn a_compressed_payload_is_shown_and_exported_as_it_came_and_a_cut_one_is_said()
     assert!(lines == format!("{large}\nanna\n"));
 }
 
-/// A service that ends with the test.
-struct Service(Child);
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "no {what}");
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
-}
-
-fn start(root: &Path, settings: &[&str]) -> (Service, String) {
-    let mut command = segstream(root, &["run"]);
-    for setting in settings {
-        command.args(["--set", setting]);
-    }
-    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
-    let service = Service(command.spawn().unwrap());
-    let noted = root.join("store/http.address");
-    let address = wait_for("address of HTTP", || std::fs::read_to_string(&noted).ok());
-    (service, address.trim().to_owned())
-}
-
-fn get(address: &str, path: &str, token: Option<&str>) -> (u16, Value) {
-    let config = ureq::Agent::config_builder().http_status_as_error(false);
-    let agent = ureq::Agent::new_with_config(config.build());
-    let mut request = agent.get(format!("http://{address}{path}"));
-    if let Some(token) = token {
-        request = request.header("authorization", format!("Bearer {token}"));
-    }
-    let mut answer = request.call().unwrap();
-    let body = answer.body_mut().read_to_string().unwrap();
-    (
-        answer.status().as_u16(),
-        serde_json::from_str(&body).unwrap(),
-    )
-}
-
-#[test]
-fn dead_letters_are_the_same_beside_a_running_instance_and_after_it() {
-    let root = tempfile::tempdir().unwrap();
-    processed(root.path());
-    let stopped = list(root.path(), &[]);
-    let exported = output(root.path(), &["dead-letters", "export"]).stdout;
-    let token_file = root.path().join("token");
-    std::fs::write(&token_file, TOKEN).unwrap();
-    let token = format!("http.token_file={}", token_file.display());
-    let with_token = ["--set", token.as_str()];
-    let (service, address) = start(
-        root.path(),
-        &["http.address=127.0.0.1:0", &token, "time.clock=event"],
-    );
-    assert_eq!(list(root.path(), &with_token), stopped);
-    let refused = output(root.path(), &["dead-letters", "list"]);
-    fails_with(&refused, 4, "it answered 401");
-    for letter in &stopped {
-        let place = place(letter);
-        let show = ["dead-letters", "show", &place, "--json"];
-        let beside = text(&output(root.path(), &[&show[..], &with_token].concat()));
-        let path = format!("/v1/dead-letters/{}", place.replace(':', "/"));
-        let (status, answer) = get(&address, &path, Some(TOKEN));
-        assert_eq!(status, 200);
-        assert_eq!(answer, serde_json::from_str::<Value>(&beside).unwrap());
-    }
-    let beside = output(
-        root.path(),
-        &[&["dead-letters", "export"][..], &with_token].concat(),
-    );
-    fails_with(&beside, 3, "5 dead letters cannot be a line");
-    assert!(beside.stdout == exported);
-    let missing = ["dead-letters", "show", "0:999"];
-    fails_with(
-        &output(root.path(), &[&missing[..], &with_token].concat()),
-        1,
-        "partition 0 has no dead letter",
-    );
-
-    // A page at a time, over all partitions.
-    let mut paged = Vec::new();
-    for partition in 0..PARTITIONS {
-        let mut from = 0;
-        loop {
-            let path = format!("/v1/dead-letters?partition={partition}&from={from}&limit=1");
-            let (status, page) = get(&address, &path, Some(TOKEN));
-            assert_eq!(status, 200, "{page}");
-            assert!(!page.to_string().contains(SECRET), "{page}");
-            assert_eq!(page["partitions"], PARTITIONS);
-            let letters = page["dead_letters"].as_array().unwrap();
-            assert!(letters.len() <= 1);
-            paged.extend(letters.iter().cloned());
-            from = page["offset_next"].as_u64().unwrap();
-            if from >= page["end"].as_u64().unwrap() {
-                break;
-            }
-        }
-    }
-    assert_eq!(paged, stopped);
-    let (status, _) = get(&address, "/v1/dead-letters", None);
-    assert_eq!(status, 401);
-
-    // One more, while it runs: an order of two years before the customer's last one.
-    let late = order("e-late", "good", "USD").replace("2025-06-01", "2022-06-01");
-    ureq::post(format!("http://{address}/v1/events"))
-        .header("authorization", format!("Bearer {TOKEN}"))
-        .send(late)
-        .unwrap();
-    let late = wait_for("late event", || {
-        let found = list(
-            root.path(),
-            &[&with_token[..], &["--reason", "late"]].concat(),
-        );
-        found.first().cloned()
-    });
-    assert_eq!(
-        late["detail"],
-        "occurred_at is older than the customer's record covers"
-    );
-    drop(service);
-    assert_eq!(list(root.path(), &[]).len(), stopped.len() + 1);
-}
-
 #[test]
 fn where_there_are_none_or_no_log_that_is_said() {
     let root = tempfile::tempdir().unwrap();
@@ -828,103 +695,4 @@ fn where_there_are_none_or_no_log_that_is_said() {
         errors(&by_dir).contains("there are no dead letters"),
         "{by_dir:?}"
     );
-}
-
-#[test]
-fn an_instance_without_http_is_named_as_what_holds_the_log() {
-    let root = tempfile::tempdir().unwrap();
-    processed(root.path());
-    let mut command = segstream(root.path(), &["run", "--set", "http.address="]);
-    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
-    let service = Service(command.spawn().unwrap());
-    let directory = root.path().join("store");
-    wait_for("instance", || {
-        use segstream::store::directory::Holder;
-        use segstream::store::directory::StoreDirectory;
-        let holder = StoreDirectory::holder(&directory).ok()?;
-        (holder != Holder::None).then_some(())
-    });
-    fails_with(
-        &output(root.path(), &["dead-letters", "list"]),
-        4,
-        "does not answer HTTP",
-    );
-    drop(service);
-    assert_eq!(list(root.path(), &[]).len(), LINES + NO_LINES);
-}
-
-/// The calls of the program in the blocks and the code of the page, without the container around them.
-fn calls(text: &str) -> Vec<Vec<String>> {
-    let joined = text.replace("\\\n", " ");
-    let code = joined.split('`').flat_map(str::lines);
-    let mut found = Vec::new();
-    for line in code {
-        let line = line.trim();
-        let is_call = ["segstream ", "docker compose exec", "docker compose run"];
-        if !is_call.iter().any(|begin| line.starts_with(begin)) || line.contains("--entrypoint") {
-            continue;
-        }
-        let line = line.split([';', '|', '<', '>']).next().unwrap();
-        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        // `exec SERVICE segstream ...`, `run SERVICE ...`, or the call alone.
-        let is_service = |word: &String| word == "segstream" || word == "standalone";
-        let Some(first) = words.iter().position(is_service) else {
-            continue;
-        };
-        let rest = &words[first + 1..];
-        let call = match (words[0].as_str(), words.get(2).map(String::as_str)) {
-            ("docker", Some("exec")) if rest.first().is_some_and(|word| word == "segstream") => {
-                &rest[1..]
-            }
-            ("docker", Some("exec")) => continue,
-            _ => rest,
-        };
-        if call.iter().any(|word| {
-            word.chars()
-                .all(|letter| "abcdefghijklmnopqrstuvwxyz-0123456789".contains(letter))
-        }) {
-            found.push(call.to_vec());
-        }
-    }
-    found
-}
-
-#[test]
-fn every_command_of_the_runbook_is_one_of_the_program() {
-    use clap::Parser;
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/RUNBOOK.md");
-    let text = std::fs::read_to_string(path).unwrap();
-    let found = calls(&text);
-    let named = |words: &[&str]| {
-        found.iter().any(|call| {
-            call.starts_with(
-                &words
-                    .iter()
-                    .map(|word| (*word).to_owned())
-                    .collect::<Vec<_>>(),
-            )
-        })
-    };
-    for words in [
-        &["dead-letters", "list"][..],
-        &["dead-letters", "show", "0:0"],
-        &["dead-letters", "export"],
-        &["replay", "--input"],
-        &["topics", "check"],
-        &["state", "recount"],
-    ] {
-        assert!(named(words), "{words:?}: {found:#?}");
-    }
-    for call in &found {
-        let words = std::iter::once("segstream".to_owned()).chain(call.iter().cloned());
-        match segstream::cli::Cli::try_parse_from(words) {
-            Ok(_) => {}
-            Err(error) => {
-                use clap::error::ErrorKind;
-                // A command that is only named, and help.
-                let is_named = [ErrorKind::DisplayHelp, ErrorKind::MissingRequiredArgument];
-                assert!(is_named.contains(&error.kind()), "{call:?}: {error}");
-            }
-        }
-    }
 }
