@@ -120,7 +120,7 @@ fn writes_lines(target: &str) -> bool {
     let library = target.split("::").next().unwrap_or(target);
     PROGRAM == target
         || LIBRARIES.contains(&library)
-        || modules.any(|module| module.starts_with(target))
+        || (!target.is_empty() && modules.any(|module| module.starts_with(target)))
 }
 
 /// The modules of the part of the program that is named, or the parts of the program and the libraries.
