@@ -262,7 +262,8 @@ fn age(standing: &Standing<'_>, degree: Degree) -> Phrase {
 #[must_use]
 pub fn days(feature: SegmentFeature) -> String {
     match feature.mean {
-        mean if mean < 1.0 => "less than a day".to_owned(),
+        // A mean of ones may be a rounding error below 1.
+        mean if mean < 1.0 - 1e-9 => "less than a day".to_owned(),
         mean if mean < 1.5 => "about 1 day".to_owned(),
         mean => format!("about {} days", wording::thousands(mean)),
     }
