@@ -1,5 +1,6 @@
 //! Exit codes, and the errors that each stands for.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use crate::dataset;
@@ -43,15 +44,41 @@ pub struct Failed(pub String);
 #[error("{0}")]
 pub struct NotThere(pub String);
 
+/// Data that a command was to use is wrong; the text says which.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct WrongData(pub String);
+
 /// The settings are right, and a file that they name may not be read; the text says which.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NoRights(pub String);
 
-/// Data that a command was to use is wrong; the text says which.
+/// More rows of a file were rejected than may be; the rest was taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct WrongData(pub String);
+#[error(
+    "{file}: {rejected} rows were rejected ({}), and --max-rejected allows {max}; all others were taken{first}",
+    list(reasons)
+)]
+pub struct TooManyRejected {
+    /// The file.
+    pub file: String,
+    /// How many.
+    pub rejected: u64,
+    /// How many for each reason.
+    pub reasons: BTreeMap<String, u64>,
+    /// How many may be.
+    pub max: u64,
+    /// What is wrong with the first row that is no event, after a semicolon; empty where there is none.
+    pub first: String,
+}
+
+fn list(reasons: &BTreeMap<String, u64>) -> String {
+    let each = reasons
+        .iter()
+        .map(|(reason, count)| format!("{reason} {count}"));
+    each.collect::<Vec<_>>().join(", ")
+}
 
 /// The topics are not as the service needs them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -109,6 +136,14 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
     if cause.is::<CallError>() || cause.is::<LedgerTooShort>() {
         return Some(ExitCode::Call);
     }
+    if let Some(
+        dataset::Error::NoTime { .. }
+        | dataset::Error::UnknownName { .. }
+        | dataset::Error::OtherKind { .. },
+    ) = cause.downcast_ref()
+    {
+        return Some(ExitCode::Call);
+    }
     if cause.is::<WrongData>()
         || cause.is::<dataset::Error>()
         || cause.is::<training::Error>()
@@ -116,6 +151,7 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
         || cause.is::<FitError>()
         || cause.is::<NotCovered>()
         || cause.is::<model_files::Error>()
+        || cause.is::<TooManyRejected>()
     {
         return Some(ExitCode::Data);
     }

@@ -5,10 +5,13 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::cli::exit::CallError;
+use crate::cli::reading_args::ReadingArgs;
+use crate::cli::reading_args::print_notes;
 use crate::dataset::table;
 use crate::dataset::table::Format;
 use crate::domain::nearest::did_you_mean;
 use crate::domain::profile::NUMBER_MAX;
+use crate::domain::time::BusinessZone;
 use crate::learn::preparation::TrainingRow;
 use crate::model::segment_model::SegmentModel;
 use crate::model_files;
@@ -36,6 +39,8 @@ pub struct Args {
     /// The column of ids, for `features`.
     #[arg(long)]
     id: Option<String>,
+    #[command(flatten)]
+    reading: ReadingArgs,
     /// Print JSON instead of text, and JSON Lines instead of CSV.
     #[arg(long)]
     json: bool,
@@ -57,7 +62,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     match &args.input {
         Some(input) => file(args, input, &model),
-        None => one(args, &model),
+        None => {
+            args.reading.refuse_all_but("--set", &[])?;
+            one(args, &model)
+        }
     }
 }
 
@@ -67,7 +75,11 @@ fn file(args: &Args, input: &std::path::Path, model: &SegmentModel) -> anyhow::R
         .iter()
         .map(|feature| feature.name.to_string())
         .collect();
-    let table = table::read(input, args.format, args.id.as_deref(), Some(&wanted))?;
+    let options = args.reading.options(BusinessZone::UTC, None)?;
+    let id = args.id.as_deref();
+    let read = table::read(input, args.format, id, Some(&wanted), &options)?;
+    print_notes(&read.found)?;
+    let table = read.rows;
     let place = |name: &str| table.columns.iter().position(|column| column == name);
     let places: Vec<Option<usize>> = model
         .features()

@@ -8,6 +8,7 @@ use crate::cli::common::warn_of_future;
 use crate::cli::compose::Overrides;
 use crate::cli::compose::Parts;
 use crate::cli::serve::Server;
+use crate::cli::summary::Summary;
 use crate::domain::time::Timestamp;
 use crate::pipeline::service::Service;
 
@@ -48,6 +49,9 @@ pub struct Args {
     /// after it.
     #[arg(long)]
     trust_clock: bool,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     settings: SettingsArgs,
 }
@@ -80,6 +84,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.until_caught_up {
         parts.shared.control.stop_at(parts.log.ends()?);
     }
+    let now = parts.shared.monotonic.now();
+    parts.shared.tally.log_rejections(now);
     let mut service = Service::start(parts.worker_logs()?, &parts.shared)?;
     while !service.wait(STOP_CHECK_INTERVAL)? {
         if parts.shared.control.is_stopping() {
@@ -96,5 +102,5 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         );
     }
     tracing::info!("stopped");
-    Ok(())
+    Summary::of(&parts.shared).print(args.json)
 }

@@ -5,16 +5,14 @@ use std::sync::Arc;
 use crate::cli::shop::ShopClock;
 use crate::cli::summary::customers_by_segment;
 use crate::domain::event::CustomerEvent;
+use crate::domain::event::EventBody;
 use crate::domain::event::EventCustomer;
 use crate::domain::event::parse::parse;
 use crate::domain::ids::Partition;
 use crate::domain::partitioner::Partitioner;
 use crate::domain::time::Timestamp;
-use crate::engine::admission::Admission;
-use crate::engine::admission::admit_unplaced;
 use crate::engine::policy::Rules;
 use crate::engine::state::record::CustomerRecord;
-use crate::engine::verdict::Verdict;
 use crate::http::ChangesLookup;
 use crate::http::EventIntake;
 use crate::http::Lookup;
@@ -255,10 +253,7 @@ impl EventIntake for ShopIntake {
     }
 }
 
-/// The pipeline would end it as unsupported.
+/// Nothing would come of it, whoever the customer is.
 fn is_unsupported(event: &CustomerEvent<'_>) -> bool {
-    matches!(
-        admit_unplaced(event),
-        Admission::Ended(Verdict::Unsupported(_))
-    )
+    matches!(event.body, EventBody::NotProcessed(_))
 }

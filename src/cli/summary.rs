@@ -5,8 +5,18 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use crate::cli::findings::Input;
+use crate::cli::findings::NotApplied;
+use crate::cli::findings::Rejection;
+use crate::cli::findings::UnknownFields;
+use crate::cli::findings::not_applied;
+use crate::cli::findings::print_not_applied;
+use crate::cli::findings::print_rejections;
+use crate::cli::findings::rejections;
 use crate::pipeline::Shared;
+use crate::pipeline::findings::Findings;
 use crate::pipeline::partitions::Phase;
+use crate::pipeline::unknown_names::Named;
 
 /// The summary of a run.
 #[derive(Clone, Debug, Serialize)]
@@ -21,14 +31,44 @@ pub struct Summary {
     pub time_changes: u64,
     /// Deliveries by verdict.
     pub verdicts: BTreeMap<String, u64>,
+    /// Rejected events by reason.
+    pub rejections: Vec<Rejection>,
+    /// Events of other verdicts that changed no customer.
+    pub not_applied: Vec<NotApplied>,
+    /// Fields that no event has, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown_fields: Option<UnknownFields>,
+    /// Rows of the file that an earlier, interrupted run had sent.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub taken_before: u64,
     /// Customers by segment.
     pub segments: BTreeMap<String, u64>,
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 impl Summary {
-    /// Reads the counts as of the last transaction.
+    /// Reads the counts as of the last transaction, with the places of events in the log.
     #[must_use]
     pub fn of(shared: &Shared) -> Self {
+        let (findings, unknown) = (shared.tally.findings(), shared.tally.unknown_names());
+        let input = Input::Log(&shared.topics);
+        Self::of_findings(shared, (&findings, &unknown), input)
+    }
+
+    /// The same with these findings and their places.
+    #[must_use]
+    pub fn of_findings(
+        shared: &Shared,
+        (findings, unknown): (&Findings, &[Named]),
+        input: Input<'_>,
+    ) -> Self {
         let counts = shared.tally.counts();
         let verdicts = counts
             .verdicts
@@ -40,6 +80,10 @@ impl Summary {
             time_evaluations: counts.time_evaluations,
             time_changes: counts.time_changes,
             verdicts: verdicts.collect(),
+            rejections: rejections(findings, input),
+            not_applied: not_applied(findings, input),
+            unknown_fields: UnknownFields::of(counts.unknown_fields, unknown, input),
+            taken_before: 0,
             segments: customers_by_segment(shared),
         }
     }
@@ -62,9 +106,38 @@ impl Summary {
         for (verdict, deliveries) in &self.verdicts {
             writeln!(out, "  {verdict:<36} {deliveries:>10}")?;
         }
+        self.print_findings(&mut out)?;
         writeln!(out, "customers by segment")?;
         for (segment, customers) in &self.segments {
             writeln!(out, "  {segment:<36} {customers:>10}")?;
+        }
+        Ok(())
+    }
+
+    fn print_findings(&self, out: &mut impl Write) -> std::io::Result<()> {
+        if !self.rejections.is_empty() {
+            writeln!(out, "rejected, by reason")?;
+            print_rejections(out, &self.rejections)?;
+        }
+        if !self.not_applied.is_empty() {
+            writeln!(out, "not applied")?;
+            print_not_applied(out, &self.not_applied)?;
+        }
+        if let Some(unknown) = &self.unknown_fields {
+            unknown.print(out)?;
+        }
+        if self.taken_before > 0 {
+            let rows = self.taken_before;
+            writeln!(
+                out,
+                "{rows} events of the file were sent by an earlier run, which was interrupted: the rejected ones are listed \
+                 above, the other verdicts are not"
+            )?;
+        }
+        let applied = self.verdicts.get("applied").copied().unwrap_or(0);
+        let duplicates = self.verdicts.get("duplicate").copied().unwrap_or(0);
+        if applied == 0 && duplicates > 0 {
+            writeln!(out, "nothing is new: {duplicates} events were taken before")?;
         }
         Ok(())
     }

@@ -38,10 +38,16 @@ pub(super) fn open_topic(
     command: &str,
     topic: &str,
 ) -> anyhow::Result<EventProducer> {
+    require_brokers(settings, topic)?;
+    Ok(EventProducer::open(connection(settings, command), topic)?)
+}
+
+/// Refuses settings without a cluster.
+pub(super) fn require_brokers(settings: &Settings, topic: &str) -> anyhow::Result<()> {
     if settings.kafka.brokers.is_empty() {
         return Err(CallError(format!(
             "kafka://{topic} needs a cluster: set kafka.brokers, such as --set kafka.brokers=localhost:9092"
         )).into());
     }
-    Ok(EventProducer::open(connection(settings, command), topic)?)
+    Ok(())
 }

@@ -9,7 +9,7 @@ const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 /// The program itself.
 const PROGRAM: &str = "segstream";
 /// Modules that write lines. A test compares it with the sources.
-const MODULES: [&str; 32] = [
+const MODULES: [&str; 33] = [
     "segstream::cli::common",
     "segstream::cli::model_fit",
     "segstream::cli::replay::embedded",
@@ -42,6 +42,7 @@ const MODULES: [&str; 32] = [
     "segstream::store::sled_pages",
     "segstream::store::tree_writing",
     "segstream::telemetry::observe",
+    "segstream::telemetry::rejections",
 ];
 /// Libraries that write lines.
 const LIBRARIES: [&str; 12] = [

@@ -1,10 +1,7 @@
 //! Why a file cannot be used.
 
-use std::path::Path;
 use std::path::PathBuf;
 
-use crate::dataset::limited::ROW_BYTES_MAX;
-use crate::domain::nearest::did_you_mean;
 use crate::domain::time::Timestamp;
 
 /// Why a file cannot be used.
@@ -18,13 +15,205 @@ pub enum Error {
         /// The cause.
         source: std::io::Error,
     },
-    /// It is not CSV.
-    #[error("{path} is not a CSV file")]
-    Csv {
+    /// The rows cannot be kept in a temporary file.
+    #[error("cannot use a temporary file in {}", std::env::temp_dir().display())]
+    Spool {
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// Compressed data is damaged or ends too early.
+    #[error("{path} is damaged: its {compression} data cannot be decompressed to its end")]
+    Compression {
         /// Path of the file.
         path: PathBuf,
+        /// The compression.
+        compression: &'static str,
         /// The cause.
-        source: csv::Error,
+        source: std::io::Error,
+    },
+    /// More bytes than are read.
+    #[error(
+        "{path} has more than {limit} bytes when it is decompressed: split it into several files"
+    )]
+    LargeFile {
+        /// Path of the file.
+        path: PathBuf,
+        /// Most bytes.
+        limit: u64,
+    },
+    /// Bytes that are no character of UTF-8.
+    #[error(
+        "{path}, line {line}, character {place}: the byte 0x{byte:02x} is not UTF-8; if the file is Latin-1, as many programs on Windows \
+         write it, give --encoding latin1"
+    )]
+    NotUtf8 {
+        /// Path of the file.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: u64,
+        /// The character of the line, from 1.
+        place: usize,
+        /// The byte.
+        byte: u8,
+    },
+    /// Bytes that are no character of UTF-16.
+    #[error("{path} is damaged: it is not {encoding} to its end")]
+    NotUtf16 {
+        /// Path of the file.
+        path: PathBuf,
+        /// The encoding.
+        encoding: &'static str,
+    },
+    /// The byte order mark says another encoding.
+    #[error("{path} is {shown}, as its first bytes say, and not {asked}: leave --encoding away")]
+    OtherEncoding {
+        /// Path of the file.
+        path: PathBuf,
+        /// The one that was asked for.
+        asked: &'static str,
+        /// The one of the mark.
+        shown: &'static str,
+    },
+    /// Another kind of file.
+    #[error("{path} is {what}")]
+    NotATable {
+        /// Path of the file.
+        path: PathBuf,
+        /// What it is, and what to do.
+        what: &'static str,
+    },
+    /// A flag for another kind of file.
+    #[error("{flag} does not apply to {path}, which is a {what}")]
+    OtherKind {
+        /// Path of the file.
+        path: PathBuf,
+        /// The flag.
+        flag: &'static str,
+        /// What it is.
+        what: &'static str,
+    },
+    /// A zero byte.
+    #[error(
+        "{path}, line {line}: there is a zero byte, so this is not a text file, or one in UTF-16 \
+         (--encoding utf-16le)"
+    )]
+    NotText {
+        /// Path of the file.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: u64,
+    },
+    /// It is not a workbook that can be read.
+    #[error("{path} cannot be read as a workbook: {detail}")]
+    Workbook {
+        /// Path of the file.
+        path: PathBuf,
+        /// Why.
+        detail: String,
+    },
+    /// The header has as many of one separator as of another one.
+    #[error(
+        "{path}: the header has as many of {found}, so --separator must say which one stands between the columns"
+    )]
+    Separators {
+        /// Path of the file.
+        path: PathBuf,
+        /// The separators.
+        found: String,
+    },
+    /// A quote that does not close.
+    #[error("{path}, line {line}: a field begins with a quote (\") there, and no quote ends it")]
+    OpenQuote {
+        /// Path of the file.
+        path: PathBuf,
+        /// The line in which it begins, from 1.
+        line: u64,
+    },
+    /// Text behind a quoted field.
+    #[error(
+        "{path}, line {line}: there is text behind a field in quotes that began in line {opened_in}; a quote within such a field is \
+         written twice (\"\")"
+    )]
+    Quote {
+        /// Path of the file.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: u64,
+        /// The line in which the field begins.
+        opened_in: u64,
+    },
+    /// An id that a spreadsheet has changed.
+    #[error(
+        "{path}, line {line}, column {column:?}: {value:?} is an id that a spreadsheet has shortened: it keeps 15 digits of a number. \
+         Export the column as text"
+    )]
+    LostDigits {
+        /// Path of the file.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: u64,
+        /// Name of the column.
+        column: String,
+        /// The value.
+        value: String,
+    },
+    /// A value that can be read in two ways.
+    #[error("{path}, line {line}, column {column:?}: {value:?} can be read in two ways: {ways}")]
+    Ambiguous {
+        /// Path of the file.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: u64,
+        /// Name of the column.
+        column: String,
+        /// The value.
+        value: String,
+        /// The ways, and the flag that decides.
+        ways: &'static str,
+    },
+    /// Two values of a column that are written in different ways.
+    #[error("{path}, column {column:?}: its {what} are written in two ways: {both}")]
+    Contradiction {
+        /// Path of the file.
+        path: PathBuf,
+        /// Name of the column.
+        column: String,
+        /// Dates or numbers.
+        what: &'static str,
+        /// The two values and their lines.
+        both: String,
+    },
+    /// A column of `--columns` that the file does not have.
+    #[error("--columns {name}={column}: {path} has no column {column:?}{found}")]
+    UnknownColumn {
+        /// Path of the file.
+        path: PathBuf,
+        /// The name of the format.
+        name: String,
+        /// The column.
+        column: String,
+        /// One that is like it, and the columns there are.
+        found: String,
+    },
+    /// A name of `--columns` that the format does not know.
+    #[error(
+        "--columns {name}=...: {name:?} is not a column of the format{similar}; it has {known}"
+    )]
+    UnknownName {
+        /// The name.
+        name: String,
+        /// One that is like it.
+        similar: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A column that is there twice.
+    #[error("{path} has the column {column:?} more than once: rename one of them")]
+    ColumnTwice {
+        /// Path of the file.
+        path: PathBuf,
+        /// Name of the column.
+        column: String,
     },
     /// A row that never ends.
     #[error("{path}, line {line}: the row has more than the {limit} bytes that a row may have")]
@@ -49,7 +238,7 @@ pub enum Error {
         expected: u64,
     },
     /// A column is missing.
-    #[error("{path} has no column {column:?}; it has {found}{}", did_you_mean(column, found.split(", ")))]
+    #[error("{path} has no column {column:?}; it has {found}{hint}")]
     MissingColumn {
         /// Path of the file.
         path: PathBuf,
@@ -57,6 +246,8 @@ pub enum Error {
         column: String,
         /// The columns there are.
         found: String,
+        /// What may help.
+        hint: String,
     },
     /// A value is wrong.
     #[error("{path}, line {line}, column {column:?}: {value:?} is not {allowed}")]
@@ -70,7 +261,7 @@ pub enum Error {
         /// The value.
         value: String,
         /// The values that are allowed.
-        allowed: &'static str,
+        allowed: String,
     },
     /// A row that is not an event.
     #[error("{path}, line {line}: {detail}")]
@@ -97,38 +288,19 @@ pub enum Error {
         /// The latest one that is allowed.
         latest: Timestamp,
     },
+    /// Nothing says when its rows hold.
+    #[error(
+        "{path} does not say as of when its rows hold: name the column that does, as in --columns occurred_at=COLUMN (one called \
+         occurred_at or updated_at is found), or give --as-of INSTANT"
+    )]
+    NoTime {
+        /// Path of the file.
+        path: PathBuf,
+    },
     /// There is nothing in it.
     #[error("{path} has no rows")]
     Empty {
         /// Path of the file.
         path: PathBuf,
     },
-}
-
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the library's message describes every other error"
-)]
-pub(super) fn csv_error(path: &Path, line: u64, source: csv::Error) -> Error {
-    let path = path.to_owned();
-    match source.kind() {
-        csv::ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
-            Error::LongRow {
-                path,
-                line,
-                limit: ROW_BYTES_MAX,
-            }
-        }
-        csv::ErrorKind::UnequalLengths {
-            pos,
-            expected_len,
-            len,
-        } => Error::Fields {
-            path,
-            line: pos.as_ref().map_or(line, csv::Position::line),
-            found: *len,
-            expected: *expected_len,
-        },
-        _ => Error::Csv { path, source },
-    }
 }

@@ -1,193 +1,165 @@
-//! A CSV file with a header, read row by row; a bad value is named by file, line and column.
+//! A table with a header, read row by row.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
 
-use csv::StringRecord;
-
+use crate::dataset::column::Column;
+use crate::dataset::column::Others;
+use crate::dataset::delimited;
 use crate::dataset::error::Error;
-use crate::dataset::error::csv_error;
-use crate::dataset::limited::Limited;
-use crate::domain::profile::NUMBER_MAX;
+use crate::dataset::found::Found;
+use crate::dataset::header;
+use crate::dataset::kinds;
+use crate::dataset::options::Options;
+use crate::dataset::options::Separator;
+use crate::dataset::row::Row;
+use crate::dataset::settle::settle;
+use crate::dataset::shape::Shape;
+use crate::dataset::source::Content;
+use crate::dataset::source::Source;
+use crate::dataset::spool::Record;
+use crate::dataset::spool::Spool;
+use crate::dataset::text;
+use crate::dataset::workbook;
 
-/// A CSV file with a header, read row by row. The separator is the one of `,`, `;` and tab that
-/// the header has most of.
+/// A table with a header, read row by row: CSV and its like, or a sheet of a workbook, compressed or not, from a file, a pipe or
+/// standard input (`-`). It is read to its end when it is opened, so all rows are of one moment and may be read again.
+///
+/// Open it, say with [`Rows::expect`] which columns there must be and what their values are, then take row after row.
 #[derive(Debug)]
 pub struct Rows {
-    pub(super) path: PathBuf,
-    columns: Vec<String>,
-    reader: csv::Reader<Limited>,
-}
-
-/// One row of [`Rows`].
-#[derive(Debug)]
-pub struct Row<'a> {
-    pub(super) path: &'a Path,
-    columns: &'a [String],
-    record: StringRecord,
-    /// Its line in the file, from 1.
-    pub line: u64,
+    shape: Shape,
+    spool: Spool,
+    record: Record,
+    found: Found,
+    fingerprint: String,
 }
 
 impl Rows {
-    /// Opens a file.
+    /// Opens a file (`-` is standard input) and reads it to its end.
     ///
     /// # Errors
-    /// If it cannot be read or has no header.
-    pub fn open(path: &Path) -> Result<Self, Error> {
-        let io_error = |source| Error::Io {
-            path: path.to_owned(),
-            source,
+    /// If it cannot be read, is not a table, or has a row with more or fewer fields than the header.
+    pub fn open(path: &Path, options: &Options) -> Result<Self, Error> {
+        let mut found = Found::default();
+        let Source { bytes, fingerprint } = Source::read(path, Content::Table, &mut found)?;
+        kinds::refuse_others(path, &bytes)?;
+        let is_workbook = workbook::is_workbook(&bytes);
+        refuse_flags(path, is_workbook, options)?;
+        let (header, spool) = if is_workbook {
+            workbook::read(path, bytes, options, &mut found)?
+        } else {
+            let text = text::text(path, bytes, options.encoding, &mut found)?;
+            delimited::read(path, &text, options, &mut found)?
         };
-        let source = Limited::open(path).map_err(io_error)?;
-        let occurrences = |separator: &u8| {
-            source
-                .first_line()
-                .iter()
-                .filter(|byte| *byte == separator)
-                .count()
-        };
-        let separator = [b',', b';', b'\t']
-            .into_iter()
-            .rev()
-            .max_by_key(occurrences)
-            .unwrap_or(b',');
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(separator)
-            .trim(csv::Trim::All)
-            .from_reader(source);
-        let columns: Vec<String> = match reader.headers() {
-            Ok(columns) => columns.iter().map(str::to_owned).collect(),
-            Err(source) => return Err(csv_error(path, 1, source)),
-        };
-        if columns.is_empty() {
-            return Err(Error::Empty {
-                path: path.to_owned(),
-            });
-        }
-        reader.get_ref().next_row();
+        let separator = Separator(';').to_string();
+        let mut facts = found.facts.iter();
+        let has_semicolons = facts.any(|fact| fact.about == "separator" && fact.what == separator);
+        let names = header::names(path, &header, &options.columns)?;
         Ok(Self {
-            path: path.to_owned(),
-            columns,
-            reader,
+            shape: Shape {
+                path: path.to_owned(),
+                options: options.clone(),
+                names,
+                header,
+                has_semicolons,
+                expected: Vec::new(),
+                others: Others::Ignored,
+                conventions: BTreeMap::new(),
+            },
+            spool,
+            record: Record::default(),
+            found,
+            fingerprint,
         })
     }
 
-    /// The names of the columns.
-    #[must_use]
-    pub fn columns(&self) -> &[String] {
-        &self.columns
-    }
-
-    /// Refuses a file without these columns.
+    /// Says what the format expects, and settles from all rows how dates and numbers of these columns are written. Call it once, before the
+    /// first row.
     ///
     /// # Errors
-    /// Names the first that is missing.
-    pub fn require(&self, columns: &[&str]) -> Result<(), Error> {
-        match columns
-            .iter()
-            .find(|column| !self.columns.iter().any(|known| known == *column))
-        {
-            None => Ok(()),
-            Some(column) => Err(Error::MissingColumn {
-                path: self.path.clone(),
-                column: (*column).to_owned(),
-                found: self.columns.join(", "),
-            }),
-        }
+    /// Names a required column that is missing, with a guess at `--columns`; a name in `--columns` that neither the format nor the file has;
+    /// a column that is there twice; dates or amounts that can be read in two ways.
+    pub fn expect(&mut self, columns: &[Column], others: Others) -> Result<(), Error> {
+        header::check(&self.shape, columns, others)?;
+        columns.clone_into(&mut self.shape.expected);
+        self.shape.others = others;
+        settle(&mut self.shape, &mut self.spool, &mut self.found)
+    }
+
+    /// The names of the columns: those of `--columns` where it names them, else those of the header. Columns without a name are left out.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.shape.names.iter().map(|name| name.name.as_str())
+    }
+
+    /// Whether there is a column of this name.
+    #[must_use]
+    pub fn has(&self, column: &str) -> bool {
+        self.shape.place(column).is_some()
     }
 
     /// The next row.
     ///
     /// # Errors
-    /// If it has another number of fields than the header.
+    /// If the temporary file cannot be read.
     pub fn next_row(&mut self) -> Result<Option<Row<'_>>, Error> {
-        let mut record = StringRecord::new();
-        let line = self.reader.position().line();
-        match self.reader.read_record(&mut record) {
-            Ok(false) => return Ok(None),
-            Ok(true) => self.reader.get_ref().next_row(),
-            Err(source) => return Err(csv_error(&self.path, line, source)),
+        let read = self.spool.next(&mut self.record);
+        match read.map_err(|source| Error::Spool { source })? {
+            false => Ok(None),
+            true => Ok(Some(Row::new(&self.shape, &self.record))),
         }
-        let line = record.position().map_or(0, csv::Position::line);
-        Ok(Some(Row {
-            path: &self.path,
-            columns: &self.columns,
-            record,
-            line,
-        }))
+    }
+
+    /// The first row is the next one again.
+    ///
+    /// # Errors
+    /// If the temporary file cannot be read.
+    pub fn rewind(&mut self) -> Result<(), Error> {
+        let rewound = self.spool.rewind();
+        rewound.map_err(|source| Error::Spool { source })
+    }
+
+    /// How many rows there are below the header.
+    #[must_use]
+    pub fn row_count(&self) -> u64 {
+        self.spool.rows()
+    }
+
+    /// What was found about the file; complete after [`Rows::expect`].
+    #[must_use]
+    pub fn found(&self) -> &Found {
+        &self.found
+    }
+
+    /// The SHA-256 of the bytes that were read (of a compressed text file, of the text), in hexadecimal digits.
+    #[must_use]
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// The path for messages, as it was typed, with the sheet of a workbook.
+    #[must_use]
+    pub fn path(&self) -> &PathBuf {
+        &self.shape.path
     }
 }
 
-impl Row<'_> {
-    /// The text of a column; empty is `None`.
-    #[must_use]
-    pub fn text(&self, column: &str) -> Option<&str> {
-        let place = self.columns.iter().position(|known| known == column)?;
-        self.record.get(place).filter(|text| !text.is_empty())
-    }
-
-    /// The columns and texts that are not empty.
-    pub fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
-        let entries = self
-            .columns
-            .iter()
-            .map(String::as_str)
-            .zip(self.record.iter());
-        entries.filter(|(_, text)| !text.is_empty())
-    }
-
-    /// A value that `parse` accepts; empty is `None`.
-    ///
-    /// # Errors
-    /// Names file, line, column and what is allowed.
-    pub fn parsed<T>(
-        &self,
-        column: &str,
-        allowed: &'static str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<Option<T>, Error> {
-        let Some(text) = self.text(column) else {
-            return Ok(None);
-        };
-        parse(text)
-            .map(Some)
-            .ok_or_else(|| self.invalid(column, text, allowed))
-    }
-
-    /// A value that must be there.
-    ///
-    /// # Errors
-    /// Names file, line, column and what is allowed.
-    pub fn required<T>(
-        &self,
-        column: &str,
-        allowed: &'static str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<T, Error> {
-        self.parsed(column, allowed, parse)?
-            .ok_or_else(|| self.invalid(column, "", allowed))
-    }
-
-    /// A number of a magnitude up to [`NUMBER_MAX`]; empty is `None`.
-    ///
-    /// # Errors
-    /// Names file, line and column.
-    pub fn number(&self, column: &str) -> Result<Option<f64>, Error> {
-        let allowed = "a number from -9007199254740991 to 9007199254740991";
-        self.parsed(column, allowed, |text| {
-            let number = text.parse::<f64>().ok();
-            number.filter(|number| number.abs() <= NUMBER_MAX)
-        })
-    }
-
-    fn invalid(&self, column: &str, value: &str, allowed: &'static str) -> Error {
-        Error::Value {
-            path: self.path.to_owned(),
-            line: self.line,
-            column: column.to_owned(),
-            value: value.to_owned(),
-            allowed,
-        }
+/// A flag that does not apply to a kind of file is not ignored silently.
+fn refuse_flags(path: &Path, is_workbook: bool, options: &Options) -> Result<(), Error> {
+    let (flags, what) = if is_workbook {
+        let encoding = ("--encoding", options.encoding.is_some());
+        let separator = ("--separator", options.separator.is_some());
+        (vec![encoding, separator], "workbook")
+    } else {
+        (vec![("--sheet", options.sheet.is_some())], "text file")
+    };
+    match flags.iter().find(|(_, is_given)| *is_given) {
+        None => Ok(()),
+        Some((flag, _)) => Err(Error::OtherKind {
+            path: path.to_owned(),
+            flag,
+            what,
+        }),
     }
 }

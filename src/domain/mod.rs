@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod money;
 pub mod nearest;
 pub mod offsets;
+pub mod order_rows;
 pub mod partitioner;
 pub mod profile;
 pub mod purchase;

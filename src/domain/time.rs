@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Span;
 use jiff::civil::Date;
+use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde::Serialize;
@@ -318,6 +319,19 @@ impl BusinessZone {
             .compatible()
             .map_or(i64::from(day.0) * DAY_MS, jiff::Timestamp::as_millisecond);
         Timestamp(milliseconds).clamp(Timestamp::MIN, Timestamp::MAX)
+    }
+
+    /// The instant of a local time: one in a gap is moved on by the gap, and of an hour that comes twice it is the first. `None` if it is
+    /// not of the years 0001 to 9999 in every zone.
+    #[must_use]
+    pub fn foreign_instant_of(&self, day: Day, time: Time) -> Option<Timestamp> {
+        if day < Day::FIRST || day > Day::LAST {
+            return None;
+        }
+        let local = day.to_civil().to_datetime(time);
+        let instant = self.zone.to_ambiguous_timestamp(local).compatible().ok()?;
+        let instant = Timestamp::from_foreign_milliseconds(instant.as_millisecond())?;
+        (Timestamp::MIN < instant).then_some(instant)
     }
 
     /// The same; `None` if it is not of the years 0001 to 9999 in every zone.

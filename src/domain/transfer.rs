@@ -31,15 +31,13 @@ impl Origin {
     /// If one of the three headers is absent or is no decimal number in its range.
     pub fn read<'a>(value_of: impl Fn(&str) -> Option<&'a [u8]>) -> Result<Self, InvalidEvent> {
         let text = |name| value_of(name).and_then(|value| std::str::from_utf8(value).ok());
-        let invalid = |name: &str, allowed: &str| InvalidEvent {
-            reason: RejectReason::Transfer,
-            detail: match value_of(name) {
-                Some(value) => {
-                    let found = quoted(&String::from_utf8_lossy(value));
-                    format!("the header {name}: {found:?} is not {allowed}")
-                }
+        let invalid = |name: &'static str, allowed: &str| {
+            let value = value_of(name).map(|value| quoted(&String::from_utf8_lossy(value)));
+            let detail = match &value {
+                Some(found) => format!("the header {name}: {found:?} is not {allowed}"),
                 None => format!("the header {name} is absent or null: it must be {allowed}"),
-            },
+            };
+            InvalidEvent::new(RejectReason::Transfer, name, allowed, (value, detail))
         };
         let milliseconds = text(RECORD_TIME).and_then(|text| text.parse().ok());
         let partition = text(SOURCE_PARTITION).and_then(|text| text.parse().ok());

@@ -33,7 +33,7 @@ pub struct Placement {
     pub partitions: u32,
 }
 
-/// Judges, in this order: test, guest, key, the key's partition, type. docs/EVENTS.md, Verdicts.
+/// Judges, in this order: test, guest, key, the key's partition, type; of tests and guests the type first. docs/EVENTS.md, Verdicts.
 #[must_use]
 pub fn admit<'a>(
     event: &'a CustomerEvent<'_>,
@@ -69,10 +69,16 @@ pub fn admit_unplaced<'a>(event: &'a CustomerEvent<'_>) -> Admission<'a> {
 }
 
 fn customer_of<'a>(event: &'a CustomerEvent<'_>) -> Result<&'a str, Verdict> {
-    match &event.customer {
+    match (&event.customer, &event.body) {
+        // Who sends such a type has to learn that nothing comes of it, also with a test.
+        (customer, EventBody::NotProcessed(event_type))
+            if event.is_test || *customer == EventCustomer::Guest =>
+        {
+            Err(Verdict::Unsupported(*event_type))
+        }
         _ if event.is_test => Err(Verdict::Test),
-        EventCustomer::Guest => Err(Verdict::Guest),
-        EventCustomer::Known(customer_id) => Ok(customer_id),
+        (EventCustomer::Guest, _) => Err(Verdict::Guest),
+        (EventCustomer::Known(customer_id), _) => Ok(customer_id),
     }
 }
 
@@ -90,10 +96,13 @@ fn key_mismatch(key: Option<&[u8]>) -> InvalidEvent {
         || "null".to_owned(),
         |key| format!("{:?}", quoted(&String::from_utf8_lossy(key))),
     );
-    InvalidEvent {
-        reason: RejectReason::KeyMismatch,
-        detail: format!("the record's key: {found} is not the event's customer_id"),
-    }
+    let detail = format!("the record's key: {found} is not the event's customer_id");
+    InvalidEvent::new(
+        RejectReason::KeyMismatch,
+        "the record's key",
+        "the event's customer_id, in UTF-8",
+        (Some(found), detail),
+    )
 }
 
 fn wrong_partition(customer_id: &str, placement: Placement) -> InvalidEvent {
@@ -104,13 +113,19 @@ fn wrong_partition(customer_id: &str, placement: Placement) -> InvalidEvent {
     } = placement;
     let own = partitioner.partition_of(customer_id.as_bytes(), partitions);
     let name = partitioner.as_str();
-    InvalidEvent {
-        reason: RejectReason::WrongPartition,
-        detail: format!(
-            "the record's partition: {partition} is not {own}, where {name} (input.partitioner) puts its key: set the \
-             producer's partitioner to {name}"
-        ),
-    }
+    let allowed = format!(
+        "the one where {name} (input.partitioner) puts its key: set the producer's partitioner to {name}"
+    );
+    let detail = format!(
+        "the record's partition: {partition} is not {own}, where {name} (input.partitioner) puts its key: set the \
+         producer's partitioner to {name}"
+    );
+    InvalidEvent::new(
+        RejectReason::WrongPartition,
+        "the record's partition",
+        allowed,
+        (Some(partition.to_string()), detail),
+    )
 }
 
 #[cfg(test)]

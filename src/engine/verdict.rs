@@ -13,6 +13,8 @@ pub enum Verdict {
     Duplicate,
     /// Older than the ledger or the remembered ids cover: a dead letter.
     Late {
+        /// Which of the two does not cover it.
+        reason: LateReason,
         /// A sentence that names the limit it is older than.
         detail: String,
     },
@@ -26,6 +28,36 @@ pub enum Verdict {
     Unsupported(EventType),
     /// A broken rule: a dead letter.
     Rejected(InvalidEvent),
+}
+
+/// Why an event is late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LateReason {
+    /// Its day is older than the customer's ledger covers.
+    OlderThanLedger,
+    /// It is not after an event whose id the record has forgotten.
+    OlderThanRemembered,
+    /// The same, on the customer's newest day: it has more events than a record can remember.
+    TooManyOfOneDay,
+}
+
+impl LateReason {
+    /// All of them.
+    pub const ALL: [Self; 3] = [
+        Self::OlderThanLedger,
+        Self::OlderThanRemembered,
+        Self::TooManyOfOneDay,
+    ];
+
+    /// Its name in summaries.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OlderThanLedger => "older_than_ledger",
+            Self::OlderThanRemembered => "older_than_remembered",
+            Self::TooManyOfOneDay => "too_many_of_one_day",
+        }
+    }
 }
 
 /// A verdict without its details, for counting.
@@ -118,6 +150,17 @@ impl Verdict {
         }
     }
 
+    /// The verdict by its reason, for summaries: the broken rule, why it is late, or the type. `None` where it has none.
+    #[must_use]
+    pub fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Rejected(invalid) => Some(invalid.reason.as_str()),
+            Self::Late { reason, .. } => Some(reason.as_str()),
+            Self::Unsupported(event_type) => Some(event_type.as_str()),
+            Self::Applied | Self::Duplicate | Self::Guest | Self::Test | Self::Suppressed => None,
+        }
+    }
+
     /// Why the delivery goes to the dead letters; `None` if it does not.
     #[must_use]
     pub fn dead_letter(&self) -> Option<DeadLetterCause<'_>> {
@@ -126,7 +169,7 @@ impl Verdict {
                 reason: invalid.reason.as_str(),
                 detail: &invalid.detail,
             }),
-            Self::Late { detail } => Some(DeadLetterCause {
+            Self::Late { detail, .. } => Some(DeadLetterCause {
                 reason: "late",
                 detail,
             }),

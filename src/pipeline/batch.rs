@@ -8,6 +8,8 @@ use std::time::Instant;
 
 use crate::domain::change::ChangeReason;
 use crate::domain::change::SegmentChange;
+use crate::domain::event::RejectReason;
+use crate::domain::event::UnknownFields;
 use crate::domain::ids::Partition;
 use crate::domain::ids::Position;
 use crate::domain::time::Timestamp;
@@ -17,6 +19,8 @@ use crate::log::OutputRecord;
 use crate::pipeline::Limits;
 use crate::pipeline::Shared;
 use crate::pipeline::control::Counts;
+use crate::pipeline::findings::Findings;
+use crate::pipeline::journal::Recent;
 use crate::pipeline::partition::wall::WallTime;
 
 /// Memory of a change until it is committed, estimated: itself, its record, and the client's copies of it
@@ -111,6 +115,10 @@ pub struct Batch {
     pub verdicts: BTreeMap<(&'static str, &'static str), u64>,
     /// Totals, for the tally.
     pub counts: Counts,
+    /// Deliveries that changed no customer.
+    pub findings: Findings,
+    /// How the last deliveries ended.
+    pub recent: Recent,
     /// The first delivery.
     first: Option<Position>,
     /// Time alone has caused some of it.
@@ -151,9 +159,16 @@ impl Batch {
             .or_default() += 1;
         *self.counts.verdicts.entry(outcome).or_default() += 1;
         self.counts.events += 1;
-        if let Some(reason) = verdict.reject_reason() {
-            *self.counts.rejected.entry(reason.as_str()).or_default() += 1;
+        let reason = verdict.reject_reason().map(RejectReason::as_str);
+        self.recent.push(reason);
+        if let Some(reason) = reason {
+            *self.counts.rejected.entry(reason).or_default() += 1;
         }
+    }
+
+    /// Counts a delivery with fields that no event has, if it has any.
+    pub fn count_unknown(&mut self, fields: UnknownFields) {
+        self.counts.unknown_fields += u64::from(!fields.is_empty());
     }
 
     /// Time alone has caused some of it.

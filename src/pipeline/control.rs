@@ -10,11 +10,22 @@ use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
+use crate::domain::event::UnknownFields;
+use crate::domain::event::unknown_names;
 use crate::domain::ids::Partition;
+use crate::domain::ids::Position;
 use crate::domain::offsets::AppliedOffsets;
 use crate::domain::time::Timestamp;
 use crate::engine::verdict::Outcome;
+use crate::pipeline::findings::Findings;
+use crate::pipeline::findings::Lines;
+use crate::pipeline::journal::Entry;
+use crate::pipeline::journal::Journal;
+use crate::pipeline::journal::Recent;
+use crate::pipeline::unknown_names::Named;
+use crate::pipeline::unknown_names::UnknownNames;
 
 /// When the workers are to stop, and which ends they have reached.
 #[derive(Debug, Default)]
@@ -123,22 +134,33 @@ pub struct Counts {
     pub rejected: BTreeMap<&'static str, u64>,
     /// Deliveries whose record time is too far ahead of the wall clock to be used.
     pub record_times_ahead: u64,
+    /// Deliveries with fields that no event has.
+    pub unknown_fields: u64,
 }
 
-/// Shared counts, added to once a transaction.
+/// What was committed, added to once a transaction.
 #[derive(Debug, Default)]
-pub struct Tally(Mutex<Counts>);
+pub struct Tally {
+    counts: Mutex<Counts>,
+    findings: Mutex<Findings>,
+    /// Where the input is a file.
+    lines: OnceLock<Lines>,
+    /// Where rejected events are logged.
+    journal: OnceLock<Mutex<Journal>>,
+    unknown: Mutex<UnknownNames>,
+}
 
 impl Tally {
     /// Adds the counts of a committed transaction.
     pub fn add(&self, more: &Counts) {
-        let mut counts = self.lock();
+        let mut counts = lock(&self.counts);
         counts.events += more.events;
         counts.changes += more.changes;
         counts.transactions += more.transactions;
         counts.time_evaluations += more.time_evaluations;
         counts.time_changes += more.time_changes;
         counts.record_times_ahead += more.record_times_ahead;
+        counts.unknown_fields += more.unknown_fields;
         for (outcome, deliveries) in &more.verdicts {
             *counts.verdicts.entry(*outcome).or_default() += deliveries;
         }
@@ -150,10 +172,76 @@ impl Tally {
     /// The counts so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.lock().clone()
+        lock(&self.counts).clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The deliveries are lines of a file: only these are noted. The first call counts; it comes before the deliveries.
+    pub fn number(&self, lines: Lines) {
+        self.lines.get_or_init(|| lines);
     }
+
+    /// The line of a delivery, 0 where the input is no file; `None` where it is not to be noted.
+    #[must_use]
+    pub fn line_of(&self, position: Position) -> Option<u64> {
+        match self.lines.get() {
+            None => Some(0),
+            Some(lines) => lines.line_of(position),
+        }
+    }
+
+    /// Rejected deliveries are logged from now on.
+    pub fn log_rejections(&self, now: Instant) {
+        self.journal.get_or_init(|| Mutex::new(Journal::new(now)));
+    }
+
+    /// What the log has to say of a committed transaction with so many deliveries.
+    pub fn found(&self, batch: (&Findings, &Recent), deliveries: u64, now: Instant) -> Vec<Entry> {
+        lock(&self.findings).add(batch.0);
+        let journal = self.journal.get();
+        journal.map_or_else(Vec::new, |journal| {
+            lock(journal).committed(batch, deliveries, now)
+        })
+    }
+
+    /// What the log has to say because of the time.
+    pub fn look(&self, now: Instant) -> Option<Entry> {
+        lock(self.journal.get()?).look(now)
+    }
+
+    /// What became of deliveries that changed no customer.
+    #[must_use]
+    pub fn findings(&self) -> Findings {
+        lock(&self.findings).clone()
+    }
+
+    /// A delivery has fields that no event has; those names that are new and have to be logged.
+    pub fn note_unknown(
+        &self,
+        (fields, payload): (UnknownFields, &[u8]),
+        position: Position,
+    ) -> Vec<Named> {
+        let Some(line) = self.line_of(position) else {
+            return Vec::new();
+        };
+        let mut unknown = lock(&self.unknown);
+        if !unknown.look_at(fields.fingerprint()) {
+            return Vec::new();
+        }
+        let new = unknown.take(unknown_names(payload), position, line);
+        if self.journal.get().is_some() {
+            new
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// The first names of fields that no event has.
+    #[must_use]
+    pub fn unknown_names(&self) -> Vec<Named> {
+        lock(&self.unknown).names().to_vec()
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }

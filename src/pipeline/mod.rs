@@ -6,7 +6,9 @@
 mod assignment;
 pub mod batch;
 pub mod control;
+pub mod findings;
 pub mod flushes;
+pub mod journal;
 mod others;
 pub mod outputs;
 pub mod partition;
@@ -16,6 +18,7 @@ pub mod refusals;
 pub mod service;
 mod transaction;
 mod trust;
+pub mod unknown_names;
 pub mod worker;
 
 use std::sync::Arc;

@@ -25,6 +25,9 @@ impl<L: WorkerLog> Worker<L> {
         if !is_due {
             return Ok(());
         }
+        if let Some(entry) = self.shared.tally.look(now) {
+            self.log_rejections(&entry);
+        }
         // It is looked at also where nothing runs, so that a jump is said at once.
         let wall = self.shared.look_at_wall();
         if self.partitions.running().next().is_none() {

@@ -17,6 +17,7 @@ use crate::log::Transaction;
 use crate::log::WorkerLog;
 use crate::pipeline::Error;
 use crate::pipeline::batch::Batch;
+use crate::pipeline::journal::Entry;
 use crate::pipeline::outputs;
 use crate::pipeline::partition::held::Held;
 use crate::pipeline::partition::pending::Pending;
@@ -25,6 +26,7 @@ use crate::pipeline::refusals::Hopeless;
 use crate::pipeline::refusals::Reach;
 use crate::pipeline::worker::Worker;
 use crate::telemetry::observe;
+use crate::telemetry::rejections;
 
 impl<L: WorkerLog> Worker<L> {
     /// Commits what is in hand. Only when the commit is known to have succeeded does anything
@@ -193,6 +195,37 @@ impl<L: WorkerLog> Worker<L> {
         let mut counts = batch.counts.clone();
         counts.transactions = 1;
         self.shared.tally.add(&counts);
+        rejections::unknown_fields(metrics, counts.unknown_fields);
+        let now = self.shared.monotonic.now();
+        let tally = &self.shared.tally;
+        let entries = tally.found((&batch.findings, &batch.recent), counts.events, now);
+        entries.iter().for_each(|entry| self.log_rejections(entry));
+    }
+
+    /// Says what the log says of rejected events.
+    pub(super) fn log_rejections(&self, entry: &Entry) {
+        match entry {
+            Entry::First {
+                reason,
+                position,
+                field,
+                allowed,
+            } => {
+                let topic = self.shared.topics.name(Topic::of_source(position.source));
+                let topic = topic.unwrap_or(position.source.as_str());
+                let place = (topic, position.partition.0, position.offset);
+                rejections::first(reason, place, field, allowed);
+            }
+            Entry::Since(counts) => rejections::since(counts),
+            Entry::NearlyAll {
+                rejected,
+                judged,
+                reason,
+                field,
+                allowed,
+            } => rejections::nearly_all((*rejected, *judged), reason, field, allowed),
+            Entry::NotNearlyAll => rejections::not_nearly_all(),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::domain::ids::CustomerId;
 use crate::domain::ids::Partition;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
+use crate::engine::verdict::Verdict;
 use crate::faults::FaultPoint;
 use crate::log::Delivery;
 use crate::log::PollLimit;
@@ -29,9 +30,12 @@ use crate::pipeline::others::Others;
 use crate::pipeline::outputs;
 use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::partition::held::HeldPartitions;
+use crate::pipeline::partition::judging::Judged;
 use crate::pipeline::partition::phase::Phase;
 use crate::pipeline::refusals::Refusals;
+use crate::pipeline::unknown_names::LOOKS_MAX;
 use crate::telemetry::observe;
+use crate::telemetry::rejections;
 
 /// Longest wait for a delivery; a stop is noticed within it.
 const POLL_WAIT_MAX: Duration = Duration::from_millis(50);
@@ -66,6 +70,8 @@ pub struct Worker<L> {
     /// The partition whose deadlines were evaluated last.
     fired_last: Partition,
     has_more_due: bool,
+    /// Fingerprints of the fields that no event has.
+    unknown_seen: BTreeSet<u64>,
 }
 
 impl<L: WorkerLog> Worker<L> {
@@ -89,6 +95,7 @@ impl<L: WorkerLog> Worker<L> {
             others: Others::default(),
             fired_last: Partition(0),
             has_more_due: false,
+            unknown_seen: BTreeSet::new(),
         }
     }
 
@@ -287,6 +294,8 @@ impl<L: WorkerLog> Worker<L> {
         self.batch.start(&self.shared.limits, poll);
         self.batch
             .count(delivery, judged.event_type, &judged.verdict);
+        self.batch.count_unknown(judged.unknown);
+        self.note(delivery, &judged);
         self.batch.count_ahead(judged.is_ahead);
         self.batch.arrived_at.extend(judged.arrived_at);
         self.batch.count_evaluations(judged.time_evaluations);
@@ -297,5 +306,27 @@ impl<L: WorkerLog> Worker<L> {
         }
         self.shared.faults.cross(FaultPoint::Staged)?;
         Ok(())
+    }
+
+    /// Notes what the summary and the log say of a delivery besides its verdict.
+    fn note(&mut self, delivery: &Delivery, judged: &Judged) {
+        let (tally, position) = (&self.shared.tally, delivery.position);
+        if judged.verdict != Verdict::Applied
+            && let Some(line) = tally.line_of(position)
+        {
+            self.batch.findings.note(&judged.verdict, position, line);
+        }
+        let fingerprint = judged.unknown.fingerprint();
+        if judged.unknown.is_empty()
+            || self.unknown_seen.len() >= LOOKS_MAX
+            || !self.unknown_seen.insert(fingerprint)
+        {
+            return;
+        }
+        let payload = delivery.payload.as_deref().unwrap_or_default();
+        for named in tally.note_unknown((judged.unknown, payload), position) {
+            let name = &named.name;
+            rejections::unknown_field(&name.name, name.meant.as_deref());
+        }
     }
 }

@@ -46,6 +46,7 @@ mod instances;
 mod losses;
 mod outages;
 mod proxy;
+mod rejections;
 mod restores;
 mod running;
 mod sizes;
@@ -69,7 +70,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 48] = [
+    let tests: [(&str, fn()); 49] = [
         (
             "three_instances_under_random_blows_end_with_what_the_input_amounts_to",
             chaos::random_blows,
@@ -173,6 +174,10 @@ fn main() {
         (
             "an_export_of_the_changelog_says_as_of_the_clocks_what_http_and_the_stores_say",
             exports::as_of_the_clocks,
+        ),
+        (
+            "rejected_events_are_said_with_topic_partition_and_offset_and_at_once_where_nearly_all_are",
+            rejections::said_with_their_places,
         ),
         (
             "a_changelog_of_format_3_exports_the_same_and_goes_on_without_a_repeat",

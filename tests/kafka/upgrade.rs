@@ -16,6 +16,7 @@ use rdkafka::producer::BaseRecord;
 use rdkafka::producer::Producer;
 use segstream::codec::format_3;
 use segstream::codec::key::StateKey;
+use segstream::dataset::Options;
 use segstream::dataset::replay;
 use segstream::domain::ids::Source;
 use segstream::domain::money::Currency;
@@ -57,12 +58,10 @@ fn unhex(text: &str) -> Vec<u8> {
 /// Sends the events of a file to the partitions where the embedded log had them, which places an event without a key
 /// by its bytes.
 fn send_events(deployment: &Deployment, name: &str) {
-    let context = replay::Context {
-        base: Currency::parse("USD").unwrap(),
-        zone: BusinessZone::UTC,
-        as_of: support::at("2014-06-30T00:00:00Z"),
-    };
-    let events = replay::read(&fixture(name), replay::Format::Jsonl, &context).unwrap();
+    let context = replay::Context::new(Currency::parse("USD").unwrap(), BusinessZone::UTC);
+    let options = Options::default();
+    let history = replay::read(&fixture(name), replay::Format::Jsonl, &context, &options);
+    let events = history.unwrap().events;
     let producer = producer(deployment);
     let topic = deployment.topic("events");
     for event in &events {

@@ -116,9 +116,12 @@ impl Documented {
     fn apply(&mut self, place: (i64, u64), event: u64, order: Option<u64>, policy: &Policy) {
         self.greatest_day = self.greatest_day.max(Some(day_of(place.0)));
         self.remembered.insert(place, (event, order));
-        // All of the oldest instant at once, where the others are enough.
+        // All of the oldest instant at once, where the others are enough, and never of the newest day.
         loop {
             let &(oldest_ms, _) = self.remembered.keys().next().unwrap();
+            if Some(day_of(oldest_ms)) >= self.greatest_day {
+                break;
+            }
             let others = self
                 .remembered
                 .keys()

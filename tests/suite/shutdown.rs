@@ -1,7 +1,6 @@
 //! A stop under load: the service ends with 0 within its deadline, and nothing that was committed is
 //! done again.
 
-use crate::support;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::path::Path;
@@ -44,13 +43,19 @@ fn a_stop_under_load_ends_with_0_and_a_later_run_does_the_rest_once() {
         segstream::faults::Faults::none(),
     )
     .unwrap();
-    let context = segstream::dataset::replay::Context {
-        base: segstream::domain::money::Currency::parse("USD").unwrap(),
-        zone: segstream::domain::time::BusinessZone::UTC,
-        as_of: support::at("2026-01-01T00:00:00Z"),
-    };
+    let context = segstream::dataset::replay::Context::new(
+        segstream::domain::money::Currency::parse("USD").unwrap(),
+        segstream::domain::time::BusinessZone::UTC,
+    );
     let format = segstream::dataset::replay::Format::Jsonl;
-    let read = segstream::dataset::replay::read(Path::new(input), format, &context).unwrap();
+    let read = segstream::dataset::replay::read(
+        Path::new(input),
+        format,
+        &context,
+        &segstream::dataset::Options::default(),
+    )
+    .unwrap()
+    .events;
     let records = read.into_iter().map(|event| {
         segstream::log::embedded::InputRecord::new(
             Some(event.record_time),

@@ -17,6 +17,7 @@ pub mod cluster;
 pub mod contract;
 pub mod kafka;
 pub mod log_view;
+pub mod replaying;
 pub mod simulation;
 
 use std::collections::BTreeMap;

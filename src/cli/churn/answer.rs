@@ -17,7 +17,13 @@ use crate::model::artifact::Artifact;
 use crate::model::artifact::ChurnBasis;
 use crate::model::churn::Parameters;
 
-pub(super) fn answer(args: &FitArgs, until: Day, fits: &Fits, written: Option<&Artifact>) -> Value {
+pub(super) fn answer(
+    args: &FitArgs,
+    data: &ChurnData,
+    until: Day,
+    fits: &Fits,
+    written: Option<&Artifact>,
+) -> Value {
     let customers = fits.fitted.first().map_or(0, |fitted| fitted.fit.customers);
     let mut models = Map::new();
     for fitted in &fits.fitted {
@@ -36,12 +42,16 @@ pub(super) fn answer(args: &FitArgs, until: Day, fits: &Fits, written: Option<&A
     let failed =
         failed.map(|(family, error)| (family.as_str().to_owned(), json!(error.to_string())));
     let failed: Map<String, Value> = failed.collect();
-    json!({
+    let mut answer = json!({
         "unit": args.unit.name(), "customers": customers, "until": until.to_string(), "models": models,
         "not_converged": failed,
         "out": args.out, "version": written.map(|artifact| &artifact.version),
         "written": written.and_then(|artifact| artifact.churn.as_ref()),
-    })
+    });
+    if let (Some(answer), Some(file)) = (answer.as_object_mut(), &data.file) {
+        answer.insert("file".to_owned(), json!(file));
+    }
+    answer
 }
 
 pub(super) fn print(
@@ -53,6 +63,9 @@ pub(super) fn print(
 ) -> std::io::Result<()> {
     let customers = fits.fitted.first().map_or(0, |fitted| fitted.fit.customers);
     let unit = args.unit.name();
+    if let Some(file) = &data.file {
+        file.print(out)?;
+    }
     writeln!(
         out,
         "{}: {customers} customers with a purchase until {until}",

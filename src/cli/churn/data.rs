@@ -9,7 +9,9 @@ use crate::cli::churn::state::state;
 use crate::cli::learning_source::StateArgs;
 use crate::cli::learning_source::input_for_state;
 use crate::cli::learning_source::input_missing;
+use crate::cli::order_args::OrderArgs;
 use crate::cli::output_file::Named;
+use crate::cli::reading_args::ReadingArgs;
 use crate::dataset::replay;
 
 /// The formats that `churn fit` can learn from.
@@ -17,7 +19,7 @@ use crate::dataset::replay;
 pub(super) enum Format {
     /// The CDNOW data set: one purchase a line.
     Cdnow,
-    /// CSV: `customer_id, order_id, occurred_at, revenue`.
+    /// A table: `customer_id, order_id, occurred_at, revenue` (or `quantity, price`).
     Orders,
     /// The state of a deployment: the stores of a stopped instance, or the changelog of a running one.
     State,
@@ -35,6 +37,10 @@ pub(super) struct DataArgs {
     /// A CSV with the ids of the customers to use, in its column `master_id` or `customer_id`; all customers if absent.
     #[arg(long)]
     sample: Option<PathBuf>,
+    #[command(flatten)]
+    orders: OrderArgs,
+    #[command(flatten)]
+    reading: ReadingArgs,
     #[command(flatten)]
     state: StateArgs,
 }
@@ -57,12 +63,32 @@ impl DataArgs {
         let settings = self.state.load()?;
         let sample = self.sample.as_deref().map(sample_ids).transpose()?;
         let is_asked = |id: &str| sample.as_ref().is_none_or(|sample| sample.contains(id));
+        match self.format {
+            Format::State => self.reading.refuse_all_but("--format state", &[])?,
+            Format::Cdnow => {
+                self.reading
+                    .refuse_all_but("--format cdnow", &["--encoding"])?;
+            }
+            Format::Orders => {}
+        }
+        let zone = settings.time.business_zone.clone();
+        let base = settings.intake.exchange.base;
+        let options = self.reading.options(zone, Some(base))?;
         match (self.format, &self.input) {
             (Format::State, None) => state(&self.state, &settings, is_asked),
             (Format::State, Some(_)) => Err(input_for_state()),
             (Format::Cdnow | Format::Orders, None) => Err(input_missing()),
-            (Format::Cdnow, Some(path)) => file(path, replay::Format::Cdnow, &settings, is_asked),
-            (Format::Orders, Some(path)) => file(path, replay::Format::Orders, &settings, is_asked),
+            (format, Some(path)) => {
+                let format = if format == Format::Cdnow {
+                    replay::Format::Cdnow
+                } else {
+                    replay::Format::Orders
+                };
+                let context = self.orders.context(format, &settings, &options, None)?;
+                let is_sum = self.orders.is_sum();
+                let history = replay::read(path, format, &context, &options)?;
+                file(path, &history, is_sum, &settings, is_asked)
+            }
         }
     }
 }

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use crate::cli::churn::purchases::ChurnData;
 use crate::cli::churn::sample::none_of_sample;
+use crate::cli::file_summary::FileSummary;
 use crate::config::settings::Settings;
 use crate::dataset;
-use crate::dataset::replay;
+use crate::dataset::replay::History;
 use crate::dataset::replay::SourceEvent;
 use crate::domain::event::EventBody;
 use crate::domain::event::EventCustomer;
@@ -21,22 +22,26 @@ use crate::pipeline::partition::clock::WallClock;
 
 pub(super) fn file(
     path: &Path,
-    format: replay::Format,
+    history: &History,
+    is_sum: bool,
     settings: &Settings,
     is_asked: impl Fn(&str) -> bool,
 ) -> anyhow::Result<ChurnData> {
     let zone = &settings.time.business_zone;
-    let context = replay::Context {
-        base: settings.intake.exchange.base,
-        zone: zone.clone(),
-        as_of: Timestamp::default(),
-    };
+    if let Some(row) = history.refused.first() {
+        return Err(dataset::Error::Event {
+            path: path.to_owned(),
+            line: row.line,
+            detail: row.detail.clone(),
+        }
+        .into());
+    }
     let mut days: BTreeMap<String, BTreeSet<Day>> = BTreeMap::new();
     let mut last_day = None;
     let now = WallClock::system().now();
     let mut id_first = None;
-    for source in replay::read(path, format, &context)? {
-        let Some((id, at)) = purchase(&source, path, &settings.intake, now)? else {
+    for source in &history.events {
+        let Some((id, at)) = purchase(source, path, &settings.intake, now)? else {
             continue;
         };
         let day = zone.day_of(at);
@@ -61,6 +66,7 @@ pub(super) fn file(
     Ok(ChurnData {
         cohort: cohort.collect(),
         source: name.into_owned(),
+        file: Some(FileSummary::of(history, is_sum)),
         last_day: last_day.ok_or_else(|| dataset::Error::Empty {
             path: path.to_owned(),
         })?,

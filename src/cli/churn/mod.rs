@@ -75,7 +75,11 @@ fn run_fit(args: &FitArgs) -> anyhow::Result<()> {
     };
     let mut out = std::io::stdout().lock();
     if args.json {
-        writeln!(out, "{}", answer(args, until, &fits, written.as_ref()))?;
+        writeln!(
+            out,
+            "{}",
+            answer(args, &data, until, &fits, written.as_ref())
+        )?;
         return is_fitted;
     }
     print(&mut out, args, &data, until, &fits)?;

@@ -1,5 +1,6 @@
 //! The purchase days of customers, as the fit needs them.
 
+use crate::cli::file_summary::FileSummary;
 use crate::domain::time::Day;
 use crate::learn::churn::cohort::PurchaseDays;
 
@@ -10,6 +11,8 @@ pub(super) struct ChurnData {
     pub cohort: Vec<PurchaseDays>,
     /// What was read, in words.
     pub source: String,
+    /// What became of the rows of a file.
+    pub file: Option<FileSummary>,
     /// The last day that the data covers.
     pub last_day: Day,
 }

@@ -5,6 +5,10 @@ use std::path::Path;
 
 use crate::cli::learning_source::call;
 use crate::dataset;
+use crate::dataset::Column;
+use crate::dataset::Kind;
+use crate::dataset::Options;
+use crate::dataset::Others;
 use crate::dataset::Rows;
 
 /// The message quotes an id of the data, not of the sample: the operator can read the sample.
@@ -25,17 +29,19 @@ pub(super) fn none_of_sample(known: &str) -> anyhow::Error {
 }
 
 pub(super) fn sample_ids(path: &Path) -> anyhow::Result<BTreeSet<String>> {
-    let mut rows = Rows::open(path)?;
-    let named = |column: &&str| rows.columns().iter().any(|known| known == column);
-    let column = ["master_id", "customer_id"].into_iter().find(named);
+    let mut rows = Rows::open(path, &Options::default())?;
+    let column = ["master_id", "customer_id"];
+    let column = column.into_iter().find(|column| rows.has(column));
     let Some(column) = column else {
         return Err(dataset::Error::MissingColumn {
             path: path.to_owned(),
             column: "master_id or customer_id".to_owned(),
-            found: rows.columns().join(", "),
+            found: rows.columns().collect::<Vec<_>>().join(", "),
+            hint: String::new(),
         }
         .into());
     };
+    rows.expect(&[Column::required(column, Kind::Id)], Others::Ignored)?;
     let mut ids = BTreeSet::new();
     while let Some(row) = rows.next_row()? {
         ids.extend(row.text(column).map(str::to_owned));

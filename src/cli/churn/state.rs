@@ -49,6 +49,7 @@ pub(super) fn state(
     Ok(ChurnData {
         cohort: cohort.collect(),
         source,
+        file: None,
         last_day,
     })
 }

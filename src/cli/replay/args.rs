@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use crate::cli::common::SettingsArgs;
 use crate::cli::common::parse_instant;
+use crate::cli::order_args::OrderArgs;
+use crate::cli::reading_args::ReadingArgs;
 use crate::cli::target::Target;
 use crate::dataset::replay;
 use crate::domain::time::Timestamp;
@@ -11,7 +13,8 @@ use crate::domain::time::Timestamp;
 /// Replays historical purchases as events.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  segstream replay --input cdnow_master.txt --format cdnow --to embedded"
+    after_help = "Examples:\n  segstream replay --input cdnow_master.txt --format cdnow --to embedded\n  segstream replay \
+                  --input lines.csv --format orders --lines sum --dry-run"
 )]
 pub struct Args {
     /// The file to read.
@@ -35,9 +38,23 @@ pub struct Args {
     /// evaluated as of that time, for good.
     #[arg(long)]
     pub(super) allow_future: bool,
+    /// End with exit code 3 when more rows than this were rejected. The others are taken in any case. With kafka://, rows
+    /// that are no events count.
+    #[arg(long, default_value_t = 0)]
+    pub(super) max_rejected: u64,
     /// Print the summary as JSON.
     #[arg(long)]
     pub(super) json: bool,
+    /// Say what was found and what would become of each row, with the first three events; write and send nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// For `customers`: the instant, RFC 3339, as of which rows hold that state no time of their own.
+    #[arg(long, value_name = "INSTANT", value_parser = parse_instant)]
+    pub(super) as_of: Option<Timestamp>,
+    #[command(flatten)]
+    pub(super) orders: OrderArgs,
+    #[command(flatten)]
+    pub(super) reading: ReadingArgs,
     #[command(flatten)]
     pub(super) settings: SettingsArgs,
 }

@@ -1,23 +1,24 @@
 //! A replay through the whole engine. It continues where an interrupted one stopped.
 
-use std::fs;
+use std::io::Write;
 use std::time::Duration;
-
-use anyhow::Context;
-use sha2::Digest;
-use sha2::Sha256;
 
 use crate::cli::common::warn_of_future;
 use crate::cli::compose::Overrides;
 use crate::cli::compose::Parts;
 use crate::cli::exit::CallError;
+use crate::cli::file_summary::FileSummary;
 use crate::cli::replay::args::Args;
 use crate::cli::replay::pace::CHUNK_EVENTS;
 use crate::cli::replay::pace::Pace;
 use crate::cli::replay::pace::WAIT_FOR_WORKERS;
+use crate::cli::replay::places::lines;
+use crate::cli::replay::places::refuse_rejected;
+use crate::cli::replay::places::summary;
 use crate::cli::replay::progress::Progress;
 use crate::cli::summary::Summary;
 use crate::config::settings::Settings;
+use crate::dataset::replay::History;
 use crate::dataset::replay::SourceEvent;
 use crate::log::embedded::EmbeddedLog;
 use crate::log::embedded::InputRecord;
@@ -27,16 +28,25 @@ use crate::pipeline::service::Service;
 pub(super) fn replay_embedded(
     args: &Args,
     settings: &Settings,
-    events: &[SourceEvent],
+    history: &History,
 ) -> anyhow::Result<()> {
+    let events = &history.events;
     require_ahead(args, events)?;
-    let source = source_name(args)?;
+    // The same content, read in the same way, is the same replay, wherever the file is.
+    let source = format!("replay/{:?}/{}", args.format, history.fingerprint);
     let clock = Some(ClockMode::Event);
     let overrides = Overrides {
         clock,
         ..Overrides::default()
     };
     let (parts, log) = Parts::open_embedded(settings, &overrides)?;
+    let total = u64::try_from(events.len())?;
+    let sent_before = log.cursor(&source)?.unwrap_or(0).min(total);
+    let rest = events.get(usize::try_from(sent_before)?..);
+    parts
+        .shared
+        .tally
+        .number(lines(&log, rest.unwrap_or_default()));
     let mut service = Service::start(parts.worker_logs()?, &parts.shared)?;
     let fed = feed(&log, events, &source, args.rate, &mut service);
     if let Err(error) = fed {
@@ -50,7 +60,24 @@ pub(super) fn replay_embedded(
     }
     parts.shared.control.stop_at(log.ends());
     while !service.wait(Duration::from_secs(3600))? {}
-    Summary::of(&parts.shared).print(args.json)
+    let summary = summary(args, &parts.shared, (events, sent_before));
+    print(args, &summary, history)?;
+    refuse_rejected(args, &summary.rejections, &history.refused)
+}
+
+/// Prints what became of the rows of the file, then of its events.
+fn print(args: &Args, summary: &Summary, history: &History) -> anyhow::Result<()> {
+    let file = FileSummary::of(history, args.orders.is_sum());
+    if !args.json {
+        file.print(&mut std::io::stdout().lock())?;
+        return summary.print(false);
+    }
+    let mut all = serde_json::to_value(summary)?;
+    if let Some(members) = all.as_object_mut() {
+        members.insert("file".to_owned(), serde_json::to_value(&file)?);
+    }
+    writeln!(std::io::stdout().lock(), "{all}")?;
+    Ok(())
 }
 
 /// Refuses an `--advance-to` that the events themselves go beyond, before any of them is taken.
@@ -63,15 +90,6 @@ fn require_ahead(args: &Args, events: &[SourceEvent]) -> anyhow::Result<()> {
         .into()),
         _ => Ok(()),
     }
-}
-
-/// The same content in the same format is the same replay, wherever the file is.
-fn source_name(args: &Args) -> anyhow::Result<String> {
-    let path = &args.input;
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let digest = Sha256::digest(&bytes);
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("replay/{:?}/{hex}", args.format))
 }
 
 fn feed(

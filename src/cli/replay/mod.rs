@@ -2,21 +2,23 @@
 //! log, always on the event clock, or to a topic. An interrupted replay continues where it stopped.
 
 mod args;
+mod dry_run;
 mod embedded;
 mod pace;
+mod places;
 mod progress;
 mod topic;
 
 pub use crate::cli::replay::args::Args;
 
 use crate::cli::replay::args::Embedded;
+use crate::cli::replay::dry_run::dry_run;
 use crate::cli::replay::embedded::replay_embedded;
 use crate::cli::replay::topic::replay_to_kafka;
 use crate::cli::target::Target;
 use crate::config::settings::Settings;
 use crate::dataset::replay;
-use crate::dataset::replay::SourceEvent;
-use crate::domain::time::Timestamp;
+use crate::dataset::replay::History;
 use crate::domain::time::milliseconds;
 use crate::pipeline::partition::clock::RECORD_TIME_AHEAD_MAX;
 use crate::pipeline::partition::clock::WallClock;
@@ -28,24 +30,39 @@ use crate::pipeline::partition::clock::WallClock;
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let settings = args.settings.load()?;
     args.settings.init_logging(&settings)?;
-    let events = read(args, &settings)?;
+    let history = read(args, &settings)?;
+    if args.dry_run {
+        return dry_run(args, &settings, &history);
+    }
     match &args.to {
-        Target::Place(Embedded) => replay_embedded(args, &settings, &events),
-        Target::Kafka { topic } => replay_to_kafka(args, &settings, &events, topic),
+        Target::Place(Embedded) => replay_embedded(args, &settings, &history),
+        Target::Kafka { topic } => replay_to_kafka(args, &settings, &history, topic),
     }
 }
 
-fn read(args: &Args, settings: &Settings) -> anyhow::Result<Vec<SourceEvent>> {
-    let context = replay::Context {
-        base: settings.intake.exchange.base,
-        zone: settings.time.business_zone.clone(),
-        as_of: Timestamp::parse_rfc3339("2014-06-30T00:00:00Z").unwrap_or_default(),
-    };
-    let events = replay::read(&args.input, args.format, &context)?;
+fn read(args: &Args, settings: &Settings) -> anyhow::Result<History> {
+    match args.format {
+        replay::Format::Jsonl => {
+            args.reading
+                .refuse_all_but("--format jsonl", &["--encoding"])?;
+        }
+        replay::Format::Cdnow => {
+            args.reading
+                .refuse_all_but("--format cdnow", &["--encoding"])?;
+        }
+        replay::Format::Orders | replay::Format::Customers | replay::Format::Marketing => {}
+    }
+    let zone = settings.time.business_zone.clone();
+    let base = settings.intake.exchange.base;
+    let options = args.reading.options(zone, Some(base))?;
+    let context = args
+        .orders
+        .context(args.format, settings, &options, args.as_of)?;
+    let history = replay::read(&args.input, args.format, &context, &options)?;
     if !args.allow_future {
         let ahead_max = milliseconds(RECORD_TIME_AHEAD_MAX);
         let latest = WallClock::system().now().plus_milliseconds(ahead_max);
-        replay::refuse_after(&args.input, &events, latest)?;
+        replay::refuse_after(&args.input, &history.events, latest)?;
     }
-    Ok(events)
+    Ok(history)
 }

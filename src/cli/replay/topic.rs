@@ -1,29 +1,26 @@
 //! A replay that only sends to a topic.
 
-use std::io::Write;
-
 use crate::cli::exit::CallError;
 use crate::cli::replay::args::Args;
 use crate::cli::replay::pace::CHUNK_EVENTS;
 use crate::cli::replay::pace::Pace;
 use crate::cli::replay::pace::WAIT_FOR_WORKERS;
+use crate::cli::replay::places::Sent;
+use crate::cli::replay::places::refuse_rejected;
 use crate::cli::replay::progress::Progress;
 use crate::cli::target::open_topic;
 use crate::config::settings::Settings;
-use crate::dataset::replay::SourceEvent;
+use crate::dataset::replay::History;
 use crate::pipeline::partition::clock::WallClock;
 
 pub(super) fn replay_to_kafka(
     args: &Args,
     settings: &Settings,
-    events: &[SourceEvent],
+    history: &History,
     topic: &str,
 ) -> anyhow::Result<()> {
-    if args.advance_to.is_some() {
-        let problem = "--advance-to moves the clocks of the engine, which runs only with --to embedded: use \
-                       `segstream run --until-caught-up --advance-to`";
-        return Err(CallError(problem.to_owned()).into());
-    }
+    check_call(args)?;
+    let events = history.events.as_slice();
     let feed = open_topic(settings, "replay", topic)?;
     let record_times = events.iter().map(|event| event.record_time);
     feed.check_times(record_times, WallClock::system().now())?;
@@ -44,11 +41,17 @@ pub(super) fn replay_to_kafka(
     }
     feed.finish()?;
     progress.finish();
-    let mut out = std::io::stdout().lock();
-    if args.json {
-        writeln!(out, "{}", serde_json::json!({"sent": events.len()}))?;
-    } else {
-        writeln!(out, "sent {} events to {topic}", events.len())?;
+    let sent = Sent::of(args, history, &settings.intake);
+    sent.print(args, topic)?;
+    refuse_rejected(args, &sent.rejections, &history.refused)
+}
+
+/// Refuses what only the engine can do.
+pub(super) fn check_call(args: &Args) -> anyhow::Result<()> {
+    if args.advance_to.is_none() {
+        return Ok(());
     }
-    Ok(())
+    let problem = "--advance-to moves the clocks of the engine, which runs only with --to embedded: use \
+                   `segstream run --until-caught-up --advance-to`";
+    Err(CallError(problem.to_owned()).into())
 }

@@ -11,10 +11,14 @@ use crate::cli::learning_source::StateRecords;
 use crate::cli::learning_source::call;
 use crate::cli::learning_source::input_for_state;
 use crate::cli::learning_source::input_missing;
+use crate::cli::reading_args::ReadingArgs;
 use crate::cli::train::dates::Dates;
 use crate::cli::train::state_table::table_of;
+use crate::dataset::Found;
+use crate::dataset::Options;
 use crate::dataset::table;
 use crate::dataset::table::MARKETING_WINDOW_DAYS;
+use crate::dataset::table::Table;
 use crate::domain::features::FeatureSource;
 use crate::domain::time::BusinessZone;
 use crate::domain::time::Timestamp;
@@ -58,6 +62,8 @@ pub(super) struct DataArgs {
     #[arg(long)]
     pub(super) as_of: Option<String>,
     #[command(flatten)]
+    reading: ReadingArgs,
+    #[command(flatten)]
     state: StateArgs,
 }
 
@@ -72,6 +78,8 @@ pub(super) struct TrainingData {
     pub as_of: Timestamp,
     /// What was read, in words.
     pub source: String,
+    /// What was found about the file.
+    pub found: Found,
     /// Currency of the amounts, where it is known.
     pub currency: Option<String>,
     /// The dates of the data.
@@ -90,29 +98,35 @@ impl DataArgs {
     /// If the call, the data or the environment is wrong.
     pub(super) fn read(&self, now: Timestamp) -> anyhow::Result<TrainingData> {
         let features = self.features()?;
+        if self.format == Format::State {
+            self.reading.refuse_all_but("--format state", &[])?;
+        }
+        let options = self.reading.options(BusinessZone::UTC, None)?;
         match (self.format, &self.input) {
             (Format::State, None) => self.of_state(features),
             (Format::State, Some(_)) => Err(input_for_state()),
             (_, None) => Err(input_missing()),
             (Format::Marketing, Some(path)) => {
-                let table = table::read(path, table::Format::Marketing, None, None)?;
+                let table = table::read(path, table::Format::Marketing, None, None, &options)?;
                 let as_of = self.as_of.as_deref().unwrap_or(MARKETING_AS_OF);
                 let as_of = date(as_of, &BusinessZone::UTC)?;
                 let enrolled = date(MARKETING_AS_OF, &BusinessZone::UTC)?;
                 let enrolled = BusinessZone::UTC.day_of(enrolled);
-                let dates = Dates::of_marketing(&table, as_of, enrolled);
-                Ok(file(path, table, features, (as_of, dates)))
+                let dates = Dates::of_marketing(&table.rows, as_of, enrolled);
+                Ok(file(path, table, features, (as_of, dates), &options))
             }
             (Format::Features, Some(path)) => {
                 let names: Vec<String> = features.iter().map(|(name, _)| name.clone()).collect();
                 let id = self.id.as_deref();
-                let table = table::read(path, table::Format::Features, id, Some(&names))?;
+                let format = table::Format::Features;
+                let table = table::read(path, format, id, Some(&names), &options)?;
                 let as_of = self.as_of.as_deref();
                 let as_of = as_of
                     .map(|text| date(text, &BusinessZone::UTC))
                     .transpose()?;
                 let dates = Dates::of_features(as_of);
-                Ok(file(path, table, features, (as_of.unwrap_or(now), dates)))
+                let as_of = as_of.unwrap_or(now);
+                Ok(file(path, table, features, (as_of, dates), &options))
             }
         }
     }
@@ -175,22 +189,25 @@ impl DataArgs {
             features,
             as_of,
             source,
+            found: Found::default(),
         })
     }
 }
 
 fn file(
     path: &Path,
-    table: TrainingTable,
+    table: Table,
     features: Vec<(String, Option<u32>)>,
     (as_of, dates): (Timestamp, Dates),
+    options: &Options,
 ) -> TrainingData {
     let name = path.file_name();
     TrainingData {
-        table,
+        table: table.rows,
+        found: table.found,
         features,
         as_of,
-        currency: None,
+        currency: options.currency.map(|currency| currency.to_string()),
         dates,
         source: name.map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
     }

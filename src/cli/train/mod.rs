@@ -16,6 +16,7 @@ use anyhow::Context;
 use crate::cli::exit::CallError;
 use crate::cli::output_file;
 use crate::cli::output_file::Named;
+use crate::cli::reading_args::print_notes;
 use crate::cli::train::answer::answer;
 use crate::cli::train::answer::print;
 use crate::cli::train::dates::Dates;
@@ -66,6 +67,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         currency: data.currency,
         known: Some(model_files::shipped_artifact()?),
     };
+    print_notes(&data.found)?;
     let trained = training::train(&data.table, &options)
         .with_context(|| format!("{} cannot be learned from", options.source))?;
     model_files::check(&args.out, &trained.artifact)?;

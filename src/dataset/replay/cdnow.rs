@@ -1,63 +1,101 @@
-//! The CDNOW data set: one purchase a line.
+//! The CDNOW data set: one purchase a line. The whole file has four columns, the sample of it five.
 
 use std::path::Path;
 
-use serde_json::json;
-
-use crate::dataset::bytes::read as read_bytes;
 use crate::dataset::error::Error;
+use crate::dataset::replay::history::History;
+use crate::dataset::replay::history::refused;
+use crate::dataset::replay::orders::history_of;
 use crate::dataset::replay::source_event::Context;
-use crate::dataset::replay::source_event::SourceEvent;
-use crate::dataset::replay::source_event::event;
 use crate::domain::money::Decimal;
+use crate::domain::order_rows::BadRow;
+use crate::domain::order_rows::Lines;
+use crate::domain::order_rows::OrderRow;
+use crate::domain::order_rows::Row;
 use crate::domain::time::Day;
 
-pub(super) fn cdnow(path: &Path, context: &Context) -> Result<Vec<SourceEvent>, Error> {
-    let text = String::from_utf8_lossy(&read_bytes(path)?).into_owned();
-    let mut events = Vec::new();
+const ALLOWED: &str = "customer_id, date, number_of_cds and dollar_value, or master_id, sample_id, date, number_of_cds and \
+                       dollar_value";
+
+pub(super) fn cdnow(path: &Path, bytes: &[u8], context: &Context) -> Result<History, Error> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut rows = Vec::new();
+    let mut has_begun = false;
     for (line, text) in (1..).zip(text.lines()) {
         let fields: Vec<&str> = text.split_ascii_whitespace().collect();
-        let invalid = |column: &str, value: &str, allowed| Error::Value {
+        let Some(first) = fields.first() else {
+            continue;
+        };
+        let is_header = !has_begun && first.starts_with(|letter: char| letter.is_alphabetic());
+        has_begun = true;
+        if is_header {
+            continue;
+        }
+        let invalid = |column: &str, value: &str, allowed: &str| Error::Value {
             path: path.to_owned(),
             line,
             column: column.to_owned(),
             value: value.to_owned(),
-            allowed,
+            allowed: allowed.to_owned(),
         };
-        let [customer_id, date, _, dollars] = fields.as_slice() else {
-            if fields.is_empty() {
-                continue;
+        rows.push(match purchase(&fields, line, context) {
+            Ok(row) => Row::Good(row),
+            Err(Problem {
+                column,
+                value,
+                allowed,
+            }) => {
+                let value = if column == "line" { text } else { value };
+                let refused = refused(invalid(column, value, allowed))?;
+                Row::Bad(BadRow {
+                    line,
+                    customer_id: None,
+                    order_id: None,
+                    column: refused.column,
+                    detail: refused.detail,
+                })
             }
-            return Err(invalid(
-                "",
-                text,
-                "customer_id, date, number_of_cds and dollar_value",
-            ));
-        };
-        if *customer_id == "customer_id" {
-            continue;
-        }
-        let occurred_at = compact_date(date)
-            .and_then(|day| context.zone.foreign_instant_at(day, 12))
-            .ok_or_else(|| invalid("date", date, "a day as YYYYMMDD"))?;
-        if Decimal::parse(dollars).is_none() {
-            return Err(invalid("dollar_value", dollars, "a decimal number"));
-        }
-        let id = format!("cdnow-{line}");
-        let body = json!({
-            "event_id": id, "type": "order.completed", "occurred_at": occurred_at.to_string(),
-            "customer_id": customer_id, "order_id": id, "currency": context.base.as_str(),
-            "revenue": dollars, "channel": "unknown",
         });
-        events.push(event(customer_id, occurred_at, line, &body));
     }
-    if events.is_empty() {
-        Err(Error::Empty {
-            path: path.to_owned(),
-        })
-    } else {
-        Ok(events)
-    }
+    Ok(history_of(rows, Lines::Orders, ""))
+}
+
+struct Problem<'a> {
+    column: &'static str,
+    value: &'a str,
+    allowed: &'static str,
+}
+
+fn purchase<'a>(fields: &[&'a str], line: u64, context: &Context) -> Result<OrderRow, Problem<'a>> {
+    let problem = |column, value, allowed| Problem {
+        column,
+        value,
+        allowed,
+    };
+    let (customer_id, date, dollars, id) = match fields {
+        [customer_id, date, _, dollars] => (customer_id, date, dollars, format!("cdnow-{line}")),
+        [customer_id, _, date, _, dollars] => {
+            (customer_id, date, dollars, format!("cdnow-sample-{line}"))
+        }
+        _ => return Err(problem("line", "", ALLOWED)),
+    };
+    let occurred_at = compact_date(date)
+        .and_then(|day| context.zone.foreign_instant_at(day, 12))
+        .ok_or_else(|| problem("date", date, "a day as YYYYMMDD"))?;
+    let amount = Decimal::parse(dollars)
+        .ok_or_else(|| problem("dollar_value", dollars, "a decimal number"))?;
+    Ok(OrderRow {
+        line,
+        customer_id: Some((*customer_id).to_owned()),
+        order_id: id,
+        occurred_at,
+        amount: amount.into(),
+        currency: context.base.as_str().to_owned(),
+        channel: None,
+        category: None,
+        discount: None,
+        content: line,
+    })
 }
 
 fn compact_date(text: &str) -> Option<Day> {

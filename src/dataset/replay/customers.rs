@@ -4,23 +4,100 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::dataset::column::Column;
+use crate::dataset::column::Kind;
+use crate::dataset::column::Others;
 use crate::dataset::error::Error;
-use crate::dataset::replay::orders::instant;
+use crate::dataset::options::Options;
+use crate::dataset::replay::history::History;
 use crate::dataset::replay::source_event::Context;
 use crate::dataset::replay::source_event::SourceEvent;
 use crate::dataset::replay::source_event::event;
-use crate::dataset::rows::Row;
-use crate::dataset::table::parse_date;
-use crate::domain::money::Decimal;
+use crate::dataset::row::Row;
+use crate::dataset::rows::Rows;
+use crate::domain::ids::stable_hash;
 use crate::domain::profile::NUMBER_MAX;
+use crate::domain::time::Timestamp;
 
-pub(super) fn customer(row: &Row<'_>, context: &Context) -> Result<SourceEvent, Error> {
-    let customer_id = row.required("customer_id", "an id or a value: it is empty", |text| {
+/// When the rows of the marketing file hold: the day after its last enrolment.
+const MARKETING_AS_OF: &str = "2014-06-30T00:00:00Z";
+/// Columns that say when a row holds; the first one that the file has.
+const TIMES: [&str; 2] = ["occurred_at", "updated_at"];
+
+/// Reads the rows of a file of customers.
+pub(super) fn read_customers(
+    rows: &mut Rows,
+    context: &Context,
+    options: &Options,
+) -> Result<History, Error> {
+    let is_named = |name: &&str| options.columns.header_of(name).is_some();
+    let named = TIMES.into_iter().find(|name| is_named(name));
+    let time = named.or_else(|| TIMES.into_iter().find(|name| rows.has(name)));
+    if time.is_none() && context.as_of.is_none() {
+        return Err(Error::NoTime {
+            path: rows.path().clone(),
+        });
+    }
+    let mut columns = vec![
+        Column::required("customer_id", Kind::Id),
+        Column::optional("birth_year", Kind::Id),
+        Column::optional("income", Kind::Amount),
+        Column::optional("joined_at", Kind::Instant),
+    ];
+    columns.extend(time.map(|time| Column::optional(time, Kind::Instant)));
+    rows.expect(&columns, Others::Read)?;
+    let mut history = History {
+        columns,
+        ..History::default()
+    };
+    while let Some(row) = rows.next_row()? {
+        history.take(customer(&row, time, context.as_of))?;
+    }
+    Ok(history)
+}
+
+/// Reads the rows of the marketing file as customers.
+pub(super) fn read_marketing(rows: &mut Rows, context: &Context) -> Result<History, Error> {
+    let columns = [
+        Column::required("ID", Kind::Id),
+        Column::required("Year_Birth", Kind::Id),
+        Column::required("Dt_Customer", Kind::Day).day_first(),
+        Column::optional("Income", Kind::Amount),
+        Column::optional("NumWebVisitsMonth", Kind::Text),
+        Column::optional("Education", Kind::Text),
+        Column::optional("Marital_Status", Kind::Text),
+        Column::optional("Kidhome", Kind::Text),
+        Column::optional("Teenhome", Kind::Text),
+    ];
+    rows.expect(&columns, Others::Ignored)?;
+    let mut history = History {
+        columns: columns.to_vec(),
+        ..History::default()
+    };
+    while let Some(row) = rows.next_row()? {
+        history.take(marketing(&row, context))?;
+    }
+    Ok(history)
+}
+
+fn customer(
+    row: &Row<'_>,
+    time: Option<&str>,
+    as_of: Option<Timestamp>,
+) -> Result<SourceEvent, Error> {
+    row.refuse_broken()?;
+    let customer_id = row.required("customer_id", "the id of a customer", |text| {
         Some(text.to_owned())
     })?;
+    let stated = time.map(|time| row.instant(time)).transpose()?.flatten();
+    let occurred_at = stated.or(as_of).ok_or_else(|| {
+        let allowed = "the time as of which the row holds; --as-of INSTANT gives one to the rows that have none";
+        row.invalid(time.unwrap_or_default(), "", allowed)
+    })?;
+    let known = ["customer_id", "birth_year", "income", "joined_at"];
     let mut attributes = Map::new();
     for (column, text) in row.entries() {
-        if !["customer_id", "birth_year", "income", "joined_at"].contains(&column) {
+        if !known.contains(&column) && Some(column) != time {
             attributes.insert(column.to_owned(), attribute(text));
         }
     }
@@ -30,40 +107,43 @@ pub(super) fn customer(row: &Row<'_>, context: &Context) -> Result<SourceEvent, 
     })? {
         profile.insert("birth_year".to_owned(), json!(year));
     }
-    let decimal = |text: &str| Decimal::parse(text).map(|_| text.to_owned());
-    if let Some(income) = row.parsed("income", "a decimal number", decimal)? {
-        profile.insert("income".to_owned(), json!(income));
+    if let Some(income) = row.amount("income")? {
+        profile.insert("income".to_owned(), json!(income.text));
     }
-    let allowed = "an RFC 3339 instant, or a date such as 2013-09-04";
-    if let Some(joined_at) = row.parsed("joined_at", allowed, |text| instant(text, context))? {
+    if let Some(joined_at) = row.instant("joined_at")? {
         profile.insert("joined_at".to_owned(), json!(joined_at.to_string()));
     }
     profile.insert("attributes".to_owned(), Value::Object(attributes));
+    // The same facts as of the same time are the same event, whatever the file and the line.
+    let stated = Value::Object(profile.clone()).to_string();
+    let hash = stable_hash(&[&customer_id, &occurred_at.to_string(), &stated]);
+    let event_id = format!("customer-{hash:016x}");
     Ok(updated(
-        "customers",
+        &event_id,
         &customer_id,
         row.line,
-        context,
+        occurred_at,
         profile,
     ))
 }
 
 pub(super) fn marketing(row: &Row<'_>, context: &Context) -> Result<SourceEvent, Error> {
-    let customer_id = row.required("ID", "an id or a value: it is empty", |text| {
-        Some(text.to_owned())
-    })?;
+    row.refuse_broken()?;
+    let customer_id = row.required("ID", "the id of a customer", |text| Some(text.to_owned()))?;
     let year = row.required("Year_Birth", "a calendar year", |text| {
         text.parse::<i32>().ok()
     })?;
-    let midnight =
-        |text: &str| parse_date(text).and_then(|day| context.zone.foreign_instant_at(day, 0));
-    let joined_at = row.required("Dt_Customer", "a date such as 2013-09-04", midnight)?;
+    let joined_on = row.day("Dt_Customer")?;
+    let joined_at = joined_on.and_then(|day| context.zone.foreign_instant_at(day, 0));
+    let joined_at = joined_at.ok_or_else(|| {
+        let value = row.text("Dt_Customer").unwrap_or_default();
+        row.invalid("Dt_Customer", value, "a date such as 2013-09-04")
+    })?;
     let mut profile = Map::new();
     profile.insert("birth_year".to_owned(), json!(year));
     profile.insert("joined_at".to_owned(), json!(joined_at.to_string()));
-    let decimal = |text: &str| Decimal::parse(text).map(|_| text.to_owned());
-    if let Some(income) = row.parsed("Income", "a decimal number", decimal)? {
-        profile.insert("income".to_owned(), json!(income));
+    if let Some(income) = row.amount("Income")? {
+        profile.insert("income".to_owned(), json!(income.text));
     }
     let names = [
         ("NumWebVisitsMonth", "web_visits_month"),
@@ -79,13 +159,9 @@ pub(super) fn marketing(row: &Row<'_>, context: &Context) -> Result<SourceEvent,
         }
     }
     profile.insert("attributes".to_owned(), Value::Object(attributes));
-    Ok(updated(
-        "marketing",
-        &customer_id,
-        row.line,
-        context,
-        profile,
-    ))
+    let event_id = format!("marketing-{}", row.line);
+    let as_of = Timestamp::parse_rfc3339(MARKETING_AS_OF).unwrap_or_default();
+    Ok(updated(&event_id, &customer_id, row.line, as_of, profile))
 }
 
 fn attribute(text: &str) -> Value {
@@ -98,15 +174,15 @@ fn attribute(text: &str) -> Value {
 }
 
 fn updated(
-    source: &str,
+    event_id: &str,
     customer_id: &str,
     line: u64,
-    context: &Context,
+    occurred_at: Timestamp,
     profile: Map<String, Value>,
 ) -> SourceEvent {
     let body = json!({
-        "event_id": format!("{source}-{line}"), "type": "customer.updated",
-        "occurred_at": context.as_of.to_string(), "customer_id": customer_id, "profile": profile,
+        "event_id": event_id, "type": "customer.updated",
+        "occurred_at": occurred_at.to_string(), "customer_id": customer_id, "profile": profile,
     });
-    event(customer_id, context.as_of, line, &body)
+    event(Some(customer_id), occurred_at, line, &body)
 }

@@ -1,19 +1,16 @@
 //! Native events, one JSON object a line.
 
-use std::path::Path;
-
-use crate::dataset::bytes::read as read_bytes;
-use crate::dataset::error::Error;
-use crate::dataset::replay::source_event::Context;
 use crate::dataset::replay::source_event::SourceEvent;
 use crate::domain::event::lines;
 use crate::domain::event::stated;
+use crate::domain::time::Timestamp;
 
-pub(super) fn jsonl(path: &Path, context: &Context) -> Result<Vec<SourceEvent>, Error> {
-    let bytes = read_bytes(path)?;
-    let mut latest = context.as_of;
+/// A line without a readable time has the record time of the line before; before the first readable one, that of the first.
+pub(super) fn jsonl(bytes: &[u8]) -> Vec<SourceEvent> {
+    let first = lines(bytes).find_map(|(_, payload)| stated(payload).occurred_at);
+    let mut latest = first.unwrap_or(Timestamp::default());
     let mut events = Vec::new();
-    for (line, payload) in lines(&bytes) {
+    for (line, payload) in lines(bytes) {
         let stated = stated(payload);
         latest = stated.occurred_at.unwrap_or(latest);
         events.push(SourceEvent {
@@ -23,5 +20,5 @@ pub(super) fn jsonl(path: &Path, context: &Context) -> Result<Vec<SourceEvent>, 
             payload: payload.to_vec(),
         });
     }
-    Ok(events)
+    events
 }

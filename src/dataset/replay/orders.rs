@@ -1,48 +1,200 @@
-//! Orders as CSV.
+//! Orders, or lines of orders, as a table.
 
 use serde_json::Value;
 use serde_json::json;
 
+use crate::dataset::amount::Amount;
+use crate::dataset::column::Column;
+use crate::dataset::column::Kind;
+use crate::dataset::column::Others;
 use crate::dataset::error::Error;
+use crate::dataset::options::Options;
+use crate::dataset::replay::history::History;
+use crate::dataset::replay::history::refused;
 use crate::dataset::replay::source_event::Context;
+use crate::dataset::replay::source_event::OrderIds;
 use crate::dataset::replay::source_event::SourceEvent;
 use crate::dataset::replay::source_event::event;
-use crate::dataset::rows::Row;
-use crate::dataset::table::parse_date;
-use crate::domain::money::Decimal;
-use crate::domain::time::Timestamp;
+use crate::dataset::row::Row;
+use crate::dataset::rows::Rows;
+use crate::domain::ids::stable_hash;
+use crate::domain::money::Exact;
+use crate::domain::order_rows::BadRow;
+use crate::domain::order_rows::Lines;
+use crate::domain::order_rows::Order;
+use crate::domain::order_rows::OrderRow;
+use crate::domain::order_rows::Row as RowOfOrder;
+use crate::domain::order_rows::RowIds;
+use crate::domain::order_rows::orders;
 
-pub(super) fn order(row: &Row<'_>, context: &Context) -> Result<SourceEvent, Error> {
-    let text = |column: &str| {
-        row.required(column, "an id or a value: it is empty", |text| {
-            Some(text.to_owned())
-        })
-    };
-    let customer_id = text("customer_id")?;
-    let order_id = text("order_id")?;
-    let allowed = "an RFC 3339 instant, or a date such as 2013-09-04";
-    let occurred_at = row.required("occurred_at", allowed, |text| instant(text, context))?;
-    let decimal = |text: &str| Decimal::parse(text).map(|_| text.to_owned());
-    let revenue = row.required("revenue", "a decimal number", decimal)?;
-    let mut body = json!({
-        "event_id": format!("order-{order_id}"), "type": "order.completed",
-        "occurred_at": occurred_at.to_string(), "customer_id": customer_id, "order_id": order_id,
-        "currency": row.text("currency").unwrap_or(context.base.as_str()), "revenue": revenue,
-        "channel": row.text("channel").unwrap_or("unknown"),
-    });
-    if let Some(event) = body.as_object_mut() {
-        if let Some(category) = row.text("category") {
-            let line = json!([{"category": category, "quantity": 1, "price": revenue}]);
-            event.insert("products".to_owned(), line);
-        }
-        if let Some(discount) = row.parsed("discount", "a decimal number", decimal)? {
-            event.insert("discount".to_owned(), Value::String(discount));
-        }
-    }
-    Ok(event(&customer_id, occurred_at, row.line, &body))
+/// Which columns make the amount of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AmountOf {
+    Revenue,
+    QuantityAndPrice,
 }
 
-pub(super) fn instant(text: &str, context: &Context) -> Option<Timestamp> {
-    let at_noon = || parse_date(text).and_then(|day| context.zone.foreign_instant_at(day, 12));
-    Timestamp::parse_rfc3339(text).or_else(at_noon)
+/// Reads the rows of a file of orders.
+pub(super) fn read_orders(
+    rows: &mut Rows,
+    context: &Context,
+    options: &Options,
+) -> Result<History, Error> {
+    let amount_of = amount_of(rows, options);
+    let columns = columns(context, amount_of);
+    rows.expect(&columns, Others::Ignored)?;
+    let mut ids = RowIds::default();
+    let mut read = Vec::new();
+    while let Some(row) = rows.next_row()? {
+        match order_row(&row, context, amount_of) {
+            Ok(mut order) => {
+                if context.order_ids == OrderIds::Row {
+                    order.order_id = ids.next_id(&order);
+                }
+                read.push(RowOfOrder::Good(order));
+            }
+            Err(error) => read.push(RowOfOrder::Bad(bad_row(&row, error)?)),
+        }
+    }
+    Ok(History {
+        columns,
+        ..history_of(read, context.lines, "order-")
+    })
+}
+
+/// The events of rows. Ids of events are those of orders after `id_prefix`.
+pub(super) fn history_of(rows: Vec<RowOfOrder>, lines: Lines, id_prefix: &str) -> History {
+    let orders = orders(rows, lines);
+    let events = orders
+        .taken
+        .iter()
+        .map(|order| order_event(order, id_prefix));
+    History {
+        events: events.collect(),
+        refused: orders.refused,
+        rows: orders.counts.rows,
+        orders: Some(orders.counts),
+        ..History::default()
+    }
+}
+
+/// Quantity and price where `--columns` or the header has them and no revenue.
+fn amount_of(rows: &Rows, options: &Options) -> AmountOf {
+    let is_named = |name| options.columns.header_of(name).is_some();
+    let is_there = |name| is_named(name) || rows.has(name);
+    let is_by_name = is_named("quantity") || is_named("price");
+    let is_product = is_by_name && !is_named("revenue")
+        || !is_there("revenue") && is_there("quantity") && is_there("price");
+    if is_product {
+        AmountOf::QuantityAndPrice
+    } else {
+        AmountOf::Revenue
+    }
+}
+
+fn columns(context: &Context, amount_of: AmountOf) -> Vec<Column> {
+    let mut columns = vec![Column::required("customer_id", Kind::Id)];
+    if context.order_ids == OrderIds::Column {
+        columns.push(Column::required("order_id", Kind::Id));
+    }
+    columns.push(Column::required("occurred_at", Kind::Instant));
+    match amount_of {
+        AmountOf::Revenue => columns.push(Column::required("revenue", Kind::Amount)),
+        AmountOf::QuantityAndPrice => columns.extend([
+            Column::required("quantity", Kind::Amount),
+            Column::required("price", Kind::Amount),
+        ]),
+    }
+    columns.extend([
+        Column::optional("currency", Kind::Text),
+        Column::optional("channel", Kind::Text),
+        Column::optional("category", Kind::Text),
+        Column::optional("discount", Kind::Amount),
+    ]);
+    columns
+}
+
+fn order_row(row: &Row<'_>, context: &Context, amount_of: AmountOf) -> Result<OrderRow, Error> {
+    row.refuse_broken()?;
+    let owned = |column: &str| row.text(column).map(str::to_owned);
+    let order_id = match context.order_ids {
+        OrderIds::Column => row.required("order_id", "the id of an order", |text| {
+            Some(text.to_owned())
+        })?,
+        OrderIds::Row => String::new(),
+    };
+    let allowed = "a time such as 2013-09-04T10:30:00, or a date such as 2013-09-04";
+    let occurred_at = row.instant("occurred_at")?;
+    let occurred_at = occurred_at.ok_or_else(|| row.invalid("occurred_at", "", allowed))?;
+    let (amount, currency) = match amount_of {
+        AmountOf::Revenue => {
+            let revenue = amount(row, "revenue")?;
+            (Exact::from(revenue.decimal), revenue.currency)
+        }
+        AmountOf::QuantityAndPrice => {
+            let (quantity, price) = (amount(row, "quantity")?, amount(row, "price")?);
+            let product = Exact::product(quantity.decimal, price.decimal);
+            (product, price.currency)
+        }
+    };
+    let currency = row.currency()?.or(currency).unwrap_or(context.base);
+    let entries = row.entries().flat_map(|(column, text)| [column, text]);
+    Ok(OrderRow {
+        line: row.line,
+        customer_id: owned("customer_id"),
+        order_id,
+        occurred_at,
+        amount,
+        currency: currency.as_str().to_owned(),
+        channel: owned("channel"),
+        category: owned("category"),
+        discount: row
+            .amount("discount")?
+            .map(|discount| Exact::from(discount.decimal)),
+        content: stable_hash(&entries.collect::<Vec<&str>>()),
+    })
+}
+
+fn amount(row: &Row<'_>, column: &str) -> Result<Amount, Error> {
+    let amount = row.amount(column)?;
+    amount.ok_or_else(|| row.invalid(column, "", "a decimal number"))
+}
+
+fn bad_row(row: &Row<'_>, error: Error) -> Result<BadRow, Error> {
+    let refused = refused(error)?;
+    Ok(BadRow {
+        line: refused.line,
+        customer_id: row.text("customer_id").map(str::to_owned),
+        order_id: row.text("order_id").map(str::to_owned),
+        column: refused.column,
+        detail: refused.detail,
+    })
+}
+
+fn order_event(order: &Order, id_prefix: &str) -> SourceEvent {
+    let order_id = &order.order_id;
+    let mut body = json!({
+        "event_id": format!("{id_prefix}{order_id}"), "type": "order.completed",
+        "occurred_at": order.occurred_at.to_string(), "order_id": order_id,
+        "currency": order.currency, "revenue": order.revenue,
+        "channel": order.channel.as_deref().unwrap_or("unknown"),
+    });
+    if let Some(event) = body.as_object_mut() {
+        if let Some(customer_id) = &order.customer_id {
+            event.insert("customer_id".to_owned(), json!(customer_id));
+        }
+        if let Some(discount) = &order.discount {
+            event.insert("discount".to_owned(), json!(discount));
+        }
+        let products = order
+            .categories
+            .iter()
+            .map(|(category, spent)| json!({"category": category, "quantity": 1, "price": spent}));
+        let products: Vec<Value> = products.collect();
+        if !products.is_empty() {
+            event.insert("products".to_owned(), Value::Array(products));
+        }
+    }
+    let customer_id = order.customer_id.as_deref();
+    event(customer_id, order.occurred_at, order.line, &body)
 }

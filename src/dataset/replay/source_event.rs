@@ -3,18 +3,63 @@
 use serde_json::Value;
 
 use crate::domain::money::Currency;
+use crate::domain::order_rows::Lines;
 use crate::domain::time::BusinessZone;
 use crate::domain::time::Timestamp;
 
-/// The values that a file does not state.
+/// The values that a file does not state, and what its rows are.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// Currency of amounts without one.
     pub base: Currency,
     /// Zone of days.
     pub zone: BusinessZone,
-    /// Instant of rows without one.
-    pub as_of: Timestamp,
+    /// Instant as of which the rows of customers hold that do not state one.
+    pub as_of: Option<Timestamp>,
+    /// What the rows of orders are.
+    pub lines: Lines,
+    /// Where the ids of orders come from.
+    pub order_ids: OrderIds,
+}
+
+/// Where the ids of orders come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OrderIds {
+    /// From the column `order_id`.
+    #[default]
+    Column,
+    /// From what each row says.
+    Row,
+}
+
+impl Context {
+    /// Of rows that are orders with ids.
+    #[must_use]
+    pub fn new(base: Currency, zone: BusinessZone) -> Self {
+        Self {
+            base,
+            zone,
+            as_of: None,
+            lines: Lines::default(),
+            order_ids: OrderIds::default(),
+        }
+    }
+
+    /// A text that differs where the same rows make other events; empty for rows that are orders with ids.
+    pub(super) fn identity(&self) -> String {
+        let lines = match self.lines {
+            Lines::Orders => "",
+            Lines::Sum => "/lines=sum",
+        };
+        let ids = match self.order_ids {
+            OrderIds::Column => "",
+            OrderIds::Row => "/order-id=row",
+        };
+        let as_of = self
+            .as_of
+            .map_or_else(String::new, |as_of| format!("/as-of={as_of}"));
+        format!("{lines}{ids}{as_of}")
+    }
 }
 
 /// One event to send.
@@ -22,7 +67,7 @@ pub struct Context {
 pub struct SourceEvent {
     /// Record time.
     pub record_time: Timestamp,
-    /// Its line in the file, from 1.
+    /// Its line in the file, from 1; of several lines the first.
     pub line: u64,
     /// Record key.
     pub key: Option<Vec<u8>>,
@@ -31,7 +76,7 @@ pub struct SourceEvent {
 }
 
 pub(super) fn event(
-    customer_id: &str,
+    customer_id: Option<&str>,
     occurred_at: Timestamp,
     line: u64,
     body: &Value,
@@ -39,7 +84,7 @@ pub(super) fn event(
     SourceEvent {
         record_time: occurred_at,
         line,
-        key: Some(customer_id.as_bytes().to_vec()),
+        key: customer_id.map(|id| id.as_bytes().to_vec()),
         payload: body.to_string().into_bytes(),
     }
 }

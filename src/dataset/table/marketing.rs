@@ -1,9 +1,11 @@
 //! The Kaggle file "marketing campaign".
 
+use crate::dataset::column::Column;
+use crate::dataset::column::Kind;
+use crate::dataset::column::Others;
 use crate::dataset::error::Error;
-use crate::dataset::rows::Row;
+use crate::dataset::row::Row;
 use crate::dataset::rows::Rows;
-use crate::dataset::table::date::parse_date;
 use crate::dataset::table::notes::Notes;
 use crate::domain::time::Day;
 use crate::learn::preparation::TrainingRow;
@@ -56,10 +58,7 @@ const MARITAL_STATUS: [(&str, bool); 5] = [
 const EDUCATION: [&str; 5] = ["2n Cycle", "Basic", "Graduation", "Master", "PhD"];
 
 pub(super) fn marketing(rows: &mut Rows) -> Result<TrainingTable, Error> {
-    let mut needed = vec!["ID", "Year_Birth", "Dt_Customer", "NumDealsPurchases"];
-    needed.extend(MARKETING_COLUMNS.iter().map(|(_, column)| *column));
-    needed.extend(SPENDING_COLUMNS);
-    rows.require(&needed)?;
+    rows.expect(&expected(), Others::Ignored)?;
     let columns = DERIVED_COLUMNS
         .iter()
         .chain(MARKETING_COLUMNS.iter().map(|(name, _)| name));
@@ -70,6 +69,7 @@ pub(super) fn marketing(rows: &mut Rows) -> Result<TrainingTable, Error> {
     };
     let mut notes = Notes::default();
     while let Some(row) = rows.next_row()? {
+        row.refuse_broken()?;
         let age = row
             .number("Year_Birth")?
             .map(|year| f64::from(MARKETING_REFERENCE_YEAR) - year);
@@ -104,6 +104,22 @@ pub(super) fn marketing(rows: &mut Rows) -> Result<TrainingTable, Error> {
     Ok(table)
 }
 
+fn expected() -> Vec<Column> {
+    let mut expected = vec![
+        Column::required("ID", Kind::Id),
+        Column::required("Dt_Customer", Kind::Day).day_first(),
+    ];
+    let named = MARKETING_COLUMNS.iter().map(|(_, column)| *column);
+    let needed = ["Year_Birth", "NumDealsPurchases"].into_iter();
+    let needed = needed.chain(named).chain(SPENDING_COLUMNS);
+    expected.extend(needed.map(|column| Column::required(column, Kind::Number)));
+    let wished = ["Kidhome", "Teenhome"].into_iter().chain(CAMPAIGN_COLUMNS);
+    expected.extend(wished.map(|column| Column::optional(column, Kind::Number)));
+    let texts = ["Marital_Status", "Education"];
+    expected.extend(texts.map(|column| Column::optional(column, Kind::Text)));
+    expected
+}
+
 /// `None` where one is missing.
 fn sum(row: &Row<'_>, columns: &[&str]) -> Result<Option<f64>, Error> {
     let mut sum = Some(0.0);
@@ -116,7 +132,7 @@ fn sum(row: &Row<'_>, columns: &[&str]) -> Result<Option<f64>, Error> {
 fn tenure(row: &Row<'_>) -> Result<Option<f64>, Error> {
     let year = i16::try_from(MARKETING_REFERENCE_YEAR).unwrap_or_default();
     let (month, day) = REFERENCE_MONTH_DAY;
-    let joined = row.parsed("Dt_Customer", "a date such as 2013-09-04", parse_date)?;
+    let joined = row.day("Dt_Customer")?;
     let reference = Day::from_date(year, month, day);
     Ok(joined
         .zip(reference)

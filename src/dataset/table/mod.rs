@@ -11,6 +11,8 @@ pub use crate::dataset::table::marketing::MARKETING_REFERENCE_YEAR;
 use std::path::Path;
 
 use crate::dataset::error::Error;
+use crate::dataset::found::Found;
+use crate::dataset::options::Options;
 use crate::dataset::rows::Rows;
 use crate::dataset::table::marketing::marketing;
 use crate::dataset::table::numeric::numeric;
@@ -28,6 +30,15 @@ pub enum Format {
     Features,
 }
 
+/// A table, and what was found about its file.
+#[derive(Debug)]
+pub struct Table {
+    /// The rows to learn from.
+    pub rows: TrainingTable,
+    /// What was found about the file.
+    pub found: Found,
+}
+
 /// Reads a table. A row with a wrong value is an error that names it. Of a table of features only the
 /// `wanted` columns are read, or all of them if `wanted` is `None`.
 ///
@@ -38,8 +49,9 @@ pub fn read(
     format: Format,
     id_column: Option<&str>,
     wanted: Option<&[String]>,
-) -> Result<TrainingTable, Error> {
-    let mut rows = Rows::open(path)?;
+    options: &Options,
+) -> Result<Table, Error> {
+    let mut rows = Rows::open(path, options)?;
     let table = match format {
         Format::Marketing => marketing(&mut rows)?,
         Format::Features => numeric(&mut rows, id_column, wanted)?,
@@ -49,6 +61,9 @@ pub fn read(
             path: path.to_owned(),
         })
     } else {
-        Ok(table)
+        Ok(Table {
+            rows: table,
+            found: rows.found().clone(),
+        })
     }
 }

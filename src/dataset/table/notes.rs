@@ -6,7 +6,7 @@ use std::hash::DefaultHasher;
 use std::hash::Hash;
 use std::hash::Hasher;
 
-use crate::dataset::rows::Row;
+use crate::dataset::row::Row;
 use crate::learn::analysis::Noted;
 
 /// Notes on rows that are kept.

@@ -10,6 +10,9 @@ use crate::domain::money::Currency;
 use crate::domain::money::Decimal;
 use crate::domain::money::Money;
 
+/// Currencies that a message names.
+const CURRENCIES_NAMED_MAX: usize = 20;
+
 /// The currency of an event and its rate into the base.
 pub(super) fn currency(
     raw: &RawEvent<'_>,
@@ -22,9 +25,25 @@ pub(super) fn currency(
         .ok_or_else(|| field.invalid("an ISO 4217 code of three capital letters"))?;
     let rate = rules.exchange.rate(currency).ok_or_else(|| {
         Field::new("currency", raw.currency, RejectReason::UnknownCurrency)
-            .invalid("the base currency or one with a rate in money.rates")
+            .invalid(&currencies_allowed(rules))
     })?;
     Ok((currency, rate))
+}
+
+/// The currencies that can be converted, by name.
+fn currencies_allowed(rules: &IntakeRules) -> String {
+    let exchange = &rules.exchange;
+    let rates = exchange.rates.iter().take(CURRENCIES_NAMED_MAX);
+    let mut named: Vec<&str> = rates.map(|(currency, _)| currency.as_str()).collect();
+    named.sort_unstable();
+    let more = exchange.rates.len() - named.len();
+    let named = match (named.len(), more) {
+        (0, _) => "none has one".to_owned(),
+        (_, 0) => named.join(", "),
+        _ => format!("{} and {more} more", named.join(", ")),
+    };
+    let base = exchange.base;
+    format!("the base currency {base}, or one with a rate in money.rates ({named})")
 }
 
 /// An amount times two factors, such as the quantity and the rate of its currency, in minor units of the base; not over

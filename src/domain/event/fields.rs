@@ -49,14 +49,12 @@ impl<'a> Field<'a> {
     /// The rejection of this field's value; `allowed` describes the values that are accepted.
     #[must_use]
     pub fn invalid(&self, allowed: &str) -> InvalidEvent {
-        let detail = match self.raw {
-            Some(raw) => format!("{}: {} is not {allowed}", self.name, quoted(raw)),
+        let value = self.raw.map(quoted);
+        let detail = match &value {
+            Some(value) => format!("{}: {value} is not {allowed}", self.name),
             None => format!("{} is missing: it must be {allowed}", self.name),
         };
-        InvalidEvent {
-            reason: self.reason,
-            detail,
-        }
+        InvalidEvent::new(self.reason, self.name, allowed, (value, detail))
     }
 
     /// A text of at most `characters_max` characters; an empty one is absent.
@@ -142,9 +140,64 @@ pub fn json_text(raw: &str) -> Option<Cow<'_, str>> {
 /// The beginning of a value, for a message.
 #[must_use]
 pub fn quoted(raw: &str) -> String {
-    let mut text: String = raw.chars().take(QUOTED_CHARACTERS_MAX).collect();
-    if text.len() < raw.len() {
-        text.push_str("...");
+    visible(raw, QUOTED_CHARACTERS_MAX)
+}
+
+/// The beginning of a text, for a person. Control characters, and those that change how the text around them is shown, are
+/// escaped.
+#[must_use]
+pub fn visible(text: &str, characters_max: usize) -> String {
+    let mut shown = String::with_capacity(text.len().min(characters_max));
+    let mut characters = text.chars();
+    for character in characters.by_ref().take(characters_max) {
+        match character {
+            ' '..='~' => shown.push(character),
+            '\t' | '\n' | '\r' => shown.extend(character.escape_default()),
+            _ if character.is_control() || is_hidden(character) => {
+                shown.extend(character.escape_unicode());
+            }
+            _ => shown.push(character),
+        }
     }
-    text
+    if characters.next().is_some() {
+        shown.push_str("...");
+    }
+    shown
+}
+
+/// Has no width, or turns the direction of a text.
+fn is_hidden(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_seen_is_escaped_and_the_rest_stays() {
+        for (text, expected) in [
+            ("Käse \\ \"x\" 顧客 e\u{301}", "Käse \\ \"x\" 顧客 e\u{301}"),
+            ("a\tb\nc\r", "a\\tb\\nc\\r"),
+            ("\u{1b}[31m\u{7f}\u{9b}", "\\u{1b}[31m\\u{7f}\\u{9b}"),
+            (
+                "a\u{202e}b\u{200b}\u{feff}",
+                "a\\u{202e}b\\u{200b}\\u{feff}",
+            ),
+        ] {
+            assert_eq!(quoted(text), expected, "{text:?}");
+        }
+        assert_eq!(visible("abcd", 4), "abcd");
+        assert_eq!(visible("äbcde", 4), "äbcd...");
+    }
 }

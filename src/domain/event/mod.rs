@@ -17,6 +17,8 @@ mod rejection;
 pub mod rules;
 mod scanner;
 mod stated;
+mod unknown_fields;
+mod unknown_names;
 mod well_formed;
 
 pub use crate::domain::event::instant::instant_of_json;
@@ -27,6 +29,9 @@ pub use crate::domain::event::rejection::InvalidEvent;
 pub use crate::domain::event::rejection::RejectReason;
 pub use crate::domain::event::stated::Stated;
 pub use crate::domain::event::stated::stated;
+pub use crate::domain::event::unknown_fields::UnknownFields;
+pub use crate::domain::event::unknown_names::UnknownName;
+pub use crate::domain::event::unknown_names::unknown_names;
 
 use std::borrow::Cow;
 
@@ -48,6 +53,8 @@ pub struct CustomerEvent<'a> {
     pub is_test: bool,
     /// What happened.
     pub body: EventBody<'a>,
+    /// Fields that no event has.
+    pub unknown: UnknownFields,
 }
 
 /// Whose event it is.

@@ -12,6 +12,7 @@ use crate::domain::event::raw::RawProduct;
 use crate::domain::event::rejection::InvalidEvent;
 use crate::domain::event::rejection::RejectReason;
 use crate::domain::event::rules::IntakeRules;
+use crate::domain::event::unknown_fields::UnknownFields;
 use crate::domain::ids::CUSTOMER_ID_CHARACTERS_MAX;
 use crate::domain::ids::EVENT_ID_CHARACTERS_MAX;
 use crate::domain::money::Decimal;
@@ -23,6 +24,7 @@ pub(super) const CATEGORY_CHARACTERS_MAX: usize = 128;
 pub(super) fn completed_order<'a>(
     raw: &RawEvent<'a>,
     rules: &IntakeRules,
+    unknown: &mut UnknownFields,
 ) -> Result<Order<'a>, InvalidEvent> {
     let order_id = order_id(raw)?;
     let (currency, rate) = currency(raw, rules)?;
@@ -50,7 +52,7 @@ pub(super) fn completed_order<'a>(
             channel_field.invalid("one of web, store, catalog, app, marketplace, phone, unknown")
         })?,
     };
-    let category_spend = category_spend(raw, rate, rules)?;
+    let category_spend = category_spend(raw, rate, rules, unknown)?;
     Ok(Order {
         order_id,
         spend,
@@ -70,6 +72,7 @@ fn category_spend<'a>(
     raw: &RawEvent<'a>,
     rate: Decimal,
     rules: &IntakeRules,
+    unknown: &mut UnknownFields,
 ) -> Result<Vec<(Cow<'a, str>, Money)>, InvalidEvent> {
     let field = Field::new("products", raw.products, RejectReason::Products);
     let Some(json) = field.raw() else {
@@ -79,6 +82,7 @@ fn category_spend<'a>(
         .map_err(|_| field.invalid("a list of {sku, category, quantity, price}"))?;
     let mut spend_by_line = Vec::with_capacity(products.len());
     for product in &products {
+        unknown.add_all(product.unknown);
         let named = |name, value| Field::new(name, value, RejectReason::Products);
         let category =
             named("products.category", product.category).text(CATEGORY_CHARACTERS_MAX)?;

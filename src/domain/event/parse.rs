@@ -11,6 +11,7 @@ use crate::domain::event::EventCustomer;
 use crate::domain::event::amount::currency;
 use crate::domain::event::amount::refund;
 use crate::domain::event::fields::Field;
+use crate::domain::event::fields::quoted;
 use crate::domain::event::instant::occurred_at;
 use crate::domain::event::kinds::EventType;
 use crate::domain::event::order::completed_order;
@@ -18,9 +19,12 @@ use crate::domain::event::order::order_id;
 use crate::domain::event::profile;
 use crate::domain::event::raw::RawEvent;
 use crate::domain::event::raw::read_object;
+use crate::domain::event::raw::unreadable;
 use crate::domain::event::rejection::InvalidEvent;
 use crate::domain::event::rejection::RejectReason;
 use crate::domain::event::rules::IntakeRules;
+use crate::domain::event::unknown_fields::UnknownFields;
+use crate::domain::event::unknown_names::misspelled_customer;
 use crate::domain::event::well_formed;
 use crate::domain::ids::CUSTOMER_ID_CHARACTERS_MAX;
 use crate::domain::ids::EVENT_ID_CHARACTERS_MAX;
@@ -35,10 +39,7 @@ pub fn parse_value<'a>(
     record_time: Timestamp,
     rules: &IntakeRules,
 ) -> Result<CustomerEvent<'a>, InvalidEvent> {
-    let payload = value.ok_or_else(|| InvalidEvent {
-        reason: RejectReason::Unreadable,
-        detail: "the value is not one JSON object in UTF-8: it is null".to_owned(),
-    })?;
+    let payload = value.ok_or_else(|| unreadable(None, "it is null"))?;
     parse(payload, record_time, rules)
 }
 
@@ -68,6 +69,21 @@ pub fn parse_by_rules<'a>(
     rules: &IntakeRules,
 ) -> Result<CustomerEvent<'a>, InvalidEvent> {
     let raw = read_object(payload)?;
+    let mut unknown = raw.unknown;
+    let event = by_rules((payload, &raw), record_time, rules, &mut unknown);
+    match event {
+        Ok(event) => Ok(CustomerEvent { unknown, ..event }),
+        Err(invalid) => Err(InvalidEvent { unknown, ..invalid }),
+    }
+}
+
+/// Judges the fields in their order. Fields that no event has are added to `unknown` where an object in it is read.
+fn by_rules<'a>(
+    (payload, raw): (&[u8], &RawEvent<'a>),
+    record_time: Timestamp,
+    rules: &IntakeRules,
+    unknown: &mut UnknownFields,
+) -> Result<CustomerEvent<'a>, InvalidEvent> {
     let given_id =
         Field::new("event_id", raw.event_id, RejectReason::EventId).id(EVENT_ID_CHARACTERS_MAX)?;
     let type_field = Field::new("type", raw.event_type, RejectReason::Type);
@@ -78,16 +94,16 @@ pub fn parse_by_rules<'a>(
         .ok_or_else(|| type_field.invalid("one of the event types, such as \"order.completed\""));
     let event_id = match given_id {
         Some(event_id) => event_id,
-        None => Cow::Owned(derived_id(&raw, event_type.as_ref().ok().copied())?),
+        None => Cow::Owned(derived_id(raw, event_type.as_ref().ok().copied())?),
     };
     let event_type = event_type?;
-    let occurred_at = occurred_at(&raw, record_time, rules)?;
-    let customer = customer(&raw, rules)?;
-    let body = body(&raw, event_type, rules)?;
+    let occurred_at = occurred_at(raw, record_time, rules)?;
+    let customer = customer((payload, raw), rules)?;
+    let body = body(raw, event_type, rules, unknown)?;
     let is_test = Field::new("test", raw.test, RejectReason::Test).flag()?;
     let body = match body {
         Some(body) => body,
-        None => body_after_test(&raw, event_type, occurred_at, rules)?,
+        None => body_after_test(raw, event_type, (occurred_at, rules), unknown)?,
     };
     Ok(CustomerEvent {
         event_id,
@@ -95,6 +111,7 @@ pub fn parse_by_rules<'a>(
         customer,
         is_test,
         body,
+        unknown: *unknown,
     })
 }
 
@@ -121,12 +138,19 @@ fn derived_id(raw: &RawEvent<'_>, event_type: Option<EventType>) -> Result<Strin
 }
 
 fn customer<'a>(
-    raw: &RawEvent<'a>,
+    (payload, raw): (&[u8], &RawEvent<'a>),
     rules: &IntakeRules,
 ) -> Result<EventCustomer<'a>, InvalidEvent> {
     let is_guest = Field::new("is_guest", raw.is_guest, RejectReason::CustomerId).flag()?;
     let customer_id = Field::new("customer_id", raw.customer_id, RejectReason::CustomerId)
         .id(CUSTOMER_ID_CHARACTERS_MAX)?;
+    if customer_id.is_none()
+        && !is_guest
+        && !raw.unknown.is_empty()
+        && let Some((name, value)) = misspelled_customer(payload)
+    {
+        return Err(misnamed_customer(&name, &value));
+    }
     Ok(match customer_id {
         Some(id) if !is_guest && !rules.customer_ids_ignored.iter().any(|none| *none == id) => {
             EventCustomer::Known(id)
@@ -135,16 +159,37 @@ fn customer<'a>(
     })
 }
 
+/// The event has a customer, but not under the name of the field. A guest's purchase would be lost in silence.
+fn misnamed_customer(name: &str, value: &str) -> InvalidEvent {
+    let allowed = format!(
+        "the name of the field with the customer's id (did you mean customer_id? The event has {name:?}); is_guest: true \
+         says that there is no customer"
+    );
+    let detail = format!(
+        "customer_id is missing, and {name:?} is no field of an event: did you mean customer_id? is_guest: true says that \
+         there is no customer"
+    );
+    let value = Some(quoted(value));
+    InvalidEvent::new(
+        RejectReason::CustomerId,
+        "customer_id",
+        allowed,
+        (value, detail),
+    )
+}
+
 /// The fields of the table that come before `test`; `None` for types whose fields come after it.
 fn body<'a>(
     raw: &RawEvent<'a>,
     event_type: EventType,
     rules: &IntakeRules,
+    unknown: &mut UnknownFields,
 ) -> Result<Option<EventBody<'a>>, InvalidEvent> {
     match event_type {
-        EventType::OrderCompleted => Ok(Some(EventBody::OrderCompleted(completed_order(
-            raw, rules,
-        )?))),
+        EventType::OrderCompleted => {
+            let order = completed_order(raw, rules, unknown)?;
+            Ok(Some(EventBody::OrderCompleted(order)))
+        }
         EventType::OrderRefunded => {
             order_id(raw)?;
             let (_, rate) = currency(raw, rules)?;
@@ -165,13 +210,13 @@ fn body<'a>(
 fn body_after_test<'a>(
     raw: &RawEvent<'a>,
     event_type: EventType,
-    occurred_at: Timestamp,
-    rules: &IntakeRules,
+    (occurred_at, rules): (Timestamp, &IntakeRules),
+    unknown: &mut UnknownFields,
 ) -> Result<EventBody<'a>, InvalidEvent> {
     match event_type {
         EventType::CustomerUpdated => {
             let field = Field::new("profile", raw.profile, RejectReason::Profile);
-            let update = profile::parse_update(&field, occurred_at, &rules.exchange)?;
+            let update = profile::parse_update(&field, occurred_at, &rules.exchange, unknown)?;
             Ok(EventBody::CustomerUpdated(update))
         }
         EventType::CustomerMerged => {

@@ -11,6 +11,7 @@ use crate::domain::event::instant::instant_of_json;
 use crate::domain::event::raw::RawProfile;
 use crate::domain::event::rejection::InvalidEvent;
 use crate::domain::event::rejection::RejectReason;
+use crate::domain::event::unknown_fields::UnknownFields;
 use crate::domain::money::Exchange;
 use crate::domain::money::Money;
 use crate::domain::profile::ATTRIBUTE_CHARACTERS_MAX;
@@ -33,11 +34,13 @@ pub(super) fn parse_update(
     field: &Field<'_>,
     occurred_at: Timestamp,
     exchange: &Exchange,
+    unknown: &mut UnknownFields,
 ) -> Result<ProfileUpdate, InvalidEvent> {
     let raw: RawProfile<'_> = field
         .raw()
         .and_then(|json| serde_json::from_str(json).ok())
         .ok_or_else(|| field.invalid("an object {birth_year, income, joined_at, attributes}"))?;
+    unknown.add_all(raw.unknown);
     Ok(ProfileUpdate {
         birth_year: birth_year(&raw)?,
         income: income(&raw, exchange)?,

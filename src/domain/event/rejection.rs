@@ -1,12 +1,42 @@
 //! Why an event cannot be used.
 
+use crate::domain::event::unknown_fields::UnknownFields;
+
 /// Why an event cannot be used, with a sentence that names the field, the value and what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidEvent {
     /// The rule that was broken first, in the order of docs/EVENTS.md.
     pub reason: RejectReason,
+    /// The field, or the part of the record, that is wrong.
+    pub field: &'static str,
+    /// What is allowed there. It quotes nothing of the event, so a log may have it.
+    pub allowed: String,
+    /// The beginning of what stands there, with what cannot be seen escaped; `None` where nothing does.
+    pub value: Option<String>,
     /// The sentence. It quotes the value, so it goes to the dead letter and never to a log.
     pub detail: String,
+    /// Fields that no event has, as far as it was read.
+    pub unknown: UnknownFields,
+}
+
+impl InvalidEvent {
+    /// A rejection of what stands in a field.
+    #[must_use]
+    pub fn new(
+        reason: RejectReason,
+        field: &'static str,
+        allowed: impl Into<String>,
+        (value, detail): (Option<String>, String),
+    ) -> Self {
+        Self {
+            reason,
+            field,
+            allowed: allowed.into(),
+            value,
+            detail,
+            unknown: UnknownFields::default(),
+        }
+    }
 }
 
 /// The closed list of reasons for a dead letter; also the metric label.

@@ -15,6 +15,10 @@ use crate::domain::event::order::CATEGORY_CHARACTERS_MAX;
 use crate::domain::event::rules::IntakeRules;
 use crate::domain::event::scanner::Scalar;
 use crate::domain::event::scanner::Scanner;
+use crate::domain::event::unknown_fields::Level;
+use crate::domain::event::unknown_fields::UNREAD_OF_EVENT;
+use crate::domain::event::unknown_fields::UNREAD_OF_PRODUCT;
+use crate::domain::event::unknown_fields::UnknownFields;
 use crate::domain::ids::CUSTOMER_ID_CHARACTERS_MAX;
 use crate::domain::ids::EVENT_ID_CHARACTERS_MAX;
 use crate::domain::ids::has_control_character;
@@ -44,6 +48,7 @@ struct Members<'a> {
     channel: Option<Scalar<'a>>,
     test: Option<Scalar<'a>>,
     products: Option<Vec<Line<'a>>>,
+    unknown: UnknownFields,
 }
 
 /// A product line.
@@ -84,6 +89,7 @@ pub(super) fn read<'a>(
         customer: EventCustomer::Known(Cow::Borrowed(customer_id)),
         is_test: false,
         body: EventBody::OrderCompleted(members.order(rules)?),
+        unknown: members.unknown,
     })
 }
 
@@ -111,7 +117,11 @@ impl<'a> Members<'a> {
                 "products" => return members.take_products(scanner),
                 // Those of other types.
                 "refund_amount" | "refund_id" | "profile" | "merged_from" => return None,
-                _ => return scanner.skip_value(),
+                UNREAD_OF_EVENT => return scanner.skip_value(),
+                _ => {
+                    members.unknown.add(Level::Event, name);
+                    return scanner.skip_value();
+                }
             };
             take_once(member, scanner)
         })?;
@@ -124,6 +134,7 @@ impl<'a> Members<'a> {
             return None;
         }
         let lines = self.products.insert(Vec::with_capacity(LINES_USUAL));
+        let unknown = &mut self.unknown;
         scanner.array(|scanner| {
             let mut line = Line::default();
             scanner.object(|scanner, name| {
@@ -131,7 +142,11 @@ impl<'a> Members<'a> {
                     "category" => &mut line.category,
                     "quantity" => &mut line.quantity,
                     "price" => &mut line.price,
-                    _ => return scanner.skip_value(),
+                    UNREAD_OF_PRODUCT => return scanner.skip_value(),
+                    _ => {
+                        unknown.add(Level::Product, name);
+                        return scanner.skip_value();
+                    }
                 };
                 take_once(member, scanner)
             })?;

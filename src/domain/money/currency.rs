@@ -28,7 +28,7 @@ impl Currency {
         match &self.0 {
             b"BIF" | b"CLP" | b"DJF" | b"GNF" | b"ISK" | b"JPY" | b"KMF" | b"KRW" | b"PYG"
             | b"RWF" | b"UGX" | b"UYI" | b"VND" | b"VUV" | b"XAF" | b"XOF" | b"XPF" => 0,
-            b"BHD" | b"IQD" | b"JOD" | b"KWD" | b"LYD" | b"OMN" | b"TND" => 3,
+            b"BHD" | b"IQD" | b"JOD" | b"KWD" | b"LYD" | b"OMR" | b"TND" => 3,
             b"CLF" | b"UYW" => 4,
             _ => 2,
         }
@@ -44,5 +44,22 @@ impl fmt::Display for Currency {
 impl fmt::Debug for Currency {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From the list of ISO 4217.
+    #[test]
+    fn the_rial_of_oman_has_a_thousand_baisa() {
+        for (code, digits) in [("OMR", 3), ("KWD", 3), ("JPY", 0), ("USD", 2), ("CLF", 4)] {
+            assert_eq!(
+                Currency::parse(code).unwrap().minor_digits(),
+                digits,
+                "{code}"
+            );
+        }
     }
 }

@@ -56,6 +56,11 @@ impl Decimal {
         Self::scaled(sign * digits, scale.checked_sub(exponent)?)
     }
 
+    /// The digits, and how many of them stand behind the point.
+    pub(super) fn parts(self) -> (i64, i32) {
+        (self.digits, self.scale)
+    }
+
     fn scaled(digits: i64, scale: i32) -> Option<Self> {
         if digits == 0 {
             return Some(Self { digits, scale: 0 });
@@ -153,6 +158,16 @@ impl Product {
         let is_up = twice > divisor || twice == divisor && (self.has_more || quotient % 2 != 0);
         Some(quotient + u128::from(is_up))
     }
+}
+
+/// `digits` x 10^-`places` in whole units, halves to even; `None` where they do not fit.
+pub(super) fn rounded_units(digits: u128, places: i32) -> Option<u128> {
+    let product = Product {
+        digits,
+        places,
+        has_more: false,
+    };
+    product.rounded()
 }
 
 /// The digits of a text of digits, with or without a point between them, and how many of them stand behind it.

@@ -5,11 +5,13 @@
 mod amount;
 mod currency;
 mod decimal;
+mod exact;
 mod exchange;
 
 pub use crate::domain::money::amount::Money;
 pub use crate::domain::money::currency::Currency;
 pub use crate::domain::money::decimal::Decimal;
+pub use crate::domain::money::exact::Exact;
 pub use crate::domain::money::exchange::Exchange;
 
 #[cfg(test)]

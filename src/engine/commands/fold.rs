@@ -20,10 +20,12 @@ use crate::engine::policy::Rules;
 use crate::engine::state::chunk::ChunkNumber;
 use crate::engine::state::entry::Entry;
 use crate::engine::state::record::CustomerRecord;
+use crate::engine::state::remembered::Limits;
 use crate::engine::state::remembered::REMEMBERED_MAX;
 use crate::engine::state::remembered::RememberedEvent;
 use crate::engine::state::remembered::RememberedId;
 use crate::engine::transition::reassign;
+use crate::engine::verdict::LateReason;
 use crate::engine::verdict::Verdict;
 
 /// What an event says.
@@ -70,7 +72,7 @@ pub(super) fn fold(
         record.layout.first_kept = Some(first_kept);
     }
     if record.abridged.is_none() {
-        remember(&mut record, identity, order, policy.remembered_ids);
+        remember(&mut record, identity, order, policy);
     }
     record.applied = record.applied.after(delivered.position);
     record.evaluated_at = record.evaluated_at.max(delivered.record_time);
@@ -122,7 +124,7 @@ fn remember(
     record: &mut CustomerRecord,
     id: RememberedId,
     order: Option<FoldedOrder>,
-    limit: usize,
+    policy: &Policy,
 ) {
     let displaced = order.iter().flat_map(|order| &order.displaced);
     displaced.for_each(|slot| record.remembered.displace(*slot));
@@ -132,7 +134,12 @@ fn remember(
         chunk: ChunkNumber::HEAD,
     };
     let layout = &mut record.layout;
-    record.remembered.insert(event, limit, &mut |forgotten| {
+    let newest_day = record.aggregate.greatest_event_day;
+    let limits = Limits {
+        ids: policy.remembered_ids,
+        is_of_newest_day: &|at| Some(policy.zone.day_of(at)) >= newest_day,
+    };
+    record.remembered.insert(event, &limits, &mut |forgotten| {
         if let Some(purchase) = &forgotten.purchase {
             layout.keep_sum(forgotten.chunk, purchase);
         }
@@ -179,8 +186,8 @@ fn refused(
     if record.applied.has(delivered.position) || is_remembered() {
         return Some(Verdict::Duplicate);
     }
-    let detail = lateness(record, identity.occurred_at, day, policy)?;
-    Some(Verdict::Late { detail })
+    let (reason, detail) = lateness(record, identity.occurred_at, day, policy)?;
+    Some(Verdict::Late { reason, detail })
 }
 
 fn lateness(
@@ -188,30 +195,41 @@ fn lateness(
     occurred_at: Timestamp,
     day: Day,
     policy: &Policy,
-) -> Option<String> {
+) -> Option<(LateReason, String)> {
     if record
         .aggregate
         .is_older_than_ledger(day, policy.ledger_days)
     {
         let ledger_days = policy.ledger_days;
-        return Some(format!(
+        let detail = format!(
             "occurred_at: {occurred_at} is more than state.ledger_days {ledger_days} before the \
              customer's newest event"
-        ));
+        );
+        return Some((LateReason::OlderThanLedger, detail));
     }
     if record.remembered.is_full_of(occurred_at) {
-        return Some(format!(
+        let detail = format!(
             "occurred_at: {occurred_at} is the time of {REMEMBERED_MAX} remembered events of the customer, and more of one \
              instant are not told apart"
-        ));
+        );
+        return Some((LateReason::TooManyOfOneDay, detail));
     }
     let floor = record
         .remembered
         .floor()
         .map(|floor| floor.occurred_at)
         .filter(|floor| occurred_at <= *floor)?;
-    Some(format!(
+    let floor_day = policy.zone.day_of(floor);
+    if Some(floor_day) >= record.aggregate.greatest_event_day {
+        let detail = format!(
+            "occurred_at: {occurred_at} is not after {floor}: the customer has more events on that day than the \
+             {REMEMBERED_MAX} whose ids a record can remember"
+        );
+        return Some((LateReason::TooManyOfOneDay, detail));
+    }
+    let detail = format!(
         "occurred_at: {occurred_at} is not after {floor}, the newest event whose id the record no \
          longer remembers (deduplication.ids)"
-    ))
+    );
+    Some((LateReason::OlderThanRemembered, detail))
 }

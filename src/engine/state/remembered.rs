@@ -79,6 +79,15 @@ impl Hashes {
     }
 }
 
+/// How many events are remembered.
+#[expect(missing_debug_implementations, reason = "it holds a function")]
+pub struct Limits<'a> {
+    /// The setting `deduplication.ids`.
+    pub ids: usize,
+    /// Whether an instant is on the customer's newest day, or later.
+    pub is_of_newest_day: &'a dyn Fn(Timestamp) -> bool,
+}
+
 /// Hashes that are compared without a branch between them.
 const COMPARED_AT_ONCE: usize = 16;
 
@@ -168,14 +177,15 @@ impl RememberedEvents {
         events.filter(|event| event.chunk.is_head())
     }
 
-    /// Remembers an accepted event. Where more than `limit` are remembered, those of the oldest instant are forgotten, all
+    /// Remembers an accepted event. Where more are remembered than the limit, those of the oldest instant are forgotten, all
     /// at once: as an event is late at and before an instant that was forgotten, none is late that is not older than all
-    /// remembered ones. So more than `limit` are remembered while too many of them are of the oldest instant, but never
-    /// more than [`REMEMBERED_MAX`].
+    /// remembered ones. Those of the newest day are kept, whatever the limit: files and feeds have the events of a day in
+    /// any order. So more than the limit are remembered while too many of them are of the oldest instant or of the newest
+    /// day, but never more than [`REMEMBERED_MAX`].
     pub fn insert(
         &mut self,
         event: RememberedEvent,
-        limit: usize,
+        limits: &Limits<'_>,
         forget: &mut dyn FnMut(RememberedEvent),
     ) {
         self.in_head += usize::from(event.chunk.is_head());
@@ -187,7 +197,7 @@ impl RememberedEvents {
         };
         self.hashes.insert(place, Hashes::of(&event.id));
         self.events.insert(place, event);
-        while let Some(oldest) = self.instant_to_forget(limit) {
+        while let Some(oldest) = self.instant_to_forget(limits) {
             while self.instant_at(0) == Some(oldest) {
                 self.forget_first(forget);
             }
@@ -195,13 +205,17 @@ impl RememberedEvents {
     }
 
     /// The oldest instant, if its events are to be forgotten.
-    fn instant_to_forget(&self, limit: usize) -> Option<Timestamp> {
-        let surplus = self.events.len().checked_sub(limit.max(1))?;
+    fn instant_to_forget(&self, limits: &Limits<'_>) -> Option<Timestamp> {
+        let surplus = self.events.len().checked_sub(limits.ids.max(1))?;
+        if surplus == 0 {
+            return None;
+        }
         let oldest = self.instant_at(0)?;
         // Its events are the first ones: where the surplus ends with another instant's, they all belong to it.
-        let is_surplus = self.instant_at(surplus) != Some(oldest);
+        let is_surplus =
+            self.instant_at(surplus) != Some(oldest) && !(limits.is_of_newest_day)(oldest);
         let is_beyond_max = self.events.len() > REMEMBERED_MAX && !self.is_of_one_instant(oldest);
-        (surplus > 0 && (is_surplus || is_beyond_max)).then_some(oldest)
+        (is_surplus || is_beyond_max).then_some(oldest)
     }
 
     fn instant_at(&self, place: usize) -> Option<Timestamp> {

@@ -236,7 +236,7 @@ impl EmbeddedLog {
     }
 
     /// The partition of a record with this key, or, without one, of this value.
-    pub(super) fn partition_of(&self, key: Option<&[u8]>, value: Option<&[u8]>) -> Partition {
+    pub(crate) fn partition_of(&self, key: Option<&[u8]>, value: Option<&[u8]>) -> Partition {
         partition_of(key.or(value).unwrap_or_default(), self.partitions())
     }
 

@@ -3,6 +3,7 @@
 use crate::domain::change::SegmentChange;
 use crate::domain::event::InvalidEvent;
 use crate::domain::event::RejectReason;
+use crate::domain::event::UnknownFields;
 use crate::domain::event::parse::parse_value;
 use crate::domain::ids::CustomerId;
 use crate::domain::ids::Position;
@@ -46,6 +47,8 @@ pub struct Judged {
     pub arrived_at: Option<Timestamp>,
     /// Its record time is too far ahead of the wall clock to be used.
     pub is_ahead: bool,
+    /// Fields that no event has.
+    pub unknown: UnknownFields,
 }
 
 /// Where an event was delivered first, and when.
@@ -126,7 +129,11 @@ impl RunningPartition {
         match admit(&event, delivery.key.as_deref(), placement) {
             Admission::Customer { customer_id } => {
                 if let Some(detail) = refused {
-                    return Ok(rejected(event_type, output_too_large(detail)));
+                    let invalid = InvalidEvent {
+                        unknown: event.unknown,
+                        ..output_too_large(detail)
+                    };
+                    return Ok(rejected(event_type, invalid));
                 }
                 let record_time = self.clock.effective_record_time(dating.stated, dating.wall);
                 let delivered = Delivered {
@@ -146,6 +153,7 @@ impl RunningPartition {
                 state_bytes: 0,
                 arrived_at: None,
                 is_ahead: false,
+                unknown: event.unknown,
             }),
         }
     }
@@ -190,6 +198,7 @@ impl RunningPartition {
             state_bytes: staged.unwrap_or(0),
             arrived_at,
             is_ahead: false,
+            unknown: delivered.event.unknown,
         })
     }
 }
@@ -206,6 +215,7 @@ fn dating(delivery: &Delivery) -> Result<(Position, Option<Timestamp>), InvalidE
 }
 
 fn rejected(event_type: &'static str, invalid: InvalidEvent) -> Judged {
+    let unknown = invalid.unknown;
     let verdict = Verdict::Rejected(invalid);
     Judged {
         event_type,
@@ -215,12 +225,15 @@ fn rejected(event_type: &'static str, invalid: InvalidEvent) -> Judged {
         state_bytes: 0,
         arrived_at: None,
         is_ahead: false,
+        unknown,
     }
 }
 
 fn output_too_large(detail: &str) -> InvalidEvent {
-    InvalidEvent {
-        reason: RejectReason::OutputTooLarge,
-        detail: detail.to_owned(),
-    }
+    InvalidEvent::new(
+        RejectReason::OutputTooLarge,
+        "what the event would write",
+        format!("what its topic takes: {detail}"),
+        (None, detail.to_owned()),
+    )
 }

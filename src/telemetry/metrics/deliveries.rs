@@ -20,6 +20,8 @@ pub struct Deliveries {
     pub events_rejected: IntCounterVec,
     /// Deliveries whose record time is too far ahead of the wall clock to be used. Alert when it grows.
     pub record_times_ahead: IntCounter,
+    /// Deliveries with fields that no event has. Look at the log when it grows: a misspelled field is ignored.
+    pub unknown_fields: IntCounter,
     /// Seconds to parse, decide and stage a delivery; the mean of each poll is one observation. Alert when it grows
     /// tenfold.
     pub event_processing_seconds: Histogram,
@@ -54,6 +56,10 @@ impl Deliveries {
             record_times_ahead: new.counter(
                 "record_times_ahead_total",
                 "Events whose record time is too far ahead of the wall clock to be used",
+            )?,
+            unknown_fields: new.counter(
+                "unknown_fields_total",
+                "Events with fields that no event has",
             )?,
             event_processing_seconds: new.histogram(
                 "event_processing_seconds",

@@ -131,6 +131,7 @@ fn a_former_log_is_converted_after_kills_and_has_everything() {
     let mut chance = Chance(seed("disk::kills"));
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let expected = std::fs::read_to_string(fixtures.join("format3/export_before.jsonl")).unwrap();
+    let expected = support::as_evaluated(&expected);
     let left = |format: &str| {
         let root = tempfile::tempdir().unwrap();
         for (from, to) in [("store", "store"), ("log", "store-log")] {
@@ -146,11 +147,14 @@ fn a_former_log_is_converted_after_kills_and_has_everything() {
                 kill_while_opening(root.path(), &[], takes, &mut chance);
             }
             // Read in between, whatever it is by now.
-            let read = run(root.path(), &["state", "export"]);
+            let read = run(root.path(), &["state", "export", "--as-of", "evaluated"]);
             assert!(read.status.success(), "{}", errors(&read));
             assert_eq!(String::from_utf8(read.stdout).unwrap(), expected);
             whole(root.path(), &[]);
-            assert_eq!(done(root.path(), &["state", "export"]), expected);
+            assert_eq!(
+                done(root.path(), &["state", "export", "--as-of", "evaluated"]),
+                expected
+            );
         }
     }
 }

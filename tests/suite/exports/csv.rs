@@ -194,7 +194,15 @@ fn pandas_and_duckdb_read_a_csv_as_json_lines_say() {
     ]);
     done(
         shop.path(),
-        &["replay", "--input", events, "--format", "jsonl"],
+        &[
+            "replay",
+            "--input",
+            events,
+            "--format",
+            "jsonl",
+            "--max-rejected",
+            "1000",
+        ],
     );
     for (folder, extra) in [
         (root.path(), &[][..]),

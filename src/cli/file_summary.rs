@@ -1,0 +1,211 @@
+//! What became of the rows of a file, for people and as JSON.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use serde::Serialize;
+
+use crate::dataset::replay::History;
+use crate::domain::order_rows::Counts;
+use crate::domain::order_rows::Noted;
+
+/// Places of each reason that are shown.
+const PLACES_SHOWN: usize = 3;
+
+/// What became of the rows of a file.
+#[derive(Clone, Debug, Serialize)]
+pub struct FileSummary {
+    /// Rows of the file, without its header.
+    pub rows: u64,
+    /// Rows that are not taken, as they or another row of their order cannot be used.
+    pub rejected_rows: u64,
+    /// The same by reason.
+    pub rejected: RejectedRows,
+    /// Of a file of orders.
+    #[serde(flatten)]
+    pub orders: Option<OrderSummary>,
+    /// What is worth a sentence.
+    pub notes: Vec<String>,
+}
+
+/// What became of the rows of a file of orders.
+#[derive(Clone, Debug, Serialize)]
+pub struct OrderSummary {
+    /// Orders that are taken, those of guests included.
+    pub orders: u64,
+    /// Orders of guests.
+    pub guests: u64,
+    /// Orders whose lines add up to less than zero: they are not taken.
+    pub returns: u64,
+    /// Customers with an order that is taken.
+    pub customers: u64,
+    /// Rows that repeat an earlier one of their order.
+    pub repeated_rows: u64,
+    /// First time of an order that is taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_at: Option<String>,
+    /// Last time of an order that is taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_at: Option<String>,
+}
+
+impl FileSummary {
+    /// What became of the rows of this file. With `is_sum`, they are lines of orders.
+    #[must_use]
+    pub fn of(history: &History, is_sum: bool) -> Self {
+        let facts = history.found.facts.iter().filter(|fact| fact.is_notable);
+        let mut notes: Vec<String> = facts.map(ToString::to_string).collect();
+        if let Some(counts) = &history.orders {
+            notes.extend(sentences(counts, is_sum));
+        }
+        let mut rejected = RejectedRows::default();
+        for row in &history.refused {
+            rejected.add(&row.column, row.line, &row.detail);
+        }
+        Self {
+            rows: history.rows,
+            rejected_rows: rejected.counts().values().sum(),
+            rejected,
+            orders: history.orders.as_ref().map(|counts| OrderSummary {
+                orders: counts.orders,
+                guests: counts.guests,
+                returns: counts.returns,
+                customers: counts.customers,
+                repeated_rows: counts.repeated_rows.count,
+                first_at: counts.span.map(|(first, _)| first.to_string()),
+                last_at: counts.span.map(|(_, last)| last.to_string()),
+            }),
+            notes,
+        }
+    }
+
+    /// Prints it as plain lines.
+    ///
+    /// # Errors
+    /// If `out` cannot be written.
+    pub fn print(&self, out: &mut impl Write) -> std::io::Result<()> {
+        writeln!(out, "rows     {:>10}", self.rows)?;
+        if let Some(orders) = &self.orders {
+            writeln!(out, "orders   {:>10}", orders.orders)?;
+            writeln!(out, "  guests {:>10}", orders.guests)?;
+            writeln!(out, "returns  {:>10}", orders.returns)?;
+        }
+        self.rejected.print("rows", out)?;
+        for note in &self.notes {
+            writeln!(out, "  {note}")?;
+        }
+        Ok(())
+    }
+}
+
+fn sentences(counts: &Counts, is_sum: bool) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if counts.returns > 0 {
+        sentences.push(
+            "returns: their lines add up to less than zero; this version does not process refunds, so they are not taken and change nothing"
+                .to_owned(),
+        );
+    }
+    if counts.guests > 0 {
+        sentences.push(
+            "guests: their rows have no customer; their orders are counted and are in no customer's record".to_owned(),
+        );
+    }
+    let repeated = if is_sum {
+        "lines repeat another line of their order in every column; they are added up all the same"
+    } else {
+        "rows repeat another row of their order in every column; the order counts once"
+    };
+    let noted = [
+        (counts.repeated_rows, repeated),
+        (
+            counts.negative_rows,
+            "orders have an amount below zero and are rejected; --lines sum counts such orders as returns",
+        ),
+        (
+            counts.mixed_channels,
+            "orders have lines of several channels; their channel is unknown",
+        ),
+        (
+            counts.shared_order_ids,
+            "order ids are of several customers; each has an order of its own",
+        ),
+        (
+            counts.negative_categories,
+            "categories add up to less than zero within their order; the order does not name them",
+        ),
+    ];
+    sentences.extend(
+        noted
+            .into_iter()
+            .filter_map(|(noted, what)| sentence(noted, what)),
+    );
+    sentences
+}
+
+fn sentence(noted: Noted, what: &str) -> Option<String> {
+    let (first, second) = noted.lines?;
+    let lines = if first == second {
+        format!("line {first}")
+    } else {
+        format!("lines {first} and {second}")
+    };
+    let count = noted.count;
+    Some(format!("{count} {what} (first in {lines})"))
+}
+
+/// Rows that are rejected, by reason.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(transparent)]
+pub struct RejectedRows {
+    reasons: BTreeMap<String, RejectedReason>,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+struct RejectedReason {
+    count: u64,
+    first: Vec<RejectedRow>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct RejectedRow {
+    line: u64,
+    detail: String,
+}
+
+impl RejectedRows {
+    /// Counts a row.
+    pub fn add(&mut self, reason: &str, line: u64, detail: &str) {
+        let reason = self.reasons.entry(reason.to_owned()).or_default();
+        reason.count += 1;
+        if reason.first.len() < PLACES_SHOWN {
+            reason.first.push(RejectedRow {
+                line,
+                detail: detail.to_owned(),
+            });
+        }
+    }
+
+    /// How many there are for each reason.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<String, u64> {
+        let reasons = self.reasons.iter();
+        reasons
+            .map(|(name, reason)| (name.clone(), reason.count))
+            .collect()
+    }
+
+    /// Prints each reason, its count and its first places. `what` is what was rejected, such as "rows".
+    ///
+    /// # Errors
+    /// If `out` cannot be written.
+    pub fn print(&self, what: &str, out: &mut impl Write) -> std::io::Result<()> {
+        for (reason, rejected) in &self.reasons {
+            writeln!(out, "rejected {:>10}  {what}: {reason}", rejected.count)?;
+            for row in &rejected.first {
+                writeln!(out, "  line {}: {}", row.line, row.detail)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,213 @@
+//! Which rows of a file were not taken: their lines, by the places where their events are delivered, or as the rules judge
+//! them without a log.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use crate::cli::exit::TooManyRejected;
+use crate::cli::file_summary::FileSummary;
+use crate::cli::findings::Input;
+use crate::cli::findings::Rejection;
+use crate::cli::findings::UnknownFields;
+use crate::cli::findings::counts;
+use crate::cli::findings::print_rejections;
+use crate::cli::findings::rejections;
+use crate::cli::replay::args::Args;
+use crate::cli::summary::Summary;
+use crate::dataset::replay::History;
+use crate::dataset::replay::SourceEvent;
+use crate::domain::event::InvalidEvent;
+use crate::domain::event::RejectReason;
+use crate::domain::event::parse::parse;
+use crate::domain::event::rules::IntakeRules;
+use crate::domain::event::unknown_names;
+use crate::domain::ids::Partition;
+use crate::domain::ids::Position;
+use crate::domain::ids::Source;
+use crate::domain::order_rows::Refused;
+use crate::engine::admission::Admission;
+use crate::engine::admission::admit_unplaced;
+use crate::engine::verdict::Verdict;
+use crate::log::embedded::EmbeddedLog;
+use crate::pipeline::Shared;
+use crate::pipeline::findings::Findings;
+use crate::pipeline::findings::Lines;
+use crate::pipeline::unknown_names::Named;
+use crate::pipeline::unknown_names::UnknownNames;
+
+/// The place of an event that is judged without a log.
+const NO_PLACE: Position = Position {
+    source: Source::Events,
+    partition: Partition(0),
+    offset: 0,
+};
+
+/// The lines of events that will be appended next, and by nobody else.
+pub(super) fn lines(log: &EmbeddedLog, events: &[SourceEvent]) -> Lines {
+    let ends = log.ends();
+    let mut lines = Lines::default();
+    for event in events {
+        let partition = log.partition_of(event.key.as_deref(), Some(&event.payload));
+        let end = usize::try_from(partition.0)
+            .ok()
+            .and_then(|place| ends.get(place))
+            .map_or(0, |end| end.next(Source::Events));
+        lines.push(partition, end, event.line);
+    }
+    lines
+}
+
+/// What the rules alone say of events.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    pub(super) findings: Findings,
+    with_unknown_fields: u64,
+    names: UnknownNames,
+}
+
+impl Judged {
+    pub(super) fn of(events: &[SourceEvent], rules: &IntakeRules) -> Self {
+        let mut judged = Self::default();
+        for event in events {
+            let parsed = parse(&event.payload, event.record_time, rules);
+            let unknown = match &parsed {
+                Ok(event) => event.unknown,
+                Err(InvalidEvent { unknown, .. }) => *unknown,
+            };
+            judged.with_unknown_fields += u64::from(!unknown.is_empty());
+            if !unknown.is_empty() && judged.names.look_at(unknown.fingerprint()) {
+                let names = unknown_names(&event.payload);
+                judged.names.take(names, NO_PLACE, event.line);
+            }
+            let verdict = match parsed {
+                Err(invalid) => Verdict::Rejected(invalid),
+                Ok(event) => match admit_unplaced(&event) {
+                    Admission::Ended(verdict) => verdict,
+                    Admission::Customer { .. } => continue,
+                },
+            };
+            judged.findings.note(&verdict, NO_PLACE, event.line);
+        }
+        judged
+    }
+
+    pub(super) fn unknown_fields(&self, input: Input<'_>) -> Option<UnknownFields> {
+        UnknownFields::of(self.with_unknown_fields, self.names.names(), input)
+    }
+}
+
+/// The name of a file in a summary.
+pub(super) fn file_name(args: &Args) -> String {
+    args.input.display().to_string()
+}
+
+/// The summary of a replay. Rows that an earlier run sent before it was interrupted are judged by the rules alone: what became
+/// of them otherwise is in the summary of that run.
+pub(super) fn summary(
+    args: &Args,
+    shared: &Shared,
+    (events, sent_before): (&[SourceEvent], u64),
+) -> Summary {
+    let sent_before = usize::try_from(sent_before).unwrap_or(usize::MAX);
+    let before = events.get(..sent_before).unwrap_or(events);
+    let mut findings = shared.tally.findings();
+    let mut unknown: Vec<Named> = shared.tally.unknown_names();
+    unknown.sort_by_key(|named| named.line);
+    findings.add(&Judged::of(before, &shared.intake).findings);
+    let file = file_name(args);
+    let input = Input::File(&file);
+    let mut summary = Summary::of_findings(shared, (&findings, &unknown), input);
+    summary.taken_before = u64::try_from(before.len()).unwrap_or(u64::MAX);
+    summary
+}
+
+/// Refuses a file of which too many rows were rejected, as rows or as events; the rest was taken.
+pub(super) fn refuse_rejected(
+    args: &Args,
+    rejections: &[Rejection],
+    refused: &[Refused],
+) -> anyhow::Result<()> {
+    let mut reasons = counts(rejections);
+    for row in refused {
+        *reasons.entry(row.column.clone()).or_default() += 1;
+    }
+    let rejected: u64 = reasons.values().sum();
+    if rejected <= args.max_rejected {
+        return Ok(());
+    }
+    Err(TooManyRejected {
+        file: file_name(args),
+        rejected,
+        reasons,
+        max: args.max_rejected,
+        first: refused.first().map_or_else(String::new, |row| {
+            format!("; line {}: {}", row.line, row.detail)
+        }),
+    }
+    .into())
+}
+
+/// What a replay to a topic says of the rows.
+#[derive(Debug, Serialize)]
+pub(super) struct Sent {
+    sent: usize,
+    file: FileSummary,
+    /// Rows that are no events.
+    pub(super) rejections: Vec<Rejection>,
+    under_these_settings: UnderTheseSettings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown_fields: Option<UnknownFields>,
+}
+
+/// What an engine with the settings of this call would reject.
+#[derive(Debug, Serialize)]
+struct UnderTheseSettings {
+    rejections: Vec<Rejection>,
+}
+
+impl Sent {
+    pub(super) fn of(args: &Args, history: &History, rules: &IntakeRules) -> Self {
+        let events = history.events.as_slice();
+        let judged = Judged::of(events, rules);
+        let file = file_name(args);
+        let input = Input::File(&file);
+        let no_events = [
+            RejectReason::Unreadable.as_str(),
+            RejectReason::SchemaRegistryFormat.as_str(),
+        ];
+        let all = rejections(&judged.findings, input).into_iter();
+        let (no_events, others) = all.partition(|one| no_events.contains(&&*one.reason));
+        Self {
+            sent: events.len(),
+            file: FileSummary::of(history, args.orders.is_sum()),
+            rejections: no_events,
+            under_these_settings: UnderTheseSettings { rejections: others },
+            unknown_fields: judged.unknown_fields(input),
+        }
+    }
+
+    pub(super) fn print(&self, args: &Args, topic: &str) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        if args.json {
+            serde_json::to_writer(&mut out, self)?;
+            writeln!(out)?;
+            return Ok(());
+        }
+        self.file.print(&mut out)?;
+        writeln!(out, "sent {} events to {topic}", self.sent)?;
+        if !self.rejections.is_empty() {
+            writeln!(out, "sent, but no events: every engine rejects them")?;
+            print_rejections(&mut out, &self.rejections)?;
+        }
+        let others = &self.under_these_settings.rejections;
+        if !others.is_empty() {
+            writeln!(out, "sent; an engine with these settings rejects them")?;
+            print_rejections(&mut out, others)?;
+        }
+        if let Some(unknown) = &self.unknown_fields {
+            unknown.print(&mut out)?;
+        }
+        Ok(())
+    }
+}

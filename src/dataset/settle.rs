@@ -1,0 +1,306 @@
+//! How the values of a column are written, found from all of its rows.
+
+use crate::dataset::column::Column;
+use crate::dataset::column::Kind;
+use crate::dataset::convention::Convention;
+use crate::dataset::convention::is_missing;
+use crate::dataset::error::Error;
+use crate::dataset::found::Found;
+use crate::dataset::options::DecimalSign;
+use crate::dataset::shape::Shape;
+use crate::dataset::spool::Cell;
+use crate::dataset::spool::Record;
+use crate::dataset::spool::Spool;
+use crate::dataset::spool::Tag;
+use crate::dataset::written_amount;
+use crate::dataset::written_time;
+use crate::dataset::written_time::DateOrder;
+
+/// Digits that a number of a spreadsheet keeps.
+const SPREADSHEET_DIGITS_MAX: usize = 15;
+
+/// A column while its rows are looked at.
+struct Seen {
+    name: String,
+    kind: Kind,
+    place: usize,
+    is_day_first: bool,
+    has_times: bool,
+    day_first: Option<Example>,
+    month_first: Option<Example>,
+    point: Option<Example>,
+    comma: Option<Example>,
+    ambiguous: Option<Example>,
+    point_zero: Option<Example>,
+    other_id: Option<Example>,
+}
+
+/// A value and its line.
+#[derive(Clone)]
+struct Example {
+    line: u64,
+    text: String,
+}
+
+/// Settles the expected columns, and puts what was found into `shape` and `found`.
+///
+/// # Errors
+/// If dates or amounts of a column can be read in two ways, or contradict each other; or if ids have lost digits.
+pub(super) fn settle(shape: &mut Shape, spool: &mut Spool, found: &mut Found) -> Result<(), Error> {
+    let expected = shape.expected.iter().filter_map(|column| {
+        let place = shape.place(&column.name)?;
+        Some(Seen::new(shape.shown(&column.name), column, place))
+    });
+    let mut columns: Vec<Seen> = expected.collect();
+    let mut record = Record::default();
+    let spool_error = |source| Error::Spool { source };
+    while spool.next(&mut record).map_err(spool_error)? {
+        for column in &mut columns {
+            if let Some(cell) = record.cells.get(column.place)
+                && !is_missing(Some(column.kind), &cell.text)
+            {
+                column.see(cell, record.line, shape)?;
+            }
+        }
+    }
+    spool.rewind().map_err(spool_error)?;
+    let agreed = agreed_sign(&columns);
+    let conventions = columns
+        .iter()
+        .map(|column| Ok((column.place, column.convention(shape, agreed, found)?)));
+    shape.conventions = conventions.collect::<Result<_, Error>>()?;
+    Ok(())
+}
+
+/// The decimal sign that the columns of the file show, if all that show one show the same.
+fn agreed_sign(columns: &[Seen]) -> Option<DecimalSign> {
+    let has_point = columns.iter().any(|column| column.point.is_some());
+    let has_comma = columns.iter().any(|column| column.comma.is_some());
+    match (has_point, has_comma) {
+        (true, false) => Some(DecimalSign::Point),
+        (false, true) => Some(DecimalSign::Comma),
+        (true, true) | (false, false) => None,
+    }
+}
+
+impl Seen {
+    fn new(name: String, column: &Column, place: usize) -> Self {
+        Self {
+            name,
+            kind: column.kind,
+            place,
+            is_day_first: column.is_day_first,
+            has_times: false,
+            day_first: None,
+            month_first: None,
+            point: None,
+            comma: None,
+            ambiguous: None,
+            point_zero: None,
+            other_id: None,
+        }
+    }
+
+    fn see(&mut self, cell: &Cell, line: u64, shape: &Shape) -> Result<(), Error> {
+        let text = cell.text.as_str();
+        let example = || Example {
+            line,
+            text: text.to_owned(),
+        };
+        self.has_times |= cell.tag == Tag::Date && text.contains(':');
+        let slot = match (self.kind, cell.tag) {
+            (Kind::Text, _) | (_, Tag::Date | Tag::Broken) => return Ok(()),
+            (Kind::Id, tag) => {
+                if has_lost_digits(text, tag) {
+                    return Err(shape.lost_digits(&self.name, line, text));
+                }
+                if is_with_point_zero(text) {
+                    &mut self.point_zero
+                } else if text.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return Ok(());
+                } else {
+                    &mut self.other_id
+                }
+            }
+            (_, Tag::Number) => return Ok(()),
+            (Kind::Instant | Kind::Day, Tag::Text) => match written_time::says(text) {
+                written_time::Says::Nothing => return Ok(()),
+                written_time::Says::Ambiguous => &mut self.ambiguous,
+                written_time::Says::Order(DateOrder::DayFirst) => &mut self.day_first,
+                written_time::Says::Order(DateOrder::MonthFirst) => &mut self.month_first,
+            },
+            (Kind::Amount | Kind::Number, Tag::Text) => match written_amount::says(text) {
+                written_amount::Says::Nothing => return Ok(()),
+                written_amount::Says::Ambiguous => &mut self.ambiguous,
+                written_amount::Says::Sign(DecimalSign::Point) => &mut self.point,
+                written_amount::Says::Sign(DecimalSign::Comma) => &mut self.comma,
+            },
+        };
+        if slot.is_none() {
+            *slot = Some(example());
+        }
+        Ok(())
+    }
+
+    fn convention(
+        &self,
+        shape: &Shape,
+        agreed: Option<DecimalSign>,
+        found: &mut Found,
+    ) -> Result<Convention, Error> {
+        match self.kind {
+            Kind::Text => Ok(Convention::default()),
+            Kind::Id => Ok(self.of_ids(found)),
+            Kind::Instant | Kind::Day => self.of_dates(shape, found),
+            Kind::Amount | Kind::Number => self.of_numbers(shape, agreed, found),
+        }
+    }
+
+    fn of_ids(&self, found: &mut Found) -> Convention {
+        match (&self.point_zero, &self.other_id) {
+            (Some(example), None) => {
+                let text = example.text.strip_suffix(".0").unwrap_or(&example.text);
+                let what = format!(
+                    "{} has ids such as {}, read as {text}",
+                    self.name, example.text
+                );
+                found.notable("ids", &what);
+                Convention {
+                    has_point_zero: true,
+                    ..Convention::default()
+                }
+            }
+            (Some(example), Some(other)) => {
+                let what = format!(
+                    "{} has ids such as {} beside others such as {}: they were kept as they are",
+                    self.name, example.text, other.text
+                );
+                found.notable("ids", &what);
+                Convention::default()
+            }
+            (None, _) => Convention::default(),
+        }
+    }
+
+    fn of_dates(&self, shape: &Shape, found: &mut Found) -> Result<Convention, Error> {
+        let as_cells = Convention {
+            has_times: self.has_times,
+            ..Convention::default()
+        };
+        if shape.options.date_format.is_some() {
+            return Ok(as_cells);
+        }
+        let order = match (&self.day_first, &self.month_first) {
+            (Some(day_first), Some(month_first)) => {
+                return Err(self.contradiction(shape, day_first, month_first, "dates"));
+            }
+            (Some(_), None) => Some(DateOrder::DayFirst),
+            (None, Some(_)) => Some(DateOrder::MonthFirst),
+            (None, None) => self.is_day_first.then_some(DateOrder::DayFirst),
+        };
+        if let (None, Some(example)) = (order, &self.ambiguous) {
+            let ways = "day first or month first, and no row of the column settles it: give --date-format, such as %d/%m/%Y or %m/%d/%Y \
+                        (with %H:%M behind it where there is a time)";
+            return Err(self.two_ways(shape, example, ways));
+        }
+        if let Some(order) = order {
+            found.plain("dates", &format!("{}: {}", self.name, order.shown()));
+        }
+        Ok(Convention {
+            date_order: order,
+            ..as_cells
+        })
+    }
+
+    fn of_numbers(
+        &self,
+        shape: &Shape,
+        agreed: Option<DecimalSign>,
+        found: &mut Found,
+    ) -> Result<Convention, Error> {
+        let sign = match (shape.options.decimal, &self.point, &self.comma) {
+            (Some(asked), _, _) => Some(asked),
+            (None, Some(point), Some(comma)) => {
+                return Err(self.contradiction(shape, point, comma, "numbers"));
+            }
+            (None, Some(_), None) => Some(DecimalSign::Point),
+            (None, None, Some(_)) => Some(DecimalSign::Comma),
+            (None, None, None) => agreed,
+        };
+        // Tables of numbers that programs write have a point and no thousands; semicolons are of spreadsheets where the comma is decimal.
+        let may_be_of_a_program = self.kind == Kind::Number && !shape.has_semicolons;
+        let is_of_a_program = |example: &Example| may_be_of_a_program && example.text.contains('.');
+        if let (None, Some(example)) = (
+            sign,
+            self.ambiguous
+                .as_ref()
+                .filter(|example| !is_of_a_program(example)),
+        ) {
+            let ways = "a thousand and more, or a number with three decimals, and no row of the file settles it: give --decimal point or \
+                        --decimal comma";
+            return Err(self.two_ways(shape, example, ways));
+        }
+        if sign == Some(DecimalSign::Comma) {
+            found.plain("numbers", &format!("{}: decimal comma", self.name));
+        }
+        Ok(Convention {
+            decimal: sign,
+            ..Convention::default()
+        })
+    }
+
+    fn two_ways(&self, shape: &Shape, example: &Example, ways: &'static str) -> Error {
+        Error::Ambiguous {
+            path: shape.path.clone(),
+            line: example.line,
+            column: self.name.clone(),
+            value: example.text.clone(),
+            ways,
+        }
+    }
+
+    fn contradiction(
+        &self,
+        shape: &Shape,
+        one: &Example,
+        other: &Example,
+        what: &'static str,
+    ) -> Error {
+        let (first, second) = if one.line <= other.line {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        Error::Contradiction {
+            path: shape.path.clone(),
+            column: self.name.clone(),
+            what,
+            both: format!(
+                "{:?} in line {}, {:?} in line {}",
+                first.text, first.line, second.text, second.line
+            ),
+        }
+    }
+}
+
+fn is_with_point_zero(text: &str) -> bool {
+    let digits = text.strip_suffix(".0").unwrap_or_default();
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A number of more digits than a spreadsheet keeps, or one that it has written with an exponent.
+fn has_lost_digits(text: &str, tag: Tag) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    if tag == Tag::Number {
+        return digits > SPREADSHEET_DIGITS_MAX;
+    }
+    let Some((mantissa, exponent)) = text.split_once("E+") else {
+        return false;
+    };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let mantissa: String = mantissa
+        .chars()
+        .filter(|character| !".,".contains(*character))
+        .collect();
+    is_number(&mantissa) && is_number(exponent)
+}

@@ -1,0 +1,81 @@
+//! What the columns of an open file are.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::dataset::column::Column;
+use crate::dataset::column::Kind;
+use crate::dataset::column::Others;
+use crate::dataset::convention::Convention;
+use crate::dataset::error::Error;
+use crate::dataset::options::Options;
+
+/// What the columns of an open file are.
+#[derive(Clone, Debug)]
+pub(super) struct Shape {
+    /// For messages: the path as it was typed, with the sheet of a workbook.
+    pub(super) path: PathBuf,
+    pub(super) options: Options,
+    /// The header, as it stands in the file.
+    pub(super) header: Vec<String>,
+    /// The columns that have a name.
+    pub(super) names: Vec<Name>,
+    /// Semicolons stand between its fields.
+    pub(super) has_semicolons: bool,
+    /// What the format expects.
+    pub(super) expected: Vec<Column>,
+    /// What becomes of the other columns.
+    pub(super) others: Others,
+    /// How the values of the expected columns are written, by place.
+    pub(super) conventions: BTreeMap<usize, Convention>,
+}
+
+/// A column that has a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Name {
+    /// As the format has it; else the header.
+    pub(super) name: String,
+    /// As the file has it.
+    pub(super) header: String,
+    /// From 0.
+    pub(super) place: usize,
+}
+
+impl Shape {
+    /// The place of a column in a row.
+    pub(super) fn place(&self, name: &str) -> Option<usize> {
+        let found = self.names.iter().find(|known| known.name == name);
+        found.map(|known| known.place)
+    }
+
+    /// What the values of a column are, if the format expects it.
+    pub(super) fn kind(&self, name: &str) -> Option<Kind> {
+        let found = self.expected.iter().find(|column| column.name == name);
+        found.map(|column| column.kind)
+    }
+
+    /// How the values of a column are written.
+    pub(super) fn convention(&self, place: usize) -> Convention {
+        self.conventions.get(&place).copied().unwrap_or_default()
+    }
+
+    /// The error that a spreadsheet has changed an id.
+    pub(super) fn lost_digits(&self, shown: &str, line: u64, value: &str) -> Error {
+        Error::LostDigits {
+            path: self.path.clone(),
+            line,
+            column: shown.to_owned(),
+            value: value.to_owned(),
+        }
+    }
+
+    /// A column's name for messages, with the file's own name where it is another one.
+    pub(super) fn shown(&self, name: &str) -> String {
+        match self.names.iter().find(|known| known.name == name) {
+            Some(known) if known.header != known.name => {
+                format!("{} ({name})", known.header)
+            }
+            Some(_) | None => name.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! A sheet of a workbook (.xlsx).
+
+use std::io::Cursor;
+use std::path::Path;
+
+use calamine::CellErrorType;
+use calamine::DataRef;
+use calamine::ExcelDateTime;
+use calamine::Reader;
+use calamine::SheetType;
+use calamine::Xlsx;
+use calamine::XlsxError;
+
+use crate::dataset::archive;
+use crate::dataset::error::Error;
+use crate::dataset::found::Found;
+use crate::dataset::options::Options;
+use crate::dataset::spool::Cell;
+use crate::dataset::spool::Record;
+use crate::dataset::spool::Spool;
+use crate::dataset::spool::SpoolWriter;
+use crate::dataset::spool::Tag;
+
+/// More rows of one value are no title, but a table of one column.
+const TITLE_ROWS_MAX: usize = 10;
+const ZIP: &[u8] = b"PK\x03\x04";
+/// The container of Excel's files before 2007.
+const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0";
+
+/// Whether a file begins as a workbook does.
+pub(super) fn is_workbook(bytes: &[u8]) -> bool {
+    bytes.starts_with(ZIP) || bytes.starts_with(COMPOUND)
+}
+
+/// Reads header and rows of a sheet.
+///
+/// # Errors
+/// If it is no workbook of the kind .xlsx, is too large, or has no such sheet.
+pub(super) fn read(
+    path: &Path,
+    bytes: Vec<u8>,
+    options: &Options,
+    found: &mut Found,
+) -> Result<(Vec<String>, Spool), Error> {
+    let refused = |detail: String| Error::Workbook {
+        path: path.to_owned(),
+        detail,
+    };
+    if bytes.starts_with(COMPOUND) {
+        let detail = "it is a workbook of the kind .xls, or has a password: save it as .xlsx without one, or as CSV";
+        return Err(refused(detail.to_owned()));
+    }
+    archive::check(&bytes).map_err(&refused)?;
+    let opened: Result<Xlsx<_>, XlsxError> = calamine::open_workbook_from_rs(Cursor::new(bytes));
+    let mut workbook = opened.map_err(|error| refused(error.to_string()))?;
+    let sheets = workbook.sheets_metadata().iter();
+    let sheets = sheets.filter(|sheet| sheet.typ == SheetType::WorkSheet);
+    let sheets: Vec<String> = sheets.map(|sheet| sheet.name.clone()).collect();
+    let sheet = match &options.sheet {
+        Some(asked) => sheets.iter().find(|known| *known == asked),
+        None => sheets.first(),
+    };
+    let Some(sheet) = sheet else {
+        let asked = options.sheet.as_deref().unwrap_or_default();
+        return Err(refused(format!(
+            "it has no sheet {asked:?}; it has {}",
+            sheets.join(", ")
+        )));
+    };
+    say_sheet(sheet, &sheets, found);
+    let failed = |error: XlsxError| refused(format!("sheet {sheet:?}: {error}"));
+    let mut cells = workbook.worksheet_cells_reader(sheet).map_err(failed)?;
+    let mut table = Table::new();
+    let mut row: Option<Record> = None;
+    while let Some(read) = cells.next_cell().map_err(failed)? {
+        let (line, place) = read.get_position();
+        let line = 1 + u64::from(line);
+        if let Some(ended) = row.take_if(|row| row.line != line) {
+            table.push(ended)?;
+        }
+        let row = row.get_or_insert_with(|| Record {
+            line,
+            cells: Vec::new(),
+        });
+        let place = place as usize;
+        if row.cells.len() <= place {
+            row.cells.resize_with(place + 1, Cell::default);
+        }
+        if let Some(slot) = row.cells.get_mut(place) {
+            *slot = cell(read.get_value());
+        }
+    }
+    if let Some(ended) = row {
+        table.push(ended)?;
+    }
+    table.finish(path, found)
+}
+
+fn say_sheet(sheet: &str, sheets: &[String], found: &mut Found) {
+    if sheets.len() > 1 {
+        let (count, all) = (sheets.len(), sheets.join(", "));
+        found.notable("sheet", &format!("{sheet:?}, of {count} sheets: {all}"));
+    } else {
+        found.plain("sheet", &format!("{sheet:?}"));
+    }
+}
+
+/// The rows of a sheet. The header is the first row that has two values: what stands above is a title. Where the first rows all have one
+/// value, there is one column, and the first of them is the header.
+struct Table {
+    header: Vec<String>,
+    /// Rows of one value before a header is found.
+    above: Vec<Record>,
+    titles: Vec<u64>,
+    spool: SpoolWriter,
+    /// Values right of the header.
+    beside: u64,
+}
+
+impl Table {
+    fn new() -> Self {
+        Self {
+            header: Vec::new(),
+            above: Vec::new(),
+            titles: Vec::new(),
+            spool: SpoolWriter::new(),
+            beside: 0,
+        }
+    }
+
+    fn push(&mut self, record: Record) -> Result<(), Error> {
+        let values = record.cells.iter().filter(|cell| !cell.text.is_empty());
+        match (self.header.is_empty(), values.count()) {
+            (_, 0) => Ok(()),
+            (true, 1) => {
+                self.above.push(record);
+                if self.above.len() > TITLE_ROWS_MAX {
+                    self.take_first_as_header()?;
+                }
+                Ok(())
+            }
+            (true, _) => {
+                self.titles = self.above.drain(..).map(|record| record.line).collect();
+                self.header = texts(record);
+                Ok(())
+            }
+            (false, _) => self.push_row(record),
+        }
+    }
+
+    fn take_first_as_header(&mut self) -> Result<(), Error> {
+        let mut rows = std::mem::take(&mut self.above).into_iter();
+        if let Some(first) = rows.next() {
+            self.header = texts(first);
+        }
+        rows.try_for_each(|row| self.push_row(row))
+    }
+
+    fn push_row(&mut self, mut record: Record) -> Result<(), Error> {
+        let beside = record.cells.iter().skip(self.header.len());
+        self.beside += beside.filter(|cell| !cell.text.is_empty()).count() as u64;
+        record.cells.resize_with(self.header.len(), Cell::default);
+        if record.cells.iter().all(|cell| cell.text.is_empty()) {
+            return Ok(());
+        }
+        let pushed = self.spool.push(&record);
+        pushed.map_err(|source| Error::Spool { source })
+    }
+
+    fn finish(mut self, path: &Path, found: &mut Found) -> Result<(Vec<String>, Spool), Error> {
+        if self.header.is_empty() {
+            self.take_first_as_header()?;
+        }
+        if self.header.is_empty() {
+            return Err(Error::Empty {
+                path: path.to_owned(),
+            });
+        }
+        if let Some(last) = self.titles.last() {
+            let what = format!("rows 1 to {last}, above the header, were left out");
+            found.notable("title", &what);
+        }
+        if self.beside > 0 {
+            let what = format!("{} values right of the header were left out", self.beside);
+            found.notable("cells", &what);
+        }
+        let spool = self.spool.finish();
+        Ok((
+            self.header,
+            spool.map_err(|source| Error::Spool { source })?,
+        ))
+    }
+}
+
+fn texts(record: Record) -> Vec<String> {
+    let cells = record.cells.into_iter();
+    cells.map(|cell| cell.text).collect()
+}
+
+fn cell(data: &DataRef<'_>) -> Cell {
+    let (tag, text) = match data {
+        DataRef::Empty => (Tag::Text, String::new()),
+        DataRef::String(text) => (Tag::Text, text.trim().to_owned()),
+        DataRef::SharedString(text) => (Tag::Text, text.trim().to_owned()),
+        DataRef::Bool(value) => (Tag::Text, value.to_string()),
+        DataRef::Int(number) => (Tag::Number, number.to_string()),
+        // The shortest decimal that reads back to the same number, without an exponent.
+        DataRef::Float(number) => (Tag::Number, number.to_string()),
+        DataRef::DateTime(at) if at.is_datetime() => date(*at),
+        DataRef::DateTime(duration) => (Tag::Number, duration.as_f64().to_string()),
+        DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => (Tag::Date, text.clone()),
+        // What a formula has not found is missing.
+        DataRef::Error(CellErrorType::NA) => (Tag::Text, String::new()),
+        DataRef::Error(error) => (Tag::Broken, error.to_string()),
+    };
+    Cell { tag, text }
+}
+
+fn date(at: ExcelDateTime) -> (Tag, String) {
+    if at.as_f64() < 1.0 {
+        return (Tag::Number, at.as_f64().to_string());
+    }
+    let (year, month, day, hour, minute, second, millisecond) = at.to_ymd_hms_milli();
+    let mut text = format!("{year:04}-{month:02}-{day:02}");
+    if (hour, minute, second, millisecond) != (0, 0, 0, 0) {
+        text.push_str(&format!(
+            " {hour:02}:{minute:02}:{second:02}.{millisecond:03}"
+        ));
+    }
+    (Tag::Date, text)
+}

@@ -1,0 +1,378 @@
+//! Times and days as files write them.
+
+use jiff::civil::DateTime;
+use jiff::civil::Time;
+use jiff::fmt::strtime::BrokenDownTime;
+use jiff::tz::TimeZone;
+
+use crate::domain::time::BusinessZone;
+use crate::domain::time::Day;
+use crate::domain::time::Timestamp;
+
+/// Years of two digits below this are of this century, the others of the last, as POSIX has it.
+const PIVOT_YEAR: i16 = 69;
+/// A day without a time is its noon.
+const NOON_HOUR: i8 = 12;
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
+/// Which number of `1/2/2013` is the day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DateOrder {
+    DayFirst,
+    MonthFirst,
+}
+
+impl DateOrder {
+    pub(super) fn shown(self) -> &'static str {
+        match self {
+            Self::DayFirst => "day first, as in 31/12/2013",
+            Self::MonthFirst => "month first, as in 12/31/2013",
+        }
+    }
+}
+
+/// What one value says of the order of day and month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Says {
+    Nothing,
+    Ambiguous,
+    Order(DateOrder),
+}
+
+/// The parts of a text: the day, the time of the day if it has one, and an offset from UTC in seconds.
+struct Written {
+    day: WrittenDay,
+    time: Option<Time>,
+    offset_seconds: Option<i32>,
+}
+
+enum WrittenDay {
+    Certain {
+        year: i16,
+        month: i8,
+        day: i8,
+    },
+    /// Numbers around `/` or `-`, the year last.
+    Either {
+        first: i8,
+        second: i8,
+        year: i16,
+    },
+}
+
+/// What a value says of the order of day and month.
+pub(super) fn says(text: &str) -> Says {
+    match written(text) {
+        Some(Written {
+            day: WrittenDay::Either { first, second, .. },
+            ..
+        }) => match (first > 12, second > 12) {
+            (true, false) => Says::Order(DateOrder::DayFirst),
+            (false, true) => Says::Order(DateOrder::MonthFirst),
+            (false, false) if first != second => Says::Ambiguous,
+            (false, false) | (true, true) => Says::Nothing,
+        },
+        Some(_) | None => Says::Nothing,
+    }
+}
+
+/// Reads an instant: with an offset, a local time of the zone (gaps and overlaps as jiff's "compatible" has them), or a day, which is
+/// its noon.
+pub(super) fn instant(
+    text: &str,
+    format: Option<&str>,
+    order: Option<DateOrder>,
+    zone: &BusinessZone,
+) -> Option<Timestamp> {
+    if let Some(format) = format {
+        return formatted_instant(text, format, zone);
+    }
+    if let Some(instant) = Timestamp::parse_rfc3339(text) {
+        return Some(instant);
+    }
+    let written = written(text)?;
+    let day = written.day.settled(order)?;
+    let Some(time) = written.time else {
+        return zone.foreign_instant_at(day, NOON_HOUR);
+    };
+    match written.offset_seconds {
+        None => zone.foreign_instant_of(day, time),
+        Some(seconds) => {
+            let at = BusinessZone::UTC.foreign_instant_of(day, time)?;
+            let milliseconds = at.as_milliseconds() - i64::from(seconds) * 1000;
+            Timestamp::from_foreign_milliseconds(milliseconds)
+        }
+    }
+}
+
+/// Reads a day; a time behind it is not looked at.
+pub(super) fn day(text: &str, format: Option<&str>, order: Option<DateOrder>) -> Option<Day> {
+    match format {
+        Some(format) => {
+            let date = BrokenDownTime::parse(format, text).ok()?.to_date().ok()?;
+            Day::from_date(date.year(), date.month(), date.day())
+        }
+        None => written(text)?.day.settled(order),
+    }
+}
+
+fn formatted_instant(text: &str, format: &str, zone: &BusinessZone) -> Option<Timestamp> {
+    let parts = BrokenDownTime::parse(format, text).ok()?;
+    if parts.iana_time_zone().is_some() {
+        let milliseconds = parts.to_zoned().ok()?.timestamp().as_millisecond();
+        return Timestamp::from_foreign_milliseconds(milliseconds);
+    }
+    if parts.offset().is_some() || parts.timestamp().is_some() {
+        let milliseconds = parts.to_timestamp().ok()?.as_millisecond();
+        return Timestamp::from_foreign_milliseconds(milliseconds);
+    }
+    let date = parts.to_date().ok()?;
+    let day = Day::from_date(date.year(), date.month(), date.day())?;
+    if parts.hour().is_none() {
+        return zone.foreign_instant_at(day, NOON_HOUR);
+    }
+    zone.foreign_instant_of(day, parts.to_time().ok()?)
+}
+
+impl WrittenDay {
+    fn settled(self, order: Option<DateOrder>) -> Option<Day> {
+        match self {
+            Self::Certain { year, month, day } => Day::from_date(year, month, day),
+            Self::Either {
+                first,
+                second,
+                year,
+            } => match order {
+                Some(DateOrder::DayFirst) => Day::from_date(year, second, first),
+                Some(DateOrder::MonthFirst) => Day::from_date(year, first, second),
+                None if first == second => Day::from_date(year, first, second),
+                None => None,
+            },
+        }
+    }
+}
+
+fn written(text: &str) -> Option<Written> {
+    let text = text.trim();
+    let (day, rest) = written_day(text)?;
+    let rest = rest.trim_start_matches([',', ' ', 'T', 't']);
+    if rest.is_empty() {
+        return Some(Written {
+            day,
+            time: None,
+            offset_seconds: None,
+        });
+    }
+    let (time, offset_seconds) = written_time(rest)?;
+    Some(Written {
+        day,
+        time: Some(time),
+        offset_seconds,
+    })
+}
+
+/// The day that a text begins with, and what follows.
+fn written_day(text: &str) -> Option<(WrittenDay, &str)> {
+    let (first, rest) = number(text);
+    if first.len() == 8 && !rest.starts_with(['.', '-', '/', ':']) {
+        let (year, month) = (first.get(..4)?, first.get(4..6)?);
+        let day = first.get(6..)?;
+        let day = certain(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
+        return Some((day, rest));
+    }
+    let named = month_name(rest.trim_start_matches([' ', '-', '/', '.']));
+    if let (false, Some((month, rest))) = (first.is_empty(), named) {
+        let (year, rest) = number(rest.trim_start_matches([' ', '-', '/', '.', ',']));
+        return Some((certain(full_year(year)?, month, first.parse().ok()?), rest));
+    }
+    if first.is_empty() {
+        let (month, rest) = month_name(text)?;
+        let (day, rest) = number(rest.trim_start_matches([' ', '.']));
+        let (year, rest) = number(rest.trim_start_matches([' ', ',']));
+        return Some((certain(full_year(year)?, month, day.parse().ok()?), rest));
+    }
+    let separator = rest
+        .chars()
+        .next()
+        .filter(|sign| matches!(sign, '-' | '/' | '.'))?;
+    let (second, rest) = number(rest.strip_prefix(separator)?);
+    let (third, rest) = number(rest.strip_prefix(separator)?);
+    if first.len() == 4 {
+        let day = certain(
+            first.parse().ok()?,
+            second.parse().ok()?,
+            third.parse().ok()?,
+        );
+        return Some((day, rest));
+    }
+    let (one, other) = (first.parse().ok()?, second.parse().ok()?);
+    let year = full_year(third)?;
+    // With points the day comes first wherever dates are written so.
+    let day = if separator == '.' {
+        certain(year, other, one)
+    } else {
+        WrittenDay::Either {
+            first: one,
+            second: other,
+            year,
+        }
+    };
+    Some((day, rest))
+}
+
+fn certain(year: i16, month: i8, day: i8) -> WrittenDay {
+    WrittenDay::Certain { year, month, day }
+}
+
+/// The digits that a text begins with, and the rest.
+fn number(text: &str) -> (&str, &str) {
+    let end = text.find(|character: char| !character.is_ascii_digit());
+    text.split_at_checked(end.unwrap_or(text.len()))
+        .unwrap_or((text, ""))
+}
+
+fn full_year(digits: &str) -> Option<i16> {
+    let year: i16 = digits.parse().ok()?;
+    match digits.len() {
+        4 => Some(year),
+        2 if year < PIVOT_YEAR => Some(2000 + year),
+        2 => Some(1900 + year),
+        _ => None,
+    }
+}
+
+/// The month that a text begins with: its English name, or the first three letters of it.
+fn month_name(text: &str) -> Option<(i8, &str)> {
+    let end = text.find(|character: char| !character.is_ascii_alphabetic());
+    let (word, rest) = text.split_at_checked(end.unwrap_or(text.len()))?;
+    let word = word.to_ascii_lowercase();
+    if word.len() < 3 {
+        return None;
+    }
+    let mut months = (1..).zip(MONTHS);
+    let (month, _) = months.find(|(_, name)| {
+        *name == word
+            || name.get(..3) == Some(word.as_str())
+            || (word == "sept" && *name == "september")
+    })?;
+    Some((month, rest))
+}
+
+/// `8:26`, `08:26:00.123`, `8:26 PM`, and an offset such as `Z` or `+02:00` behind them.
+fn written_time(text: &str) -> Option<(Time, Option<i32>)> {
+    let (hour, rest) = number(text);
+    let mut hour: i8 = hour.parse().ok()?;
+    let (minute, rest) = match rest.strip_prefix(':') {
+        Some(rest) => number(rest),
+        None => ("0", rest),
+    };
+    let has_minute = text.contains(':');
+    let (second, rest) = match rest.strip_prefix(':') {
+        Some(rest) => number(rest),
+        None => ("0", rest),
+    };
+    let (fraction, rest) = match rest.strip_prefix(['.', ',']) {
+        Some(rest) => number(rest),
+        None => ("", rest),
+    };
+    let rest = rest.trim();
+    let marker = rest.get(..2).map(str::to_ascii_lowercase);
+    let dotted = rest.get(..4).map(str::to_ascii_lowercase);
+    let (is_afternoon, rest) = match (marker.as_deref(), dotted.as_deref()) {
+        (_, Some("a.m.")) => (Some(false), rest.get(4..)?),
+        (_, Some("p.m.")) => (Some(true), rest.get(4..)?),
+        (Some("am"), _) => (Some(false), rest.get(2..)?),
+        (Some("pm"), _) => (Some(true), rest.get(2..)?),
+        _ => (None, rest),
+    };
+    if let Some(is_afternoon) = is_afternoon {
+        if !(1..=12).contains(&hour) {
+            return None;
+        }
+        hour = hour % 12 + if is_afternoon { 12 } else { 0 };
+    } else if !has_minute {
+        return None;
+    }
+    let nanoseconds: i32 = format!("{fraction:0<9.9}").parse().ok()?;
+    let time = Time::new(
+        hour,
+        minute.parse().ok()?,
+        second.parse().ok()?,
+        nanoseconds,
+    )
+    .ok()?;
+    Some((time, offset(rest.trim())?))
+}
+
+/// `None` where the text is no offset; `Some(None)` where there is none.
+#[expect(
+    clippy::option_option,
+    reason = "a wrong offset is not the same as none"
+)]
+fn offset(text: &str) -> Option<Option<i32>> {
+    if text.is_empty() {
+        return Some(None);
+    }
+    if ["z", "utc", "gmt"].contains(&text.to_ascii_lowercase().as_str()) {
+        return Some(Some(0));
+    }
+    let (sign, rest) = match text.chars().next()? {
+        '+' => (1, text.get(1..)?),
+        '-' => (-1, text.get(1..)?),
+        _ => return None,
+    };
+    let digits: String = rest.chars().filter(|character| *character != ':').collect();
+    let (hours, minutes) = match digits.len() {
+        2 => (digits.as_str(), "0"),
+        4 => digits.split_at_checked(2)?,
+        _ => return None,
+    };
+    let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let is_possible = hours <= 18 && minutes < 60;
+    is_possible.then_some(Some(sign * (hours * 3600 + minutes * 60)))
+}
+
+/// Whether a text looks like a spreadsheet's number of a day.
+pub(super) fn is_serial(text: &str) -> bool {
+    let (whole, rest) = number(text);
+    let is_fraction = rest.is_empty() || rest.starts_with('.') && rest.len() > 1;
+    whole.len() == 5
+        && is_fraction
+        && rest
+            .chars()
+            .skip(1)
+            .all(|character| character.is_ascii_digit())
+}
+
+/// Refuses a format of dates that jiff does not have, and one that gives no whole date.
+///
+/// # Errors
+/// Names the format and what is wrong with it.
+pub fn check_date_format(format: &str) -> Result<(), String> {
+    let refused = |problem: &str| {
+        format!("{format:?} is no date format such as %d/%m/%Y or \"%Y-%m-%d %H:%M\": {problem}")
+    };
+    let sample = DateTime::constant(2013, 9, 4, 22, 30, 15, 0);
+    let sample = sample.to_zoned(TimeZone::UTC);
+    let written = sample.map(|sample| BrokenDownTime::from(&sample));
+    let written = written.and_then(|parts| parts.to_string(format));
+    let read = written.and_then(|text| BrokenDownTime::parse(format, text.as_str()));
+    let read = read.map_err(|error| refused(&error.to_string()))?;
+    match (read.timestamp(), read.to_date()) {
+        (None, Err(_)) => Err(refused("it does not give year, month and day")),
+        (Some(_), _) | (None, Ok(_)) => Ok(()),
+    }
+}
