@@ -73,12 +73,12 @@ fn explained(error: clap::Error, arguments: &[String]) -> clap::Error {
         return error;
     };
     match without_values(&unknown, arguments) {
-        Some(sentence) => told(&sentence),
+        Some(sentence) => call_error(&sentence),
         None => with_tip(error, flag_meant(&unknown)),
     }
 }
 
-fn told(sentence: &str) -> clap::Error {
+fn call_error(sentence: &str) -> clap::Error {
     let text = format!("{sentence}\n\nFor more information, try '--help'.\n");
     clap::Error::raw(ErrorKind::UnknownArgument, text)
 }

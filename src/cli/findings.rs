@@ -230,17 +230,19 @@ fn meaning(outcome: Outcome, reason: &str) -> &'static str {
             "its day is more than state.ledger_days before the customer's newest event: it does not count"
         }
         (Outcome::Late, "too_many_of_one_day") => {
-            "the customer has more events on this day than the 4096 whose ids are kept, so it cannot be told from one that \
+            "the customer has more events on this day than the 4096 whose ids are kept, so it cannot be distinguished from one that \
              was taken: it does not count"
         }
         (Outcome::Late, _) => {
-            "it is not after an event whose id is no longer remembered (deduplication.ids), so it cannot be told from one \
+            "it is not after an event whose id is no longer remembered (deduplication.ids), so it cannot be distinguished from one \
              that was taken: it does not count"
         }
-        (Outcome::Guest, _) => "it has no customer: it counts for nobody",
+        (Outcome::Guest, _) => "it has no customer, so no customer's record changes",
         (Outcome::Test, _) => "its sender marked it as a test: it does not count",
         (Outcome::Suppressed, _) => "its customer was erased: it does not count",
-        (Outcome::Unsupported, _) => "this version does not process its type: it changes nobody",
+        (Outcome::Unsupported, _) => {
+            "this version does not process its type, so no customer's record changes"
+        }
     }
 }
 

@@ -9,7 +9,7 @@ pub enum Kind {
     Text,
     /// An instant, a local time, or a day.
     Instant,
-    /// A day; the time after it, if any, is not looked at.
+    /// A day; a time after it is ignored.
     Day,
     /// An exact decimal, perhaps with a currency.
     Amount,
@@ -71,7 +71,7 @@ impl Column {
 /// What becomes of columns that a format does not name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Others {
-    /// They are not looked at, so `--columns` may not name them.
+    /// They are ignored, so `--columns` may not name them.
     Ignored,
     /// They are texts of their own, such as attributes, and `--columns` may name them.
     Read,

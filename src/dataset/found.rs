@@ -14,7 +14,7 @@ pub struct Fact {
     pub about: String,
     /// What was found.
     pub what: String,
-    /// It is worth a line even where nobody asked, such as ids that are read without .0.
+    /// Commands print it without --dry-run too, such as ids that are read without .0.
     pub is_notable: bool,
 }
 

@@ -19,7 +19,7 @@ use crate::dataset::written_time::DateOrder;
 /// Digits that a number of a spreadsheet keeps.
 const SPREADSHEET_DIGITS_MAX: usize = 15;
 
-/// A column while its rows are looked at.
+/// A column while its rows are read for the first time.
 struct Seen {
     name: String,
     kind: Kind,

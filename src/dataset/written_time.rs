@@ -118,7 +118,7 @@ pub(super) fn instant(
     }
 }
 
-/// Reads a day; a time behind it is not looked at.
+/// Reads a day; a time behind it is ignored.
 pub(super) fn day(text: &str, format: Option<&str>, order: Option<DateOrder>) -> Option<Day> {
     match format {
         Some(format) => {

@@ -64,7 +64,7 @@ impl Write for Replacement {
     }
 }
 
-/// An error of the system without the name of the file until it is finished, which nobody has typed.
+/// An error of the system without the name of the temporary file, which is not the path that was typed.
 fn without_name(error: io::Error) -> io::Error {
     let inner = error.get_ref().and_then(std::error::Error::source);
     let inner = inner.and_then(|inner| inner.downcast_ref::<io::Error>());

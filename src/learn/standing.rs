@@ -165,7 +165,7 @@ fn degree(all: &FeatureSummary, own: SegmentFeature, meaning: Meaning) -> Option
     })
 }
 
-/// Is the difference one that people would notice? Of an unknown column nobody can say.
+/// Is the difference one that people would notice? For an unknown column there is no rule.
 fn matters(all: &FeatureSummary, own: SegmentFeature, meaning: Meaning) -> bool {
     let difference = (own.mean - all.mean).abs();
     match meaning {

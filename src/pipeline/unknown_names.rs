@@ -7,7 +7,7 @@ use crate::domain::ids::Position;
 
 /// Names that are kept. Producers may make up others without end.
 pub const NAMES_MAX: usize = 20;
-/// Events with fields that no event has that are looked at, each with other ones than those before.
+/// The most events whose unknown fields are read by name, each with other fields than those before.
 pub const LOOKS_MAX: usize = 1000;
 
 /// The name of a field that no event has, and where it was met first.
@@ -24,13 +24,13 @@ pub struct Named {
 /// The first names that were met.
 #[derive(Debug, Default)]
 pub struct UnknownNames {
-    /// Fingerprints of the fields of the events that were looked at.
+    /// Fingerprints of the unknown fields of the events whose names were read.
     seen: BTreeSet<u64>,
     names: Vec<Named>,
 }
 
 impl UnknownNames {
-    /// Whether an event with fields of this fingerprint is to be looked at; another one with the same is not.
+    /// Whether to read the names of an event with fields of this fingerprint: once for each fingerprint.
     pub fn look_at(&mut self, fingerprint: u64) -> bool {
         self.names.len() < NAMES_MAX && self.seen.len() < LOOKS_MAX && self.seen.insert(fingerprint)
     }

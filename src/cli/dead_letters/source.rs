@@ -29,7 +29,7 @@ pub(super) enum Source {
 /// What was read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Read {
-    /// All dead letters that were looked at.
+    /// All dead letters that were read.
     pub(super) all: u64,
     /// Those that the filter takes.
     pub(super) taken: u64,

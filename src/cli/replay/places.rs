@@ -43,7 +43,7 @@ const NO_PLACE: Position = Position {
     offset: 0,
 };
 
-/// The lines of events that will be appended next, and by nobody else.
+/// The lines of events that this process will append next. No other process may append meanwhile.
 pub(super) fn lines(log: &EmbeddedLog, events: &[SourceEvent]) -> Lines {
     let ends = log.ends();
     let mut lines = Lines::default();

@@ -21,7 +21,7 @@ pub(super) struct Dates {
     pub first: Option<String>,
     /// The last date.
     pub last: Option<String>,
-    /// The date as of which the values hold; absent where nobody said.
+    /// The date as of which the values hold; absent where neither the data nor --as-of states it.
     pub as_of: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Fields that no event has, told apart without being kept.
+//! Fingerprints of the fields that are unknown. The names themselves are not kept.
 
 /// Fields of an event that this version does not read, though producers may send them.
 pub(super) const UNREAD_OF_EVENT: &str = "store_locale";
@@ -53,7 +53,7 @@ impl Level {
     }
 }
 
-/// The fields of an event that no event has, told apart but not kept: a number that nearly surely differs where the names
+/// The unknown fields of an event as a fingerprint: a number that nearly surely differs where the names
 /// differ, whatever their order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UnknownFields(u64);

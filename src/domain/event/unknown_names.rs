@@ -16,7 +16,7 @@ use crate::domain::event::unknown_fields::Level;
 
 /// Characters of a name that are shown.
 const NAME_CHARACTERS_MAX: usize = 40;
-/// Names of one event that are looked at.
+/// The most names that are read from one event.
 const NAMES_MAX: usize = 64;
 /// A name with so many edits, or fewer, may be meant for another.
 const EDITS_MAX: usize = 2;

@@ -19,7 +19,7 @@ const MUST_BE: &str = ": it must be ";
 pub(super) struct Sentence {
     /// The field that is wrong.
     pub(super) field: Option<String>,
-    /// What is wrong; `None` where it cannot be told without a value.
+    /// What is wrong; `None` where the sentence would need a value.
     pub(super) without_values: Option<String>,
 }
 
