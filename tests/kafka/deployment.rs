@@ -108,10 +108,19 @@ impl Deployment {
         Running::start(command)
     }
 
-    /// Until everything is committed, and until time has moved those who have bought nothing since.
+    /// Until everything is committed.
     pub fn run_to_end(&self, instance: &str, extra: &[&str]) {
+        self.run_until_caught_up(instance, &[], extra);
+    }
+
+    /// Until all purchases of CDNOW are committed, and time has moved those who have bought nothing since.
+    pub fn run_to_end_of_time(&self, instance: &str, extra: &[&str]) {
+        self.run_until_caught_up(instance, &["--advance-to", END_OF_TIME], extra);
+    }
+
+    fn run_until_caught_up(&self, instance: &str, arguments: &[&str], extra: &[&str]) {
         let mut command = self.command(instance, &["run", "--until-caught-up"]);
-        command.args(["--advance-to", END_OF_TIME]);
+        command.args(arguments);
         for setting in extra {
             command.args(["--set", setting]);
         }
