@@ -57,7 +57,8 @@ pub struct NoRights(pub String);
 /// More rows of a file were rejected than may be; the rest was taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{file}: {rejected} rows were rejected ({}), and --max-rejected allows {max}; all others were taken{first}",
+    "{file}: {} rejected ({}), and --max-rejected allows {max}; all others were taken{first}",
+    rows_were(*rejected),
     list(reasons)
 )]
 pub struct TooManyRejected {
@@ -71,6 +72,14 @@ pub struct TooManyRejected {
     pub max: u64,
     /// What is wrong with the first row that is no event, after a semicolon; empty where there is none.
     pub first: String,
+}
+
+fn rows_were(count: u64) -> String {
+    if count == 1 {
+        "1 row was".to_owned()
+    } else {
+        format!("{count} rows were")
+    }
 }
 
 fn list(reasons: &BTreeMap<String, u64>) -> String {

@@ -9,6 +9,7 @@ use crate::cli::reading_args::ReadingArgs;
 use crate::cli::reading_args::print_notes;
 use crate::dataset::table;
 use crate::dataset::table::Format;
+use crate::dataset::table::Wanted;
 use crate::domain::nearest::did_you_mean;
 use crate::domain::profile::NUMBER_MAX;
 use crate::domain::time::BusinessZone;
@@ -77,7 +78,11 @@ fn file(args: &Args, input: &std::path::Path, model: &SegmentModel) -> anyhow::R
         .collect();
     let options = args.reading.options(BusinessZone::UTC, None)?;
     let id = args.id.as_deref();
-    let read = table::read(input, args.format, id, Some(&wanted), &options)?;
+    let wanted = Wanted {
+        names: &wanted,
+        may_be_absent: true,
+    };
+    let read = table::read(input, args.format, id, wanted, &options)?;
     print_notes(&read.found)?;
     let table = read.rows;
     let place = |name: &str| table.columns.iter().position(|column| column == name);

@@ -237,6 +237,16 @@ pub enum Error {
         /// Fields of the header.
         expected: u64,
     },
+    /// A feature that the format does not give.
+    #[error("feature {name:?} is not among the columns of the format: {known}{similar}")]
+    NoSuchFeature {
+        /// Its name.
+        name: String,
+        /// One that is like it.
+        similar: String,
+        /// The features there are.
+        known: String,
+    },
     /// A column is missing.
     #[error("{path} has no column {column:?}; it has {found}{hint}")]
     MissingColumn {

@@ -101,7 +101,7 @@ fn a_file_with_a_negative_amount_is_taken_but_for_that_line_which_is_named_with_
         assert!(shown.contains(part), "{part} in {shown}");
     }
     for part in [
-        "1 rows were rejected (revenue 1)",
+        "1 row was rejected (revenue 1)",
         "--max-rejected allows 0",
         "all others were taken",
     ] {

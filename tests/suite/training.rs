@@ -15,6 +15,7 @@ use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256Plus;
 use segstream::dataset::Options;
 use segstream::dataset::table;
+use segstream::dataset::table::Wanted;
 use segstream::learn::clustering::nearest;
 use segstream::learn::clustering::refine;
 use segstream::learn::indices;
@@ -26,6 +27,11 @@ use segstream::learn::recommendations::elbow;
 use segstream::learn::scaler;
 use segstream::learn::silhouette::silhouette;
 use serde::Deserialize;
+
+const NO_FEATURE: Wanted<'_> = Wanted {
+    names: &[],
+    may_be_absent: true,
+};
 
 /// Figures of scikit-learn; the file says where they are from.
 #[derive(Deserialize)]
@@ -73,7 +79,7 @@ fn marketing() -> Option<TrainingTable> {
             &file,
             table::Format::Marketing,
             None,
-            None,
+            NO_FEATURE,
             &Options::default(),
         )
         .unwrap()
@@ -344,7 +350,14 @@ fn each_bad_file_gets_one_sentence_with_file_line_and_column_and_exit_code_3() {
             "id,a\n1,2\n",
             "a,b",
             "2",
-            &["feature \"b\" is not among the columns", "a"],
+            &["has no column \"b\"; it has id, a"],
+        ),
+        bad(
+            "column_first.csv",
+            "id,a\n1,x1\n",
+            "a,b",
+            "2",
+            &["has no column \"b\"; it has id, a"],
         ),
         bad(
             "text.csv",
@@ -483,7 +496,8 @@ fn files_with_other_separators_dates_and_marks_are_read_alike() {
         let text = mark.to_owned() + &rows(first, second).replace(',', separator);
         fs::write(&path, text).unwrap();
         let options = Options::default();
-        let table = table::read(&path, table::Format::Marketing, None, None, &options).unwrap();
+        let table =
+            table::read(&path, table::Format::Marketing, None, NO_FEATURE, &options).unwrap();
         let values: Vec<_> = table
             .rows
             .rows

@@ -19,6 +19,7 @@ use crate::dataset::Options;
 use crate::dataset::table;
 use crate::dataset::table::MARKETING_WINDOW_DAYS;
 use crate::dataset::table::Table;
+use crate::dataset::table::Wanted;
 use crate::domain::features::FeatureSource;
 use crate::domain::time::BusinessZone;
 use crate::domain::time::Timestamp;
@@ -102,12 +103,17 @@ impl DataArgs {
             self.reading.refuse_all_but("--format state", &[])?;
         }
         let options = self.reading.options(BusinessZone::UTC, None)?;
+        let names: Vec<String> = features.iter().map(|(name, _)| name.clone()).collect();
+        let wanted = Wanted {
+            names: &names,
+            may_be_absent: false,
+        };
         match (self.format, &self.input) {
             (Format::State, None) => self.of_state(features),
             (Format::State, Some(_)) => Err(input_for_state()),
             (_, None) => Err(input_missing()),
             (Format::Marketing, Some(path)) => {
-                let table = table::read(path, table::Format::Marketing, None, None, &options)?;
+                let table = table::read(path, table::Format::Marketing, None, wanted, &options)?;
                 let as_of = self.as_of.as_deref().unwrap_or(MARKETING_AS_OF);
                 let as_of = date(as_of, &BusinessZone::UTC)?;
                 let enrolled = date(MARKETING_AS_OF, &BusinessZone::UTC)?;
@@ -116,10 +122,9 @@ impl DataArgs {
                 Ok(file(path, table, features, (as_of, dates), &options))
             }
             (Format::Features, Some(path)) => {
-                let names: Vec<String> = features.iter().map(|(name, _)| name.clone()).collect();
                 let id = self.id.as_deref();
                 let format = table::Format::Features;
-                let table = table::read(path, format, id, Some(&names), &options)?;
+                let table = table::read(path, format, id, wanted, &options)?;
                 let as_of = self.as_of.as_deref();
                 let as_of = as_of
                     .map(|text| date(text, &BusinessZone::UTC))

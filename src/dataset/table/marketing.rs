@@ -6,7 +6,9 @@ use crate::dataset::column::Others;
 use crate::dataset::error::Error;
 use crate::dataset::row::Row;
 use crate::dataset::rows::Rows;
+use crate::dataset::table::Wanted;
 use crate::dataset::table::notes::Notes;
+use crate::domain::nearest::did_you_mean;
 use crate::domain::time::Day;
 use crate::learn::preparation::TrainingRow;
 use crate::learn::preparation::TrainingTable;
@@ -57,13 +59,22 @@ const MARITAL_STATUS: [(&str, bool); 5] = [
 ];
 const EDUCATION: [&str; 5] = ["2n Cycle", "Basic", "Graduation", "Master", "PhD"];
 
-pub(super) fn marketing(rows: &mut Rows) -> Result<TrainingTable, Error> {
+pub(super) fn marketing(rows: &mut Rows, wanted: Wanted<'_>) -> Result<TrainingTable, Error> {
     rows.expect(&expected(), Others::Ignored)?;
     let columns = DERIVED_COLUMNS
         .iter()
         .chain(MARKETING_COLUMNS.iter().map(|(name, _)| name));
+    let columns: Vec<String> = columns.map(|name| (*name).to_owned()).collect();
+    let absent = wanted.names.iter().find(|name| !columns.contains(*name));
+    if let (Some(name), false) = (absent, wanted.may_be_absent) {
+        return Err(Error::NoSuchFeature {
+            name: name.clone(),
+            similar: did_you_mean(name, columns.iter().map(String::as_str)),
+            known: columns.join(", "),
+        });
+    }
     let mut table = TrainingTable {
-        columns: columns.map(|name| (*name).to_owned()).collect(),
+        columns,
         reference_year: Some(MARKETING_REFERENCE_YEAR),
         ..TrainingTable::default()
     };

@@ -30,6 +30,15 @@ pub enum Format {
     Features,
 }
 
+/// The columns that a reader asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Their names, in a table of features or as the marketing data gives them.
+    pub names: &'a [String],
+    /// A file that lacks one is read, and its values are missing.
+    pub may_be_absent: bool,
+}
+
 /// A table, and what was found about its file.
 #[derive(Debug)]
 pub struct Table {
@@ -40,20 +49,20 @@ pub struct Table {
 }
 
 /// Reads a table. A row with a wrong value is an error that names it. Of a table of features only the
-/// `wanted` columns are read, or all of them if `wanted` is `None`.
+/// `wanted` columns are read.
 ///
 /// # Errors
-/// If a column is missing or a value wrong.
+/// If a column is missing, before any row is read, or a value wrong.
 pub fn read(
     path: &Path,
     format: Format,
     id_column: Option<&str>,
-    wanted: Option<&[String]>,
+    wanted: Wanted<'_>,
     options: &Options,
 ) -> Result<Table, Error> {
     let mut rows = Rows::open(path, options)?;
     let table = match format {
-        Format::Marketing => marketing(&mut rows)?,
+        Format::Marketing => marketing(&mut rows, wanted)?,
         Format::Features => numeric(&mut rows, id_column, wanted)?,
     };
     if table.rows.is_empty() {

@@ -5,22 +5,28 @@ use crate::dataset::column::Kind;
 use crate::dataset::column::Others;
 use crate::dataset::error::Error;
 use crate::dataset::rows::Rows;
+use crate::dataset::table::Wanted;
 use crate::dataset::table::notes::Notes;
 use crate::learn::preparation::TrainingRow;
 use crate::learn::preparation::TrainingTable;
 
-/// Columns that are not `wanted` may hold anything; without, every column must be numeric.
+/// Columns that are not wanted may hold anything.
 pub(super) fn numeric(
     rows: &mut Rows,
     id_column: Option<&str>,
-    wanted: Option<&[String]>,
+    wanted: Wanted<'_>,
 ) -> Result<TrainingTable, Error> {
     let id = id_column.map(|id| Column::required(id, Kind::Id));
     let is_value = |column: &&str| Some(*column) != id_column;
     let columns: Vec<String> = rows.columns().filter(is_value).map(str::to_owned).collect();
-    let is_wanted = |column: &&String| wanted.is_none_or(|wanted| wanted.contains(column));
-    let values = columns.iter().filter(is_wanted);
-    let values = values.map(|column| Column::optional(column, Kind::Number));
+    let values = wanted
+        .names
+        .iter()
+        .filter(|name| Some(name.as_str()) != id_column);
+    let values = values.map(|name| Column {
+        is_required: !wanted.may_be_absent,
+        ..Column::optional(name, Kind::Number)
+    });
     let expected: Vec<Column> = id.into_iter().chain(values).collect();
     rows.expect(&expected, Others::Ignored)?;
     let mut table = TrainingTable {
@@ -30,9 +36,13 @@ pub(super) fn numeric(
     let mut notes = Notes::default();
     while let Some(row) = rows.next_row()? {
         row.refuse_broken()?;
-        let values = table.columns.iter().map(|column| match wanted {
-            Some(wanted) if !wanted.contains(column) => Ok(None),
-            Some(_) | None => row.number(column),
+        let values = table.columns.iter().map(|column| {
+            let is_wanted = wanted.names.contains(column);
+            if is_wanted {
+                row.number(column)
+            } else {
+                Ok(None)
+            }
         });
         let values = values.collect::<Result<_, _>>()?;
         notes.see_whether_repeated(&row, id_column);
