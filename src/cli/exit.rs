@@ -148,6 +148,7 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
     if let Some(
         dataset::Error::NoTime { .. }
         | dataset::Error::UnknownName { .. }
+        | dataset::Error::OrderIdsThere { .. }
         | dataset::Error::OtherKind { .. },
     ) = cause.downcast_ref()
     {

@@ -41,6 +41,7 @@ mod temporary_directory;
 pub mod token_file;
 pub mod topics;
 pub mod train;
+pub mod whole_number;
 
 use clap::CommandFactory;
 use clap::Parser;

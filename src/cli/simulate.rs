@@ -19,6 +19,7 @@ use crate::cli::shop::parse_speed;
 use crate::cli::shop::shop_time;
 use crate::cli::target::Target;
 use crate::cli::target::open_topic;
+use crate::cli::whole_number::whole_number;
 use crate::domain::time::DAY_MS;
 use crate::domain::time::Timestamp;
 use crate::pipeline::partition::clock::WallClock;
@@ -38,13 +39,13 @@ const CHUNK_DURATION: Duration = Duration::from_millis(50);
 )]
 pub struct Args {
     /// Customers of the shop.
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 1000, value_parser = whole_number::<u32>(1..=u32::MAX.into()))]
     customers: u32,
     /// Days that the shop is open; with --speed, days since it opened.
-    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=36_525))]
+    #[arg(long, default_value_t = 90, value_parser = whole_number::<u32>(1..=36_525))]
     days: u32,
     /// Random seed.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = whole_number::<u64>(0..=u64::MAX))]
     seed: u64,
     /// Without duplicates, late, test and malformed events and guests.
     #[arg(long)]

@@ -207,6 +207,14 @@ pub enum Error {
         /// The names there are.
         known: String,
     },
+    /// `--order-id row` for a file that has order ids.
+    #[error(
+        "{path} has order ids, in the column \"order_id\", and --order-id row is for files without: leave it out"
+    )]
+    OrderIdsThere {
+        /// Path of the file.
+        path: PathBuf,
+    },
     /// A column that is there twice.
     #[error("{path} has the column {column:?} more than once: rename one of them")]
     ColumnTwice {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::churn::data::DataArgs;
 use crate::cli::common::parse_instant;
+use crate::cli::whole_number::whole_number;
 use crate::dataset::table::parse_date;
 use crate::domain::time::Day;
 use crate::domain::time::Timestamp;
@@ -22,7 +23,7 @@ pub(super) struct FitArgs {
     #[arg(long, value_parser = parse_day)]
     pub(super) until: Option<Day>,
     /// Days after --until in which customers may buy again: prints how well the fit predicted who did.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=36_525))]
+    #[arg(long, value_parser = whole_number::<u32>(1..=36_525))]
     pub(super) holdout_days: Option<u32>,
     /// Time unit of the parameters that are printed.
     #[arg(long, value_enum, default_value = "days")]

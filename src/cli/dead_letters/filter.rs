@@ -2,6 +2,7 @@
 
 use crate::cli::common::parse_instant;
 use crate::cli::exit::CallError;
+use crate::cli::whole_number::whole_number;
 use crate::domain::nearest::did_you_mean;
 use crate::domain::time::Timestamp;
 use crate::view::dead_letter::DeadLetterView;
@@ -20,7 +21,7 @@ pub(super) struct Filter {
     #[arg(long, value_name = "INSTANT", value_parser = parse_instant)]
     until: Option<Timestamp>,
     /// The first N, by partition and offset.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole_number::<u64>(1..=u64::MAX))]
     pub(super) limit: Option<u64>,
 }
 

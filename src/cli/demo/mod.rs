@@ -24,6 +24,7 @@ use crate::cli::summary::Summary;
 use crate::cli::temporary_directory::DEMO;
 use crate::cli::temporary_directory::TemporaryDirectory;
 use crate::cli::temporary_directory::keep;
+use crate::cli::whole_number::whole_number;
 use crate::config::settings::Settings;
 use crate::log::embedded::EmbeddedLog;
 use crate::pipeline::partition::clock::ClockMode;
@@ -42,13 +43,13 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 #[command(after_help = "Example:\n  segstream demo --duration 30s")]
 pub struct Args {
     /// Customers who join the shop in its first days; 15 in 100 more join in a year.
-    #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 5000, value_parser = whole_number::<u32>(1..=u32::MAX.into()))]
     customers: u32,
     /// The shop's time that passes in a second, such as 1d/s or 12h/s.
     #[arg(long, default_value = "2d/s", value_parser = parse_speed)]
     pub(super) speed: Duration,
     /// Random seed.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = whole_number::<u64>(0..=u64::MAX))]
     seed: u64,
     /// Wall time until it ends, after the history is made; until ctrl-c if absent.
     #[arg(long, value_parser = parse_duration)]

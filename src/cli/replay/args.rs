@@ -7,6 +7,7 @@ use crate::cli::common::parse_instant;
 use crate::cli::order_args::OrderArgs;
 use crate::cli::reading_args::ReadingArgs;
 use crate::cli::target::Target;
+use crate::cli::whole_number::whole_number;
 use crate::dataset::replay;
 use crate::domain::time::Timestamp;
 
@@ -40,7 +41,7 @@ pub struct Args {
     pub(super) allow_future: bool,
     /// End with exit code 3 when more rows than this were rejected. The others are taken in any case. With kafka://, rows
     /// that are no events count.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = whole_number::<u64>(0..=u64::MAX))]
     pub(super) max_rejected: u64,
     /// Print the summary as JSON.
     #[arg(long)]

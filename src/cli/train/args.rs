@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::cli::common::parse_instant;
 use crate::cli::train::data::DataArgs;
+use crate::cli::whole_number::whole_number;
 use crate::domain::time::Timestamp;
 use crate::learn::choice::ChooseK;
 
@@ -20,16 +21,16 @@ pub struct Args {
     #[arg(long, default_value = "6", value_parser = parse_k)]
     pub(super) k: ChooseK,
     /// Fewest segments compared.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, default_value_t = 2, value_parser = whole_number::<u32>(1..=64))]
     pub(super) k_min: u32,
     /// Most segments compared.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, default_value_t = 10, value_parser = whole_number::<u32>(1..=64))]
     pub(super) k_max: u32,
     /// Seed of the random starts and samples.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = whole_number::<u64>(0..=u64::MAX))]
     pub(super) seed: u64,
     /// Random starts for each number of segments; if absent, 50 or more, by the number of rows.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_parser = whole_number::<u32>(1..=u32::MAX.into()))]
     pub(super) runs: Option<u32>,
     /// Threads; if absent, all cores but one, so that a service on the same machine keeps one.
     #[arg(long)]

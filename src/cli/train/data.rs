@@ -14,6 +14,7 @@ use crate::cli::learning_source::input_missing;
 use crate::cli::reading_args::ReadingArgs;
 use crate::cli::train::dates::Dates;
 use crate::cli::train::state_table::table_of;
+use crate::cli::whole_number::whole_number;
 use crate::dataset::Found;
 use crate::dataset::Options;
 use crate::dataset::table;
@@ -56,7 +57,7 @@ pub(super) struct DataArgs {
     pub(super) features: Option<String>,
     /// Trailing days over which spending and purchases count; 0: all days. If absent, 730 for `marketing` and
     /// `state`.
-    #[arg(long)]
+    #[arg(long, value_parser = whole_number::<u32>(0..=u32::MAX.into()))]
     window_days: Option<u32>,
     /// Date as of which the values hold; if absent, 2014-06-30 for `marketing`, the newest instant of the
     /// `state`, and now for `features`.

@@ -40,6 +40,11 @@ pub(super) fn read_orders(
     context: &Context,
     options: &Options,
 ) -> Result<History, Error> {
+    if context.order_ids == OrderIds::Row && rows.has("order_id") {
+        return Err(Error::OrderIdsThere {
+            path: rows.path().to_owned(),
+        });
+    }
     let amount_of = amount_of(rows, options);
     let columns = columns(context, amount_of);
     rows.expect(&columns, Others::Ignored)?;
