@@ -120,6 +120,14 @@ fn benchmarks(criterion: &mut Criterion) {
     criterion.bench_function("parse", |bencher| {
         bencher.iter(|| parse(black_box(&next), at, &intake).unwrap());
     });
+    let unknown = String::from_utf8(next.clone()).unwrap().replacen(
+        '{',
+        r#"{"shop":"north","till":7,"cashier":"c-3","loyalty_points":129,"session":{"device":"phone"},"#,
+        1,
+    );
+    criterion.bench_function("parse, five unknown fields", |bencher| {
+        bencher.iter(|| parse(black_box(unknown.as_bytes()), at, &intake).unwrap());
+    });
     criterion.bench_function("step", |bencher| {
         bencher.iter_batched(
             || Some(entry.clone()),

@@ -83,6 +83,7 @@ impl OrderArgs {
             order_ids: self
                 .order_id
                 .map_or(OrderIds::Column, |OrderIdArg::Row| OrderIds::Row),
+            customer_ids_ignored: settings.intake.customer_ids_ignored.clone(),
             ..Context::new(base, settings.time.business_zone.clone())
         })
     }

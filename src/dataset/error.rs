@@ -43,8 +43,13 @@ pub enum Error {
     },
     /// Bytes that are no character of UTF-8.
     #[error(
-        "{path}, line {line}, character {place}: the byte 0x{byte:02x} is not UTF-8; if the file is Latin-1, as many programs on Windows \
-         write it, give --encoding latin1"
+        "{path}, line {line}, character {place}: the byte 0x{byte:02x} is not UTF-8; {}",
+        if *is_utf8_before {
+            "characters before it are, so the file is damaged or put together of several encodings: mend that line"
+        } else {
+            "if the file is Latin-1, as many programs on Windows write it in western Europe, give --encoding latin1; of any \
+             other encoding make UTF-8 first, such as with iconv"
+        }
     )]
     NotUtf8 {
         /// Path of the file.
@@ -55,6 +60,8 @@ pub enum Error {
         place: usize,
         /// The byte.
         byte: u8,
+        /// Characters of several bytes come before it.
+        is_utf8_before: bool,
     },
     /// Bytes that are no character of UTF-16.
     #[error("{path} is damaged: it is not {encoding} to its end")]
@@ -144,7 +151,7 @@ pub enum Error {
     },
     /// An id that a spreadsheet has changed.
     #[error(
-        "{path}, line {line}, column {column:?}: {value:?} is an id that a spreadsheet has shortened: it keeps 15 digits of a number. \
+        "{path}, line {line}, column {column:?}: {value:?} is an id that a program has shortened: a spreadsheet keeps 15 digits of a number. \
          Export the column as text"
     )]
     LostDigits {

@@ -47,10 +47,17 @@ struct Reading {
 
 impl Reading {
     fn end_field(&mut self) {
-        self.row.fields.push(self.field.trim().to_owned());
+        let field = self.field.trim_matches(is_blank);
+        self.row.fields.push(field.to_owned());
         self.field.clear();
         self.at = At::Start;
     }
+}
+
+/// White space, and what programs write that put files together: the byte order mark of the second file, and a space without
+/// width.
+pub(super) fn is_blank(character: char) -> bool {
+    character.is_whitespace() || ['\u{feff}', '\u{200b}'].contains(&character)
 }
 
 impl<'a> Fields<'a> {
@@ -143,7 +150,7 @@ impl<'a> Fields<'a> {
                 reading.at = At::Quoted;
                 reading.quote_line = self.line;
             }
-            (At::Quote | At::Closed, _) if character.is_whitespace() => reading.at = At::Closed,
+            (At::Quote | At::Closed, _) if is_blank(character) => reading.at = At::Closed,
             (At::Quote | At::Closed, _) => {
                 return Err(Error::Quote {
                     path: self.path.to_owned(),
@@ -153,7 +160,7 @@ impl<'a> Fields<'a> {
             }
             (At::Start | At::Plain, _) => {
                 reading.field.push(character);
-                if !character.is_whitespace() {
+                if !is_blank(character) {
                     reading.at = At::Plain;
                 }
             }

@@ -9,6 +9,7 @@ use crate::dataset::convention::is_missing;
 use crate::dataset::error::Error;
 use crate::dataset::options::DecimalSign;
 use crate::dataset::shape::Shape;
+use crate::dataset::spool::Cell;
 use crate::dataset::spool::Record;
 use crate::dataset::spool::Tag;
 use crate::dataset::written_amount;
@@ -39,6 +40,10 @@ pub struct Row<'a> {
     record: &'a Record,
     /// Its line in the file, from 1; of a workbook the row of the sheet.
     pub line: u64,
+}
+
+fn is_broken(cell: &Cell) -> bool {
+    cell.tag == Tag::Broken || BROKEN.contains(&cell.text.as_str())
 }
 
 impl<'a> Row<'a> {
@@ -77,8 +82,7 @@ impl<'a> Row<'a> {
             |name: &str| self.shape.others == Others::Read || self.shape.kind(name).is_some();
         let mut broken = self.shape.names.iter().filter_map(|name| {
             let cell = self.record.cells.get(name.place)?;
-            let is_broken = cell.tag == Tag::Broken || BROKEN.contains(&cell.text.as_str());
-            (is_broken && is_read(&name.name)).then_some((name, cell))
+            (is_broken(cell) && is_read(&name.name)).then_some((name, cell))
         });
         match broken.next() {
             None => Ok(()),
@@ -87,6 +91,14 @@ impl<'a> Row<'a> {
                 Err(self.invalid(&name.name, &cell.text, allowed))
             }
         }
+    }
+
+    /// Whether a column has an error of a spreadsheet.
+    #[must_use]
+    pub fn has_broken(&self, column: &str) -> bool {
+        let place = self.shape.place(column);
+        let cell = place.and_then(|place| self.record.cells.get(place));
+        cell.is_some_and(is_broken)
     }
 
     /// The text of a column, how its values are written, and what the cell is; missing is `None`.

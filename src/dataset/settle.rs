@@ -294,7 +294,8 @@ fn has_lost_digits(text: &str, tag: Tag) -> bool {
     if tag == Tag::Number {
         return digits > SPREADSHEET_DIGITS_MAX;
     }
-    let Some((mantissa, exponent)) = text.split_once("E+") else {
+    let parts = text.split_once("E+").or_else(|| text.split_once("e+"));
+    let Some((mantissa, exponent)) = parts else {
         return false;
     };
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -114,6 +114,7 @@ pub(super) fn text(
             line: 1 + line_ends(before),
             place: 1 + of_line.map_or(0, |bytes| String::from_utf8_lossy(bytes).chars().count()),
             byte: bytes.get(valid).copied().unwrap_or_default(),
+            is_utf8_before: has_characters(before),
         }
     })?;
     if let Some(at) = text.bytes().position(|byte| byte == 0) {
@@ -128,6 +129,12 @@ pub(super) fn text(
         Some(rest) => Ok(rest.trim_start_matches('\u{feff}').to_owned()),
         None => Ok(text),
     }
+}
+
+/// Whether valid UTF-8 has a character of several bytes behind the mark that it may begin with.
+fn has_characters(valid: &[u8]) -> bool {
+    let text = valid.strip_prefix(b"\xef\xbb\xbf").unwrap_or(valid);
+    !text.is_ascii()
 }
 
 /// Line ends of any kind: `\n`, `\r\n` or `\r`.

@@ -13,6 +13,7 @@ use calamine::XlsxError;
 
 use crate::dataset::archive;
 use crate::dataset::error::Error;
+use crate::dataset::fields::is_blank;
 use crate::dataset::found::Found;
 use crate::dataset::options::Options;
 use crate::dataset::spool::Cell;
@@ -200,8 +201,8 @@ fn texts(record: Record) -> Vec<String> {
 fn cell(data: &DataRef<'_>) -> Cell {
     let (tag, text) = match data {
         DataRef::Empty => (Tag::Text, String::new()),
-        DataRef::String(text) => (Tag::Text, text.trim().to_owned()),
-        DataRef::SharedString(text) => (Tag::Text, text.trim().to_owned()),
+        DataRef::String(text) => (Tag::Text, text.trim_matches(is_blank).to_owned()),
+        DataRef::SharedString(text) => (Tag::Text, text.trim_matches(is_blank).to_owned()),
         DataRef::Bool(value) => (Tag::Text, value.to_string()),
         DataRef::Int(number) => (Tag::Number, number.to_string()),
         // The shortest decimal that reads back to the same number, without an exponent.

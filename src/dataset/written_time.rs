@@ -271,23 +271,20 @@ fn month_name(text: &str) -> Option<(i8, &str)> {
     Some((month, rest))
 }
 
-/// `8:26`, `08:26:00.123`, `8:26 PM`, and an offset such as `Z` or `+02:00` behind them.
+/// `8:26`, `08:26:00.123`, `8:26 PM`, `8.26 pm`, and an offset such as `Z` or `+02:00` behind them.
 fn written_time(text: &str) -> Option<(Time, Option<i32>)> {
     let (hour, rest) = number(text);
     let mut hour: i8 = hour.parse().ok()?;
-    let (minute, rest) = match rest.strip_prefix(':') {
-        Some(rest) => number(rest),
-        None => ("0", rest),
-    };
-    let has_minute = text.contains(':');
-    let (second, rest) = match rest.strip_prefix(':') {
-        Some(rest) => number(rest),
-        None => ("0", rest),
-    };
-    let (fraction, rest) = match rest.strip_prefix(['.', ',']) {
-        Some(rest) => number(rest),
-        None => ("", rest),
-    };
+    let sign = rest.chars().next().filter(|sign| [':', '.'].contains(sign));
+    let minute = sign.and_then(|sign| part_of_time(rest, sign));
+    let has_minute = minute.is_some();
+    let (minute, rest) = minute.unwrap_or(("0", rest));
+    let second = sign.and_then(|sign| part_of_time(rest, sign));
+    let has_second = second.is_some();
+    let (second, rest) = second.unwrap_or(("0", rest));
+    // A fraction is one of seconds.
+    let fraction = rest.strip_prefix(['.', ',']).filter(|_| has_second);
+    let (fraction, rest) = fraction.map_or(("", rest), number);
     let rest = rest.trim();
     let marker = rest.get(..2).map(str::to_ascii_lowercase);
     let dotted = rest.get(..4).map(str::to_ascii_lowercase);
@@ -315,6 +312,14 @@ fn written_time(text: &str) -> Option<(Time, Option<i32>)> {
     )
     .ok()?;
     Some((time, offset(rest.trim())?))
+}
+
+/// The minutes or seconds that a text begins with, behind their sign. A single digit behind a point is no minute: `8.5` is no
+/// time.
+fn part_of_time(text: &str, sign: char) -> Option<(&str, &str)> {
+    let (digits, rest) = number(text.strip_prefix(sign)?);
+    let is_short = digits.len() == 1 && sign == ':';
+    (digits.len() == 2 || is_short).then_some((digits, rest))
 }
 
 /// `None` where the text is no offset; `Some(None)` where there is none.

@@ -187,6 +187,21 @@ fn an_order_that_contradicts_itself_is_rejected_with_its_lines_and_the_rest_is_t
             vec!["c2 1 5.00"],
         ),
         (
+            // Whose the second line is, nobody knows.
+            "c1,o1,2018-11-08,5,\n#REF!,o1,2018-11-08,7,\nc2,o2,2018-11-08,5,",
+            LINES,
+            2,
+            vec!["customer_id: \"#REF!\"", "its line 3"],
+            vec!["c2 1 5.00"],
+        ),
+        (
+            "c1,o1,2018-11-08,5,\n0,o1,2018-11-08,7,\nc2,o2,2018-11-08,5,",
+            LINES,
+            2,
+            vec!["no customer", "line 3"],
+            vec!["c2 1 5.00"],
+        ),
+        (
             "c1,,2018-11-08,5,\nc2,o2,2018-11-08,5,",
             LINES,
             1,
@@ -339,7 +354,8 @@ fn rows_below_zero_that_are_not_lines_are_rejected_with_their_line() {
 
 #[test]
 fn rows_without_a_customer_are_guests() {
-    for missing in ["", "NULL", "NaN", "None", "\\N"] {
+    // The last two as `events.customer_ids_ignored` has them; WooCommerce writes 0.
+    for missing in ["", "NULL", "NaN", "None", "\\N", "0", "undefined"] {
         let shop = Shop::new();
         let text = format!(
             "customer_id,order_id,occurred_at,revenue\n{missing},o1,2018-11-08,261.96\nc2,o2,2018-11-08,1\n"
@@ -355,7 +371,7 @@ fn rows_without_a_customer_are_guests() {
         assert_eq!(spending(&shop), ["c2 1 1.00"], "{missing:?}");
     }
     let shop = Shop::new();
-    let text = "customer_id,order_id,occurred_at,revenue\n,o1,2018-11-08,5\n,o1,2018-11-08,6\nc2,o2,2018-11-08,1\n";
+    let text = "customer_id,order_id,occurred_at,revenue\n,o1,2018-11-08,5\n0,o1,2018-11-08,6\nc2,o2,2018-11-08,1\n";
     let replayed = shop.replay(text, LINES);
     assert_eq!(
         (replayed.verdict("guest"), replayed.file("guests")),
@@ -678,6 +694,38 @@ fn customers_hold_as_of_the_time_that_is_stated() {
         );
         let other = shop.replay(&text.replace(",5", ",6"), &call);
         assert_eq!(other.verdict("applied"), 1, "{what}: {}", other.said());
+    }
+}
+
+/// Profiles hold an income in the base currency, here USD.
+#[test]
+fn an_income_of_another_currency_is_rejected_and_the_rest_is_taken() {
+    let header = "customer_id,updated_at,income,currency\nc0,2021-05-06,40000,USD\n";
+    for (row, flags, says) in [
+        ("c1,2021-05-06,52000,EUR", vec![], "an income in USD"),
+        ("c1,2021-05-06,\"52,000.00 EUR\",", vec![], "not of EUR"),
+        ("c1,2021-05-06,\u{a3}52000,", vec![], "not of GBP"),
+        (
+            "c1,2021-05-06,52000,",
+            vec!["--currency", "EUR"],
+            "not of EUR",
+        ),
+    ] {
+        let shop = Shop::new();
+        let call = [&["--format", "customers"], flags.as_slice()].concat();
+        let replayed = shop.replay(&format!("{header}{row}\n"), &call);
+        assert_eq!(replayed.code, 3, "{row}: {}", replayed.said());
+        assert!(replayed.said().contains(says), "{row}: {}", replayed.said());
+        assert_eq!(
+            (replayed.file("rejected_rows"), replayed.verdict("applied")),
+            (1, 1),
+            "{row}"
+        );
+        assert_eq!(
+            shop.customers()["c0"]["features"]["income"],
+            40_000.0,
+            "{row}"
+        );
     }
 }
 

@@ -360,6 +360,13 @@ fn each_bad_file_gets_one_sentence_with_file_line_and_column_and_exit_code_3() {
             &["has no column \"b\"; it has id, a"],
         ),
         bad(
+            "id.csv",
+            "id,a\n1,2\n,3\n",
+            "a",
+            "2",
+            &["line 3", "\"id\"", "an id"],
+        ),
+        bad(
             "text.csv",
             "id,a\n1,2\n2,x1\n",
             "a",

@@ -9,6 +9,7 @@ use crate::dataset::replay::orders::history_of;
 use crate::dataset::replay::source_event::Context;
 use crate::domain::money::Decimal;
 use crate::domain::order_rows::BadRow;
+use crate::domain::order_rows::CustomerOfRow;
 use crate::domain::order_rows::Lines;
 use crate::domain::order_rows::OrderRow;
 use crate::domain::order_rows::Row;
@@ -49,7 +50,7 @@ pub(super) fn cdnow(path: &Path, bytes: &[u8], context: &Context) -> Result<Hist
                 let refused = refused(invalid(column, value, allowed))?;
                 Row::Bad(BadRow {
                     line,
-                    customer_id: None,
+                    customer: CustomerOfRow::Unknown,
                     order_id: None,
                     column: refused.column,
                     detail: refused.detail,

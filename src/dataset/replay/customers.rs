@@ -16,6 +16,7 @@ use crate::dataset::replay::source_event::event;
 use crate::dataset::row::Row;
 use crate::dataset::rows::Rows;
 use crate::domain::ids::stable_hash;
+use crate::domain::money::Currency;
 use crate::domain::profile::NUMBER_MAX;
 use crate::domain::time::Timestamp;
 
@@ -43,6 +44,7 @@ pub(super) fn read_customers(
         Column::optional("birth_year", Kind::Id),
         Column::optional("income", Kind::Amount),
         Column::optional("joined_at", Kind::Instant),
+        Column::optional("currency", Kind::Text),
     ];
     columns.extend(time.map(|time| Column::optional(time, Kind::Instant)));
     rows.expect(&columns, Others::Read)?;
@@ -51,7 +53,7 @@ pub(super) fn read_customers(
         ..History::default()
     };
     while let Some(row) = rows.next_row()? {
-        history.take(customer(&row, time, context.as_of))?;
+        history.take(customer(&row, time, context))?;
     }
     Ok(history)
 }
@@ -80,17 +82,13 @@ pub(super) fn read_marketing(rows: &mut Rows, context: &Context) -> Result<Histo
     Ok(history)
 }
 
-fn customer(
-    row: &Row<'_>,
-    time: Option<&str>,
-    as_of: Option<Timestamp>,
-) -> Result<SourceEvent, Error> {
+fn customer(row: &Row<'_>, time: Option<&str>, context: &Context) -> Result<SourceEvent, Error> {
     row.refuse_broken()?;
     let customer_id = row.required("customer_id", "the id of a customer", |text| {
         Some(text.to_owned())
     })?;
     let stated = time.map(|time| row.instant(time)).transpose()?.flatten();
-    let occurred_at = stated.or(as_of).ok_or_else(|| {
+    let occurred_at = stated.or(context.as_of).ok_or_else(|| {
         let allowed = "the time as of which the row holds; --as-of INSTANT gives one to the rows that have none";
         row.invalid(time.unwrap_or_default(), "", allowed)
     })?;
@@ -107,8 +105,8 @@ fn customer(
     })? {
         profile.insert("birth_year".to_owned(), json!(year));
     }
-    if let Some(income) = row.amount("income")? {
-        profile.insert("income".to_owned(), json!(income.text));
+    if let Some(income) = income(row, "income", context.base)? {
+        profile.insert("income".to_owned(), json!(income));
     }
     if let Some(joined_at) = row.instant("joined_at")? {
         profile.insert("joined_at".to_owned(), json!(joined_at.to_string()));
@@ -142,8 +140,8 @@ pub(super) fn marketing(row: &Row<'_>, context: &Context) -> Result<SourceEvent,
     let mut profile = Map::new();
     profile.insert("birth_year".to_owned(), json!(year));
     profile.insert("joined_at".to_owned(), json!(joined_at.to_string()));
-    if let Some(income) = row.amount("Income")? {
-        profile.insert("income".to_owned(), json!(income.text));
+    if let Some(income) = income(row, "Income", context.base)? {
+        profile.insert("income".to_owned(), json!(income));
     }
     let names = [
         ("NumWebVisitsMonth", "web_visits_month"),
@@ -162,6 +160,24 @@ pub(super) fn marketing(row: &Row<'_>, context: &Context) -> Result<SourceEvent,
     let event_id = format!("marketing-{}", row.line);
     let as_of = Timestamp::parse_rfc3339(MARKETING_AS_OF).unwrap_or_default();
     Ok(updated(&event_id, &customer_id, row.line, as_of, profile))
+}
+
+/// An income, which profiles hold in the base currency.
+fn income(row: &Row<'_>, column: &str, base: Currency) -> Result<Option<String>, Error> {
+    let Some(income) = row.amount(column)? else {
+        return Ok(None);
+    };
+    let currency = match income.currency {
+        Some(currency) => Some(currency),
+        None => row.currency()?,
+    };
+    if currency.is_some_and(|currency| currency != base) {
+        let text = row.text(column).unwrap_or_default();
+        let of = currency.map_or_else(String::new, |currency| format!(" of {currency}"));
+        let allowed = format!("an income in {base}, the base currency, and not{of}");
+        return Err(row.invalid(column, text, &allowed));
+    }
+    Ok(Some(income.text))
 }
 
 fn attribute(text: &str) -> Value {

@@ -20,6 +20,7 @@ use crate::dataset::rows::Rows;
 use crate::domain::ids::stable_hash;
 use crate::domain::money::Exact;
 use crate::domain::order_rows::BadRow;
+use crate::domain::order_rows::CustomerOfRow;
 use crate::domain::order_rows::Lines;
 use crate::domain::order_rows::Order;
 use crate::domain::order_rows::OrderRow;
@@ -58,7 +59,7 @@ pub(super) fn read_orders(
                 }
                 read.push(RowOfOrder::Good(order));
             }
-            Err(error) => read.push(RowOfOrder::Bad(bad_row(&row, error)?)),
+            Err(error) => read.push(RowOfOrder::Bad(bad_row(&row, context, error)?)),
         }
     }
     Ok(History {
@@ -146,7 +147,7 @@ fn order_row(row: &Row<'_>, context: &Context, amount_of: AmountOf) -> Result<Or
     let entries = row.entries().flat_map(|(column, text)| [column, text]);
     Ok(OrderRow {
         line: row.line,
-        customer_id: owned("customer_id"),
+        customer_id: customer_of(row, context).map(str::to_owned),
         order_id,
         occurred_at,
         amount,
@@ -165,12 +166,27 @@ fn amount(row: &Row<'_>, column: &str) -> Result<Amount, Error> {
     amount.ok_or_else(|| row.invalid(column, "", "a decimal number"))
 }
 
-fn bad_row(row: &Row<'_>, error: Error) -> Result<BadRow, Error> {
+/// The customer of a row; a guest has none.
+fn customer_of<'a>(row: &Row<'a>, context: &Context) -> Option<&'a str> {
+    let id = row.text("customer_id")?;
+    let mut ignored = context.customer_ids_ignored.iter();
+    (!ignored.any(|none| none == id)).then_some(id)
+}
+
+fn bad_row(row: &Row<'_>, context: &Context, error: Error) -> Result<BadRow, Error> {
     let refused = refused(error)?;
+    let customer = if row.has_broken("customer_id") {
+        CustomerOfRow::Unknown
+    } else {
+        CustomerOfRow::Stated(customer_of(row, context).map(str::to_owned))
+    };
     Ok(BadRow {
         line: refused.line,
-        customer_id: row.text("customer_id").map(str::to_owned),
-        order_id: row.text("order_id").map(str::to_owned),
+        customer,
+        order_id: row
+            .text("order_id")
+            .filter(|_| !row.has_broken("order_id"))
+            .map(str::to_owned),
         column: refused.column,
         detail: refused.detail,
     })

@@ -20,6 +20,8 @@ pub struct Context {
     pub lines: Lines,
     /// Where the ids of orders come from.
     pub order_ids: OrderIds,
+    /// Ids that stand for no customer, as `events.customer_ids_ignored` lists them.
+    pub customer_ids_ignored: Vec<String>,
 }
 
 /// Where the ids of orders come from.
@@ -42,6 +44,7 @@ impl Context {
             as_of: None,
             lines: Lines::default(),
             order_ids: OrderIds::default(),
+            customer_ids_ignored: Vec::new(),
         }
     }
 

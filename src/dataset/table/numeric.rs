@@ -46,9 +46,10 @@ pub(super) fn numeric(
         });
         let values = values.collect::<Result<_, _>>()?;
         notes.see_whether_repeated(&row, id_column);
-        let id = id_column
-            .and_then(|id| row.text(id))
-            .map_or_else(|| row.line.to_string(), str::to_owned);
+        let id = match id_column {
+            Some(id) => row.required(id, "an id", |text| Some(text.to_owned()))?,
+            None => row.line.to_string(),
+        };
         table.rows.push(TrainingRow { id, values });
     }
     table.noted = notes.noted;

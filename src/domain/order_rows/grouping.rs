@@ -14,6 +14,7 @@ use crate::domain::order_rows::order::Counts;
 use crate::domain::order_rows::order::Order;
 use crate::domain::order_rows::order::Refused;
 use crate::domain::order_rows::row::BadRow;
+use crate::domain::order_rows::row::CustomerOfRow;
 use crate::domain::order_rows::row::Lines;
 use crate::domain::order_rows::row::OrderRow;
 use crate::domain::order_rows::row::Row;
@@ -42,8 +43,16 @@ struct Group {
 impl Group {
     fn customer_id(&self) -> Option<&str> {
         let good = self.rows.first().map(|row| row.customer_id.as_deref());
-        let bad = || self.bad.first().map(|row| row.customer_id.as_deref());
+        let bad = || match &self.bad.first()?.customer {
+            CustomerOfRow::Stated(customer_id) => Some(customer_id.as_deref()),
+            CustomerOfRow::Unknown => None,
+        };
         good.or_else(bad).flatten()
+    }
+
+    fn order_id(&self) -> Option<&str> {
+        let good = self.rows.first().map(|row| row.order_id.as_str());
+        good.or_else(|| self.bad.first()?.order_id.as_deref())
     }
 
     fn lines(&self) -> impl Iterator<Item = u64> {
@@ -57,14 +66,26 @@ impl Group {
 }
 
 /// Makes orders of all rows of a file. An order is what has one id of one customer; rows without a customer are of the order of
-/// a guest. Where one row of an order cannot be used, the order is refused: a part of it would be a wrong order.
+/// a guest. Where one row of an order cannot be used, the order is refused: a part of it would be a wrong order. Where the
+/// customer is what cannot be used, so is every order of its id.
 #[must_use]
 pub fn orders(rows: impl IntoIterator<Item = Row>, lines: Lines) -> Orders {
     let mut orders = Orders::default();
     let mut groups: Vec<Group> = Vec::new();
     let mut places: HashMap<(Option<String>, String), usize> = HashMap::new();
+    let mut unknown_customers: HashMap<String, u64> = HashMap::new();
     for row in rows {
         orders.counts.rows += 1;
+        if let Row::Bad(BadRow {
+            customer: CustomerOfRow::Unknown,
+            order_id: Some(order_id),
+            line,
+            ..
+        }) = &row
+        {
+            let first = unknown_customers.entry(order_id.clone()).or_insert(*line);
+            *first = (*first).min(*line);
+        }
         let Some(key) = key_of(&row) else {
             orders.refuse_alone(row);
             continue;
@@ -82,9 +103,11 @@ pub fn orders(rows: impl IntoIterator<Item = Row>, lines: Lines) -> Orders {
     }
     let half_known = half_known(places, &groups, &mut orders.counts);
     for (place, group) in groups.into_iter().enumerate() {
-        match half_known.get(&place) {
-            Some(other_line) => orders.refuse_half_known(&group, *other_line),
-            None => orders.take(group, lines),
+        let unknown = group.order_id().and_then(|id| unknown_customers.get(id));
+        match (half_known.get(&place), unknown) {
+            (Some(other_line), _) => orders.refuse_half_known(&group, *other_line),
+            (None, Some(line)) => orders.refuse_with(group, *line),
+            (None, None) => orders.take(group, lines),
         }
     }
     orders.finish();
@@ -95,7 +118,12 @@ pub fn orders(rows: impl IntoIterator<Item = Row>, lines: Lines) -> Orders {
 fn key_of(row: &Row) -> Option<(Option<String>, String)> {
     match row {
         Row::Good(row) => Some((row.customer_id.clone(), row.order_id.clone())),
-        Row::Bad(row) => Some((row.customer_id.clone(), row.order_id.clone()?)),
+        Row::Bad(row) => match &row.customer {
+            CustomerOfRow::Stated(customer_id) => {
+                Some((customer_id.clone(), row.order_id.clone()?))
+            }
+            CustomerOfRow::Unknown => None,
+        },
     }
 }
 
@@ -161,6 +189,14 @@ impl Orders {
         self.refused.extend(refused);
     }
 
+    /// Refuses an order of which a line cannot be used.
+    fn refuse_with(&mut self, group: Group, line: u64) {
+        self.refuse_rows(group, |row| {
+            let order_id = &row.order_id;
+            format!("order_id: {order_id:?} is not taken, as its line {line} cannot be used")
+        });
+    }
+
     fn refuse_half_known(&mut self, group: &Group, other_line: u64) {
         let (this, other) = match group.customer_id() {
             Some(customer_id) => (
@@ -185,10 +221,7 @@ impl Orders {
     fn take(&mut self, mut group: Group, lines: Lines) {
         group.rows.sort_by_key(|row| row.line);
         if let Some(line) = group.bad.iter().map(|row| row.line).min() {
-            self.refuse_rows(group, |row| {
-                let order_id = &row.order_id;
-                format!("order_id: {order_id:?} is not taken, as its line {line} cannot be used")
-            });
+            self.refuse_with(group, line);
             return;
         }
         match lines {

@@ -15,6 +15,7 @@ pub use crate::domain::order_rows::order::Noted;
 pub use crate::domain::order_rows::order::Order;
 pub use crate::domain::order_rows::order::Refused;
 pub use crate::domain::order_rows::row::BadRow;
+pub use crate::domain::order_rows::row::CustomerOfRow;
 pub use crate::domain::order_rows::row::Lines;
 pub use crate::domain::order_rows::row::OrderRow;
 pub use crate::domain::order_rows::row::Row;

@@ -38,16 +38,25 @@ pub struct OrderRow {
     pub content: u64,
 }
 
+/// The customer of a row that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CustomerOfRow {
+    /// As the row states it; a guest has none.
+    Stated(Option<String>),
+    /// The cell of the customer is what cannot be used.
+    Unknown,
+}
+
 /// A row that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadRow {
     /// Its line in the file, from 1.
     pub line: u64,
-    /// The customer, if the row states one.
-    pub customer_id: Option<String>,
+    /// The customer.
+    pub customer: CustomerOfRow,
     /// The order, if the row states one. All its rows are refused with this one.
     pub order_id: Option<String>,
-    /// The column that is wrong, by its name in the format.
+    /// The column that is wrong, by its name in the file and in the format.
     pub column: String,
     /// The column, the value and what is allowed.
     pub detail: String,

@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::money::Decimal;
 use crate::domain::money::Exact;
+use crate::domain::order_rows::row::CustomerOfRow;
 use crate::domain::time::Timestamp;
 
 /// `line customer order minute amount`, then `key=value` of what else the row states; `-` is a guest, and an amount `?` a bad row.
@@ -30,7 +31,10 @@ fn row(text: &str) -> Row {
     if *amount == "?" {
         return Row::Bad(BadRow {
             line,
-            customer_id,
+            customer: match *customer {
+                "#REF!" => CustomerOfRow::Unknown,
+                _ => CustomerOfRow::Stated(customer_id),
+            },
             order_id: Some((*order).to_owned()),
             column: "revenue".to_owned(),
             detail: "revenue: \"?\" is not a decimal number".to_owned(),
@@ -232,6 +236,24 @@ fn an_order_of_which_something_is_wrong_is_refused_as_a_whole() {
         ),
         (
             vec!["2 c1 o1 1 ?", "3 c1 o1 1 5"],
+            Lines::Orders,
+            vec![2, 3],
+            vec!["its line 2"],
+        ),
+        (
+            // The line without a customer may be of either.
+            vec![
+                "2 c1 o1 1 5",
+                "3 c3 o1 1 5",
+                "4 #REF! o1 1 ?",
+                "5 c1 o2 1 1",
+            ],
+            Lines::Sum,
+            vec![2, 3, 4],
+            vec!["its line 4"],
+        ),
+        (
+            vec!["2 #REF! o1 1 ?", "3 c1 o1 1 5"],
             Lines::Orders,
             vec![2, 3],
             vec!["its line 2"],

@@ -104,6 +104,18 @@ fn a_table_is_the_same_in_every_encoding_and_compression_and_with_every_line_end
             ORDERS.replace("\r\n", ",,\r\n").into_bytes(),
         ),
         (
+            "a file behind another with its mark",
+            ORDERS.replace("c2,", "\u{feff}c2,").into_bytes(),
+        ),
+        (
+            "a mark before a field in quotes",
+            ORDERS.replace("c2,", "\u{feff}\"c2\",").into_bytes(),
+        ),
+        (
+            "spaces without width",
+            ORDERS.replace("o2,", "\u{200b}o2\u{200b},").into_bytes(),
+        ),
+        (
             "empty rows at the end",
             format!("{ORDERS}\r\n,,,,\r\n \r\n").into_bytes(),
         ),
@@ -157,6 +169,11 @@ fn bytes_that_are_no_text_are_refused_with_their_place() {
             "a character that is cut off",
             ORDERS.as_bytes()[..ORDERS.find('\u{e9}').unwrap() + 1].to_vec(),
             vec!["line 2", "--encoding latin1"],
+        ),
+        (
+            "UTF-8 with a line of Latin-1",
+            [ORDERS.as_bytes(), &latin_1()[51..]].concat(),
+            vec!["line 4", "0xe9", "the file is damaged", "mend that line"],
         ),
         (
             "a zero byte",
