@@ -15,6 +15,8 @@ use crate::engine::verdict::Outcome;
 use crate::pipeline::findings::Finding;
 use crate::pipeline::findings::Findings;
 use crate::pipeline::unknown_names::Named;
+use crate::telemetry::rejections::NOT_SHOWN;
+use crate::telemetry::rejections::may_be_a_value;
 
 /// Characters of a rule that a line shows; a rule may list currencies.
 const ALLOWED_CHARACTERS_MAX: usize = 400;
@@ -145,8 +147,13 @@ impl UnknownFields {
     /// Shows them; none if there are none.
     #[must_use]
     pub fn of(events: u64, names: &[Named], input: Input<'_>) -> Option<Self> {
+        let is_shown = |name: &str| matches!(input, Input::File(_)) || !may_be_a_value(name);
+        let shown = |name: &String| {
+            let name = Some(name.clone()).filter(|name| is_shown(name));
+            name.unwrap_or_else(|| NOT_SHOWN.to_owned())
+        };
         let names = names.iter().map(|named| UnknownField {
-            name: named.name.name.clone(),
+            name: shown(&named.name.name),
             did_you_mean: named.name.meant.clone(),
             first: Place::of((named.line, named.position), input),
         });

@@ -42,6 +42,22 @@ pub enum LateReason {
 }
 
 impl LateReason {
+    /// Which times of an event are not late, without a value of it.
+    #[must_use]
+    pub fn allowed(self) -> &'static str {
+        match self {
+            Self::OlderThanLedger => {
+                "a day within state.ledger_days of the customer's newest event"
+            }
+            Self::OlderThanRemembered => {
+                "a time after the newest event whose id the record no longer remembers (deduplication.ids)"
+            }
+            Self::TooManyOfOneDay => {
+                "a time after the events of the newest day, of which the record remembers as many ids as it can"
+            }
+        }
+    }
+
     /// All of them.
     pub const ALL: [Self; 3] = [
         Self::OlderThanLedger,
@@ -82,6 +98,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether such deliveries go to the dead letters.
+    #[must_use]
+    pub fn is_dead_letter(self) -> bool {
+        match self {
+            Self::Late | Self::Unsupported | Self::Rejected => true,
+            Self::Applied | Self::Duplicate | Self::Guest | Self::Test | Self::Suppressed => false,
+        }
+    }
+
     /// All of them.
     pub const ALL: [Self; 8] = [
         Self::Applied,
@@ -159,6 +184,14 @@ impl Verdict {
             Self::Unsupported(event_type) => Some(event_type.as_str()),
             Self::Applied | Self::Duplicate | Self::Guest | Self::Test | Self::Suppressed => None,
         }
+    }
+
+    /// What a delivery that goes to the dead letters is counted as; `None` if it does not go there.
+    #[must_use]
+    pub fn lost_as(&self) -> Option<(Outcome, &'static str)> {
+        let outcome = self.outcome();
+        let reason = self.reason().filter(|_| outcome.is_dead_letter())?;
+        Some((outcome, reason))
     }
 
     /// Why the delivery goes to the dead letters; `None` if it does not.

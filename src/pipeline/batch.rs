@@ -159,9 +159,8 @@ impl Batch {
             .or_default() += 1;
         *self.counts.verdicts.entry(outcome).or_default() += 1;
         self.counts.events += 1;
-        let reason = verdict.reject_reason().map(RejectReason::as_str);
-        self.recent.push(reason);
-        if let Some(reason) = reason {
+        self.recent.push(verdict.lost_as());
+        if let Some(reason) = verdict.reject_reason().map(RejectReason::as_str) {
             *self.counts.rejected.entry(reason).or_default() += 1;
         }
     }

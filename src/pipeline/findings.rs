@@ -103,6 +103,12 @@ impl Findings {
         self.0.iter().map(|(kind, found)| (*kind, found))
     }
 
+    /// The kinds that go to the dead letters.
+    pub fn dead_letters(&self) -> impl Iterator<Item = (Kind, &Found)> {
+        self.iter()
+            .filter(|((outcome, _), _)| outcome.is_dead_letter())
+    }
+
     /// The rejected ones, by reason.
     pub fn rejected(&self) -> impl Iterator<Item = (&'static str, &Found)> {
         let rejected = self

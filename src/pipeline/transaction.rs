@@ -17,6 +17,7 @@ use crate::log::Transaction;
 use crate::log::WorkerLog;
 use crate::pipeline::Error;
 use crate::pipeline::batch::Batch;
+use crate::pipeline::findings::Kind;
 use crate::pipeline::journal::Entry;
 use crate::pipeline::outputs;
 use crate::pipeline::partition::held::Held;
@@ -206,7 +207,7 @@ impl<L: WorkerLog> Worker<L> {
     pub(super) fn log_rejections(&self, entry: &Entry) {
         match entry {
             Entry::First {
-                reason,
+                kind,
                 position,
                 field,
                 allowed,
@@ -214,19 +215,25 @@ impl<L: WorkerLog> Worker<L> {
                 let topic = self.shared.topics.name(Topic::of_source(position.source));
                 let topic = topic.unwrap_or(position.source.as_str());
                 let place = (topic, position.partition.0, position.offset);
-                rejections::first(reason, place, field, allowed);
+                rejections::first(named(*kind), place, field, allowed);
             }
-            Entry::Since(counts) => rejections::since(counts),
+            Entry::Since(counts) => {
+                rejections::since(counts.iter().map(|(kind, count)| (named(*kind), *count)));
+            }
             Entry::NearlyAll {
-                rejected,
+                lost,
                 judged,
-                reason,
+                kind,
                 field,
                 allowed,
-            } => rejections::nearly_all((*rejected, *judged), reason, field, allowed),
+            } => rejections::nearly_all((*lost, *judged), named(*kind), field, allowed),
             Entry::NotNearlyAll => rejections::not_nearly_all(),
         }
     }
+}
+
+fn named((outcome, reason): Kind) -> (&'static str, &'static str) {
+    (outcome.as_str(), reason)
 }
 
 fn reaches(pending: &BTreeMap<Partition, Pending>) -> BTreeMap<Partition, Reach> {

@@ -1,12 +1,17 @@
 //! What the log says of events that change no customer, without anything that an event says of one.
 
-use std::collections::BTreeMap;
-
 use crate::telemetry::metrics::Metrics;
 
-/// The first event that was rejected for a reason: its topic, partition and offset, the field and what is allowed.
+/// Stands for a name that may be a value.
+pub const NOT_SHOWN: &str = "(not shown: it may be a value)";
+
+/// A verdict and its reason.
+pub type Named = (&'static str, &'static str);
+
+/// The first event that went to the dead letters for a reason: its topic, partition and offset, the field and what is
+/// allowed.
 pub fn first(
-    reason: &str,
+    (verdict, reason): Named,
     (topic, partition, offset): (&str, u32, u64),
     field: &str,
     allowed: &str,
@@ -18,38 +23,51 @@ pub fn first(
         offset,
         field,
         allowed,
-        "an event is rejected; further ones of this reason are counted"
+        "an event is {verdict}; further ones of this reason are counted"
     );
 }
 
-/// Events that were rejected since the last line, by reason.
-pub fn since(counts: &BTreeMap<&'static str, u64>) {
-    let each = counts
-        .iter()
-        .map(|(reason, count)| format!("{reason} {count}"));
+/// Events that went to the dead letters since the last line, by verdict and reason.
+pub fn since(counts: impl Iterator<Item = (Named, u64)>) {
+    let each = counts.map(|((verdict, reason), count)| format!("{verdict} {reason} {count}"));
     let reasons = each.collect::<Vec<_>>().join(", ");
-    tracing::warn!(%reasons, "events were rejected");
+    tracing::warn!(%reasons, "events went to the dead letters and changed no customer");
 }
 
-/// Nearly all of the last events were rejected, most of them for this reason.
-pub fn nearly_all((rejected, judged): (usize, usize), reason: &str, field: &str, allowed: &str) {
+/// Nearly all of the last events went to the dead letters, most of them for this reason.
+pub fn nearly_all(
+    (lost, judged): (usize, usize),
+    (verdict, reason): Named,
+    field: &str,
+    allowed: &str,
+) {
+    let verdict = verdict.to_uppercase();
     tracing::warn!(
-        rejected,
+        lost,
         judged,
         reason,
         field,
         allowed,
-        "NEARLY ALL EVENTS ARE REJECTED, and change no customer: correct the producer or the settings"
+        "NEARLY ALL EVENTS ARE {verdict}, and change no customer: correct the producer or the settings"
     );
 }
 
 /// That is over.
 pub fn not_nearly_all() {
-    tracing::info!("events are taken again: at least half of the last ones were not rejected");
+    tracing::info!(
+        "events are taken again: at least half of the last ones did not go to the dead letters"
+    );
 }
 
 /// The first event with a field that no event has, and the one that may be meant.
+///
+/// A name that may be a value, such as an address or an id that a producer uses as a key, is not shown.
 pub fn unknown_field(name: &str, meant: Option<&str>) {
+    let name = if may_be_a_value(name) {
+        NOT_SHOWN
+    } else {
+        name
+    };
     match meant {
         Some(meant) => tracing::warn!(
             name,
@@ -62,7 +80,47 @@ pub fn unknown_field(name: &str, meant: Option<&str>) {
     }
 }
 
+/// Names of fields are words. What has another sign, more than two digits or more than 40 characters may be an address, a
+/// number or an id.
+#[must_use]
+pub fn may_be_a_value(name: &str) -> bool {
+    let is_of_a_word = |letter: char| letter.is_ascii_alphanumeric() || "_.".contains(letter);
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    name.is_empty() || name.len() > 40 || digits > 2 || !name.chars().all(is_of_a_word)
+}
+
 /// Deliveries of a committed transaction have fields that no event has.
 pub fn unknown_fields(metrics: &Metrics, deliveries: u64) {
     metrics.deliveries.unknown_fields.inc_by(deliveries);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_fields_that_may_be_values_are_not_shown() {
+        for name in [
+            "loyalty_points",
+            "profile.city",
+            "products.lineTotal",
+            "address2",
+            "utm_source",
+        ] {
+            assert!(!may_be_a_value(name), "{name}");
+        }
+        for name in [
+            "",
+            "anna@example.com",
+            "profile.anna@example.org",
+            "c-1042",
+            "4111111111111111",
+            "first name",
+            "a3f9b2c4",
+            "Ren\u{e9}e",
+            "averyveryverylongnamethatnobodygivesafield",
+        ] {
+            assert!(may_be_a_value(name), "{name}");
+        }
+    }
 }

@@ -33,7 +33,7 @@ impl Sentence {
             RejectReason::OutputTooLarge,
         ];
         if reason == Outcome::Late.as_str() {
-            return Self::of_field("occurred_at", "is older than the customer's record covers");
+            return Self::of_field("occurred_at", late(detail.unwrap_or_default()));
         }
         if reason == Outcome::Unsupported.as_str() {
             return Self::of_field("type", "is not processed by this version");
@@ -73,6 +73,19 @@ impl Sentence {
             field: Some(field.to_owned()),
             without_values: Some(short(&format!("{field} {said}"))),
         }
+    }
+}
+
+/// Why an event is late, by the words of its detail that are the program's. Three sentences of the engine begin with an
+/// instant each.
+fn late(detail: &str) -> &'static str {
+    if detail.contains("remembered events of the customer") || detail.contains("events on that day")
+    {
+        "is of a day with more events than the customer's record can remember"
+    } else if detail.contains("no longer remembers") {
+        "is not after an event whose id the customer's record no longer remembers"
+    } else {
+        "is older than the customer's record covers"
     }
 }
 

@@ -39,7 +39,7 @@ type Detail = (
 );
 
 /// The details are those of `domain::event`, `engine::admission` and `domain::transfer`.
-const DETAILS: [Detail; 11] = [
+const DETAILS: [Detail; 14] = [
     (
         "currency",
         "currency: \"anna\" is not an ISO 4217 code of three capital letters",
@@ -72,9 +72,32 @@ const DETAILS: [Detail; 11] = [
     ),
     (
         "late",
-        "occurred_at: 2026-01-01T00:00:00.000Z is not after 2026-02-01T00:00:00.000Z, the newest event",
+        "occurred_at: 2026-01-01T00:00:00.000Z is more than state.ledger_days 800 before the customer's newest event",
         Some("occurred_at"),
         Some("occurred_at is older than the customer's record covers"),
+    ),
+    (
+        "late",
+        "occurred_at: 2026-01-01T00:00:00.000Z is not after 2026-02-01T00:00:00.000Z, the newest event whose id the record no \
+         longer remembers (deduplication.ids)",
+        Some("occurred_at"),
+        Some(
+            "occurred_at is not after an event whose id the customer's record no longer remembers",
+        ),
+    ),
+    (
+        "late",
+        "occurred_at: 2026-01-01T00:00:00.000Z is the time of 4096 remembered events of the customer, and more of one instant are \
+         not told apart",
+        Some("occurred_at"),
+        Some("occurred_at is of a day with more events than the customer's record can remember"),
+    ),
+    (
+        "late",
+        "occurred_at: 2026-01-01T00:00:00.000Z is not after 2026-01-01T00:00:00.000Z: the customer has more events on that day than \
+         the 4096 whose ids a record can remember",
+        Some("occurred_at"),
+        Some("occurred_at is of a day with more events than the customer's record can remember"),
     ),
     (
         "customer_id",

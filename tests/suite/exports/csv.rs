@@ -158,6 +158,15 @@ fn the_columns_of_a_csv_are_the_fields_of_an_export_in_their_order() {
     }
 }
 
+/// More customers without a profile than the 20,480 rows in which DuckDB finds types by default, and three with one behind
+/// them.
+fn with_late_profiles() -> Vec<Value> {
+    let at = "2026-03-01T09:30:00Z";
+    let orders = (0..20_500).map(|number| order(number, &format!("c{number:06}"), at, "5"));
+    let profiles = (20_500..20_503).map(|number| profile(number, &format!("z{number}"), at));
+    orders.chain(profiles).collect()
+}
+
 /// An interpreter that has pandas and DuckDB, or the reason why the test is skipped.
 fn python() -> Option<String> {
     let given = std::env::var("SEGSTREAM_TEST_PYTHON");
@@ -204,10 +213,13 @@ fn pandas_and_duckdb_read_a_csv_as_json_lines_say() {
             "1000",
         ],
     );
+    let wide = tempfile::tempdir().unwrap();
+    replay(wide.path(), &with_late_profiles(), &[]);
     for (folder, extra) in [
         (root.path(), &[][..]),
         (root.path(), &["--csv-raw"]),
         (shop.path(), &[]),
+        (wide.path(), &[]),
     ] {
         let (lines, csv) = (folder.join("lines.jsonl"), folder.join("lines.csv"));
         let to = |path: &Path, format: &str| {
