@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header;
@@ -65,7 +66,9 @@ pub(super) async fn require_local(
 }
 
 /// A browser sends the page's origin with requests that change something, and in `host` the name that it
-/// resolved, which a page with a rebound name cannot hide. Other programs send no origin.
+/// resolved, which a page with a rebound name cannot hide. With what a page only loads, such as a picture or a script, it
+/// sends no origin, and says in `sec-fetch-site` whose page that is; a link that somebody follows is the reader's own
+/// request. Other programs send none of them.
 fn is_local(headers: &HeaderMap) -> bool {
     let text = |name| {
         headers
@@ -86,7 +89,11 @@ fn is_local(headers: &HeaderMap) -> bool {
     });
     let is_same_origin = text(header::ORIGIN)
         .is_none_or(|origin| origin.split_once("://").map(|(_, authority)| authority) == host);
-    is_loopback && is_same_origin
+    let site = text(HeaderName::from_static("sec-fetch-site"));
+    let mode = text(HeaderName::from_static("sec-fetch-mode"));
+    let is_own_page = site.is_none_or(|site| ["same-origin", "none"].contains(&site));
+    let is_followed = mode == Some("navigate");
+    is_loopback && is_same_origin && (is_own_page || is_followed)
 }
 
 fn carries(headers: &HeaderMap, token: &Token) -> bool {

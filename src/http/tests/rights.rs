@@ -89,6 +89,37 @@ async fn without_a_token_pages_of_other_origins_and_rebound_names_are_refused() 
     }
 }
 
+/// By https://www.w3.org/TR/fetch-metadata/: a page that loads a script, a page of another port, a link that is followed, a
+/// request of the page itself, an address that is typed, and a program that is no browser.
+#[tokio::test]
+async fn without_a_token_what_pages_of_other_origins_load_is_refused() {
+    let (router, _) = open();
+    for (site, mode, is_taken) in [
+        (Some("cross-site"), Some("no-cors"), false),
+        (Some("same-site"), Some("no-cors"), false),
+        (Some("cross-site"), None, false),
+        (Some("cross-site"), Some("navigate"), true),
+        (Some("same-origin"), Some("cors"), true),
+        (Some("none"), Some("navigate"), true),
+        (None, None, true),
+    ] {
+        let mut request = Request::builder()
+            .uri("/metrics")
+            .header("host", "localhost:8080");
+        for (name, value) in [("sec-fetch-site", site), ("sec-fetch-mode", mode)] {
+            if let Some(value) = value {
+                request = request.header(name, value);
+            }
+        }
+        let answer = send(&router, request.body(Body::empty()).unwrap()).await;
+        if is_taken {
+            assert_eq!(answer.status, StatusCode::OK, "{site:?} {mode:?}");
+        } else {
+            answer.problem(StatusCode::FORBIDDEN);
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_token_is_asked_for_before_the_body_is_read() {
     let (services, _) = services(Some(TOKEN));
