@@ -19,6 +19,13 @@ use crate::pipeline::unknown_names::Named;
 /// Characters of a rule that a line shows; a rule may list currencies.
 const ALLOWED_CHARACTERS_MAX: usize = 400;
 
+/// A number with the word for one, or for any other number.
+#[must_use]
+pub fn counted(number: u64, one: &str, others: &str) -> String {
+    let word = if number == 1 { one } else { others };
+    format!("{number} {word}")
+}
+
 /// What the places of deliveries are to the reader of a summary.
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
@@ -161,10 +168,10 @@ impl UnknownFields {
     /// # Errors
     /// If the output cannot be written.
     pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
-        let events = self.events;
+        let events = counted(self.events, "event", "events");
         writeln!(
             out,
-            "fields that no event has, and that are ignored, in {events} events"
+            "fields that no event has, and that are ignored, in {events}"
         )?;
         for field in &self.names {
             let meant = field.did_you_mean.as_ref();

@@ -216,6 +216,10 @@ impl LogIntake {
 }
 
 impl EventIntake for LogIntake {
+    fn is_open(&self) -> bool {
+        self.shared.control.gate.is_open()
+    }
+
     fn backlog(&self) -> u64 {
         self.log.events_waiting()
     }
@@ -243,6 +247,10 @@ pub struct ShopIntake {
 }
 
 impl EventIntake for ShopIntake {
+    fn is_open(&self) -> bool {
+        self.intake.is_open()
+    }
+
     fn backlog(&self) -> u64 {
         self.intake.backlog()
     }

@@ -162,6 +162,7 @@ impl Demo<'_> {
     }
 
     fn feed(&mut self, wanted: &Wanted<'_>, service: &mut Service) -> anyhow::Result<()> {
+        service.wait_until_open()?;
         self.make_history(wanted, service)?;
         if self.parts.shared.control.is_stopping() {
             return Ok(());
