@@ -7,6 +7,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use crate::domain::counted::counted;
 use crate::domain::event::fields::visible;
 use crate::domain::ids::Position;
 use crate::domain::topic::Topic;
@@ -18,13 +19,6 @@ use crate::pipeline::unknown_names::Named;
 
 /// Characters of a rule that a line shows; a rule may list currencies.
 const ALLOWED_CHARACTERS_MAX: usize = 400;
-
-/// A number with the word for one, or for any other number.
-#[must_use]
-pub fn counted(number: u64, one: &str, others: &str) -> String {
-    let word = if number == 1 { one } else { others };
-    format!("{number} {word}")
-}
 
 /// What the places of deliveries are to the reader of a summary.
 #[derive(Clone, Copy, Debug)]

@@ -154,6 +154,8 @@ pub struct Tally {
     /// Where rejected events are logged.
     journal: OnceLock<Mutex<Journal>>,
     unknown: Mutex<UnknownNames>,
+    /// Reasons for which an event was not let into the log.
+    refused: Mutex<BTreeSet<&'static str>>,
 }
 
 impl Tally {
@@ -251,6 +253,11 @@ impl Tally {
         } else {
             Vec::new()
         }
+    }
+
+    /// Notes that an event is not let into the log; `true` if it is the first of its reason.
+    pub fn note_refused(&self, reason: &'static str) -> bool {
+        lock(&self.refused).insert(reason)
     }
 
     /// The first names of fields that no event has.

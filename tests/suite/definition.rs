@@ -24,11 +24,11 @@ use segstream::pipeline::Error;
 use segstream::pipeline::worker::Worker;
 
 use crate::support;
+use crate::support::Life;
+use crate::support::Sizing;
 use crate::support::replaying::exported;
 use crate::support::replaying::program;
 use crate::support::replaying::replay;
-use crate::support::Life;
-use crate::support::Sizing;
 use segstream::config::store::Engine;
 
 const SIZING: Sizing = Sizing {
@@ -254,8 +254,15 @@ fn other_model(place: &Path) -> String {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/retail-6.json");
     let shipped = std::fs::read_to_string(shipped).unwrap();
     let path = place.join("other.json");
-    std::fs::write(&path, shipped.replacen("\"retail-6\"", "\"other\"", 1)).unwrap();
-    format!("model.path={}", path.display())
+    let other = shipped.replacen("\"retail-6\"", "\"other\"", 1);
+    std::fs::write(&path, &other).unwrap();
+    let set = format!("model.path={}", path.display());
+    // The program says which fingerprint it should have.
+    let refused = program().args(["config", "check", "--set", &set]).output();
+    let refused = String::from_utf8(refused.unwrap().stderr).unwrap();
+    let [before, after] = [1, 3].map(|place| refused.split('"').nth(place).unwrap());
+    std::fs::write(&path, other.replace(before, after)).unwrap();
+    set
 }
 
 #[test]
@@ -266,17 +273,46 @@ fn a_call_that_is_refused_has_written_nothing_to_the_log() {
     let second = orders(place, "second.jsonl", 30..60, &json!({}));
     let jsonl = ["--format", "jsonl"];
     let done = replay(place, &first, &jsonl);
-    assert_eq!((done.code, done.verdict("applied")), (0, 30), "{}", done.said());
+    assert_eq!(
+        (done.code, done.verdict("applied")),
+        (0, 30),
+        "{}",
+        done.said()
+    );
     let before = content(&place.join("store-log"));
     let model = other_model(place);
     let refusals: [(&[&str], i32, &str); 8] = [
-        (&["--set", "time.business_zone=America/New_York"], 4, "time.business_zone is UTC in the state"),
-        (&["--set", &model], 4, "model.version is retail-6 in the state and other in the settings"),
-        (&["--set", "money.base_currency=EUR"], 4, "money.base_currency is USD in the state"),
-        (&["--set", "deduplication.ids=300"], 4, "deduplication.ids is"),
-        (&["--set", "assign_prospects=true"], 4, "assign_prospects is false in the state"),
+        (
+            &["--set", "time.business_zone=America/New_York"],
+            4,
+            "time.business_zone is UTC in the state",
+        ),
+        (
+            &["--set", &model],
+            4,
+            "model.version is retail-6 in the state and other in the settings",
+        ),
+        (
+            &["--set", "money.base_currency=EUR"],
+            4,
+            "money.base_currency is USD in the state",
+        ),
+        (
+            &["--set", "deduplication.ids=300"],
+            4,
+            "deduplication.ids is",
+        ),
+        (
+            &["--set", "assign_prospects=true"],
+            4,
+            "assign_prospects is false in the state",
+        ),
         (&["--set", "churn.medium=0.5"], 4, "churn is"),
-        (&["--advance-to", "2026-05-01T00:00:00Z"], 2, "--advance-to 2026-05-01T00:00:00.000Z is before"),
+        (
+            &["--advance-to", "2026-05-01T00:00:00Z"],
+            2,
+            "--advance-to 2026-05-01T00:00:00.000Z is before",
+        ),
         (&["--set", "embedded.partitions=3"], 4, "partitions"),
     ];
     for (settings, code, sentence) in refusals {
@@ -294,7 +330,12 @@ fn a_call_that_is_refused_has_written_nothing_to_the_log() {
         assert!(content(&place.join("store-log")) == before, "{settings:?}");
     }
     let done = replay(place, &second, &jsonl);
-    assert_eq!(done.summary["verdicts"], json!({"applied": 30}), "{}", done.said());
+    assert_eq!(
+        done.summary["verdicts"],
+        json!({"applied": 30}),
+        "{}",
+        done.said()
+    );
 }
 
 /// By hand: 3 orders of 10.00 pounds at 1.30 are 39.00 dollars, and one of 10.00 dollars is 10.00.
@@ -308,28 +349,67 @@ fn a_rate_is_added_to_a_state_and_the_events_are_sent_again() {
     let pounds = orders(place, "gbp.jsonl", 1..4, &pounds);
     assert_eq!(replay(place, &dollars, &jsonl).code, 0);
     let rejected = replay(place, &pounds, &jsonl);
-    assert_eq!((rejected.code, rejected.verdict("rejected")), (3, 3), "{}", rejected.said());
+    assert_eq!(
+        (rejected.code, rejected.verdict("rejected")),
+        (3, 3),
+        "{}",
+        rejected.said()
+    );
     let mend = place.join("mend.jsonl");
     let mut export = program();
-    export.args(["dead-letters", "export", "--reason", "unknown_currency", "--out"]);
+    export.args([
+        "dead-letters",
+        "export",
+        "--reason",
+        "unknown_currency",
+        "--out",
+    ]);
     export.arg(&mend).arg("--dir").arg(place.join("store"));
     let export = export.output().unwrap();
-    assert!(export.status.success(), "{}", String::from_utf8_lossy(&export.stderr));
+    assert!(
+        export.status.success(),
+        "{}",
+        String::from_utf8_lossy(&export.stderr)
+    );
     let with_rate = |rate| ["--format", "jsonl", "--set", rate];
     let again = replay(place, &mend, &with_rate("money.rates.GBP=1.30"));
     assert_eq!(again.code, 0, "{}", again.said());
     assert_eq!(again.summary["verdicts"], json!({"applied": 3}));
     let once = replay(place, &mend, &with_rate("money.rates.GBP=1.3"));
-    assert_eq!(once.summary["verdicts"], json!({"duplicate": 3}), "{}", once.said());
+    assert_eq!(
+        once.summary["verdicts"],
+        json!({"duplicate": 3}),
+        "{}",
+        once.said()
+    );
     // A rate for one more currency, and then one less or another one.
-    let both = ["--set", "money.rates.GBP=1.30", "--set", "money.rates.CHF=1.1"];
+    let both = [
+        "--set",
+        "money.rates.GBP=1.30",
+        "--set",
+        "money.rates.CHF=1.1",
+    ];
     assert!(run_to_end(place, &both).status.success());
-    let changed = ["--set", "money.rates.GBP=1.31", "--set", "money.rates.CHF=1.1"];
+    let changed = [
+        "--set",
+        "money.rates.GBP=1.31",
+        "--set",
+        "money.rates.CHF=1.1",
+    ];
     let less = ["--set", "money.rates.GBP=1.30"];
     let refusals: [(&[&str], &str); 3] = [
-        (&changed, "money.rates.GBP is 1.3 in the state and 1.31 in the settings; set"),
-        (&less, "money.rates.CHF is 1.1 in the state and none in the settings; set"),
-        (&[], "money.rates.CHF is 1.1 in the state and none in the settings; money.rates.GBP is 1.3 in the state"),
+        (
+            &changed,
+            "money.rates.GBP is 1.3 in the state and 1.31 in the settings; set",
+        ),
+        (
+            &less,
+            "money.rates.CHF is 1.1 in the state and none in the settings; set",
+        ),
+        (
+            &[],
+            "money.rates.CHF is 1.1 in the state and none in the settings; money.rates.GBP is 1.3 in the state",
+        ),
     ];
     let log = content(&place.join("store-log"));
     for (settings, sentence) in refusals {
@@ -354,7 +434,10 @@ fn a_partition_of_the_settings_before_is_continued_beside_one_that_has_the_new_r
     before.run_to_end().unwrap();
     let rated = || {
         let mut exchange = support::intake().exchange;
-        let rate = (Currency::parse("GBP").unwrap(), Decimal::parse("1.30").unwrap());
+        let rate = (
+            Currency::parse("GBP").unwrap(),
+            Decimal::parse("1.30").unwrap(),
+        );
         exchange.rates.push(rate);
         exchange
     };
