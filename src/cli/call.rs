@@ -17,17 +17,44 @@ use crate::config::meant::meant;
 use crate::config::meant::variable;
 use crate::config::reader::is_secret;
 use crate::config::sources::defaults;
+use crate::domain::nearest::nearest;
 
 /// Words that people type first, and what they mean here.
-const WORDS: [(&str, &str); 8] = [
+const WORDS: [(&str, &str); 9] = [
     ("version", "segstream --version"),
     ("help", "segstream --help, or --help after a command"),
     ("start", "segstream run"),
     ("serve", "segstream run"),
     ("server", "segstream run"),
     ("learn", "segstream train"),
+    ("settings", "segstream config show"),
     ("import", "segstream replay"),
     ("completion", "segstream completions"),
+];
+/// The same within a group.
+const WORDS_WITHIN: [(&str, &str, &str); 9] = [
+    ("config", "get", "show"),
+    ("config", "list", "show"),
+    ("config", "validate", "check"),
+    ("state", "list", "export"),
+    ("state", "show", "get"),
+    ("state", "count", "recount"),
+    ("topics", "list", "check"),
+    ("topics", "make", "create"),
+    ("dead-letters", "get", "show"),
+];
+/// Flags that other programs have, and what they are here where a command has them.
+const FLAGS: [(&str, &str); 6] = [
+    ("-i", "input"),
+    ("--file", "input"),
+    ("-o", "out"),
+    ("--output", "out"),
+    ("--port", "http"),
+    ("--address", "http"),
+];
+/// How the names of files end that a command may read.
+const FILE_ENDINGS: [&str; 8] = [
+    ".csv", ".tsv", ".txt", ".jsonl", ".json", ".xlsx", ".gz", ".zst",
 ];
 /// Flags of other programs for the settings file.
 const FILE_FLAGS: [&str; 6] = [
@@ -38,6 +65,9 @@ const FILE_FLAGS: [&str; 6] = [
     "--settings-file",
     "--conf",
 ];
+
+/// Its value has a form of its own.
+const ADDRESS: &str = "http.address";
 
 /// Reads the call.
 ///
@@ -62,9 +92,11 @@ fn keys() -> BTreeSet<String> {
 
 fn explained(error: clap::Error, arguments: &[String]) -> clap::Error {
     if error.kind() == ErrorKind::InvalidSubcommand {
-        let word = text_of(&error, ContextKind::InvalidSubcommand);
-        let tip = word.and_then(|word| command_meant(&word));
-        return with_tip(error, tip);
+        let Some(word) = text_of(&error, ContextKind::InvalidSubcommand) else {
+            return error;
+        };
+        let tip = command_meant(&word, &command_of(arguments));
+        return with_only(error, tip);
     }
     if error.kind() != ErrorKind::UnknownArgument {
         return error;
@@ -74,7 +106,16 @@ fn explained(error: clap::Error, arguments: &[String]) -> clap::Error {
     };
     match without_values(&unknown, arguments) {
         Some(sentence) => call_error(&sentence),
-        None => with_tip(error, flag_meant(&unknown)),
+        None => {
+            let tip = flag_meant(&unknown, &command_of(arguments));
+            match (tip, text_of(&error, ContextKind::SuggestedArg)) {
+                // What is similar by its first letters is not what was meant.
+                (None, Some(similar)) if nearest(&unknown, [similar.as_str()]).is_none() => {
+                    with_only(error, None)
+                }
+                (tip, _) => with_tip(error, tip),
+            }
+        }
     }
 }
 
@@ -90,25 +131,62 @@ fn text_of(error: &clap::Error, kind: ContextKind) -> Option<String> {
     }
 }
 
-fn with_tip(mut error: clap::Error, tip: Option<String>) -> clap::Error {
-    if let Some(tip) = tip {
-        // What is similar by its letters is not what was meant.
-        error.remove(ContextKind::SuggestedArg);
-        error.remove(ContextKind::SuggestedSubcommand);
-        let tips = vec![StyledStr::from(tip)];
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+fn with_tip(error: clap::Error, tip: Option<String>) -> clap::Error {
+    if tip.is_some() {
+        with_only(error, tip)
+    } else {
+        error
     }
+}
+
+/// What is similar by its letters is left out.
+fn with_only(mut error: clap::Error, tip: Option<String>) -> clap::Error {
+    error.remove(ContextKind::SuggestedArg);
+    error.remove(ContextKind::SuggestedSubcommand);
+    let tips: Vec<StyledStr> = tip.map(StyledStr::from).into_iter().collect();
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
     error
 }
 
-/// A command that has another name here, or that is below another one.
-fn command_meant(word: &str) -> Option<String> {
-    if let Some((_, meant)) = WORDS.iter().find(|(known, _)| *known == word) {
+/// The command that the words of a call name, as far as they do.
+fn command_of(arguments: &[String]) -> clap::Command {
+    let mut command = definition();
+    for word in arguments {
+        let Some(below) = command.find_subcommand(word) else {
+            break;
+        };
+        command = below.clone();
+    }
+    command
+}
+
+/// A command that has another name here, or that is below another one. Within a group only that group is looked at.
+fn command_meant(word: &str, within: &clap::Command) -> Option<String> {
+    let names = within.get_subcommands().map(clap::Command::get_name);
+    let names: Vec<&str> = names.collect();
+    let is_group = within.get_name() != definition().get_name();
+    if !is_group && let Some((_, meant)) = WORDS.iter().find(|(known, _)| *known == word) {
         return Some(format!("'{meant}' does this"));
     }
+    let group = within.get_name();
+    let known = WORDS_WITHIN
+        .iter()
+        .find(|(of, known, _)| *of == group && *known == word);
+    if let Some((_, _, meant)) = known {
+        return Some(format!("'segstream {group} {meant}' does this"));
+    }
+    if !is_group && let Some(tip) = below_another(word) {
+        return Some(tip);
+    }
+    if let Some(near) = nearest(word, names.iter().copied()) {
+        return Some(format!("there is '{near}'"));
+    }
+    is_group.then(|| format!("'segstream {group}' has {}", names.join(", ")))
+}
+
+fn below_another(word: &str) -> Option<String> {
     let cli = definition();
-    let groups = cli.get_subcommands();
-    let within = groups.filter_map(|group| {
+    let within = cli.get_subcommands().filter_map(|group| {
         let found = group.find_subcommand(word)?;
         Some(format!(
             "'segstream {} {}'",
@@ -149,6 +227,9 @@ fn without_values(unknown: &str, arguments: &[String]) -> Option<String> {
 }
 
 fn as_setting(key: &str) -> String {
+    if key == ADDRESS {
+        return format!("{key} is a setting: --set {key}=127.0.0.1:8080");
+    }
     if is_secret(key) {
         let variable = variable(key);
         return format!(
@@ -160,11 +241,33 @@ fn as_setting(key: &str) -> String {
 }
 
 /// What a flag is here.
-fn flag_meant(unknown: &str) -> Option<String> {
+fn flag_meant(unknown: &str, command: &clap::Command) -> Option<String> {
+    let has = |name: &str| {
+        let mut flags = command.get_arguments();
+        flags.any(|flag| flag.get_long() == Some(name))
+    };
+    let of_command = FLAGS
+        .iter()
+        .find(|(flag, name)| *flag == unknown && has(name));
+    if let Some((_, name)) = of_command {
+        return Some(format!("'--{name}' does this"));
+    }
+    let is_file = FILE_ENDINGS.iter().any(|ending| unknown.ends_with(ending));
+    if is_file && !unknown.starts_with('-') && has("input") {
+        return Some(format!("'--input {unknown}' names the file"));
+    }
+    if unknown == "-v" {
+        return Some(as_setting("log.filter"));
+    }
     if unknown == "--version" || unknown == "-V" {
         return Some("'segstream --version' shows the version of the program".to_owned());
     }
-    if unknown == "--config" || unknown == "--set" {
+    let is_of_settings = unknown == "--config" || unknown == "--set";
+    if is_of_settings && command.get_name() != definition().get_name() {
+        let name = command.get_name();
+        return Some(format!("'segstream {name}' reads no settings"));
+    }
+    if is_of_settings {
         return Some(format!(
             "'{unknown}' stands after the command: segstream run {unknown} ..."
         ));
@@ -246,8 +349,42 @@ mod tests {
             ("run --kafka a:1", "kafka.brokers"),
             ("run --token a", "SEGSTREAM_HTTP__TOKEN"),
             ("run commit.interval=1s", "--set commit.interval=VALUE"),
+            ("run --port 8080", "--set http.address=127.0.0.1:8080"),
+            ("demo --port 8080", "'--http' does this"),
+            ("run --dir x", "--set store.directory=VALUE"),
+            ("replay --dir x", "--set store.directory=VALUE"),
+            ("run --log-level debug", "--set log.filter=VALUE"),
+            ("run -v", "--set log.filter=VALUE"),
+            ("train mall.csv", "'--input mall.csv' names the file"),
+            ("train -o x.json", "'--out' does this"),
+            (
+                "predict --config x.toml",
+                "'segstream predict' reads no settings",
+            ),
+            ("config get", "'segstream config show' does this"),
+            ("state list", "'segstream state export' does this"),
+            ("state exprot", "there is 'export'"),
+            (
+                "state fit",
+                "'segstream state' has get, export, recount, changes",
+            ),
+            ("topic create", "there is 'topics'"),
+            ("relpay", "there is 'replay'"),
         ] {
             assert!(said(call).contains(meant), "{call}: {}", said(call));
+        }
+    }
+
+    #[test]
+    fn what_is_only_similar_by_its_letters_is_not_named() {
+        for (call, other) in [
+            ("topic create", "notices"),
+            ("stop", "topics"),
+            ("run --verbose", "--version"),
+            ("state list", "dead-letters"),
+            ("config get", "state"),
+        ] {
+            assert!(!said(call).contains(other), "{call}: {}", said(call));
         }
     }
 

@@ -194,6 +194,10 @@ impl Parts {
             control: Control::default(),
             faults: Faults::none(),
         });
+        // On Kafka other instances have some of them.
+        if matches!(log, AnyLog::Embedded(_)) {
+            shared.control.gate.close(partitions);
+        }
         Ok(Self {
             log,
             workers: workers(settings, partitions),

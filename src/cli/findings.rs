@@ -7,6 +7,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use crate::domain::counted::counted;
 use crate::domain::event::fields::visible;
 use crate::domain::ids::Position;
 use crate::domain::topic::Topic;
@@ -168,10 +169,10 @@ impl UnknownFields {
     /// # Errors
     /// If the output cannot be written.
     pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
-        let events = self.events;
+        let events = counted(self.events, "event", "events");
         writeln!(
             out,
-            "fields that no event has, and that are ignored, in {events} events"
+            "fields that no event has, and that are ignored, in {events}"
         )?;
         for field in &self.names {
             let meant = field.did_you_mean.as_ref();

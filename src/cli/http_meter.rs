@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::domain::event::RejectReason;
+use crate::http::UNSUPPORTED;
 use crate::http::meter::Closed;
 use crate::http::meter::Holding;
 use crate::http::meter::Meter;
@@ -20,6 +22,10 @@ impl HttpMeter {
         for reason in Refused::ALL {
             let counter = http.requests_refused.with_label_values(&[reason.as_str()]);
             counter.inc_by(0);
+        }
+        let reasons = RejectReason::ALL.into_iter().map(RejectReason::as_str);
+        for reason in reasons.chain([UNSUPPORTED]) {
+            http.events_refused.with_label_values(&[reason]).inc_by(0);
         }
         for reason in Closed::ALL {
             let counter = http

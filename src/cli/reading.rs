@@ -40,6 +40,8 @@ use crate::telemetry::observe;
 pub struct StoppedStores {
     // Closed in this order, then the copies are removed.
     stores: Vec<Arc<PartitionStore>>,
+    /// That of each store.
+    partitions: Vec<Partition>,
     _parts: Option<Parts>,
     _held: Option<StoppedDirectory>,
     _copies: TemporaryDirectory,
@@ -50,6 +52,13 @@ impl Deref for StoppedStores {
 
     fn deref(&self) -> &Self::Target {
         &self.stores
+    }
+}
+
+impl StoppedStores {
+    /// Each store with its partition.
+    pub fn by_partition(&self) -> impl Iterator<Item = (Partition, &Arc<PartitionStore>)> {
+        self.partitions.iter().copied().zip(&self.stores)
     }
 }
 
@@ -112,7 +121,7 @@ fn check_log(settings: &Settings) -> anyhow::Result<()> {
         return Ok(());
     }
     let problem = format!(
-        "there is no log at {}: are store.directory and embedded.directory right?",
+        "there is no log at {}: name the store directory with --dir, or set store.directory and embedded.directory",
         path.display()
     );
     Err(NotThere(problem).into())
@@ -154,9 +163,12 @@ fn beside_log(settings: &Settings) -> anyhow::Result<StoppedStores> {
     let mut reader = log.worker(0, 1);
     let parts = Parts::open_to_read(&of_copies, log.clone())?;
     let partitions = (0..log.partitions()).map(Partition);
-    let stores = partitions.map(|partition| restored(&parts, partition, &mut reader));
+    let stores = partitions
+        .clone()
+        .map(|partition| restored(&parts, partition, &mut reader));
     Ok(StoppedStores {
         stores: stores.collect::<anyhow::Result<_>>()?,
+        partitions: partitions.collect(),
         _parts: Some(parts),
         _held: held,
         _copies: copies,
@@ -175,11 +187,12 @@ fn as_left(settings: &Settings) -> anyhow::Result<StoppedStores> {
     let database = database(settings, u32::try_from(owned.len())?);
     let root = &of_copies.store.directory;
     let directory = StoreDirectory::open(root, &settings.instance_id, DIRECTORY_PATIENCE)?;
-    let stores = owned.into_iter().map(|partition| {
-        PartitionStore::open_as_left(&directory, partition, &database).map(Arc::new)
+    let stores = owned.iter().map(|partition| {
+        PartitionStore::open_as_left(&directory, *partition, &database).map(Arc::new)
     });
     Ok(StoppedStores {
         stores: stores.collect::<Result<_, _>>()?,
+        partitions: owned.iter().copied().collect(),
         _parts: None,
         _held: Some(held),
         _copies: copies,

@@ -74,9 +74,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         directory.unmark_owned(partition)?;
     }
     let server = Server::start(&settings, &parts, false)?;
-    if let Some(address) = server.address() {
-        tracing::info!(%address, "listening");
-    }
     if let Some(instant) = args.advance_to {
         warn_of_future(instant);
         parts.shared.control.advance_to(instant);
@@ -87,6 +84,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let now = parts.shared.monotonic.now();
     parts.shared.tally.log_rejections(now);
     let mut service = Service::start(parts.worker_logs()?, &parts.shared)?;
+    service.wait_until_open()?;
+    if let Some(address) = server.address() {
+        tracing::info!(%address, "listening");
+    }
     while !service.wait(STOP_CHECK_INTERVAL)? {
         if parts.shared.control.is_stopping() {
             service.stop(settings.shutdown_deadline)?;

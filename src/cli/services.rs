@@ -30,9 +30,11 @@ use crate::pipeline::Shared;
 use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::partitions::Phase;
 use crate::store::partition::PartitionStore;
+use crate::telemetry::rejections;
 use crate::view::as_of::as_of_clock;
 use crate::view::changes::ChangeAt;
 use crate::view::changes::ChangesView;
+use crate::view::customer::CustomerView;
 use crate::view::customer::customer_view;
 use crate::view::segments::SegmentsView;
 
@@ -49,7 +51,7 @@ pub struct CommittedState {
 
 /// The result of reading a customer's record.
 enum Sought {
-    Found(Arc<PartitionStore>, Box<CustomerRecord>),
+    Found(Partition, Arc<PartitionStore>, Box<CustomerRecord>),
     Unknown,
     /// The partition that may have it does not run here.
     NotHere,
@@ -72,7 +74,7 @@ impl CommittedState {
             };
             let found = store.get(customer_id).map_err(|error| error.to_string())?;
             if let Some(record) = found.and_then(|found| found.entry.into_record()) {
-                return Ok(Sought::Found(store, Box::new(record)));
+                return Ok(Sought::Found(partition, store, Box::new(record)));
             }
         }
         Ok(if is_elsewhere {
@@ -85,8 +87,8 @@ impl CommittedState {
 
 impl Queries for CommittedState {
     fn customer(&self, customer_id: &str) -> Result<Lookup, String> {
-        let (store, record) = match self.find(customer_id)? {
-            Sought::Found(store, record) => (store, *record),
+        let (partition, store, record) = match self.find(customer_id)? {
+            Sought::Found(partition, store, record) => (partition, store, *record),
             Sought::Unknown => return Ok(Lookup::Unknown),
             Sought::NotHere => return Ok(Lookup::Restoring),
         };
@@ -96,7 +98,10 @@ impl Queries for CommittedState {
         };
         let clock = store.checkpoint().and_then(|last| last.clock);
         let as_of = as_of_clock(record.evaluated_at, clock);
-        let view = customer_view(customer_id, &record, as_of, rules);
+        let view = CustomerView {
+            partition: Some(partition.0),
+            ..customer_view(customer_id, &record, as_of, rules)
+        };
         Ok(Lookup::Found(Box::new(view)))
     }
 
@@ -181,7 +186,9 @@ impl LogIntake {
         let mut receipt = Receipt::default();
         let mut records = Vec::with_capacity(lines.len());
         for (line, payload) in (1..).zip(lines) {
-            let mut refuse = |reason, detail| {
+            let mut refuse = |reason, detail: String| {
+                let metrics = &self.shared.metrics;
+                rejections::refused_over_http(metrics, reason);
                 receipt.refused.push(RefusedLine {
                     line,
                     reason,
@@ -192,6 +199,7 @@ impl LogIntake {
                 Ok(event) if is_unsupported(&event) => {
                     let event_type = event.body.event_type().as_str();
                     let detail = format!("type: this version does not process {event_type}");
+                    self.say_once(UNSUPPORTED, "type", "a type that this version processes");
                     refuse(UNSUPPORTED, detail);
                 }
                 Ok(event) => {
@@ -202,7 +210,11 @@ impl LogIntake {
                     let timestamp = record_time(&event);
                     records.push(InputRecord::new(timestamp, key, payload));
                 }
-                Err(invalid) => refuse(invalid.reason.as_str(), invalid.detail),
+                Err(invalid) => {
+                    let reason = invalid.reason.as_str();
+                    self.say_once(reason, invalid.field, &invalid.allowed);
+                    refuse(reason, invalid.detail);
+                }
             }
         }
         receipt.accepted = records.len();
@@ -215,7 +227,20 @@ impl LogIntake {
     }
 }
 
+impl LogIntake {
+    /// The log has the first refused event of each reason.
+    fn say_once(&self, reason: &'static str, field: &str, allowed: &str) {
+        if self.shared.tally.note_refused(reason) {
+            rejections::first_over_http(reason, field, allowed);
+        }
+    }
+}
+
 impl EventIntake for LogIntake {
+    fn is_open(&self) -> bool {
+        self.shared.control.gate.is_open()
+    }
+
     fn backlog(&self) -> u64 {
         self.log.events_waiting()
     }
@@ -243,6 +268,10 @@ pub struct ShopIntake {
 }
 
 impl EventIntake for ShopIntake {
+    fn is_open(&self) -> bool {
+        self.intake.is_open()
+    }
+
     fn backlog(&self) -> u64 {
         self.intake.backlog()
     }

@@ -5,8 +5,11 @@ use std::path::PathBuf;
 
 use crate::cli::common::SettingsArgs;
 use crate::cli::compose;
+use crate::cli::exit::CallError;
 use crate::cli::model_fit;
+use crate::config::settings::Settings;
 use crate::config::settings::describe;
+use crate::config::sources::defaults;
 
 /// Checks or shows the settings.
 #[derive(Debug, clap::Args)]
@@ -37,6 +40,19 @@ struct Sources {
 }
 
 impl Sources {
+    /// The settings. A key in the place of the file is said to be one.
+    fn load(&self) -> anyhow::Result<Settings> {
+        let file = self.file.as_ref().filter(|file| !file.exists());
+        let key = file.and_then(|file| file.to_str());
+        if let Some(key) = key.filter(|key| defaults().contains_key(*key)) {
+            return Err(CallError(format!(
+                "{key} is a setting, and a settings file stands here: `segstream config show` shows all settings"
+            ))
+            .into());
+        }
+        self.settings().load()
+    }
+
     fn settings(&self) -> SettingsArgs {
         SettingsArgs {
             config: self.settings.config.clone().or_else(|| self.file.clone()),
@@ -57,7 +73,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn check(sources: &Sources) -> anyhow::Result<()> {
-    let settings = sources.settings().load()?;
+    let settings = sources.load()?;
     let model = model_fit::load_model(&settings)?;
     compose::policy(&settings).check_model(&model)?;
     let notes = model_fit::check(&settings, &model)?;
@@ -70,7 +86,7 @@ fn check(sources: &Sources) -> anyhow::Result<()> {
 }
 
 fn show(sources: &Sources) -> anyhow::Result<()> {
-    let settings = sources.settings().load()?;
+    let settings = sources.load()?;
     let mut out = std::io::stdout().lock();
     for setting in describe(&settings) {
         let (key, value) = (&setting.key, &setting.value);

@@ -13,6 +13,7 @@ use crate::cli::findings::not_applied;
 use crate::cli::findings::print_not_applied;
 use crate::cli::findings::print_rejections;
 use crate::cli::findings::rejections;
+use crate::domain::counted::counted;
 use crate::pipeline::Shared;
 use crate::pipeline::findings::Findings;
 use crate::pipeline::partitions::Phase;
@@ -41,6 +42,9 @@ pub struct Summary {
     /// Rows of the file that an earlier, interrupted run had sent.
     #[serde(skip_serializing_if = "is_zero")]
     pub taken_before: u64,
+    /// Events that were in the log before the file, if there were any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_log_before: Option<InLogBefore>,
     /// Customers by segment.
     pub segments: BTreeMap<String, u64>,
 }
@@ -51,6 +55,49 @@ pub struct Summary {
 )]
 fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+/// Events that were in the log before a file was replayed, and were not processed yet.
+#[derive(Clone, Debug, Serialize)]
+pub struct InLogBefore {
+    /// How many.
+    pub events: u64,
+    /// The rejected ones by reason.
+    pub rejections: Vec<Rejection>,
+    /// Those of other verdicts that changed no customer.
+    pub not_applied: Vec<NotApplied>,
+}
+
+impl InLogBefore {
+    fn of(shared: &Shared) -> Option<Self> {
+        let events = shared.tally.counts().elsewhere;
+        let findings = shared.tally.findings_elsewhere();
+        let input = Input::Log(&shared.topics);
+        (events > 0).then(|| Self {
+            events,
+            rejections: rejections(&findings, input),
+            not_applied: not_applied(&findings, input),
+        })
+    }
+
+    fn print(&self, out: &mut impl Write) -> std::io::Result<()> {
+        let events = self.events;
+        writeln!(
+            out,
+            "{} in the log before this file and not processed yet; the counts above have {} too",
+            counted(events, "event was", "events were"),
+            if events == 1 { "it" } else { "them" }
+        )?;
+        if !self.rejections.is_empty() {
+            writeln!(out, "rejected of these, by reason")?;
+            print_rejections(out, &self.rejections)?;
+        }
+        if !self.not_applied.is_empty() {
+            writeln!(out, "not applied of these")?;
+            print_not_applied(out, &self.not_applied)?;
+        }
+        Ok(())
+    }
 }
 
 impl Summary {
@@ -84,6 +131,7 @@ impl Summary {
             not_applied: not_applied(findings, input),
             unknown_fields: UnknownFields::of(counts.unknown_fields, unknown, input),
             taken_before: 0,
+            in_log_before: InLogBefore::of(shared),
             segments: customers_by_segment(shared),
         }
     }
@@ -127,17 +175,21 @@ impl Summary {
             unknown.print(out)?;
         }
         if self.taken_before > 0 {
-            let rows = self.taken_before;
+            let events = counted(self.taken_before, "event", "events");
             writeln!(
                 out,
-                "{rows} events of the file were sent by an earlier run, which was interrupted: the rejected ones are listed \
-                 above, the other verdicts are not"
+                "{events} of the file had been processed by an earlier run, which was interrupted: the rejected ones are \
+                 listed above, the other verdicts are not"
             )?;
+        }
+        if let Some(before) = &self.in_log_before {
+            before.print(out)?;
         }
         let applied = self.verdicts.get("applied").copied().unwrap_or(0);
         let duplicates = self.verdicts.get("duplicate").copied().unwrap_or(0);
         if applied == 0 && duplicates > 0 {
-            writeln!(out, "nothing is new: {duplicates} events were taken before")?;
+            let taken = counted(duplicates, "event was", "events were");
+            writeln!(out, "nothing is new: {taken} taken before")?;
         }
         Ok(())
     }

@@ -93,7 +93,7 @@ fn bodies_bytes_max(reader: &mut Reader, body_bytes_max: Option<usize>) -> Optio
 pub(super) fn http(reader: &mut Reader) -> Option<Http> {
     let address = reader.parsed(
         "http.address",
-        "an address such as 127.0.0.1:8080, or empty",
+        "an address such as 127.0.0.1:8080, with a number and not a name, or empty",
         |text| {
             if text.is_empty() {
                 Some(None)

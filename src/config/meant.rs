@@ -8,6 +8,24 @@ use crate::domain::nearest::nearest;
 /// How the environment variables of settings begin.
 pub(super) const PREFIX: &str = "SEGSTREAM_";
 
+/// What other programs call these settings.
+const ALIASES: [(&str, &str); 14] = [
+    ("store.dir", "store.directory"),
+    ("store.path", "store.directory"),
+    ("data.dir", "store.directory"),
+    ("dir", "store.directory"),
+    ("embedded.dir", "embedded.directory"),
+    ("log.dir", "embedded.directory"),
+    ("http.port", "http.address"),
+    ("http.host", "http.address"),
+    ("http.listen", "http.address"),
+    ("port", "http.address"),
+    ("listen", "http.address"),
+    ("log.level", "log.filter"),
+    ("verbose", "log.filter"),
+    ("bootstrap.servers", "kafka.brokers"),
+];
+
 /// What an unknown key was probably meant to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Meant {
@@ -39,6 +57,10 @@ pub fn meant(unknown: &str, known: &BTreeSet<String>) -> Option<Meant> {
         return key(below);
     }
     if let Some(same) = keys().find(|key| is_same_name(key, unknown)) {
+        return key(same);
+    }
+    let alias = ALIASES.iter().find(|(name, _)| is_same_name(name, unknown));
+    if let Some((_, same)) = alias.filter(|(_, same)| known.contains(*same)) {
         return key(same);
     }
     let mut same_words = keys().filter(|key| is_same_name(last_word(key), last_word(unknown)));
@@ -132,6 +154,8 @@ mod tests {
                 "; did you mean \"commit.interval\"? A dot stands between a section and its keys",
             ),
             ("http", "; it is a section, with \"http.address\""),
+            ("http.port", "; did you mean \"http.address\"?"),
+            ("store.dir", "; `segstream config show` lists all of them"),
             ("redis.host", "; `segstream config show` lists all of them"),
         ] {
             assert_eq!(hint(unknown, None, &known), expected, "{unknown}");

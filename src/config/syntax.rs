@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::config::sources::defaults;
+
 /// Shortest part of a value that could give it away.
 const TELLING_CHARACTERS_MIN: usize = 3;
 
@@ -16,11 +18,57 @@ pub(super) fn problem(
     let before = text.get(..at).unwrap_or(text);
     let number = before.matches('\n').count() + 1;
     let line = text.lines().nth(number - 1).unwrap_or_default();
-    let place = match name_of(line, known) {
-        Some(name) => format!("{origin}, line {number}, at {name}"),
+    let place = match key_of((text, number), line, known) {
+        Some(key) => format!("{origin}, line {number}, at {key}"),
         None => format!("{origin}, line {number}"),
     };
-    format!("{place}: {}{}", said(error, text), guess(text))
+    // How far into its line the mistake is.
+    let column = before.len() - before.rfind('\n').map_or(0, |end| end + 1);
+    let said = match value_problem(line, column) {
+        Some(problem) if !error.message().contains("duplicate key") => {
+            let example = key_of((text, number), line, known).and_then(|key| example(&key));
+            format!("{problem}{}", example.unwrap_or_default())
+        }
+        _ => said(error, text),
+    };
+    format!("{place}: {said}{}", guess(text))
+}
+
+/// The full key of a line, with the section above it, if it is a known one; else what [`name_of`] says.
+fn key_of((text, number): (&str, usize), line: &str, known: &BTreeSet<String>) -> Option<String> {
+    let name = name_of(line, known)?;
+    let above = text.lines().take(number - 1).map(str::trim);
+    let section = above
+        .filter_map(|line| line.strip_prefix('[')?.split(']').next())
+        .last();
+    let full = section.map(|section| format!("{}.{name}", section.trim()));
+    Some(full.filter(|key| known.contains(key)).unwrap_or(name))
+}
+
+/// What is wrong where the mistake is behind the `=` of a line and the value is a plain word or nothing.
+fn value_problem(line: &str, column: usize) -> Option<&'static str> {
+    let (name, value) = line.split_once('=')?;
+    let value = value.split('#').next().unwrap_or_default().trim();
+    if value.is_empty() {
+        return Some("it has no value behind the =");
+    }
+    let is_quoted = value.starts_with(['"', '\'', '[', '{']);
+    (!is_quoted && column > name.len()).then_some(
+        "the value is no TOML: a text stands in quotes, a number and true or false do not, and nothing follows them",
+    )
+}
+
+/// How the value of a key may be written: as its default is.
+fn example(key: &str) -> Option<String> {
+    let defaults = defaults();
+    let value = &defaults.get(key)?.value;
+    let is_empty = value.as_str() == Some("");
+    (!is_empty).then(|| {
+        format!(
+            "; such as the default, {} = {value}",
+            key.rsplit('.').next().unwrap_or(key)
+        )
+    })
 }
 
 /// The key or the section that a line begins with, if it is one of ours.
@@ -109,15 +157,15 @@ mod tests {
         for (text, parts) in [
             (
                 "[kafka.security]\npassword = hunter2\n",
-                &["a.toml, line 2, at password: "][..],
+                &["a.toml, line 2, at kafka.security.password: "][..],
             ),
             (
                 "[kafka.security]\npassword = \"hunter2\n",
-                &["a.toml, line 2, at password: "],
+                &["a.toml, line 2, at kafka.security.password: "],
             ),
             (
                 "[http]\ntoken = \"hunter2\"hunter2\n",
-                &["a.toml, line 2, at token: "],
+                &["a.toml, line 2, at http.token: "],
             ),
             ("[http]\nhunter2\n", &["a.toml, line 2: "]),
             ("[http]\nhunter2 = \n", &["a.toml, line 2: "]),
@@ -127,11 +175,11 @@ mod tests {
             ),
             (
                 "[http]\ntoken = 'hunter2\n",
-                &["a.toml, line 2, at token: "],
+                &["a.toml, line 2, at http.token: "],
             ),
             (
                 "[http]\ntoken = \"hunter2\\q\"\n",
-                &["a.toml, line 2, at token: "],
+                &["a.toml, line 2, at http.token: "],
             ),
             (
                 "hunter2 = 1\nhunter2 = 2\n",
@@ -140,6 +188,30 @@ mod tests {
             (
                 "workers = 1\nworkers = 2\n",
                 &["a.toml, line 2, at workers: it is given twice"],
+            ),
+            (
+                "workers = two\n",
+                &[
+                    "a.toml, line 1, at workers: the value is no TOML",
+                    "in quotes",
+                    "workers = 0",
+                ],
+            ),
+            (
+                "workers = two\n[http]\n",
+                &["a.toml, line 1, at workers: the value is no TOML"],
+            ),
+            (
+                "workers = 2;\n",
+                &["a.toml, line 1, at workers: ", "nothing follows"],
+            ),
+            (
+                "workers =\n",
+                &["a.toml, line 1, at workers: it has no value", "workers = 0"],
+            ),
+            (
+                "[kafka]\nbrokers = a:1\n",
+                &["line 2, at kafka.brokers: ", "in quotes"],
             ),
             ("kafka:\n  brokers: a\n", &["a.toml, line 1", "YAML"]),
             ("---\nkafka:\n", &["a.toml, line 1", "YAML"]),

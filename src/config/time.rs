@@ -85,6 +85,15 @@ fn zone_meant(typed: &str) -> Option<String> {
             .to_owned()
     };
     let of_city = names.iter().find(|name| is_same_name(typed, &city(name)));
-    let near = || nearest(typed, names.iter().map(String::as_str));
+    let digits = |text: &str| {
+        text.chars()
+            .filter(char::is_ascii_digit)
+            .collect::<String>()
+    };
+    // CET+1 is not CET.
+    let near = || {
+        let near = nearest(typed, names.iter().map(String::as_str));
+        near.filter(|name| digits(name) == digits(typed))
+    };
     of_city.map(String::as_str).or_else(near).map(str::to_owned)
 }

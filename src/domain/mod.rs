@@ -8,6 +8,7 @@ pub mod aggregate;
 pub mod categories;
 pub mod change;
 pub mod churn;
+pub mod counted;
 pub mod event;
 pub mod features;
 pub mod ids;

@@ -47,7 +47,7 @@ pub(super) async fn require_permission(
         connection.enter(Phase::Idle);
     }
     tokio::time::sleep(guard.delay).await;
-    let detail = "authorization must be Bearer and the token of http.token_file";
+    let detail = "authorization must be Bearer and the token of this instance (http.token_file or http.token)";
     Err(Problem::new(StatusCode::UNAUTHORIZED, detail).because(Refused::Token))
 }
 

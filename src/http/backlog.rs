@@ -1,4 +1,4 @@
-//! Refuses events while the log has too many that are not processed.
+//! Refuses events while the state is not open yet, or the log has too many that are not processed.
 
 use std::sync::Arc;
 
@@ -20,9 +20,16 @@ pub(super) struct Backlog {
 
 impl Backlog {
     /// # Errors
-    /// If more events wait than may.
+    /// If the state is not open, or more events wait than may.
     pub(super) fn check(&self) -> Result<(), Problem> {
-        let waiting = self.intake.as_ref().map_or(0, |intake| intake.backlog());
+        let Some(intake) = &self.intake else {
+            return Ok(());
+        };
+        if !intake.is_open() {
+            let detail = "partitions are being restored: nothing was accepted, try again later";
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+        }
+        let waiting = intake.backlog();
         if waiting <= self.events_max {
             return Ok(());
         }

@@ -10,6 +10,7 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use serde_json::json;
 
+use crate::domain::counted::counted;
 use crate::domain::event::lines;
 use crate::http::Receipt;
 use crate::http::RefusedLine;
@@ -57,7 +58,17 @@ pub(super) async fn accept(
 fn partly_refused(accepted: usize, refused: &[RefusedLine]) -> Problem {
     let total = refused.len();
     let listed: Vec<_> = refused.iter().take(REFUSED_LISTED_MAX).collect();
-    let detail = format!("{total} events were refused, {accepted} were accepted and are kept");
+    let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let detail = format!(
+        "{} refused, {} accepted{}",
+        counted(number(total), "event was", "events were"),
+        counted(number(accepted), "was", "were"),
+        match accepted {
+            0 => "",
+            1 => " and is kept",
+            _ => " and are kept",
+        }
+    );
     let is_bad = refused.iter().any(|line| line.reason != UNSUPPORTED);
     let status = if is_bad {
         StatusCode::BAD_REQUEST

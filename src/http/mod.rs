@@ -92,6 +92,8 @@ pub trait EventIntake: Send + Sync + 'static {
     /// # Errors
     /// If the log fails; then none was taken.
     fn accept(&self, lines: Vec<Vec<u8>>) -> Result<Receipt, String>;
+    /// Events may be taken: the state of every partition is open, and fits to the settings that they are judged by.
+    fn is_open(&self) -> bool;
     /// Events in the log that are not processed yet.
     fn backlog(&self) -> u64;
 }

@@ -114,8 +114,14 @@ impl<L: WorkerLog> Worker<L> {
                 self.change(partition, PhaseEvent::RestoreEnded)?;
                 self.assigned_at_start.remove(&partition);
                 let is_new = running.is_new();
+                if !self.is_past_gate {
+                    self.wait_at_gate(&running)?;
+                }
                 let running = Held::Running(Box::new(running));
                 self.partitions.0.insert(partition, running);
+                if !self.is_past_gate {
+                    return Ok(());
+                }
                 // The first checkpoint claims the partition.
                 let poll = Poll::without_deliveries(&self.shared);
                 self.batch.start(&self.shared.limits, poll);

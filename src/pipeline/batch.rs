@@ -117,6 +117,8 @@ pub struct Batch {
     pub counts: Counts,
     /// Deliveries that changed no customer.
     pub findings: Findings,
+    /// Those of them that are no lines of the file that is the input.
+    pub findings_elsewhere: Findings,
     /// How the last deliveries ended.
     pub recent: Recent,
     /// The first delivery.

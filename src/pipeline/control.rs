@@ -21,6 +21,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::verdict::Outcome;
 use crate::pipeline::findings::Findings;
 use crate::pipeline::findings::Lines;
+use crate::pipeline::gate::Gate;
 use crate::pipeline::journal::Entry;
 use crate::pipeline::journal::Journal;
 use crate::pipeline::journal::Recent;
@@ -30,6 +31,8 @@ use crate::pipeline::unknown_names::UnknownNames;
 /// When the workers are to stop, and which ends they have reached.
 #[derive(Debug, Default)]
 pub struct Control {
+    /// Until it is open, nothing is taken or written.
+    pub gate: Gate,
     is_stopping: AtomicBool,
     ends: OnceLock<Vec<AppliedOffsets>>,
     /// Where every clock is moved once all ends are reached.
@@ -136,6 +139,8 @@ pub struct Counts {
     pub record_times_ahead: u64,
     /// Deliveries with fields that no event has.
     pub unknown_fields: u64,
+    /// Where the input is a file, deliveries that are no lines of it: they were in the log before.
+    pub elsewhere: u64,
 }
 
 /// What was committed, added to once a transaction.
@@ -143,11 +148,14 @@ pub struct Counts {
 pub struct Tally {
     counts: Mutex<Counts>,
     findings: Mutex<Findings>,
+    findings_elsewhere: Mutex<Findings>,
     /// Where the input is a file.
     lines: OnceLock<Lines>,
     /// Where rejected events are logged.
     journal: OnceLock<Mutex<Journal>>,
     unknown: Mutex<UnknownNames>,
+    /// Reasons for which an event was not let into the log.
+    refused: Mutex<BTreeSet<&'static str>>,
 }
 
 impl Tally {
@@ -161,6 +169,7 @@ impl Tally {
         counts.time_changes += more.time_changes;
         counts.record_times_ahead += more.record_times_ahead;
         counts.unknown_fields += more.unknown_fields;
+        counts.elsewhere += more.elsewhere;
         for (outcome, deliveries) in &more.verdicts {
             *counts.verdicts.entry(*outcome).or_default() += deliveries;
         }
@@ -203,6 +212,17 @@ impl Tally {
         })
     }
 
+    /// Adds what became of deliveries of a committed transaction that are no lines of the file.
+    pub fn found_elsewhere(&self, findings: &Findings) {
+        lock(&self.findings_elsewhere).add(findings);
+    }
+
+    /// What became of deliveries that are no lines of the file and changed no customer.
+    #[must_use]
+    pub fn findings_elsewhere(&self) -> Findings {
+        lock(&self.findings_elsewhere).clone()
+    }
+
     /// What the log has to say because of the time.
     pub fn look(&self, now: Instant) -> Option<Entry> {
         lock(self.journal.get()?).look(now)
@@ -233,6 +253,11 @@ impl Tally {
         } else {
             Vec::new()
         }
+    }
+
+    /// Notes that an event is not let into the log; `true` if it is the first of its reason.
+    pub fn note_refused(&self, reason: &'static str) -> bool {
+        lock(&self.refused).insert(reason)
     }
 
     /// The first names of fields that no event has.

@@ -8,6 +8,7 @@ pub mod batch;
 pub mod control;
 pub mod findings;
 pub mod flushes;
+pub mod gate;
 pub mod journal;
 mod others;
 pub mod outputs;
@@ -165,8 +166,9 @@ pub enum Error {
     Encode(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The state was made under another definition.
     #[error(
-        "the state of partition {partition} was made under other settings: {}; set them as they were. To begin anew \
-         beside it, name a new store.directory, and a new embedded.directory or a new topics.state and kafka.group_id",
+        "the state of partition {partition} was made under other settings: {}; set them as they were. Under these settings, \
+         begin anew beside it: name a new store.directory, and a new embedded.directory or a new topics.state and \
+         kafka.group_id, and send the events again or replay the files",
         list(differences)
     )]
     OtherDefinition {

@@ -8,6 +8,7 @@ use crate::domain::time::Timestamp;
 use crate::log::Progress;
 use crate::log::WorkerLog;
 use crate::pipeline::Error;
+use crate::pipeline::partition::running::RunningPartition;
 use crate::pipeline::partition::wall::WallTime;
 use crate::pipeline::worker::Worker;
 use crate::telemetry::observe;
@@ -138,7 +139,9 @@ impl<L: WorkerLog> Worker<L> {
             }
         }
         let clock_at_end = self.shared.control.clock_at_end();
-        self.require_ahead(clock_at_end)?;
+        for (_, running) in self.partitions.running() {
+            self.require_ahead(running, clock_at_end)?;
+        }
         for (_, running) in self.partitions.running_mut() {
             if let Some(instant) = clock_at_end {
                 running.advance_clock(instant);
@@ -159,21 +162,20 @@ impl<L: WorkerLog> Worker<L> {
         Ok(has_finished)
     }
 
-    /// Refuses to move clocks to an instant that one of them has passed, before any of them is moved.
-    fn require_ahead(&self, instant: Option<Timestamp>) -> Result<(), Error> {
-        let Some(instant) = instant else {
-            return Ok(());
-        };
-        for (partition, running) in self.partitions.running() {
-            if let Some(clock) = running.clock().filter(|clock| *clock > instant) {
-                return Err(Error::ClockBeyond {
-                    partition,
-                    clock,
-                    instant,
-                });
-            }
+    /// Refuses to move a clock to an instant that it has passed.
+    pub(super) fn require_ahead(
+        &self,
+        running: &RunningPartition,
+        instant: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        match (running.clock(), instant) {
+            (Some(clock), Some(instant)) if clock > instant => Err(Error::ClockBeyond {
+                partition: running.owner().partition(),
+                clock,
+                instant,
+            }),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Notes the partitions that are committed up to their ends; `true` when all that this worker has are.

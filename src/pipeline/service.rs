@@ -16,6 +16,9 @@ use crate::telemetry::observe;
 /// Room for the end of every worker, so that none waits for a listener.
 const ENDS_MAX: usize = 1024;
 
+/// How often the workers are asked whether all partitions are open.
+const GATE_WAIT: Duration = Duration::from_millis(5);
+
 /// The running workers of a process.
 #[derive(Debug)]
 pub struct Service {
@@ -80,6 +83,20 @@ impl Service {
             }
         }
         Ok(true)
+    }
+
+    /// Waits until the state of all partitions is open and fits, or a stop was asked for.
+    ///
+    /// # Errors
+    /// The first error of a worker; the others are asked to stop.
+    pub fn wait_until_open(&mut self) -> Result<(), Error> {
+        let control = &Arc::clone(&self.shared).control;
+        while !control.gate.is_open() && !control.is_stopping() {
+            if self.wait(GATE_WAIT)? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Asks the workers to commit what they have in hand and to stop, and waits for it.

@@ -46,6 +46,9 @@ impl<L: WorkerLog> Worker<L> {
     }
 
     pub(super) fn commit_partitions(&mut self, partitions: &[Partition]) -> Result<(), Error> {
+        if !self.is_past_gate {
+            return Ok(());
+        }
         let batch = std::mem::replace(&mut self.batch, Batch::divided(self.divisor));
         let assembled = self.assemble(partitions, &batch);
         let Some((transaction, pending)) = self.unless_displaced(assembled)? else {
@@ -199,6 +202,7 @@ impl<L: WorkerLog> Worker<L> {
         rejections::unknown_fields(metrics, counts.unknown_fields);
         let now = self.shared.monotonic.now();
         let tally = &self.shared.tally;
+        tally.found_elsewhere(&batch.findings_elsewhere);
         let entries = tally.found((&batch.findings, &batch.recent), counts.events, now);
         entries.iter().for_each(|entry| self.log_rejections(entry));
     }

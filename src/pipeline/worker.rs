@@ -13,7 +13,6 @@ use crate::domain::ids::CustomerId;
 use crate::domain::ids::Partition;
 use crate::domain::time::Timestamp;
 use crate::domain::topic::Topic;
-use crate::engine::verdict::Verdict;
 use crate::faults::FaultPoint;
 use crate::log::Delivery;
 use crate::log::PollLimit;
@@ -39,6 +38,8 @@ use crate::telemetry::rejections;
 
 /// Longest wait for a delivery; a stop is noticed within it.
 const POLL_WAIT_MAX: Duration = Duration::from_millis(50);
+/// Wait until the other partitions are asked for again.
+const GATE_WAIT: Duration = Duration::from_millis(5);
 /// Deliveries taken at a time.
 const POLL_RECORDS: usize = 1024;
 
@@ -55,6 +56,8 @@ pub struct Worker<L> {
     /// Those that were assigned before anything was committed, until they run.
     pub(super) assigned_at_start: BTreeSet<Partition>,
     pub(super) has_committed: bool,
+    /// The state of all partitions was open once.
+    pub(super) is_past_gate: bool,
     /// The waiting partition that the log was asked about last.
     pub(super) asked_last: Partition,
     pub(super) batch: Batch,
@@ -85,6 +88,7 @@ impl<L: WorkerLog> Worker<L> {
             partitions: HeldPartitions::default(),
             assigned_at_start: BTreeSet::new(),
             has_committed: false,
+            is_past_gate: false,
             asked_last: Partition(0),
             batch: Batch::default(),
             divisor: Divisor::default(),
@@ -119,6 +123,7 @@ impl<L: WorkerLog> Worker<L> {
     pub fn turn(&mut self) -> Result<(), Error> {
         self.take_back_freed()?;
         self.restore_a_chunk()?;
+        self.pass_gate()?;
         let leaving: Vec<Partition> = self.partitions.in_phase(Phase::Leaving).collect();
         let polled = self.log.poll(self.poll_limit())?;
         if let Some(outcome) = self.log.decided() {
@@ -131,6 +136,9 @@ impl<L: WorkerLog> Worker<L> {
             Polled::Assigned(partitions) => self.assigned(&partitions)?,
             Polled::Revoked(partitions) => self.revoked(&partitions)?,
             Polled::Lost(partitions) => self.lost(&partitions)?,
+        }
+        if !self.is_past_gate {
+            return Ok(());
         }
         self.fire_due()?;
         if self
@@ -171,6 +179,7 @@ impl<L: WorkerLog> Worker<L> {
         let until_commit = self.batch.due_in(self.shared.monotonic.now());
         let timeout = match until_commit {
             _ if self.partitions.has_restore_work() || self.has_more_due => Duration::ZERO,
+            _ if !self.is_past_gate => GATE_WAIT,
             Some(until_commit) => until_commit.min(POLL_WAIT_MAX),
             None => POLL_WAIT_MAX,
         };
@@ -311,10 +320,13 @@ impl<L: WorkerLog> Worker<L> {
     /// Notes what the summary and the log say of a delivery besides its verdict.
     fn note(&mut self, delivery: &Delivery, judged: &Judged) {
         let (tally, position) = (&self.shared.tally, delivery.position);
-        if judged.verdict != Verdict::Applied
-            && let Some(line) = tally.line_of(position)
-        {
-            self.batch.findings.note(&judged.verdict, position, line);
+        match tally.line_of(position) {
+            Some(line) => self.batch.findings.note(&judged.verdict, position, line),
+            None => {
+                self.batch.counts.elsewhere += 1;
+                let findings = &mut self.batch.findings_elsewhere;
+                findings.note(&judged.verdict, position, 0);
+            }
         }
         let fingerprint = judged.unknown.fingerprint();
         if judged.unknown.is_empty()

@@ -27,6 +27,23 @@ pub fn first(
     );
 }
 
+/// The first event that POST /v1/events refused for a reason.
+pub fn first_over_http(reason: &str, field: &str, allowed: &str) {
+    tracing::warn!(
+        reason,
+        field,
+        allowed,
+        "an event is refused over HTTP and not taken; further ones of this reason are counted in \
+         segstream_http_events_refused_total"
+    );
+}
+
+/// Counts an event that POST /v1/events refused.
+pub fn refused_over_http(metrics: &Metrics, reason: &str) {
+    let refused = &metrics.http.events_refused;
+    refused.with_label_values(&[reason]).inc();
+}
+
 /// Events that went to the dead letters since the last line, by verdict and reason.
 pub fn since(counts: impl Iterator<Item = (Named, u64)>) {
     let each = counts.map(|((verdict, reason), count)| format!("{verdict} {reason} {count}"));

@@ -30,6 +30,9 @@ pub struct CustomerView {
     /// The segment, and why; absent before the first assignment.
     #[serde(flatten)]
     pub assignment: Option<AssignmentView>,
+    /// The partition of the input that has the customer's events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partition: Option<u32>,
     /// The next change by time alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_change: Option<NextChange>,
@@ -82,6 +85,7 @@ pub fn customer_view(
     });
     CustomerView {
         line,
+        partition: None,
         assignment: AssignmentView::of(record, &evaluated.evaluation, model),
         next_change: evaluated.next_change.map(NextChange::of),
     }

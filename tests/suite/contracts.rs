@@ -615,6 +615,10 @@ impl Queries for Nothing {
 }
 
 impl EventIntake for Nothing {
+    fn is_open(&self) -> bool {
+        true
+    }
+
     fn backlog(&self) -> u64 {
         0
     }

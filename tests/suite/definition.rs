@@ -1,11 +1,19 @@
 //! What decides the state is fixed with it: other settings are refused with both values, and two instances of
 //! different settings never begin together.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::path::PathBuf;
+use std::process::Output;
 use std::sync::Arc;
+
+use serde_json::Value;
+use serde_json::json;
 
 use segstream::domain::ids::Partition;
 use segstream::domain::ids::Source;
+use segstream::domain::money::Currency;
+use segstream::domain::money::Decimal;
 use segstream::domain::time::BusinessZone;
 use segstream::engine::policy::Policy;
 use segstream::faults::Faults;
@@ -18,6 +26,9 @@ use segstream::pipeline::worker::Worker;
 use crate::support;
 use crate::support::Life;
 use crate::support::Sizing;
+use crate::support::replaying::exported;
+use crate::support::replaying::program;
+use crate::support::replaying::replay;
 use segstream::config::store::Engine;
 
 const SIZING: Sizing = Sizing {
@@ -149,4 +160,309 @@ fn a_partition_without_state_waits_for_the_definition_of_partition_0() {
             (expected, found) => panic!("{expected:?}, {found:?}"),
         }
     }
+}
+
+/// The facts of the log that a commit changes.
+fn written(life: &Life) -> [(u64, Option<u64>); 2] {
+    [0, 1].map(|number| {
+        let facts = life.log.member().facts(Partition(number));
+        let facts = facts.unwrap().unwrap();
+        let group_offset = facts.sources[&Source::Events].group_offset;
+        (facts.changelog_end, group_offset)
+    })
+}
+
+#[test]
+fn nothing_is_committed_before_every_partition_is_open_and_fits() {
+    let root = tempfile::tempdir().unwrap();
+    let of_both = life(root.path(), support::policy());
+    of_both.log.append(vec![purchase()], None).unwrap();
+    let mut of_zero = worker(&of_both, &[Partition(0)]);
+    for _ in 0..5 {
+        of_zero.turn().unwrap();
+    }
+    let store = tempfile::tempdir().unwrap();
+    let before = written(&of_both);
+    for (policy, sentence) in other_policies() {
+        let other = of_both.beside(store.path(), policy);
+        other.shared.control.gate.close(2);
+        let mut of_one = worker(&other, &[Partition(1)]);
+        let mut of_zero = worker(&other, &[Partition(0)]);
+        let mut turns = (0..20).map(|_| of_one.turn().and_then(|()| of_zero.turn()));
+        let error = turns.find_map(Result::err).unwrap();
+        assert!(error.to_string().contains(sentence), "{error}");
+        assert_eq!(written(&of_both), before, "{sentence}");
+    }
+    drop(of_zero);
+    let same = of_both.beside(store.path(), support::policy());
+    same.shared.control.gate.close(2);
+    let mut of_one = worker(&same, &[Partition(1)]);
+    for _ in 0..10 {
+        of_one.turn().unwrap();
+    }
+    assert_eq!(written(&of_both), before, "partition 0 is not open");
+    let mut of_zero = worker(&same, &[Partition(0)]);
+    for _ in 0..10 {
+        of_zero.turn().unwrap();
+        of_one.turn().unwrap();
+    }
+    let [zero, one] = written(&of_both).map(|(_, offset)| offset.unwrap());
+    assert_eq!(zero + one, 1, "the purchase is taken once");
+}
+
+/// Every file below a directory with its content, but for those that say who holds it.
+fn content(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in std::fs::read_dir(root).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(content(&path));
+        } else {
+            let bytes = std::fs::read(&path).unwrap();
+            all.insert(path, bytes);
+        }
+    }
+    all
+}
+
+fn orders(place: &Path, name: &str, numbers: std::ops::Range<usize>, members: &Value) -> PathBuf {
+    let lines = numbers.map(|number| {
+        let mut order = json!({
+            "event_id": format!("e-{number}"), "type": "order.completed", "customer_id": format!("c-{number}"),
+            "occurred_at": format!("2026-05-{:02}T12:00:00Z", 1 + number % 28), "order_id": format!("o-{number}"),
+            "currency": "USD", "revenue": "10.00", "channel": "web",
+        });
+        let members = members.as_object().unwrap().clone();
+        order.as_object_mut().unwrap().extend(members);
+        format!("{order}\n")
+    });
+    let path = place.join(name);
+    std::fs::write(&path, lines.collect::<String>()).unwrap();
+    path
+}
+
+fn run_to_end(root: &Path, settings: &[&str]) -> Output {
+    let store = format!("store.directory={}", root.join("store").display());
+    let mut run = program();
+    run.args(["run", "--until-caught-up", "--json", "--set", &store]);
+    run.args(["--set", "http.address=127.0.0.1:0"]);
+    run.args(settings).output().unwrap()
+}
+
+/// A model that is the shipped one under another version.
+fn other_model(place: &Path) -> String {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/retail-6.json");
+    let shipped = std::fs::read_to_string(shipped).unwrap();
+    let path = place.join("other.json");
+    let other = shipped.replacen("\"retail-6\"", "\"other\"", 1);
+    std::fs::write(&path, &other).unwrap();
+    let set = format!("model.path={}", path.display());
+    // The program says which fingerprint it should have.
+    let refused = program().args(["config", "check", "--set", &set]).output();
+    let refused = String::from_utf8(refused.unwrap().stderr).unwrap();
+    let [before, after] = [1, 3].map(|place| refused.split('"').nth(place).unwrap());
+    std::fs::write(&path, other.replace(before, after)).unwrap();
+    set
+}
+
+#[test]
+fn a_call_that_is_refused_has_written_nothing_to_the_log() {
+    let root = tempfile::tempdir().unwrap();
+    let place = root.path();
+    let first = orders(place, "first.jsonl", 0..30, &json!({}));
+    let second = orders(place, "second.jsonl", 30..60, &json!({}));
+    let jsonl = ["--format", "jsonl"];
+    let done = replay(place, &first, &jsonl);
+    assert_eq!(
+        (done.code, done.verdict("applied")),
+        (0, 30),
+        "{}",
+        done.said()
+    );
+    let before = content(&place.join("store-log"));
+    let model = other_model(place);
+    let refusals: [(&[&str], i32, &str); 8] = [
+        (
+            &["--set", "time.business_zone=America/New_York"],
+            4,
+            "time.business_zone is UTC in the state",
+        ),
+        (
+            &["--set", &model],
+            4,
+            "model.version is retail-6 in the state and other in the settings",
+        ),
+        (
+            &["--set", "money.base_currency=EUR"],
+            4,
+            "money.base_currency is USD in the state",
+        ),
+        (
+            &["--set", "deduplication.ids=300"],
+            4,
+            "deduplication.ids is",
+        ),
+        (
+            &["--set", "assign_prospects=true"],
+            4,
+            "assign_prospects is false in the state",
+        ),
+        (&["--set", "churn.medium=0.5"], 4, "churn is"),
+        (
+            &["--advance-to", "2026-05-01T00:00:00Z"],
+            2,
+            "--advance-to 2026-05-01T00:00:00.000Z is before",
+        ),
+        (&["--set", "embedded.partitions=3"], 4, "partitions"),
+    ];
+    for (settings, code, sentence) in refusals {
+        // Threads of workers are never twice in the same order.
+        for _ in 0..3 {
+            let refused = replay(place, &second, &[&jsonl, settings].concat());
+            assert_eq!(refused.code, code, "{settings:?}: {}", refused.said());
+            assert!(refused.errors.contains(sentence), "{}", refused.errors);
+            assert!(content(&place.join("store-log")) == before, "{settings:?}");
+        }
+        let run = run_to_end(place, settings);
+        let errors = String::from_utf8(run.stderr).unwrap();
+        assert_eq!(run.status.code(), Some(code), "{errors}");
+        assert!(!errors.contains("listening"), "{errors}");
+        assert!(content(&place.join("store-log")) == before, "{settings:?}");
+    }
+    let done = replay(place, &second, &jsonl);
+    assert_eq!(
+        done.summary["verdicts"],
+        json!({"applied": 30}),
+        "{}",
+        done.said()
+    );
+}
+
+/// By hand: 3 orders of 10.00 pounds at 1.30 are 39.00 dollars, and one of 10.00 dollars is 10.00.
+#[test]
+fn a_rate_is_added_to_a_state_and_the_events_are_sent_again() {
+    let root = tempfile::tempdir().unwrap();
+    let place = root.path();
+    let jsonl = ["--format", "jsonl"];
+    let dollars = orders(place, "usd.jsonl", 0..1, &json!({"customer_id": "anna"}));
+    let pounds = json!({"customer_id": "anna", "currency": "GBP"});
+    let pounds = orders(place, "gbp.jsonl", 1..4, &pounds);
+    assert_eq!(replay(place, &dollars, &jsonl).code, 0);
+    let rejected = replay(place, &pounds, &jsonl);
+    assert_eq!(
+        (rejected.code, rejected.verdict("rejected")),
+        (3, 3),
+        "{}",
+        rejected.said()
+    );
+    let mend = place.join("mend.jsonl");
+    let mut export = program();
+    export.args([
+        "dead-letters",
+        "export",
+        "--reason",
+        "unknown_currency",
+        "--out",
+    ]);
+    export.arg(&mend).arg("--dir").arg(place.join("store"));
+    let export = export.output().unwrap();
+    assert!(
+        export.status.success(),
+        "{}",
+        String::from_utf8_lossy(&export.stderr)
+    );
+    let with_rate = |rate| ["--format", "jsonl", "--set", rate];
+    let again = replay(place, &mend, &with_rate("money.rates.GBP=1.30"));
+    assert_eq!(again.code, 0, "{}", again.said());
+    assert_eq!(again.summary["verdicts"], json!({"applied": 3}));
+    let once = replay(place, &mend, &with_rate("money.rates.GBP=1.3"));
+    assert_eq!(
+        once.summary["verdicts"],
+        json!({"duplicate": 3}),
+        "{}",
+        once.said()
+    );
+    // A rate for one more currency, and then one less or another one.
+    let both = [
+        "--set",
+        "money.rates.GBP=1.30",
+        "--set",
+        "money.rates.CHF=1.1",
+    ];
+    assert!(run_to_end(place, &both).status.success());
+    let changed = [
+        "--set",
+        "money.rates.GBP=1.31",
+        "--set",
+        "money.rates.CHF=1.1",
+    ];
+    let less = ["--set", "money.rates.GBP=1.30"];
+    let refusals: [(&[&str], &str); 3] = [
+        (
+            &changed,
+            "money.rates.GBP is 1.3 in the state and 1.31 in the settings; set",
+        ),
+        (
+            &less,
+            "money.rates.CHF is 1.1 in the state and none in the settings; set",
+        ),
+        (
+            &[],
+            "money.rates.CHF is 1.1 in the state and none in the settings; money.rates.GBP is 1.3 in the state",
+        ),
+    ];
+    let log = content(&place.join("store-log"));
+    for (settings, sentence) in refusals {
+        let run = run_to_end(place, settings);
+        let errors = String::from_utf8(run.stderr).unwrap();
+        assert_eq!(run.status.code(), Some(4), "{errors}");
+        assert!(errors.contains(sentence), "{errors}");
+        assert!(content(&place.join("store-log")) == log, "{settings:?}");
+    }
+    let customers = exported(place, &both);
+    assert_eq!(customers.len(), 1);
+    let spending = &customers["anna"]["features"]["total_spending"];
+    assert_eq!(spending.as_f64(), Some(49.0), "{customers:#?}");
+}
+
+/// An instance that has added a rate has taken one of two partitions over, and is killed.
+#[test]
+fn a_partition_of_the_settings_before_is_continued_beside_one_that_has_the_new_rate() {
+    let root = tempfile::tempdir().unwrap();
+    let mut before = life(root.path(), support::policy());
+    before.log.append(vec![purchase()], None).unwrap();
+    before.run_to_end().unwrap();
+    let rated = || {
+        let mut exchange = support::intake().exchange;
+        let rate = (
+            Currency::parse("GBP").unwrap(),
+            Decimal::parse("1.30").unwrap(),
+        );
+        exchange.rates.push(rate);
+        exchange
+    };
+    let store = tempfile::tempdir().unwrap();
+    let after = before.beside_with(store.path(), support::policy(), rated());
+    let mut of_one = worker(&after, &[Partition(1)]);
+    for _ in 0..5 {
+        of_one.turn().unwrap();
+    }
+    // The old settings could still continue partition 0, but not partition 1.
+    let (one, both) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let old = before.beside(one.path(), support::policy());
+    old.shared.control.gate.close(2);
+    let facts = written(&before);
+    let mut of_zero = worker(&old, &[Partition(0)]);
+    for _ in 0..5 {
+        of_zero.turn().unwrap();
+    }
+    let mut of_one = worker(&old, &[Partition(1)]);
+    let error = (0..5).find_map(|_| of_one.turn().err()).unwrap();
+    let sentence = "money.rates.GBP is 1.3 in the state and none in the settings";
+    assert!(error.to_string().contains(sentence), "{error}");
+    of_zero.turn().unwrap();
+    assert_eq!(written(&before), facts, "partition 0 is as it was");
+    let mut last = before.beside_with(both.path(), support::policy(), rated());
+    last.run_to_end().unwrap();
+    assert_eq!(last.records().len(), 1);
 }

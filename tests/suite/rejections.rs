@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::process::Output;
 
+use segstream::faults::Faults;
+use segstream::log::embedded::EmbeddedLog;
+use segstream::log::embedded::InputRecord;
 use serde_json::Value;
 use serde_json::json;
 
@@ -43,6 +46,18 @@ impl Place {
         let mut command = self.command(&["replay", "--format", format]);
         command.arg("--input").arg(file).args(options);
         command.output().unwrap()
+    }
+
+    /// Appends events that nobody has processed yet.
+    fn append(&self, lines: &[String]) {
+        let log = self.root.path().join("x-log");
+        let log = EmbeddedLog::open(&log, 4, Faults::none()).unwrap();
+        let records = lines.iter().enumerate().map(|(number, line)| {
+            let at = crate::support::at("2026-05-31T12:00:00Z");
+            let key = format!("c-{number}").into_bytes();
+            InputRecord::new(Some(at), Some(key), line.clone().into_bytes())
+        });
+        log.append(records.collect(), None).unwrap();
     }
 
     /// The exit code, the summary and standard error of a replay of these lines.
@@ -116,7 +131,7 @@ fn a_file_with_a_negative_amount_is_taken_but_for_that_line_which_is_named_with_
     let shown = place.replay(&file, "orders", &[]).stdout;
     let shown = String::from_utf8(shown).unwrap();
     assert!(
-        shown.contains("nothing is new: 1 events were taken before"),
+        shown.contains("nothing is new: 1 event was taken before"),
         "{shown}"
     );
 }
@@ -339,18 +354,7 @@ fn a_feed_in_another_currency_is_said_at_once_and_no_value_is_logged() {
     let place = Place::new();
     let members: Vec<Value> = (0..30).map(|_| json!({"currency": "GBP"})).collect();
     let lines = orders(&members);
-    // They are appended by another one's hand: a replay that is not processed here.
-    let log = place.root.path().join("x-log");
-    let embedded =
-        segstream::log::embedded::EmbeddedLog::open(&log, 4, segstream::faults::Faults::none())
-            .unwrap();
-    let records = lines.iter().enumerate().map(|(number, line)| {
-        let at = crate::support::at("2026-05-31T12:00:00Z");
-        let key = format!("c-{number}").into_bytes();
-        segstream::log::embedded::InputRecord::new(Some(at), Some(key), line.clone().into_bytes())
-    });
-    embedded.append(records.collect(), None).unwrap();
-    drop(embedded);
+    place.append(&lines);
     let output = place
         .command(&["run", "--until-caught-up", "--json"])
         .output()
@@ -429,4 +433,76 @@ fn a_file_of_nothing_but_bad_lines_is_listed_and_ends_with_3() {
     assert_eq!(unreadable["count"], 2_000);
     assert_eq!(unreadable["first"][2]["line"], 3);
     assert_eq!(unreadable["first"][2]["value"], "bad line 2");
+}
+
+/// By hand: 30 events in pounds and 5 good ones are in the log; the file has 2 good orders and a negative one.
+#[test]
+fn events_that_were_in_the_log_before_the_file_are_counted_and_explained() {
+    for max_rejected in [0, 30, 31] {
+        let place = Place::new();
+        let mut members: Vec<Value> = (0..30).map(|_| json!({"currency": "GBP"})).collect();
+        members.extend((0..5).map(|_| json!({})));
+        place.append(&orders(&members));
+        let file = [40, 41].map(|number| order(number, json!({})));
+        let bad = order(42, json!({"revenue": -1}));
+        let lines = [&file[..], &[bad]].concat();
+        let max = max_rejected.to_string();
+        let (code, summary, errors) = place.replayed(&lines, &["--max-rejected", &max]);
+        assert_eq!(code, if max_rejected < 31 { 3 } else { 0 }, "{errors}");
+        assert_eq!(summary["events"], 38);
+        assert_eq!(summary["verdicts"], json!({"applied": 7, "rejected": 31}));
+        // Lines of the file alone.
+        assert_eq!(summary["rejections"].as_array().unwrap().len(), 1);
+        assert_eq!(rejection(&summary, "revenue")["first"][0]["line"], 3);
+        let before = &summary["in_log_before"];
+        assert_eq!(before["events"], 35);
+        let pounds = rejection(before, "unknown_currency");
+        assert_eq!(pounds["count"], 30);
+        assert_eq!(pounds["first"][0]["topic"], "retail.events.v1");
+        assert_eq!(pounds["first"][0]["value"], Value::Null);
+        if max_rejected < 31 {
+            let said = "31 rows were rejected (revenue 1, unknown_currency 30)";
+            assert!(errors.contains(said), "{errors}");
+            let said = "30 of them were in the log before this file";
+            assert!(errors.contains(said), "{errors}");
+        }
+        let file = place.file("events.jsonl", lines.join("\n"));
+        let (_, again, _) = place.replayed(&lines, &[]);
+        assert_eq!(again["in_log_before"], Value::Null);
+        place.append(&orders(&[json!({})]));
+        let text = place.replay(&file, "jsonl", &[]).stdout;
+        let text = String::from_utf8(text).unwrap();
+        let said = "1 event was in the log before this file and not processed yet";
+        assert!(text.contains(said), "{text}");
+    }
+}
+
+#[test]
+fn an_interrupted_replay_and_the_next_one_have_processed_each_event_once() {
+    let place = Place::new();
+    let lines = orders(&(0..400).map(|_| json!({})).collect::<Vec<_>>());
+    let file = place.file("events.jsonl", lines.join("\n"));
+    let input = place.root.path().join("x-log/input");
+    let bytes = || {
+        let files = std::fs::read_dir(&input).into_iter().flatten().flatten();
+        let sizes = files.filter_map(|file| file.metadata().ok());
+        sizes.map(|file| file.len()).sum::<u64>()
+    };
+    for _ in 0..2 {
+        let mut command = place.command(&["replay", "--format", "jsonl", "--rate", "100"]);
+        let mut killed = command.arg("--input").arg(&file).spawn().unwrap();
+        let begun = bytes();
+        while bytes() < begun + 600 && killed.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+    }
+    let (code, summary, errors) = place.replayed(&lines, &[]);
+    assert_eq!(code, 0, "{errors}");
+    let before = summary["taken_before"].as_u64().unwrap_or(0);
+    let applied = summary["verdicts"]["applied"].as_u64().unwrap();
+    assert_eq!(before + applied, 400, "{summary:#}");
+    assert_eq!(summary["events"], applied, "{summary:#}");
+    assert_eq!(summary["in_log_before"], Value::Null, "{summary:#}");
 }

@@ -264,6 +264,11 @@ impl Life {
 
     /// Another process on the same log, with a store directory of its own.
     pub fn beside(&self, store: &Path, policy: Policy) -> Self {
+        self.beside_with(store, policy, intake().exchange)
+    }
+
+    /// The same with these rates.
+    pub fn beside_with(&self, store: &Path, policy: Policy, exchange: Exchange) -> Self {
         let limits = &self.shared.limits;
         let sizing = Sizing {
             commit_records: limits.commit_records,
@@ -276,21 +281,34 @@ impl Life {
         };
         let log = self.log.clone();
         let clock = MonotonicClock::system();
-        Self::on(
+        Self::on_with(
             log,
             store,
             (sizing, clock),
             &Faults::none(),
             (model(), policy),
+            exchange,
         )
     }
 
     fn on(
         log: EmbeddedLog,
         store: &Path,
+        sized: (Sizing, MonotonicClock),
+        faults: &Faults,
+        under: (Arc<SegmentModel>, Policy),
+    ) -> Self {
+        let exchange = intake().exchange;
+        Self::on_with(log, store, sized, faults, under, exchange)
+    }
+
+    fn on_with(
+        log: EmbeddedLog,
+        store: &Path,
         (sizing, monotonic): (Sizing, MonotonicClock),
         faults: &Faults,
         (model, policy): (Arc<SegmentModel>, Policy),
+        exchange: Exchange,
     ) -> Self {
         let partitions = log.partitions();
         let directory = StoreDirectory::open(store, "test", Duration::from_secs(5)).unwrap();
@@ -333,11 +351,14 @@ impl Life {
             wall: WallClock::manual(|| at("2026-11-24T00:00:00Z")),
             monotonic,
             policy: policy.clone(),
-            intake: intake(),
+            intake: IntakeRules {
+                exchange: exchange.clone(),
+                ..intake()
+            },
             metrics: Arc::clone(&metrics),
             definition: Definition::of(Parts {
                 policy: &policy,
-                exchange: &intake().exchange,
+                exchange: &exchange,
                 model: &model,
                 partitioner: None,
                 partitions,

@@ -16,6 +16,8 @@ use crate::cli::compose::Parts;
 use crate::cli::demo::open_shop::OpenShop;
 use crate::cli::demo::open_shop::Wanted;
 use crate::cli::demo::report::report;
+use crate::cli::exit::CallError;
+use crate::cli::exit::NotThere;
 use crate::cli::serve::Server;
 use crate::cli::shop::ShopClock;
 use crate::cli::shop::parse_speed;
@@ -26,10 +28,12 @@ use crate::cli::temporary_directory::TemporaryDirectory;
 use crate::cli::temporary_directory::keep;
 use crate::cli::whole_number::whole_number;
 use crate::config::settings::Settings;
+use crate::domain::time::Timestamp;
 use crate::log::embedded::EmbeddedLog;
 use crate::pipeline::partition::clock::ClockMode;
 use crate::pipeline::partition::clock::WallClock;
 use crate::pipeline::service::Service;
+use crate::store::directory::StoreDirectory;
 
 mod open_shop;
 mod report;
@@ -37,6 +41,9 @@ mod report;
 /// The shop's time moves on this often.
 const CHUNK_DURATION: Duration = Duration::from_millis(50);
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the command sets itself.
+const DIRECTORIES: [&str; 2] = ["store.directory", "embedded.directory"];
 
 /// Runs a simulated shop with two years of history through the whole engine.
 #[derive(Debug, clap::Args)]
@@ -70,7 +77,11 @@ pub struct Args {
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
     let address = text.parse();
-    address.map_err(|_| format!("{text:?} is not an address with a port, such as 127.0.0.1:8080"))
+    address.map_err(|_| {
+        format!(
+            "{text:?} is not an address with a port, such as 127.0.0.1:8080: a number, not a name"
+        )
+    })
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
@@ -83,8 +94,10 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// If the engine fails.
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    refuse_directories(&args.settings.set)?;
     let (directory, _temporary) = match &args.dir {
         Some(named) => {
+            refuse_other(named)?;
             keep(named).with_context(|| format!("cannot use {}", named.display()))?;
             (named.clone(), None)
         }
@@ -132,6 +145,34 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Summary::of(&demo.parts.shared).print(args.json)
 }
 
+/// Refuses the settings that the command sets itself.
+fn refuse_directories(set: &[String]) -> anyhow::Result<()> {
+    let key_of = |pair: &String| pair.split_once('=').map(|(key, _)| key.trim().to_owned());
+    let mut keys = set.iter().filter_map(key_of);
+    let Some(key) = keys.find(|key| DIRECTORIES.contains(&key.as_str())) else {
+        return Ok(());
+    };
+    Err(CallError(format!(
+        "--set {key}: `demo` sets store.directory and embedded.directory itself; name the directory of both with --dir"
+    ))
+    .into())
+}
+
+/// Refuses a directory that is itself a store or a log.
+fn refuse_other(directory: &Path) -> anyhow::Result<()> {
+    let is_store = StoreDirectory::has_state(directory).unwrap_or(false);
+    let what = match (is_store, EmbeddedLog::is_there(directory)?) {
+        (true, _) => "a store",
+        (_, true) => "a log",
+        (false, false) => return Ok(()),
+    };
+    Err(NotThere(format!(
+        "--dir {}: it is {what}, and `demo` makes a store and a log in it: name another directory",
+        directory.display()
+    ))
+    .into())
+}
+
 /// The parts of a demo.
 struct Demo<'a> {
     args: &'a Args,
@@ -162,15 +203,18 @@ impl Demo<'_> {
     }
 
     fn feed(&mut self, wanted: &Wanted<'_>, service: &mut Service) -> anyhow::Result<()> {
+        service.wait_until_open()?;
         self.make_history(wanted, service)?;
         if self.parts.shared.control.is_stopping() {
             return Ok(());
         }
-        let clock = ShopClock::new(self.shop.history_end);
+        // While the history was made, time went on: what happens now is not ahead of the shop.
+        let live_from = self.shop.history_end.max(WallClock::system().now());
+        let clock = ShopClock::new(live_from);
         self.server
             .answer(&self.settings, &self.parts, Some(&clock))?;
         self.show_places(wanted.directory)?;
-        self.go_on(&clock, service)
+        self.go_on(live_from, &clock, service)
     }
 
     /// Makes the history at once, and says so.
@@ -204,15 +248,24 @@ impl Demo<'_> {
         if let Some(address) = self.server.address() {
             writeln!(notes, "metrics  http://{address}/metrics")?;
             writeln!(notes, "segments http://{address}/v1/segments")?;
-            writeln!(notes, "customer http://{address}/v1/customers/c-7")?;
+            writeln!(notes, "customer http://{address}/v1/customers/c-0")?;
             writeln!(notes, "events   http://{address}/v1/events")?;
         }
         writeln!(notes, "state    {}", directory.display())?;
+        writeln!(
+            notes,
+            "faults   2 in 100 events are bad on purpose, as those of a real feed: duplicates, late, test and malformed ones"
+        )?;
         Ok(())
     }
 
     /// The shop's time runs at the speed of the call.
-    fn go_on(&mut self, clock: &ShopClock, service: &mut Service) -> anyhow::Result<()> {
+    fn go_on(
+        &mut self,
+        live_from: Timestamp,
+        clock: &ShopClock,
+        service: &mut Service,
+    ) -> anyhow::Result<()> {
         let control = &self.parts.shared.control;
         let started = Instant::now();
         let mut reported_at = started;
@@ -222,7 +275,7 @@ impl Demo<'_> {
             duration.is_some_and(|duration| started.elapsed() >= duration)
         };
         while !is_over() && !control.is_stopping() {
-            let now = shop_time(self.shop.history_end, started, self.args.speed);
+            let now = shop_time(live_from, started, self.args.speed);
             while self.shop.send(&self.log, now)? > 0 {}
             clock.set(now);
             if reported_at.elapsed() >= REPORT_INTERVAL && !self.args.json {

@@ -12,8 +12,8 @@ use crate::cli::replay::args::Args;
 use crate::cli::replay::pace::CHUNK_EVENTS;
 use crate::cli::replay::pace::Pace;
 use crate::cli::replay::pace::WAIT_FOR_WORKERS;
-use crate::cli::replay::places::lines;
-use crate::cli::replay::places::refuse_rejected;
+use crate::cli::replay::places::Placed;
+use crate::cli::replay::places::refuse_all_rejected;
 use crate::cli::replay::places::summary;
 use crate::cli::replay::progress::Progress;
 use crate::cli::summary::Summary;
@@ -42,27 +42,28 @@ pub(super) fn replay_embedded(
     let (parts, log) = Parts::open_embedded(settings, &overrides)?;
     let total = u64::try_from(events.len())?;
     let sent_before = log.cursor(&source)?.unwrap_or(0).min(total);
-    let rest = events.get(usize::try_from(sent_before)?..);
-    parts
-        .shared
-        .tally
-        .number(lines(&log, rest.unwrap_or_default()));
+    let placed = Placed::of(&log, events, usize::try_from(sent_before)?)?;
+    parts.shared.tally.number(placed.lines);
+    if let Some(instant) = args.advance_to {
+        warn_of_future(instant);
+        parts.shared.control.advance_to(instant);
+    }
     let mut service = Service::start(parts.worker_logs()?, &parts.shared)?;
+    // What is refused has written nothing.
+    service.wait_until_open()?;
     let fed = feed(&log, events, &source, args.rate, &mut service);
     if let Err(error) = fed {
         // The log keeps what it has; the next run continues from it.
         service.stop(settings.shutdown_deadline)?;
         return Err(error);
     }
-    if let Some(instant) = args.advance_to {
-        warn_of_future(instant);
-        parts.shared.control.advance_to(instant);
-    }
     parts.shared.control.stop_at(log.ends());
     while !service.wait(Duration::from_secs(3600))? {}
-    let summary = summary(args, &parts.shared, (events, sent_before));
+    let summary = summary(args, &parts.shared, &placed.before);
     print(args, &summary, history)?;
-    refuse_rejected(args, &summary.rejections, &history.refused)
+    let before = summary.in_log_before.as_ref();
+    let before = before.map_or(&[][..], |before| &before.rejections);
+    refuse_all_rejected(args, (&summary.rejections, before), &history.refused)
 }
 
 /// Prints what became of the rows of the file, then of its events.

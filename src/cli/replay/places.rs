@@ -1,7 +1,10 @@
 //! Which rows of a file were not taken: their lines, by the places where their events are delivered, or as the rules judge
 //! them without a log.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -17,6 +20,7 @@ use crate::cli::replay::args::Args;
 use crate::cli::summary::Summary;
 use crate::dataset::replay::History;
 use crate::dataset::replay::SourceEvent;
+use crate::domain::counted::counted;
 use crate::domain::event::InvalidEvent;
 use crate::domain::event::RejectReason;
 use crate::domain::event::parse::parse;
@@ -25,10 +29,14 @@ use crate::domain::event::unknown_names;
 use crate::domain::ids::Partition;
 use crate::domain::ids::Position;
 use crate::domain::ids::Source;
+use crate::domain::offsets::AppliedOffsets;
 use crate::domain::order_rows::Refused;
 use crate::engine::admission::Admission;
 use crate::engine::admission::admit_unplaced;
 use crate::engine::verdict::Verdict;
+use crate::log::PollLimit;
+use crate::log::Polled;
+use crate::log::WorkerLog;
 use crate::log::embedded::EmbeddedLog;
 use crate::pipeline::Shared;
 use crate::pipeline::findings::Findings;
@@ -43,19 +51,90 @@ const NO_PLACE: Position = Position {
     offset: 0,
 };
 
-/// The lines of events that this process will append next. No other process may append meanwhile.
-pub(super) fn lines(log: &EmbeddedLog, events: &[SourceEvent]) -> Lines {
-    let ends = log.ends();
-    let mut lines = Lines::default();
-    for event in events {
-        let partition = log.partition_of(event.key.as_deref(), Some(&event.payload));
-        let end = usize::try_from(partition.0)
-            .ok()
-            .and_then(|place| ends.get(place))
-            .map_or(0, |end| end.next(Source::Events));
-        lines.push(partition, end, event.line);
+/// The events of a file by what this process does with them. No other process may append meanwhile.
+#[derive(Debug, Default)]
+pub(super) struct Placed<'a> {
+    /// The lines of those that it will process, by their places in the log.
+    pub(super) lines: Lines,
+    /// Those that an earlier run has processed before it was interrupted.
+    pub(super) before: Vec<&'a SourceEvent>,
+}
+
+impl<'a> Placed<'a> {
+    /// Of a file of which so many events were sent by an earlier run.
+    pub(super) fn of(
+        log: &EmbeddedLog,
+        events: &'a [SourceEvent],
+        sent: usize,
+    ) -> anyhow::Result<Self> {
+        let ends = log.ends();
+        let ends_of = |partition: Partition| {
+            let place = usize::try_from(partition.0).ok();
+            place.and_then(|place| ends.get(place)).copied()
+        };
+        let place = |event: &SourceEvent| {
+            let partition = log.partition_of(event.key.as_deref(), Some(&event.payload));
+            (partition, ends_of(partition).unwrap_or_default())
+        };
+        let (sent, rest) = events.split_at_checked(sent).unwrap_or((events, &[]));
+        let mut sent_to: BTreeMap<Partition, Vec<&SourceEvent>> = BTreeMap::new();
+        for event in sent {
+            sent_to.entry(place(event).0).or_default().push(event);
+        }
+        let mut placed = Self::default();
+        for (partition, events) in sent_to {
+            let ends = ends_of(partition).unwrap_or_default();
+            let processed = processed_of(log, (partition, ends), &events)?;
+            let (before, waiting) = events.split_at_checked(processed).unwrap_or((&events, &[]));
+            placed.before.extend(before);
+            let first = ends.next(Source::Events) - u64::try_from(waiting.len())?;
+            for event in waiting {
+                placed.lines.push(partition, first, event.line);
+            }
+        }
+        for event in rest {
+            let (partition, ends) = place(event);
+            let end = ends.next(Source::Events);
+            placed.lines.push(partition, end, event.line);
+        }
+        Ok(placed)
     }
-    lines
+}
+
+/// How many of the events that were sent to a partition are processed. They are its last ones, unless others came after them: then
+/// their places are not known, and all count as processed.
+fn processed_of(
+    log: &EmbeddedLog,
+    (partition, ends): (Partition, AppliedOffsets),
+    sent: &[&SourceEvent],
+) -> anyhow::Result<usize> {
+    let mut member = log.member();
+    let facts = member.facts(partition)?;
+    let facts = facts.and_then(|facts| facts.sources.get(&Source::Events).cloned());
+    let next = facts.and_then(|facts| facts.group_offset).unwrap_or(0);
+    let end = ends.next(Source::Events);
+    let waiting = usize::try_from(end.saturating_sub(next))?;
+    let (Some(last), true) = (sent.last(), waiting > 0) else {
+        return Ok(sent.len());
+    };
+    member.assign(&[partition]);
+    member.resume_at(partition, ends.with(Source::Events, end - 1))?;
+    let limit = PollLimit {
+        records: 1,
+        bytes: 1,
+        timeout: Duration::ZERO,
+    };
+    let is_last = match member.poll(limit)? {
+        Polled::Deliveries(deliveries) => deliveries.iter().any(|delivery| {
+            delivery.payload.as_ref() == Some(&last.payload) && delivery.key == last.key
+        }),
+        _ => false,
+    };
+    Ok(if is_last {
+        sent.len().saturating_sub(waiting)
+    } else {
+        sent.len()
+    })
 }
 
 /// What the rules alone say of events.
@@ -67,7 +146,10 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    pub(super) fn of(events: &[SourceEvent], rules: &IntakeRules) -> Self {
+    pub(super) fn of<'a>(
+        events: impl IntoIterator<Item = &'a SourceEvent>,
+        rules: &IntakeRules,
+    ) -> Self {
         let mut judged = Self::default();
         for event in events {
             let parsed = parse(&event.payload, event.record_time, rules);
@@ -102,19 +184,13 @@ pub(super) fn file_name(args: &Args) -> String {
     args.input.display().to_string()
 }
 
-/// The summary of a replay. Rows that an earlier run sent before it was interrupted are judged by the rules alone: what became
-/// of them otherwise is in the summary of that run.
-pub(super) fn summary(
-    args: &Args,
-    shared: &Shared,
-    (events, sent_before): (&[SourceEvent], u64),
-) -> Summary {
-    let sent_before = usize::try_from(sent_before).unwrap_or(usize::MAX);
-    let before = events.get(..sent_before).unwrap_or(events);
+/// The summary of a replay. Rows that an earlier run processed before it was interrupted are judged by the rules alone: what
+/// became of them otherwise is in the summary of that run.
+pub(super) fn summary(args: &Args, shared: &Shared, before: &[&SourceEvent]) -> Summary {
     let mut findings = shared.tally.findings();
     let mut unknown: Vec<Named> = shared.tally.unknown_names();
     unknown.sort_by_key(|named| named.line);
-    findings.add(&Judged::of(before, &shared.intake).findings);
+    findings.add(&Judged::of(before.iter().copied(), &shared.intake).findings);
     let file = file_name(args);
     let input = Input::File(&file);
     let mut summary = Summary::of_findings(shared, (&findings, &unknown), input);
@@ -128,7 +204,21 @@ pub(super) fn refuse_rejected(
     rejections: &[Rejection],
     refused: &[Refused],
 ) -> anyhow::Result<()> {
+    refuse_all_rejected(args, (rejections, &[]), refused)
+}
+
+/// The same where events were in the log before the file, whose rejections count too.
+pub(super) fn refuse_all_rejected(
+    args: &Args,
+    (rejections, in_log_before): (&[Rejection], &[Rejection]),
+    refused: &[Refused],
+) -> anyhow::Result<()> {
     let mut reasons = counts(rejections);
+    let mut before = 0;
+    for rejection in in_log_before {
+        *reasons.entry(rejection.reason.clone()).or_default() += rejection.count;
+        before += rejection.count;
+    }
     for row in refused {
         *reasons.entry(row.column.clone()).or_default() += 1;
     }
@@ -141,11 +231,20 @@ pub(super) fn refuse_rejected(
         rejected,
         reasons,
         max: args.max_rejected,
-        first: refused.first().map_or_else(String::new, |row| {
-            format!("; line {}: {}", row.line, row.detail)
-        }),
+        first: said_of_first(refused, before),
     }
     .into())
+}
+
+fn said_of_first(refused: &[Refused], before: u64) -> String {
+    let mut said = refused.first().map_or_else(String::new, |row| {
+        format!("; line {}: {}", row.line, row.detail)
+    });
+    if before > 0 {
+        let were = counted(before, "of them was", "of them were");
+        write!(said, "; {were} in the log before this file").unwrap_or_default();
+    }
+    said
 }
 
 /// What a replay to a topic says of the rows.

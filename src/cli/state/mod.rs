@@ -9,6 +9,8 @@ mod recount;
 use std::io::Write;
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use crate::cli::changes;
 use crate::cli::common::SettingsArgs;
 use crate::cli::exit::Failed;
@@ -20,6 +22,7 @@ use crate::cli::state::as_of::warn_of_clocks_ahead;
 use crate::cli::state::export::ExportArgs;
 use crate::config::settings::Settings;
 use crate::engine::policy::Rules;
+use crate::view::export::ExportLine;
 use crate::view::export::export_line;
 
 /// Reads the state of a stopped instance.
@@ -73,6 +76,15 @@ impl Args {
     }
 }
 
+/// A line of an export, and where the customer is.
+#[derive(Serialize)]
+struct OneCustomer {
+    #[serde(flatten)]
+    line: ExportLine,
+    /// The partition of the input that has the customer's events.
+    partition: u32,
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -93,13 +105,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 fn get(settings: &Settings, id: &str, as_of: &AsOfArgs) -> anyhow::Result<()> {
     let mut found = None;
     let stores = stores(settings)?;
-    for store in stores.iter() {
+    for (partition, store) in stores.by_partition() {
         if let Some(entry) = store.get(id)? {
-            found = found.or(Some((entry.entry, store)));
+            found = found.or(Some((entry.entry, store, partition)));
         }
     }
     let unknown = || Failed(format!("no customer has the id {id:?}"));
-    let (entry, store) = found.ok_or_else(unknown)?;
+    let (entry, store, partition) = found.ok_or_else(unknown)?;
     let record = entry.into_record().ok_or_else(unknown)?;
     let (model, policy) = reading(settings, &store.table().definition)?;
     let (model, policy) = (&model, &policy);
@@ -113,7 +125,8 @@ fn get(settings: &Settings, id: &str, as_of: &AsOfArgs) -> anyhow::Result<()> {
     warn_of_clocks_ahead(as_of, std::iter::once(clock));
     let line = export_line(id, &record, instant, Rules { policy, model });
     let mut out = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, &line)?;
+    let partition = partition.0;
+    serde_json::to_writer_pretty(&mut out, &OneCustomer { line, partition })?;
     writeln!(out)?;
     Ok(())
 }

@@ -28,6 +28,7 @@ use crate::domain::event::unknown_names::misspelled_customer;
 use crate::domain::event::well_formed;
 use crate::domain::ids::CUSTOMER_ID_CHARACTERS_MAX;
 use crate::domain::ids::EVENT_ID_CHARACTERS_MAX;
+use crate::domain::nearest::nearest;
 use crate::domain::time::Timestamp;
 
 /// Reads the value of a record, which may be null.
@@ -87,16 +88,12 @@ fn by_rules<'a>(
     let given_id =
         Field::new("event_id", raw.event_id, RejectReason::EventId).id(EVENT_ID_CHARACTERS_MAX)?;
     let type_field = Field::new("type", raw.event_type, RejectReason::Type);
+    let event_type = event_type(&type_field)?;
     // An absent id is judged after the type, because it is derived from it.
-    let event_type = type_field
-        .text(EVENT_ID_CHARACTERS_MAX)?
-        .and_then(|text| EventType::parse(&text))
-        .ok_or_else(|| type_field.invalid("one of the event types, such as \"order.completed\""));
     let event_id = match given_id {
         Some(event_id) => event_id,
-        None => Cow::Owned(derived_id(raw, event_type.as_ref().ok().copied())?),
+        None => Cow::Owned(derived_id(raw, event_type)?),
     };
-    let event_type = event_type?;
     let occurred_at = occurred_at(raw, record_time, rules)?;
     let customer = customer((payload, raw), rules)?;
     let body = body(raw, event_type, rules, unknown)?;
@@ -115,8 +112,22 @@ fn by_rules<'a>(
     })
 }
 
+fn event_type(field: &Field<'_>) -> Result<EventType, InvalidEvent> {
+    let text = field.text(EVENT_ID_CHARACTERS_MAX)?.unwrap_or_default();
+    let known = || EventType::ALL.into_iter().map(EventType::as_str);
+    EventType::parse(&text).ok_or_else(|| {
+        // The first half of a name, or a slip in it.
+        let begun = known().find(|name| name.split('.').next() == Some(&*text));
+        let near = begun.or_else(|| nearest(&text, known()));
+        let near = near.map_or_else(String::new, |name| format!("; did you mean {name:?}?"));
+        field.invalid(&format!(
+            "one of the event types, such as \"order.completed\"{near}"
+        ))
+    })
+}
+
 /// The id of an event without one: its type, order and refund.
-fn derived_id(raw: &RawEvent<'_>, event_type: Option<EventType>) -> Result<String, InvalidEvent> {
+fn derived_id(raw: &RawEvent<'_>, event_type: EventType) -> Result<String, InvalidEvent> {
     let field = |name, value| Field::new(name, value, RejectReason::EventId);
     let order_id = field("order_id", raw.order_id)
         .id(EVENT_ID_CHARACTERS_MAX)
@@ -126,15 +137,13 @@ fn derived_id(raw: &RawEvent<'_>, event_type: Option<EventType>) -> Result<Strin
         .id(EVENT_ID_CHARACTERS_MAX)
         .ok()
         .flatten();
-    match (event_type, order_id) {
-        (Some(event_type), Some(order_id)) => {
-            let refund_id = refund_id.as_deref().unwrap_or_default();
-            Ok(format!("{}/{order_id}/{refund_id}", event_type.as_str()))
-        }
-        (None, _) | (_, None) => Err(field("event_id", None).invalid(
+    let Some(order_id) = order_id else {
+        return Err(field("event_id", None).invalid(
             "a text of 1 to 128 characters, unless there is an order_id to derive it from",
-        )),
-    }
+        ));
+    };
+    let refund_id = refund_id.as_deref().unwrap_or_default();
+    Ok(format!("{}/{order_id}/{refund_id}", event_type.as_str()))
 }
 
 fn customer<'a>(

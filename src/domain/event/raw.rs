@@ -154,8 +154,20 @@ pub(super) fn read_object(payload: &[u8]) -> Result<RawEvent<'_>, InvalidEvent> 
     }
     let unreadable = |what: String| unreadable(Some(payload), &what);
     let text = std::str::from_utf8(payload).map_err(|error| unreadable(error.to_string()))?;
+    if text.trim_start().starts_with('[') {
+        let what = "it is a list: send one event a line, without [ and ]";
+        return Err(unreadable(what.to_owned()));
+    }
     if !text.trim_start().starts_with('{') {
         return Err(unreadable("it does not begin with '{'".to_owned()));
     }
-    serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))
+    serde_json::from_str(text).map_err(|error| {
+        let mut what = error.to_string();
+        if what.contains("trailing characters") {
+            what.push_str(
+                ": send one event a line (curl keeps the lines of a file with --data-binary)",
+            );
+        }
+        unreadable(what)
+    })
 }

@@ -30,6 +30,25 @@ impl Decimal {
         format!("{digits}{:0<zeros$}e-{}", "", scale.max(0))
     }
 
+    /// The number as people write it, such as `1.1` for 1.10.
+    #[must_use]
+    pub fn plain(self) -> String {
+        let canonical = self.canonical();
+        let Some((digits, places)) = canonical.split_once("e-") else {
+            return canonical;
+        };
+        let (sign, digits) = match digits.strip_prefix('-') {
+            Some(digits) => ("-", digits),
+            None => ("", digits),
+        };
+        let places: usize = places.parse().unwrap_or_default();
+        let digits = format!("{digits:0>width$}", width = places + 1);
+        match digits.split_at_checked(digits.len() - places) {
+            Some((whole, part)) if !part.is_empty() => format!("{sign}{whole}.{part}"),
+            _ => format!("{sign}{digits}"),
+        }
+    }
+
     /// One.
     pub const ONE: Self = Self {
         digits: 1,

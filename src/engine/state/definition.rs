@@ -10,6 +10,7 @@ use crate::domain::churn::ChurnDefinition;
 use crate::domain::churn::ChurnPolicy;
 use crate::domain::ids::stable_hash;
 use crate::domain::money::Currency;
+use crate::domain::money::Decimal;
 use crate::domain::money::Exchange;
 use crate::domain::partitioner::Partitioner;
 use crate::domain::time::BusinessZone;
@@ -18,6 +19,9 @@ use crate::model::segment_model::SegmentModel;
 
 /// Field of the partitioner. Where the setting is empty, the state's value holds.
 const PARTITIONER: &str = "input.partitioner";
+/// Each rate as `GBP 13e-1`, in the order of the currencies.
+const RATES: &str = "money.rates";
+const RATES_SEPARATOR: &str = ", ";
 const BASE_CURRENCY: &str = "money.base_currency";
 const ZONE: &str = "time.business_zone";
 const LEDGER_DAYS: &str = "state.ledger_days";
@@ -84,7 +88,7 @@ impl Definition {
         let zone = &policy.zone;
         let mut fields = vec![
             (BASE_CURRENCY, parts.exchange.base.to_string()),
-            ("money.rates", rates.join(", ")),
+            (RATES, rates.join(RATES_SEPARATOR)),
             (ZONE, zone.name().to_owned()),
             (
                 "rules of time.business_zone",
@@ -181,7 +185,8 @@ impl Definition {
     }
 
     /// The definition under which a run of these settings continues state. Fields that the state lacks are taken from
-    /// the run, and fields that the settings leave empty from the state.
+    /// the run, and fields that the settings leave empty from the state. A rate for a currency without one is no other
+    /// definition: its events were all rejected, so no amount of the state is made with another rate.
     ///
     /// # Errors
     /// Every field in which the two differ.
@@ -191,6 +196,7 @@ impl Definition {
         for (field, value) in &state.0 {
             match self.0.get(field) {
                 Some(ours) if ours == value => {}
+                Some(ours) if field == RATES => differences.extend(other_rates(value, ours)),
                 Some(ours) => differences.push(Difference {
                     field: field.clone(),
                     state: value.clone(),
@@ -200,6 +206,10 @@ impl Definition {
                     continued.0.insert(field.clone(), value.clone());
                 }
             }
+        }
+        // A model of another version is another one, whatever its content is.
+        if differences.iter().any(|one| one.field == MODEL_VERSION) {
+            differences.retain(|one| one.field != MODEL_FINGERPRINT);
         }
         if differences.is_empty() {
             Ok(continued)
@@ -216,6 +226,29 @@ impl Definition {
         begun.0.insert(PARTITIONER.to_owned(), partitioner);
         begun
     }
+}
+
+/// The rates of the state that the settings lack or state otherwise.
+fn other_rates(state: &str, settings: &str) -> Vec<Difference> {
+    let settings: BTreeMap<&str, &str> = rates(settings).collect();
+    let changed = rates(state).filter(|(currency, rate)| settings.get(currency) != Some(rate));
+    let named = changed.map(|(currency, rate)| Difference {
+        field: format!("{RATES}.{currency}"),
+        state: plain(rate),
+        settings: settings
+            .get(currency)
+            .map_or_else(|| "none".to_owned(), |rate| plain(rate)),
+    });
+    named.collect()
+}
+
+fn rates(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let each = text.split(RATES_SEPARATOR);
+    each.filter_map(|rate| rate.split_once(' '))
+}
+
+fn plain(rate: &str) -> String {
+    Decimal::parse(rate).map_or_else(|| rate.to_owned(), Decimal::plain)
 }
 
 fn churn(policy: &ChurnPolicy) -> String {
@@ -277,6 +310,59 @@ mod tests {
         assert_eq!(continued.field("new"), Some("1"));
         assert_eq!(continued.partitioner(), Partitioner::Unchecked);
         assert_eq!(settings.begun().partitioner(), Partitioner::Murmur2Random);
+    }
+
+    /// Which rates may be continued with which, and what is said of the others.
+    #[test]
+    fn a_rate_may_be_added_and_none_may_change_or_go() {
+        let cases: [(&str, &str, &[&str]); 6] = [
+            ("", "GBP 13e-1", &[]),
+            ("EUR 108e-2", "CHF 11e-1, EUR 108e-2, GBP 13e-1", &[]),
+            (
+                "GBP 13e-1",
+                "",
+                &["money.rates.GBP is 1.3 in the state and none in the settings"],
+            ),
+            (
+                "EUR 108e-2, GBP 13e-1",
+                "EUR 109e-2, GBP 13e-1",
+                &["money.rates.EUR is 1.08 in the state and 1.09 in the settings"],
+            ),
+            (
+                "EUR 108e-2, JPY 7e-3",
+                "GBP 13e-1, JPY 6e-3",
+                &[
+                    "money.rates.EUR is 1.08 in the state and none in the settings",
+                    "money.rates.JPY is 0.007 in the state and 0.006 in the settings",
+                ],
+            ),
+            // Longer than a currency that it begins with.
+            ("GBP 13e-1", "GBP 13e-1, GBX 13e-3", &[]),
+        ];
+        for (state, settings, expected) in cases {
+            let (state, ours) = (of(&[(RATES, state)]), of(&[(RATES, settings)]));
+            match ours.continued(&state) {
+                Ok(continued) => {
+                    assert!(expected.is_empty(), "{settings}");
+                    assert_eq!(continued.field(RATES), Some(settings));
+                }
+                Err(differences) => {
+                    let said = differences.iter().map(Difference::to_string);
+                    assert_eq!(said.collect::<Vec<_>>(), expected);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn of_another_model_the_version_is_said_and_of_another_content_the_fingerprint() {
+        let state = of(&[(MODEL_VERSION, "a"), (MODEL_FINGERPRINT, "1")]);
+        for (version, field) in [("a", MODEL_FINGERPRINT), ("b", MODEL_VERSION)] {
+            let settings = of(&[(MODEL_VERSION, version), (MODEL_FINGERPRINT, "2")]);
+            let differences = settings.continued(&state).unwrap_err();
+            let fields: Vec<_> = differences.iter().map(|one| one.field.as_str()).collect();
+            assert_eq!(fields, [field]);
+        }
     }
 
     #[test]

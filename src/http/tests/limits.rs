@@ -70,6 +70,21 @@ async fn events_beyond_the_backlog_are_refused_before_any_line_is_taken() {
 }
 
 #[tokio::test]
+async fn events_are_refused_as_long_as_the_state_is_not_open() {
+    let (router, basket) = open();
+    basket.2.store(true, Ordering::Relaxed);
+    let answer = call(&router, "POST", "/v1/events", "{}").await;
+    let problem = answer.problem(StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.header("retry-after"), "1");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("nothing was accepted"), "{detail}");
+    assert_eq!(basket.kept().len(), 0);
+    basket.2.store(false, Ordering::Relaxed);
+    let answer = call(&router, "POST", "/v1/events", "{}").await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
 async fn a_body_of_too_many_lines_is_refused_whole() {
     let (router, basket) = open();
     let full = "{}\n\n".repeat(BODY_LINES_MAX);

@@ -8,6 +8,7 @@ mod rights;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
@@ -187,7 +188,7 @@ impl DeadLetters for Letters {
 
 /// Refuses what contains `bad`, keeps the rest.
 #[derive(Default)]
-struct Basket(Mutex<Vec<String>>, AtomicU64);
+struct Basket(Mutex<Vec<String>>, AtomicU64, AtomicBool);
 
 impl Basket {
     fn kept(&self) -> Vec<String> {
@@ -196,6 +197,10 @@ impl Basket {
 }
 
 impl EventIntake for Basket {
+    fn is_open(&self) -> bool {
+        !self.2.load(Ordering::Relaxed)
+    }
+
     fn backlog(&self) -> u64 {
         self.1.load(Ordering::Relaxed)
     }
@@ -227,6 +232,10 @@ struct Gate {
 }
 
 impl EventIntake for Gate {
+    fn is_open(&self) -> bool {
+        true
+    }
+
     fn backlog(&self) -> u64 {
         0
     }

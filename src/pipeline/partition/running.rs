@@ -13,6 +13,7 @@ use crate::engine::commands::elapsing_needs_past;
 use crate::engine::elapse::elapse;
 use crate::engine::policy::Rules;
 use crate::engine::state::checkpoint::Checkpoint;
+use crate::engine::state::definition::Definition;
 use crate::engine::state::entry::Entry;
 use crate::engine::state::last_record::LastRecords;
 use crate::engine::state::seal::Sealing;
@@ -137,6 +138,12 @@ impl RunningPartition {
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.is_new
+    }
+
+    /// The definition under which it runs.
+    #[must_use]
+    pub fn definition(&self) -> &Definition {
+        &self.table.definition
     }
 
     /// Records that are never delivered were passed, or deliveries taken, since the last commit.

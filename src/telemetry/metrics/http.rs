@@ -17,6 +17,8 @@ pub struct HttpMetrics {
     pub requests_in_progress: IntGauge,
     /// Refused requests by reason. Alert on a rate.
     pub requests_refused: IntCounterVec,
+    /// Lines of POST /v1/events that were refused, by reason. Alert on the share of all events.
+    pub events_refused: IntCounterVec,
     /// Open connections.
     pub connections: IntGauge,
     /// Most open connections.
@@ -46,6 +48,11 @@ impl HttpMetrics {
             requests_refused: new.counters(
                 "http_requests_refused_total",
                 "Refused requests by reason",
+                &["reason"],
+            )?,
+            events_refused: new.counters(
+                "http_events_refused_total",
+                "Lines of POST /v1/events that were refused, by reject reason",
                 &["reason"],
             )?,
             connections: new.register(IntGauge::with_opts(options(
