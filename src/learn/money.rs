@@ -57,14 +57,16 @@ pub fn revenue_sentence(segment: &SegmentAnalysis, analysis: &Analysis) -> Optio
 }
 
 fn why_no_shares(analysis: &Analysis) -> String {
-    let is_negative =
-        |one: &SegmentAnalysis| one.revenue.is_some_and(|revenue| revenue.sum < 0.0);
+    let is_negative = |one: &SegmentAnalysis| one.revenue.is_some_and(|revenue| revenue.sum < 0.0);
     let segments = analysis.segments.iter().enumerate();
     let negative = segments.filter(|(_, one)| is_negative(one));
     let negative: Vec<String> = negative.map(|(place, _)| (place + 1).to_string()).collect();
     match negative.as_slice() {
         [] => "the revenue of all customers is 0".to_owned(),
         [one] => format!("the revenue of segment {one} is negative"),
-        several => format!("the revenue of segments {} is negative", wording::list(several)),
+        several => format!(
+            "the revenue of segments {} is negative",
+            wording::list(several)
+        ),
     }
 }

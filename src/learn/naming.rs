@@ -271,7 +271,9 @@ const PLAIN_LETTERS: [(&str, &str); 22] = [
 /// The letters a to z that stand for a letter; absent where there are none.
 fn plain_letters(letter: char) -> Option<&'static str> {
     let lower = letter.to_lowercase().next().unwrap_or(letter);
-    let found = PLAIN_LETTERS.iter().find(|(letters, _)| letters.contains(lower));
+    let found = PLAIN_LETTERS
+        .iter()
+        .find(|(letters, _)| letters.contains(lower));
     found.map(|(_, plain)| *plain)
 }
 

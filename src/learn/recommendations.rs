@@ -83,7 +83,11 @@ pub(super) fn explain(
     } else {
         others.join(", ")
     };
-    let were = if k == 1 { "segment was" } else { "segments were" };
+    let were = if k == 1 {
+        "segment was"
+    } else {
+        "segments were"
+    };
     let decision = match decided_by {
         "business" => format!("{k} {were} set (--k), not found in the data"),
         "default" => format!("{k} segments are the default of --k, not found in the data"),
@@ -92,7 +96,10 @@ pub(super) fn explain(
     };
     let comparison = match (compared.first(), compared.last()) {
         (Some(first), Some(last)) if first.k < last.k => {
-            format!(" Over k = {} to {} the indices choose: {others}.", first.k, last.k)
+            format!(
+                " Over k = {} to {} the indices choose: {others}.",
+                first.k, last.k
+            )
         }
         _ => String::new(),
     };

@@ -95,8 +95,7 @@ impl Standing<'_> {
         let numbers = self.own.numbers;
         // A mean of equal values may be a rounding error away from them.
         let rounding = self.own.mean.abs() * 1e-9;
-        let middle_half =
-            numbers.first_quartile - rounding..=numbers.third_quartile + rounding;
+        let middle_half = numbers.first_quartile - rounding..=numbers.third_quartile + rounding;
         if middle_half.contains(&self.own.mean) {
             self.own.mean
         } else {

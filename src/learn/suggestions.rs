@@ -43,7 +43,11 @@ pub fn suggestion(portrait: &Portrait<'_>, segment: usize) -> String {
 
 fn by_spend_and_time(portrait: &Portrait<'_>, standings: &[Standing<'_>]) -> Option<String> {
     let money = [Meaning::Spend, Meaning::OrderValue];
-    let known = || money.into_iter().filter_map(|meaning| of(standings, meaning));
+    let known = || {
+        money
+            .into_iter()
+            .filter_map(|meaning| of(standings, meaning))
+    };
     if let Some(negative) = known().find(|one| one.is_negative()) {
         let means = means(portrait, negative);
         return Some(format!(

@@ -97,9 +97,7 @@ pub enum Error {
     #[error(transparent)]
     Fit(#[from] kmeans::Error),
     /// Every row was left out.
-    #[error(
-        "none of the {read} rows can be used{left_out}"
-    )]
+    #[error("none of the {read} rows can be used{left_out}")]
     NoRows {
         /// Rows read.
         read: u64,

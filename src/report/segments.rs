@@ -111,7 +111,11 @@ fn card(place: usize, segment: &SegmentAnalysis, analysis: &Analysis, limit: f64
         number = place + 1,
         name = text::escape(&segment.name),
         size = numbers::whole(segment.size),
-        customers = if segment.size == 1 { "customer" } else { "customers" },
+        customers = if segment.size == 1 {
+            "customer"
+        } else {
+            "customers"
+        },
         share = wording::percent(segment.share),
         description = text::escape(&segment.description),
         revenue = revenue(segment, analysis),
