@@ -10,6 +10,8 @@ use anyhow::Context;
 
 use crate::cli::exit::CallError;
 use crate::cli::exit::NoRights;
+use crate::cli::output_file;
+use crate::cli::output_file::Named;
 use crate::config;
 use crate::config::settings::Settings;
 use crate::domain::time::Timestamp;
@@ -75,6 +77,29 @@ impl SettingsArgs {
                 CallError(problems.to_string()).into()
             }
         })
+    }
+
+    /// Refuses an output that would take the place of the settings file, of a file that the settings name, or of a file of
+    /// the store or the log.
+    ///
+    /// # Errors
+    /// Names the flag and the path, and what it is.
+    pub fn check_output(&self, output: Named<'_>, settings: &Settings) -> anyhow::Result<()> {
+        let files = [
+            ("--config", self.config.as_deref()),
+            ("model.path", settings.model_path.as_deref()),
+            ("http.token_file", settings.http.token_file.as_deref()),
+        ];
+        let files = files.into_iter();
+        let files: Vec<Named<'_>> = files
+            .filter_map(|(what, path)| Some(Named::new(what, path?)))
+            .collect();
+        output_file::check(output, &files)?;
+        let directories = [
+            ("store.directory", settings.store.directory.as_path()),
+            ("embedded.directory", settings.embedded.directory.as_path()),
+        ];
+        output_file::check_outside(output, &directories)
     }
 
     /// Starts logging to standard error.

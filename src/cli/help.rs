@@ -6,7 +6,8 @@ const EXIT_CODES: &str = "Exit codes:
   2  the call or the settings are wrong
   3  the data is wrong: an input file, a model file
   4  the surroundings are wrong: broker, topics, rights, disk, ports, log or store
-  5  another process has taken over this instance's id";
+  5  another process has taken over this instance's id
+  130  a second ctrl-c or SIGTERM while stopping";
 
 const ENVIRONMENT: &str = "Environment:
   SEGSTREAM_SECTION__KEY sets section.key, such as SEGSTREAM_COMMIT__INTERVAL=50ms for commit.interval: two underscores \

@@ -6,6 +6,7 @@ use crate::cli::common::SettingsArgs;
 use crate::cli::compose::policy;
 use crate::cli::exit::CallError;
 use crate::cli::exit::Failed;
+use crate::cli::output_file::Named;
 use crate::cli::records::all_records;
 use crate::config::settings::Settings;
 use crate::domain::ids::CustomerId;
@@ -16,7 +17,7 @@ use crate::engine::state::record::CustomerRecord;
 #[derive(Debug, clap::Args)]
 pub(super) struct StateArgs {
     /// For `state`: the store directory of a stopped instance; the same as --set store.directory=DIR.
-    #[arg(long)]
+    #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// For `state`: read the compacted changelog of a running deployment on Kafka instead.
     #[arg(long)]
@@ -26,15 +27,63 @@ pub(super) struct StateArgs {
 }
 
 impl StateArgs {
-    /// Reads the settings, with `--dir` over them, and starts logging.
-    pub(super) fn load(&self) -> anyhow::Result<Settings> {
+    /// Reads the settings, with `--dir` over them.
+    pub(super) fn settings(&self) -> anyhow::Result<Settings> {
         let directory = self.dir.iter();
         let preset: Vec<String> = directory
             .map(|directory| format!("store.directory={}", directory.display()))
             .collect();
-        let settings = self.settings.load_with(&preset)?;
+        self.settings.load_with(&preset)
+    }
+
+    /// The same, and starts logging.
+    pub(super) fn load(&self) -> anyhow::Result<Settings> {
+        let settings = self.settings()?;
         self.settings.init_logging(&settings)?;
         Ok(settings)
+    }
+
+    /// Refuses an output that would take the place of what the settings name.
+    pub(super) fn check_output(
+        &self,
+        output: Named<'_>,
+        settings: &Settings,
+    ) -> anyhow::Result<()> {
+        self.settings.check_output(output, settings)
+    }
+
+    /// Refuses the flags that say which state, as a file is read.
+    ///
+    /// # Errors
+    /// Names the first of them. `what` is what is read, such as "--format features".
+    pub(super) fn refuse(&self, what: &str) -> Result<(), CallError> {
+        let given = [
+            ("--dir", self.dir.is_some()),
+            ("--changelog", self.changelog),
+        ];
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            None => Ok(()),
+            Some((flag, _)) => Err(CallError(format!(
+                "{flag} does not apply to {what}: it is for --format state"
+            ))),
+        }
+    }
+
+    /// Refuses settings, as none is read.
+    ///
+    /// # Errors
+    /// Names the flag.
+    pub(super) fn refuse_settings(&self, what: &str) -> Result<(), CallError> {
+        let given = [
+            ("--config", self.settings.config.is_some()),
+            ("--set", !self.settings.set.is_empty()),
+        ];
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            None => Ok(()),
+            Some((flag, _)) => Err(CallError(format!(
+                "{flag} does not apply to {what}, which needs no settings: it is for --format state"
+            ))),
+        }
     }
 
     /// Every record, and what was read, in words.

@@ -15,6 +15,7 @@ pub mod http_meter;
 pub mod instance;
 mod learning_source;
 mod model_fit;
+pub mod model_version;
 pub mod notices;
 pub mod open_files;
 pub mod order_args;

@@ -63,6 +63,28 @@ fn meant(name: &str) -> Option<&'static str> {
     same.or_else(without_ending).or_else(near)
 }
 
+/// Refuses features of a state whose names are computed ones' but for their spelling: they would be looked for among the
+/// attributes of profiles.
+///
+/// # Errors
+/// Names the features, and those that are computed.
+pub(super) fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), CallError> {
+    let of_profiles =
+        names.filter(|name| matches!(FeatureSource::named(name), FeatureSource::Attribute(_)));
+    let wrong =
+        of_profiles.filter_map(|name| Some(format!("{name:?} (did you mean {:?}?)", meant(name)?)));
+    let wrong: Vec<String> = wrong.collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let all = computed().collect::<Vec<_>>().join(", ");
+    Err(CallError(format!(
+        "--features has names that the state does not: {}. Computed from events and profiles are {all}; every other name is \
+         an attribute of profiles",
+        wrong.join(", ")
+    )))
+}
+
 /// Refuses a model with a feature whose name is a computed one's but for its spelling: it would be looked for among the
 /// attributes of profiles, found in none, and be the median for everybody. Of the other features that are not computed, a
 /// sentence says where they must come from.

@@ -4,9 +4,13 @@ use std::io::BufWriter;
 use std::io::Write;
 use std::path::PathBuf;
 
+use anyhow::Context;
+
 use crate::cli::exit::CallError;
 use crate::cli::reading_args::ReadingArgs;
 use crate::cli::reading_args::print_notes;
+use crate::cli::train::MARKETING_BY_DEFAULT;
+use crate::dataset::is_spelling;
 use crate::dataset::table;
 use crate::dataset::table::Format;
 use crate::dataset::table::Wanted;
@@ -26,19 +30,19 @@ use crate::view::prediction::PredictionRow;
 )]
 pub struct Args {
     /// The model file; the shipped model if absent.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
     /// One feature of one customer, a number; a feature that is not set is the model's median.
     #[arg(long = "set", value_name = "FEATURE=VALUE", conflicts_with = "input")]
     set: Vec<String>,
     /// A file of customers, instead of --set.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
-    /// Format of the file.
-    #[arg(long, value_enum, default_value = "marketing")]
-    format: Format,
-    /// The column of ids, for `features`.
-    #[arg(long)]
+    /// Format of the file; `marketing` if absent.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// The column of ids, for `features`; if absent, the number of the row's line.
+    #[arg(long, value_name = "COLUMN")]
     id: Option<String>,
     #[command(flatten)]
     reading: ReadingArgs,
@@ -64,10 +68,42 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     match &args.input {
         Some(input) => file(args, input, &model),
         None => {
-            args.reading.refuse_all_but("--set", &[])?;
+            args.refuse_flags_of_files()?;
             one(args, &model)
         }
     }
+}
+
+impl Args {
+    fn refuse_flags_of_files(&self) -> anyhow::Result<()> {
+        self.reading.refuse_all_but("--set", &[])?;
+        let given = [
+            ("--format", self.format.is_some()),
+            ("--id", self.id.is_some()),
+        ];
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            None => Ok(()),
+            Some((flag, _)) => {
+                Err(CallError(format!("{flag} does not apply to --set: it is for --input")).into())
+            }
+        }
+    }
+}
+
+/// Says of which features of the model a file has no column. A file that has none of them is refused when it is read.
+fn note_absent(columns: &[String], wanted: &[String]) -> std::io::Result<()> {
+    let mut out = std::io::stderr().lock();
+    for name in wanted.iter().filter(|name| !columns.contains(name)) {
+        let spelling = columns.iter().find(|column| is_spelling(column, name));
+        let near = spelling.map_or_else(String::new, |column| {
+            format!("; perhaps --columns '{name}={column}'")
+        });
+        writeln!(
+            out,
+            "note on the file: it has no column {name:?}, so the model's median stands for it in all rows{near}"
+        )?;
+    }
+    Ok(())
 }
 
 fn file(args: &Args, input: &std::path::Path, model: &SegmentModel) -> anyhow::Result<()> {
@@ -78,13 +114,23 @@ fn file(args: &Args, input: &std::path::Path, model: &SegmentModel) -> anyhow::R
         .collect();
     let options = args.reading.options(BusinessZone::UTC, None)?;
     let id = args.id.as_deref();
-    let wanted = Wanted {
+    let format = args.format.unwrap_or(Format::Marketing);
+    if id.is_some() && format == Format::Marketing {
+        let problem = "--id does not apply to --format marketing: it is for --format features";
+        return Err(CallError(problem.to_owned()).into());
+    }
+    let asked = Wanted {
         names: &wanted,
         may_be_absent: true,
     };
-    let read = table::read(input, args.format, id, wanted, &options)?;
+    let read = table::read(input, format, id, asked, &options);
+    let read = match args.format {
+        Some(_) => read?,
+        None => read.context(MARKETING_BY_DEFAULT)?,
+    };
     print_notes(&read.found)?;
     let table = read.rows;
+    note_absent(&table.columns, &wanted)?;
     let place = |name: &str| table.columns.iter().position(|column| column == name);
     let places: Vec<Option<usize>> = model
         .features()
@@ -121,8 +167,10 @@ fn known_values(args: &Args, model: &SegmentModel) -> anyhow::Result<Vec<Option<
     for text in &args.set {
         let (name, value) = feature_and_number(text, model)?;
         let mut places = model.features().iter().zip(&mut known);
-        if let Some((_, slot)) = places.find(|(feature, _)| *feature.name == *name) {
-            *slot = Some(value);
+        if let Some((_, slot)) = places.find(|(feature, _)| *feature.name == *name)
+            && slot.replace(value).is_some()
+        {
+            return Err(CallError(format!("--set has {name} twice")).into());
         }
     }
     Ok(known)

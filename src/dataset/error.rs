@@ -204,7 +204,7 @@ pub enum Error {
     },
     /// A name of `--columns` that the format does not know.
     #[error(
-        "--columns {name}=...: {name:?} is not a column of the format{similar}; it has {known}"
+        "--columns {name}=...: {name:?} is not a column of the format; it has {known}{similar}"
     )]
     UnknownName {
         /// The name.
@@ -252,22 +252,24 @@ pub enum Error {
         /// Fields of the header.
         expected: u64,
     },
-    /// A feature that the format does not give.
-    #[error("feature {name:?} is not among the columns of the format: {known}{similar}")]
+    /// Features that the marketing data does not give.
+    #[error(
+        "{names}: not among the features of --format marketing, {known} (--format features reads columns as they are){similar}"
+    )]
     NoSuchFeature {
-        /// Its name.
-        name: String,
+        /// Their names.
+        names: String,
         /// One that is like it.
         similar: String,
         /// The features there are.
         known: String,
     },
     /// A column is missing.
-    #[error("{path} has no column {column:?}; it has {found}{hint}")]
+    #[error("{path} has no column {column}; it has {found}{hint}")]
     MissingColumn {
         /// Path of the file.
         path: PathBuf,
-        /// Name of the column.
+        /// Name of the column in quotes, or of several.
         column: String,
         /// The columns there are.
         found: String,

@@ -114,6 +114,13 @@ fn plain(name: &str) -> String {
     letters.flat_map(char::to_lowercase).collect()
 }
 
+/// Is it the name in other letters, or as an export of customers calls it, `features.age`?
+#[must_use]
+pub fn is_spelling(header: &str, name: &str) -> bool {
+    let last = header.rsplit('.').next().unwrap_or(header);
+    plain(header) == plain(name) || plain(last) == plain(name)
+}
+
 /// The names of the columns: those of `--columns` where it names them, else those of the header.
 ///
 /// # Errors
@@ -135,9 +142,9 @@ pub(super) fn names(
                 name: name.clone(),
                 column: wanted.clone(),
                 found: format!(
-                    "{}; it has {}",
-                    did_you_mean(wanted, header.iter().map(String::as_str)),
-                    header.join(", ")
+                    "; it has {}{}",
+                    header.join(", "),
+                    did_you_mean(wanted, header.iter().map(String::as_str))
                 ),
             });
         };
@@ -186,6 +193,7 @@ pub(super) fn check(shape: &Shape, columns: &[Column], others: Others) -> Result
             });
         }
     }
+    let mut missing: Vec<String> = Vec::new();
     for column in columns {
         match shape.names.iter().find(|name| name.name == column.name) {
             Some(name) => {
@@ -194,18 +202,19 @@ pub(super) fn check(shape: &Shape, columns: &[Column], others: Others) -> Result
                     return Err(twice(&shape.path, &name.header));
                 }
             }
-            None if column.is_required => {
-                return Err(Error::MissingColumn {
-                    path: shape.path.clone(),
-                    column: column.name.clone(),
-                    found: shape.header.join(", "),
-                    hint: hint(shape, columns),
-                });
-            }
+            None if column.is_required => missing.push(format!("{:?}", column.name)),
             None => {}
         }
     }
-    Ok(())
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::MissingColumn {
+        path: shape.path.clone(),
+        column: missing.join(" and no "),
+        found: shape.header.join(", "),
+        hint: hint(shape, columns),
+    })
 }
 
 /// A guess at `--columns`, with a leading sentence; empty where nothing is like a name of the format.
@@ -236,7 +245,8 @@ fn hint(shape: &Shape, columns: &[Column]) -> String {
             guessed.push(pair("price", price));
             lines = ", and --lines sum where an order has several rows";
         } else if column.is_required {
-            let spelled = shape.header.iter().find(|text| plain(text) == plain(name));
+            let mut header = shape.header.iter();
+            let spelled = header.find(|text| is_spelling(text, name));
             guessed.extend(spelled.map(|header| pair(name, header)));
         }
     }
@@ -255,7 +265,8 @@ fn hint(shape: &Shape, columns: &[Column]) -> String {
         let near = missing
             .map(|column| did_you_mean(&column.name, shape.header.iter().map(String::as_str)));
         let near = near.into_iter().next().unwrap_or_default();
-        format!("{near}. --columns NAME=COLUMN says which column stands for it")
+        let end = if near.is_empty() { "." } else { "" };
+        format!("{near}{end} --columns NAME=COLUMN says which column stands for it")
     } else {
         let guessed = guessed.join(",");
         let quoted = if guessed.contains(' ') {

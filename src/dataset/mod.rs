@@ -8,6 +8,7 @@ pub use crate::dataset::column::Others;
 pub use crate::dataset::error::Error;
 pub use crate::dataset::found::Fact;
 pub use crate::dataset::found::Found;
+pub use crate::dataset::header::is_spelling;
 pub use crate::dataset::options::ColumnNames;
 pub use crate::dataset::options::DecimalSign;
 pub use crate::dataset::options::Encoding;

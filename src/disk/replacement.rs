@@ -1,10 +1,10 @@
 //! A file that takes the place of another one when it is whole.
 
 use std::fs::File;
-use std::fs::Permissions;
+use std::fs::OpenOptions;
 use std::io;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -12,12 +12,16 @@ use tempfile::NamedTempFile;
 
 /// What a new file may be used for by others, before the rule of the process.
 const NEW_FILE_MODE: u32 = 0o666;
+/// The owner may read and write, others nothing.
+const PRIVATE_MODE: u32 = 0o600;
+/// Links that may lead to each other, as in the kernel.
+const LINKS_MAX: usize = 40;
 
 /// A file that takes the place of another one when it is finished. Until then it has another name beside it, and it is removed
 /// if it is not finished.
 #[derive(Debug)]
 pub struct Replacement {
-    file: NamedTempFile,
+    file: NamedTempFile<File>,
     target: PathBuf,
 }
 
@@ -27,17 +31,32 @@ impl Replacement {
     /// # Errors
     /// If no file can be made there.
     pub fn begin(path: &Path) -> io::Result<Self> {
-        let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let before = target.metadata().ok();
-        let mut builder = tempfile::Builder::new();
-        builder
-            .prefix(".segstream-")
-            .permissions(Permissions::from_mode(NEW_FILE_MODE));
-        let file = builder.tempfile_in(directory_of(&target));
-        let file = file.map_err(without_name)?;
-        if let Some(before) = before {
-            file.as_file().set_permissions(before.permissions())?;
+        let begun = Self::with_mode(path, NEW_FILE_MODE)?;
+        if let Ok(before) = begun.target.metadata() {
+            begun.file.as_file().set_permissions(before.permissions())?;
         }
+        Ok(begun)
+    }
+
+    /// Begins a file that only its owner may use, whatever mode an existing one has.
+    ///
+    /// # Errors
+    /// If no file can be made there.
+    pub fn begin_private(path: &Path) -> io::Result<Self> {
+        Self::with_mode(path, PRIVATE_MODE)
+    }
+
+    fn with_mode(path: &Path, mode: u32) -> io::Result<Self> {
+        let target = linked(path);
+        let make = |path: &Path| {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create_new(true).mode(mode);
+            // The library's own way adds the name of the temporary file to errors, which is not the path that was typed.
+            options.open(path)
+        };
+        let mut builder = tempfile::Builder::new();
+        let builder = builder.prefix(".segstream-");
+        let file = builder.make_in(directory_of(&target), make)?;
         Ok(Self { file, target })
     }
 
@@ -64,12 +83,14 @@ impl Write for Replacement {
     }
 }
 
-/// An error of the system without the name of the temporary file, which is not the path that was typed.
-fn without_name(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(std::error::Error::source);
-    let inner = inner.and_then(|inner| inner.downcast_ref::<io::Error>());
-    let number = inner.and_then(io::Error::raw_os_error);
-    number.map_or(error, io::Error::from_raw_os_error)
+/// What a path leads to over links, also where that is not there yet.
+fn linked(path: &Path) -> PathBuf {
+    let mut target = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let Ok(next) = target.read_link() else { break };
+        target = directory_of(&target).join(next);
+    }
+    target.canonicalize().unwrap_or(target)
 }
 
 /// The directory that a file is in.

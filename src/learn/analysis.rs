@@ -96,7 +96,7 @@ pub struct Choice {
     pub candidates: Vec<Candidate>,
     /// The number of segments of the model.
     pub k: usize,
-    /// What decided: `silhouette`, or `business` where the number was given.
+    /// What decided: `silhouette`, `business` where the number was given, or `default` where none was.
     pub decided_by: String,
     /// What each index would choose over the compared range: `elbow` (kneedle), `silhouette`,
     /// `calinski_harabasz`, `davies_bouldin`, `stability`. An index without a result is absent.

@@ -33,8 +33,20 @@ const REFIT_RUNS: usize = 5;
 pub enum ChooseK {
     /// It was given.
     Given(usize),
+    /// None was given; this is the default.
+    Default(usize),
     /// The greatest silhouette decides; of equals, the fewer segments.
     Auto,
+}
+
+impl ChooseK {
+    /// The number, unless the data decides.
+    fn number(self) -> Option<usize> {
+        match self {
+            Self::Given(k) | Self::Default(k) => Some(k),
+            Self::Auto => None,
+        }
+    }
 }
 
 /// Compares every k of the range, and the one that was given; the fit of the chosen one comes with it.
@@ -47,12 +59,12 @@ pub fn choose(
     range: Range,
     options: FitOptions,
 ) -> Result<(Choice, Clustering), kmeans::Error> {
-    if let ChooseK::Given(k) = how {
+    if let Some(k) = how.number() {
         kmeans::require_rows(rows, k)?;
     }
     let most = rows.nrows().max(1);
     let mut tried: Vec<usize> = (range.k_min.max(1)..=range.k_max.min(most)).collect();
-    if let ChooseK::Given(k) = how
+    if let Some(k) = how.number()
         && !tried.contains(&k)
     {
         tried.push(k);
@@ -63,7 +75,7 @@ pub fn choose(
     for k in tried {
         let fitted = match kmeans::fit(rows, FitOptions { k, ..options }) {
             // A k of the range that the rows do not allow is left out; the number that was given must be possible.
-            Err(kmeans::Error::TooFewDifferentRows { .. }) if how != ChooseK::Given(k) => continue,
+            Err(kmeans::Error::TooFewDifferentRows { .. }) if how.number() != Some(k) => continue,
             fitted => fitted?,
         };
         candidates.push(candidate(rows, &fitted, FitOptions { k, ..options })?);
@@ -74,14 +86,19 @@ pub fn choose(
         .filter(|one| (range.k_min..=range.k_max).contains(&one.k))
         .copied()
         .collect();
-    let recommendations = recommendations(&in_range);
+    // One number alone is no choice.
+    let recommendations = match in_range.len() {
+        0 | 1 => BTreeMap::new(),
+        _ => recommendations(&in_range),
+    };
     let by_silhouette = recommendations.get("silhouette").copied();
     let fewest = fits.keys().next().copied().unwrap_or(1);
     let (k, decided_by) = match how {
         ChooseK::Given(k) => (k, "business"),
+        ChooseK::Default(k) => (k, "default"),
         ChooseK::Auto => (by_silhouette.unwrap_or(fewest), "silhouette"),
     };
-    let explanation = explain(k, decided_by, range, &candidates, &recommendations);
+    let explanation = explain(k, decided_by, &in_range, &candidates, &recommendations);
     let fitted = fits.remove(&k).ok_or(kmeans::Error::TooFewRows {
         k,
         rows: rows.nrows(),

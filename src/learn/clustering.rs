@@ -63,6 +63,34 @@ pub fn nearest(rows: &Array2<f64>, centroids: &[Vec<f64>]) -> Vec<usize> {
     rows.outer_iter().map(nearest).collect()
 }
 
+/// The same clusters, where a centroid is exactly the value that all of its rows have in a column: their sum, divided, is
+/// rounded.
+#[must_use]
+pub(super) fn exact(rows: &Array2<f64>, clustering: Clustering) -> Clustering {
+    let mut common: Vec<Vec<Option<f64>>> = vec![Vec::new(); clustering.centroids.len()];
+    for (row, label) in rows.outer_iter().zip(&clustering.labels) {
+        let Some(common) = common.get_mut(*label) else {
+            continue;
+        };
+        if common.is_empty() {
+            *common = row.iter().copied().map(Some).collect();
+        }
+        for (common, value) in common.iter_mut().zip(row) {
+            *common = common.filter(|known| known.to_bits() == value.to_bits());
+        }
+    }
+    let centroids = clustering.centroids.iter().zip(&common);
+    let centroids = centroids.map(|(centroid, common)| {
+        let each = centroid.iter().enumerate();
+        each.map(|(place, mean)| common.get(place).copied().flatten().unwrap_or(*mean))
+            .collect()
+    });
+    Clustering {
+        centroids: centroids.collect(),
+        ..clustering
+    }
+}
+
 fn means(rows: &Array2<f64>, labels: &[usize], before: &[Vec<f64>]) -> Vec<Vec<f64>> {
     let mut sums = vec![(0_usize, vec![0.0; rows.ncols()]); before.len()];
     for (row, label) in rows.outer_iter().zip(labels) {
@@ -86,4 +114,22 @@ fn distance_squared(row: &ArrayView1<'_, f64>, centroid: &[f64]) -> f64 {
         .zip(centroid)
         .map(|(x, centre)| (x - centre) * (x - centre))
         .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_centroid_of_rows_that_have_one_value_is_that_value() {
+        // Three times 0.1 is 0.30000000000000004, and a third of it is 0.10000000000000002.
+        let rows = [0.1, 1.0, 0.1, 2.0, 0.1, 6.0, 7.0, 7.0];
+        let rows = Array2::from_shape_vec((4, 2), rows.to_vec()).unwrap();
+        let start = vec![vec![0.1, 3.0], vec![7.0, 7.0]];
+        let refined = refine(&rows, start, 10);
+        assert_ne!(refined.centroids[0][0].to_bits(), 0.1_f64.to_bits());
+        let exact = exact(&rows, refined);
+        let expected = [vec![0.1, 3.0], vec![7.0, 7.0]];
+        assert_eq!(exact.centroids, expected);
+    }
 }

@@ -50,8 +50,23 @@ pub fn revenue_sentence(segment: &SegmentAnalysis, analysis: &Analysis) -> Optio
             wording::percent(share)
         ),
         None => format!(
-            "Revenue{window}: {amount}{unit}. Shares have no meaning, because the revenue of a segment or of all \
-             customers is not above 0."
+            "Revenue{window}: {amount}{unit}. Shares have no meaning, because {}.",
+            why_no_shares(analysis)
         ),
     })
+}
+
+fn why_no_shares(analysis: &Analysis) -> String {
+    let is_negative = |one: &SegmentAnalysis| one.revenue.is_some_and(|revenue| revenue.sum < 0.0);
+    let segments = analysis.segments.iter().enumerate();
+    let negative = segments.filter(|(_, one)| is_negative(one));
+    let negative: Vec<String> = negative.map(|(place, _)| (place + 1).to_string()).collect();
+    match negative.as_slice() {
+        [] => "the revenue of all customers is 0".to_owned(),
+        [one] => format!("the revenue of segment {one} is negative"),
+        several => format!(
+            "the revenue of segments {} is negative",
+            wording::list(several)
+        ),
+    }
 }

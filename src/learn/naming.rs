@@ -242,6 +242,41 @@ fn distinct(texts: Vec<String>, between: &str) -> Vec<String> {
     distinct
 }
 
+/// How letters of European languages are written without their marks.
+const PLAIN_LETTERS: [(&str, &str); 22] = [
+    ("ä", "ae"),
+    ("ö", "oe"),
+    ("ü", "ue"),
+    ("ß", "ss"),
+    ("æ", "ae"),
+    ("œ", "oe"),
+    ("þ", "th"),
+    ("àáâãåāăą", "a"),
+    ("çćčĉċ", "c"),
+    ("ďđð", "d"),
+    ("èéêëēĕėęě", "e"),
+    ("ĝğġģ", "g"),
+    ("ìíîïĩīĭįı", "i"),
+    ("łĺļľ", "l"),
+    ("ñńņň", "n"),
+    ("òóôõøōŏő", "o"),
+    ("ŕŗř", "r"),
+    ("śŝşšș", "s"),
+    ("ţťŧț", "t"),
+    ("ùúûũūŭůűų", "u"),
+    ("ýÿ", "y"),
+    ("źżž", "z"),
+];
+
+/// The letters a to z that stand for a letter; absent where there are none.
+fn plain_letters(letter: char) -> Option<&'static str> {
+    let lower = letter.to_lowercase().next().unwrap_or(letter);
+    let found = PLAIN_LETTERS
+        .iter()
+        .find(|(letters, _)| letters.contains(lower));
+    found.map(|(_, plain)| *plain)
+}
+
 /// Lower-case letters, digits and hyphens: an id. What has none of them is a "segment".
 #[must_use]
 pub fn slug(name: &str) -> String {
@@ -249,6 +284,8 @@ pub fn slug(name: &str) -> String {
     for character in name.chars() {
         if character.is_ascii_alphanumeric() {
             slug.push(character.to_ascii_lowercase());
+        } else if let Some(plain) = plain_letters(character) {
+            slug.push_str(plain);
         } else if !slug.ends_with('-') {
             slug.push('-');
         }
@@ -256,5 +293,24 @@ pub fn slug(name: &str) -> String {
     match slug.trim_matches('-') {
         "" => "segment".to_owned(),
         slug => slug.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_keeps_letters_with_marks() {
+        for (name, id) in [
+            ("high Größe", "high-groesse"),
+            ("low Élan, Ærø", "low-elan-aero"),
+            ("Über 20 %", "ueber-20"),
+            ("Żółw Řeka", "zolw-reka"),
+            ("購買金額", "segment"),
+            ("high 購買金額", "high"),
+        ] {
+            assert_eq!(slug(name), id);
+        }
     }
 }

@@ -1,14 +1,13 @@
 //! What may be said of a segment: a phrase for each feature in which it differs.
 //! models/README.md, Names and descriptions, has the rules.
 
-use crate::learn::analysis::SegmentFeature;
 use crate::learn::meaning::Meaning;
 use crate::learn::standing::Degree;
 use crate::learn::standing::Portrait;
 use crate::learn::standing::Standing;
 use crate::learn::wording;
 
-/// Days since the last order up to which it is recent.
+/// Days since the last order, as they are typical of the segment, up to which it is recent.
 const RECENT_DAYS: f64 = 31.0;
 /// Days since the last order from which it is long ago, if it is also twice the usual time between two orders.
 const LONG_DAYS: f64 = 180.0;
@@ -103,7 +102,7 @@ pub fn phrases(portrait: &Portrait<'_>, segment: usize) -> Vec<Phrase> {
 pub fn last(standings: &[Standing<'_>]) -> Option<Last> {
     let recency = of(standings, Meaning::Recency)?;
     let degree = recency.degree?;
-    let days = recency.own.mean;
+    let days = recency.typical();
     let is_beyond = interval_days(standings).is_none_or(|interval| days >= INTERVALS * interval);
     Some(match degree.is_above() {
         false if days <= RECENT_DAYS => Last::Recent,
@@ -118,7 +117,8 @@ pub fn of<'a, 'b>(standings: &'b [Standing<'a>], meaning: Meaning) -> Option<&'b
     standings.iter().find(|one| one.meaning == meaning)
 }
 
-/// Mean days between two orders of the segment's customers, where the features tell.
+/// Mean days between two orders of the segment's customers, where the features tell: from the first order, or the beginning
+/// of the window, to the last one. Who has bought once has no such time.
 fn interval_days(standings: &[Standing<'_>]) -> Option<f64> {
     let mean = |what: &'static str| of(standings, Meaning::Counted(what)).map(|one| one.own.mean);
     let orders = mean("orders").or_else(|| mean("purchase days"));
@@ -130,11 +130,14 @@ fn interval_days(standings: &[Standing<'_>]) -> Option<f64> {
         .iter()
         .find(|one| matches!(one.meaning, Meaning::Counted(_)))?;
     let tenure = of(standings, Meaning::Tenure).map(|one| one.own.mean);
-    let days = match counted.all.window_days {
-        Some(days) => f64::from(days),
-        None => tenure?,
+    let window = counted.all.window_days.map(f64::from);
+    let since_first = match (window, tenure) {
+        (Some(window), Some(tenure)) => window.min(tenure),
+        (window, tenure) => window.or(tenure)?,
     };
-    (orders > 0.0).then(|| days / orders)
+    let since_last = of(standings, Meaning::Recency).map_or(0.0, |one| one.own.mean);
+    let between = (since_first - since_last).max(0.0);
+    (orders > 1.0).then(|| between / (orders - 1.0))
 }
 
 fn strength(standing: &Standing<'_>) -> f64 {
@@ -166,10 +169,10 @@ fn money(standings: &[Standing<'_>]) -> Option<Phrase> {
         else {
             continue;
         };
-        let adjective = if standing.is_negative() && !degree.is_above() {
-            "negative"
-        } else {
-            degree.adjective()
+        let adjective = match (standing.is_negative(), degree.is_above()) {
+            (true, false) => "negative",
+            (true, true) => "less negative",
+            (false, _) => degree.adjective(),
         };
         match parts.last_mut() {
             Some((before, nouns)) if *before == adjective => nouns.push(noun),
@@ -198,14 +201,28 @@ fn money(standings: &[Standing<'_>]) -> Option<Phrase> {
 
 fn counted(standing: &Standing<'_>, degree: Degree, what: &str) -> Phrase {
     let own = standing.own;
+    if own.numbers.maximum == 0.0 {
+        return none(standing, what);
+    }
     let words = match degree {
-        _ if own.numbers.maximum == 0.0 => format!("no {what}"),
         Degree::High if own.mean >= MANY => format!("many {what}"),
         Degree::Low if own.mean <= FEW => format!("few {what}"),
         Degree::High | Degree::Above => format!("more {what} than average"),
         Degree::Low | Degree::Below => format!("fewer {what} than average"),
     };
     same(Kind::Orders, standing, &words)
+}
+
+/// Somebody without orders in a window may well have ordered before it.
+fn none(standing: &Standing<'_>, what: &str) -> Phrase {
+    let words = match standing.all.window_days {
+        Some(days) => format!("no {what} in {} days", wording::thousands(f64::from(days))),
+        None => format!("no {what}"),
+    };
+    Phrase {
+        id: format!("no {what}"),
+        ..same(Kind::Orders, standing, &words)
+    }
 }
 
 fn recency(standing: &Standing<'_>, degree: Degree, last: Option<Last>) -> Phrase {
@@ -216,7 +233,7 @@ fn recency(standing: &Standing<'_>, degree: Degree, last: Option<Last>) -> Phras
         (_, false) => ("a shorter time since the last order", "shorter since order"),
     };
     Phrase {
-        name: format!("last order {} ago", days(standing.own)),
+        name: format!("last order {} ago", days(standing)),
         sentence: sentence.to_owned(),
         id: id.to_owned(),
         ..same(Kind::Recency, standing, "")
@@ -230,7 +247,7 @@ fn tenure(standing: &Standing<'_>, degree: Degree) -> Phrase {
         "shorter"
     };
     Phrase {
-        name: format!("customers for {}", days(standing.own)),
+        name: format!("customers for {}", days(standing)),
         sentence: format!("a {word} time as customers"),
         id: format!("{word} tenure"),
         ..same(Kind::Tenure, standing, "")
@@ -258,13 +275,13 @@ fn age(standing: &Standing<'_>, degree: Degree) -> Phrase {
     }
 }
 
-/// A mean number of days: "about 25 days".
+/// The typical number of days: "about 25 days".
 #[must_use]
-pub fn days(feature: SegmentFeature) -> String {
-    match feature.mean {
+pub fn days(standing: &Standing<'_>) -> String {
+    match standing.typical() {
         // A mean of ones may be a rounding error below 1.
-        mean if mean < 1.0 - 1e-9 => "less than a day".to_owned(),
-        mean if mean < 1.5 => "about 1 day".to_owned(),
-        mean => format!("about {} days", wording::thousands(mean)),
+        days if days < 1.0 - 1e-9 => "less than a day".to_owned(),
+        days if days < 1.5 => "about 1 day".to_owned(),
+        days => format!("about {} days", wording::thousands(days)),
     }
 }

@@ -46,7 +46,7 @@ pub struct Prepared {
 }
 
 /// Chooses columns and leaves out rows with a missing value, an impossible birth year, or an income
-/// above the third quartile by three interquartile ranges. `None` if a feature is not a column.
+/// above the third quartile by three interquartile ranges, where that range is not 0. `None` if a feature is not a column.
 #[must_use]
 pub fn prepare(table: &TrainingTable, features: &[String]) -> Option<Prepared> {
     let places: Vec<usize> = features
@@ -135,6 +135,7 @@ fn rows(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
+/// `None` where the middle half has one income, as in bands: then every other one would be an outlier.
 fn upper_fence(rows: &[Vec<f64>], place: usize) -> Option<f64> {
     let mut values: Vec<f64> = rows
         .iter()
@@ -143,5 +144,6 @@ fn upper_fence(rows: &[Vec<f64>], place: usize) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
     let first = quantile(&values, 0.25)?;
     let third = quantile(&values, 0.75)?;
-    Some(third + INCOME_RANGES * (third - first))
+    let range = third - first;
+    (range > 0.0).then(|| third + INCOME_RANGES * range)
 }

@@ -1,5 +1,6 @@
 //! Describes a segment in plain words: how it differs from all customers, its size and its means.
 
+use crate::learn::meaning::Meaning;
 use crate::learn::naming::is_near_average;
 use crate::learn::phrases::phrases;
 use crate::learn::standing::Portrait;
@@ -82,11 +83,34 @@ fn windows(portrait: &Portrait<'_>) -> String {
     let mut windows = portrait.features.iter().filter_map(|one| one.window_days);
     match windows.next() {
         Some(days) if windows.all(|other| other == days) => {
-            format!(
-                " Spend and orders are those of {} days.",
-                wording::thousands(f64::from(days))
-            )
+            let days = wording::thousands(f64::from(days));
+            format!(" {} {days} days.", windowed(portrait))
         }
         _ => String::new(),
     }
+}
+
+/// "Spend and orders are those of": what has a window, each once.
+fn windowed(portrait: &Portrait<'_>) -> String {
+    let mut what: Vec<String> = Vec::new();
+    let mut is_plural = false;
+    let windowed = portrait.features.iter();
+    for feature in windowed.filter(|one| one.window_days.is_some()) {
+        let meaning = Meaning::of(feature);
+        let noun = match meaning {
+            Meaning::Counted("purchase days") => "purchase days".to_owned(),
+            Meaning::Counted(_) => "orders".to_owned(),
+            _ => meaning.noun(&feature.name),
+        };
+        is_plural |= matches!(meaning, Meaning::Counted(_));
+        if !what.contains(&noun) {
+            what.push(noun);
+        }
+    }
+    let verb = if is_plural || what.len() > 1 {
+        "are those of"
+    } else {
+        "is that of"
+    };
+    format!("{} {verb}", wording::capitalised(&wording::list(&what)))
 }

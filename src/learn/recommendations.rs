@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::learn::analysis::Candidate;
 use crate::learn::scaler::count;
 
-/// A silhouette below this means a continuum rather than groups. Kaufman and Rousseeuw (1990).
+/// A silhouette below this shows no groups. Kaufman and Rousseeuw (1990).
 const SILHOUETTE_WEAK: f64 = 0.25;
 
 /// The range over which the indices are compared.
@@ -68,14 +68,14 @@ pub fn elbow(curve: &[(usize, f64)]) -> Option<usize> {
     deepest.0
 }
 
+/// `compared` are the candidates of the range; `candidates` has the chosen one too.
 pub(super) fn explain(
     k: usize,
     decided_by: &str,
-    range: Range,
+    compared: &[Candidate],
     candidates: &[Candidate],
     recommendations: &BTreeMap<String, usize>,
 ) -> String {
-    let Range { k_min, k_max } = range;
     let choice = |(name, k): (&String, &usize)| format!("{} {k}", words(name));
     let others: Vec<String> = recommendations.iter().map(choice).collect();
     let others = if others.is_empty() {
@@ -83,9 +83,25 @@ pub(super) fn explain(
     } else {
         others.join(", ")
     };
+    let were = if k == 1 {
+        "segment was"
+    } else {
+        "segments were"
+    };
     let decision = match decided_by {
-        "business" => format!("{k} segments were set (--k), not found in the data"),
-        _ => format!("{k} segments have the greatest silhouette"),
+        "business" => format!("{k} {were} set (--k), not found in the data"),
+        "default" => format!("{k} segments are the default of --k, not found in the data"),
+        _ if compared.len() < 2 => format!("k = {k} is the only number that was compared"),
+        _ => format!("k = {k} has the greatest silhouette"),
+    };
+    let comparison = match (compared.first(), compared.last()) {
+        (Some(first), Some(last)) if first.k < last.k => {
+            format!(
+                " Over k = {} to {} the indices choose: {others}.",
+                first.k, last.k
+            )
+        }
+        _ => String::new(),
     };
     let silhouette = candidates
         .iter()
@@ -93,12 +109,11 @@ pub(super) fn explain(
         .and_then(|one| one.silhouette);
     let note = match silhouette {
         Some(silhouette) if silhouette < SILHOUETTE_WEAK => format!(
-            " A silhouette of {silhouette:.2} means that customers form a continuum: the borders are \
-             useful, but nature did not draw them."
+            " A silhouette of {silhouette:.2} is weak (below {SILHOUETTE_WEAK}): the segments have no clear borders."
         ),
         Some(_) | None => String::new(),
     };
-    format!("{decision}. Over k = {k_min} to {k_max} the indices choose: {others}.{note}")
+    format!("{decision}.{comparison}{note}")
 }
 
 fn words(name: &str) -> &str {

@@ -6,6 +6,7 @@ use ndarray::Array2;
 use ndarray::Axis;
 
 use crate::learn::analysis::FeatureSummary;
+use crate::learn::analysis::FiveNumbers;
 use crate::learn::analysis::RevenueFacts;
 use crate::learn::analysis::SegmentAnalysis;
 use crate::learn::analysis::SegmentFeature;
@@ -20,6 +21,9 @@ use crate::learn::suggestions::suggestion;
 use crate::model::artifact::Artifact;
 use crate::model::artifact::ArtifactFeature;
 use crate::model::artifact::ArtifactSegment;
+
+/// Share of what a sum is made of up to which it may be a rounding error.
+const ROUNDING: f64 = 1e-12;
 
 fn rows(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
@@ -145,12 +149,28 @@ fn profile(
         .zip(centroid)
         .zip(members.axis_iter(Axis(1)));
     columns
-        .map(|((feature, z), values)| SegmentFeature {
-            mean: z * feature.standard_deviation + feature.mean,
-            z: *z,
-            numbers: numbers::five_numbers(&values.to_vec()),
+        .map(|((feature, z), values)| {
+            let numbers = numbers::five_numbers(&values.to_vec());
+            SegmentFeature {
+                mean: mean(*z, feature, numbers),
+                z: if z.abs() <= ROUNDING { 0.0 } else { *z },
+                numbers,
+            }
         })
         .collect()
+}
+
+/// The mean in the feature's units. That of equal values is their value, and one that is 0 but for rounding is 0.
+fn mean(z: f64, feature: &ArtifactFeature, numbers: FiveNumbers) -> f64 {
+    if numbers.minimum.to_bits() == numbers.maximum.to_bits() {
+        return numbers.minimum;
+    }
+    let mean = z * feature.standard_deviation + feature.mean;
+    if mean.abs() <= ROUNDING * feature.mean.abs() {
+        0.0
+    } else {
+        mean
+    }
 }
 
 fn segment(

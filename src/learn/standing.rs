@@ -87,6 +87,21 @@ impl Standing<'_> {
         let written = wording::number(self.own.mean, self.all.standard_deviation);
         self.own.numbers.minimum < 0.0 && written.starts_with('-')
     }
+
+    /// The mean where it is that of customers who are there: within the middle half of the segment. Else a few very large
+    /// or small values made it, and it is the median.
+    #[must_use]
+    pub fn typical(&self) -> f64 {
+        let numbers = self.own.numbers;
+        // A mean of equal values may be a rounding error away from them.
+        let rounding = self.own.mean.abs() * 1e-9;
+        let middle_half = numbers.first_quartile - rounding..=numbers.third_quartile + rounding;
+        if middle_half.contains(&self.own.mean) {
+            self.own.mean
+        } else {
+            numbers.median
+        }
+    }
 }
 
 impl Portrait<'_> {
@@ -180,12 +195,15 @@ fn matters(all: &FeatureSummary, own: SegmentFeature, meaning: Meaning) -> bool 
     }
 }
 
-/// Is it so for most of the segment, or is the mean that of a few? The median must lie on the same side; where
-/// many customers have the median of all, three quarters of the segment may have it too.
+/// Is it so for most of the segment, or is the mean that of a few? The median must lie on the same side. Where
+/// many customers have the median of all, it is enough that three quarters of the segment do not lie on the other side; but
+/// whoever has the least value of all is not above anybody, and whoever has the greatest is not below anybody.
 fn most_agree(all: &FiveNumbers, own: &FiveNumbers, is_above: bool) -> bool {
     if is_above {
-        own.median > all.median || own.first_quartile >= all.median
+        let most_are_not_below = own.first_quartile >= all.median;
+        own.median > all.median || (most_are_not_below && own.median > all.minimum)
     } else {
-        own.median < all.median || own.third_quartile <= all.median
+        let most_are_not_above = own.third_quartile <= all.median;
+        own.median < all.median || (most_are_not_above && own.median < all.maximum)
     }
 }

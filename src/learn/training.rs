@@ -11,6 +11,7 @@ use crate::learn::analysis::Choice;
 use crate::learn::analysis::PreparationReport;
 use crate::learn::choice::ChooseK;
 use crate::learn::choice::choose;
+use crate::learn::clustering::exact;
 use crate::learn::columns::feature;
 use crate::learn::columns::scale;
 use crate::learn::columns::summaries;
@@ -25,6 +26,7 @@ use crate::learn::recommendations::Range;
 use crate::learn::segments::Found;
 use crate::learn::segments::in_order;
 use crate::learn::segments::segments;
+use crate::learn::wording;
 use crate::model::artifact::Artifact;
 use crate::model::artifact::ArtifactFeature;
 use crate::model::artifact::ArtifactMargin;
@@ -80,23 +82,27 @@ pub enum Error {
         columns: String,
     },
     /// A column in which all values are equal.
-    #[error("column {feature} has no two different values among the {rows} rows used")]
+    #[error(
+        "column {feature} has no two different values among the {rows} rows used{left_out}; leave it out of --features"
+    )]
     ConstantColumn {
         /// Which.
         feature: String,
         /// Rows used.
         rows: usize,
+        /// Rows left out and why, after a comma; empty where there are none.
+        left_out: String,
     },
     /// The fit failed.
     #[error(transparent)]
     Fit(#[from] kmeans::Error),
     /// Every row was left out.
-    #[error(
-        "none of the {read} rows can be used: each lacks a value or breaks a rule of preparation"
-    )]
+    #[error("none of the {read} rows can be used{left_out}")]
     NoRows {
         /// Rows read.
         read: u64,
+        /// Rows left out and why, after a comma.
+        left_out: String,
     },
     /// A number is not finite.
     #[error("the model has a number that is not finite")]
@@ -121,13 +127,14 @@ pub fn train(table: &TrainingTable, options: &TrainingOptions) -> Result<Trained
     if prepared.rows.is_empty() {
         return Err(Error::NoRows {
             read: prepared.report.rows_read,
+            left_out: left_out(&prepared.report),
         });
     }
     let columns = columns(&prepared);
-    let features = features(options, &columns)?;
+    let features = features(options, &columns, &prepared.report)?;
     let scaled = scale(&prepared.rows, &features);
     let (choice, clustering) = choose(&scaled, options.choose, options.range, options.fit)?;
-    let clustering = in_order(clustering, &names);
+    let clustering = in_order(exact(&scaled, clustering), &names);
     let summaries = summaries(&features, &columns);
     let (segments, revenue) = segments(Found {
         clustering: &clustering,
@@ -173,6 +180,7 @@ fn columns(prepared: &Prepared) -> Vec<Vec<f64>> {
 pub(super) fn features(
     options: &TrainingOptions,
     columns: &[Vec<f64>],
+    report: &PreparationReport,
 ) -> Result<Vec<ArtifactFeature>, Error> {
     let features = options.features.iter().zip(columns);
     features
@@ -180,9 +188,24 @@ pub(super) fn features(
             feature(name, *window_days, values).ok_or_else(|| Error::ConstantColumn {
                 feature: name.clone(),
                 rows: values.len(),
+                left_out: left_out(report),
             })
         })
         .collect()
+}
+
+/// ", as 60 were left out: income above 50,000 (60)"; empty where no row was left out.
+fn left_out(report: &PreparationReport) -> String {
+    let dropped = report.dropped.values();
+    let rows: u64 = dropped.clone().map(|noted| noted.rows).sum();
+    if rows == 0 {
+        return String::new();
+    }
+    let were = if rows == 1 { "was" } else { "were" };
+    let reasons = dropped.map(|noted| format!("{} ({})", noted.rule, wording::whole(noted.rows)));
+    let reasons: Vec<String> = reasons.collect();
+    let rows = wording::whole(rows);
+    format!(", as {rows} {were} left out: {}", reasons.join("; "))
 }
 
 fn training_facts(

@@ -5,6 +5,8 @@ const LABEL_MAX: usize = 40;
 /// From this size on, a number is written with an exponent.
 const LARGE: f64 = 1e15;
 const DECIMALS_MAX: f64 = 6.0;
+/// Standard deviations up to which a number may be a rounding error.
+const ROUNDING: f64 = 1e-9;
 
 /// A column's own name, on one line and not longer than a sentence bears.
 #[must_use]
@@ -38,13 +40,20 @@ pub fn whole(rows: u64) -> String {
     in_thousands(&rows.to_string())
 }
 
-/// A number with as many decimals as show a tenth of a standard deviation.
+/// A number with as many decimals as show a tenth of a standard deviation; one that would be written as 0 and is not
+/// has two digits.
 #[must_use]
 pub fn number(value: f64, standard_deviation: f64) -> String {
     if value.abs() >= LARGE {
         return format!("{value:.2e}");
     }
-    let needed = (-standard_deviation.abs().log10()).ceil() + 1.0;
+    let decimals = |size: f64| (-size.abs().log10()).ceil() + 1.0;
+    let mut needed = decimals(standard_deviation);
+    let is_hidden = value.abs() < 0.5 * 10_f64.powf(-needed.max(0.0));
+    let is_rounding = value.abs() <= ROUNDING * standard_deviation.abs();
+    if is_hidden && !is_rounding {
+        needed = decimals(value);
+    }
     if needed > DECIMALS_MAX && value != 0.0 && value.abs() < 1.0 {
         return format!("{value:.2e}");
     }
@@ -137,7 +146,12 @@ mod tests {
             (152.4, 602.0, "152"),
             (2.46, 2.74, "2.5"),
             (0.0123, 0.05, "0.012"),
-            (-0.001, 5.0, "0.0"),
+            (-0.001, 5.0, "-0.0010"),
+            (0.3, 16.0, "0.30"),
+            (0.04, 5.0, "0.040"),
+            (-6.6e-12, 2000.0, "0"),
+            (-8.9e-15, 4.0, "0.0"),
+            (1e-8, 5.0, "1.00e-8"),
             (-1234.56, 5.0, "-1,234.6"),
             (1.7e12, 1e-9, "1,700,000,000,000.000000"),
             (-2.5e18, 1e18, "-2.50e18"),

@@ -163,7 +163,7 @@ const READING: &str = r#"<section id="reading" aria-labelledby="reading-title">
 <div><dt>Segment</dt><dd>A group of customers who are more like each other than like the rest. Every customer is in exactly one: the one whose mean is nearest. Number, colour and mark of a segment are the same in all charts.</dd></div>
 <div><dt>Mean and median</dt><dd>The mean is the sum divided by the number of customers; a few very large values raise it. Half of the customers lie below the median.</dd></div>
 <div><dt>Middle half</dt><dd>The values between the lowest quarter of the customers and the highest quarter.</dd></div>
-<div><dt>Standard deviation</dt><dd>The usual distance from the mean. A segment that lies 1 above is clearly high, one within 0.25 of 0 is about average.</dd></div>
+<div><dt>Standard deviation</dt><dd>The usual distance from the mean. A segment that lies 0.8 above is called high, one from 0.4 on above-average, and one within 0.4 of 0 in every feature near the average.</dd></div>
 <div><dt>Borders</dt><dd>Segments divide customers who differ gradually. Customers near a border have much in common with the segment next to them.</dd></div>
 </dl>
 </section>

@@ -101,7 +101,7 @@ fn card(place: usize, segment: &SegmentAnalysis, analysis: &Analysis, limit: f64
     format!(
         r#"<article class="card" style="--colour:{colour}">
 <h3>{glyph}<span class="number">{number}</span>{name}</h3>
-<p class="size"><strong>{size}</strong> customers, <strong>{share}</strong> of all</p>
+<p class="size"><strong>{size}</strong> {customers}, <strong>{share}</strong> of all</p>
 <p>{description}</p>
 {revenue}<p class="action"><strong>Suggested action:</strong> {action}</p>
 {bars}</article>
@@ -111,6 +111,11 @@ fn card(place: usize, segment: &SegmentAnalysis, analysis: &Analysis, limit: f64
         number = place + 1,
         name = text::escape(&segment.name),
         size = numbers::whole(segment.size),
+        customers = if segment.size == 1 {
+            "customer"
+        } else {
+            "customers"
+        },
         share = wording::percent(segment.share),
         description = text::escape(&segment.description),
         revenue = revenue(segment, analysis),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::churn::data::DataArgs;
 use crate::cli::common::parse_instant;
+use crate::cli::model_version::parse_version;
 use crate::cli::whole_number::whole_number;
 use crate::dataset::table::parse_date;
 use crate::domain::time::Day;
@@ -45,7 +46,8 @@ pub(super) struct FitArgs {
         long = "model-version",
         alias = "version",
         value_name = "NAME",
-        requires = "out"
+        requires = "out",
+        value_parser = parse_version
     )]
     pub(super) name: Option<String>,
     /// Mark the parameters as another shop's, for use until there is a fit to your own customers.

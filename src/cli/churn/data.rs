@@ -55,6 +55,17 @@ impl DataArgs {
         input.into_iter().chain(sample).collect()
     }
 
+    /// Refuses an output that would take the place of what the settings name. The model of the settings may get new
+    /// parameters.
+    ///
+    /// # Errors
+    /// If it would, or the settings are wrong.
+    pub(super) fn check_output(&self, output: Named<'_>) -> anyhow::Result<()> {
+        let mut settings = self.state.settings()?;
+        settings.model_path = None;
+        self.state.check_output(output, &settings)
+    }
+
     /// Reads the purchase days, counted in the business zone.
     ///
     /// # Errors
@@ -66,10 +77,11 @@ impl DataArgs {
         match self.format {
             Format::State => self.reading.refuse_all_but("--format state", &[])?,
             Format::Cdnow => {
+                self.state.refuse("--format cdnow")?;
                 self.reading
                     .refuse_all_but("--format cdnow", &["--encoding"])?;
             }
-            Format::Orders => {}
+            Format::Orders => self.state.refuse("--format orders")?,
         }
         let zone = settings.time.business_zone.clone();
         let base = settings.intake.exchange.base;

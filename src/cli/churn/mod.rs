@@ -52,6 +52,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 fn run_fit(args: &FitArgs) -> anyhow::Result<()> {
     if let Some(out) = &args.out {
         output_file::check(Named::new(OUT, out), &args.data.inputs())?;
+        args.data.check_output(Named::new(OUT, out))?;
     }
     let artifact = args
         .model

@@ -35,7 +35,7 @@ pub(super) fn sample_ids(path: &Path) -> anyhow::Result<BTreeSet<String>> {
     let Some(column) = column else {
         return Err(dataset::Error::MissingColumn {
             path: path.to_owned(),
-            column: "master_id or customer_id".to_owned(),
+            column: "\"master_id\" or \"customer_id\"".to_owned(),
             found: rows.columns().collect::<Vec<_>>().join(", "),
             hint: String::new(),
         }

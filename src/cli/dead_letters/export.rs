@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde::de::IgnoredAny;
 
+use crate::cli::common::SettingsArgs;
 use crate::cli::dead_letters::filter::Filter;
 use crate::cli::dead_letters::list::letters;
 use crate::cli::dead_letters::source::Source;
 use crate::cli::exit::CallError;
 use crate::cli::exit::WrongData;
-use crate::cli::output_file;
 use crate::cli::output_file::Named;
 use crate::cli::output_file::OutputFile;
 use crate::config::settings::Settings;
@@ -43,6 +43,20 @@ struct Count {
     written: u64,
     joined: u64,
     left_out: u64,
+}
+
+impl Args {
+    /// Refuses an output in the place of what the settings name.
+    pub(super) fn check_output(
+        &self,
+        sources: &SettingsArgs,
+        settings: &Settings,
+    ) -> anyhow::Result<()> {
+        match &self.out {
+            Some(path) => sources.check_output(Named::new("--out", path), settings),
+            None => Ok(()),
+        }
+    }
 }
 
 pub(super) fn run(args: &Args, settings: &Settings) -> anyhow::Result<()> {
@@ -80,10 +94,9 @@ fn to_file(args: &Args, path: &Path, source: &mut Source) -> anyhow::Result<Coun
         Ok(())
     };
     check()?;
-    output_file::check(output, &[])?;
     // They are customers' data.
     disk::close_new_files_to_others();
-    let mut file = OutputFile::begin(output)?;
+    let mut file = OutputFile::begin_private(output)?;
     let mut out = BufWriter::new(&mut file);
     let count = write(&args.filter, source, &mut out)?;
     let flushed = out.flush();

@@ -50,6 +50,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     match &args.command {
         Command::List(list) => list::run(list, &settings),
         Command::Show(show) => show::run(show, &settings),
-        Command::Export(export) => export::run(export, &settings),
+        Command::Export(export) => {
+            export.check_output(&args.settings, &settings)?;
+            export::run(export, &settings)
+        }
     }
 }

@@ -51,13 +51,13 @@ impl AsOfArgs {
 /// Customers who were evaluated after the instant that was asked for. Who they are is not said: the message may end in
 /// somebody's log.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Later {
+pub(in crate::cli) struct Later {
     customers: u64,
     last_at: Option<Timestamp>,
 }
 
 impl Later {
-    pub(super) fn add(&mut self, evaluated_at: Timestamp) {
+    pub(in crate::cli) fn add(&mut self, evaluated_at: Timestamp) {
         self.customers += 1;
         self.last_at = self.last_at.max(Some(evaluated_at));
     }
@@ -65,7 +65,22 @@ impl Later {
     /// # Errors
     /// If there is one.
     pub(super) fn check(self, as_of: AsOf) -> Result<(), CallError> {
-        let (AsOf::At(instant), Some(last_at)) = (as_of, self.last_at) else {
+        match as_of {
+            AsOf::At(instant) => self.check_at(instant, ", clock, now and evaluated"),
+            AsOf::Clock | AsOf::Now(_) | AsOf::Evaluated => Ok(()),
+        }
+    }
+
+    /// The same of an instant; `others` is what may be asked for as well.
+    ///
+    /// # Errors
+    /// If there is one.
+    pub(in crate::cli) fn check_at(
+        self,
+        instant: Timestamp,
+        others: &str,
+    ) -> Result<(), CallError> {
+        let Some(last_at) = self.last_at else {
             return Ok(());
         };
         let customers = match self.customers {
@@ -74,7 +89,7 @@ impl Later {
         };
         Err(CallError(format!(
             "--as-of {instant} is too early: {customers} {last_at}, and what was known before is not kept; allowed are \
-             {last_at} and later instants, clock, now and evaluated"
+             {last_at} and later instants{others}"
         )))
     }
 }

@@ -5,9 +5,9 @@ use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 
+use crate::cli::common::SettingsArgs;
 use crate::cli::exit::CallError;
 use crate::cli::exit::Failed;
-use crate::cli::output_file;
 use crate::cli::output_file::Named;
 use crate::cli::reading::StoppedStores;
 use crate::cli::reading::stores;
@@ -104,15 +104,20 @@ impl<'a> Source<'a> {
 /// If the state cannot be read, a customer was evaluated after the instant that was asked for, or the output fails.
 pub(super) fn run(
     args: &ExportArgs,
-    settings: &Settings,
+    sources: &SettingsArgs,
     by_directory: &[Settings],
 ) -> anyhow::Result<()> {
     let csv = args.csv()?;
+    let [settings, ..] = by_directory else {
+        return Ok(());
+    };
     let to_file = args.out.as_deref().filter(|path| *path != Path::new("-"));
     if let Some(path) = to_file {
-        output_file::check(Named::new("--out", path), &[])?;
+        for settings in by_directory {
+            sources.check_output(Named::new("--out", path), settings)?;
+        }
     }
-    let out = Output::open(args.out.as_deref())?;
+    let out = Output::open(to_file)?;
     if args.changelog {
         let snapshot = changelog(settings)?;
         let (model, policy) = reading(settings, &snapshot.definition)?;

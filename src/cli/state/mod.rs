@@ -17,7 +17,7 @@ use crate::cli::exit::Failed;
 use crate::cli::reading::stores;
 use crate::cli::records::reading;
 use crate::cli::state::as_of::AsOfArgs;
-use crate::cli::state::as_of::Later;
+pub(in crate::cli) use crate::cli::state::as_of::Later;
 use crate::cli::state::as_of::warn_of_clocks_ahead;
 use crate::cli::state::export::ExportArgs;
 use crate::config::settings::Settings;
@@ -95,7 +95,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     match &args.command {
         Command::Get { id, as_of } => get(&settings, id, as_of),
         Command::Export(export_args) => {
-            export::run(export_args, &settings, &args.settings_by_directory()?)
+            export::run(export_args, &args.settings, &args.settings_by_directory()?)
         }
         Command::Recount => recount::run(&settings),
         Command::Changes => changes::run(&settings),

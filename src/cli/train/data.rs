@@ -11,7 +11,10 @@ use crate::cli::learning_source::StateRecords;
 use crate::cli::learning_source::call;
 use crate::cli::learning_source::input_for_state;
 use crate::cli::learning_source::input_missing;
+use crate::cli::model_fit::check_names;
+use crate::cli::output_file::Named;
 use crate::cli::reading_args::ReadingArgs;
+use crate::cli::state::Later;
 use crate::cli::train::dates::Dates;
 use crate::cli::train::state_table::table_of;
 use crate::cli::whole_number::whole_number;
@@ -28,6 +31,9 @@ use crate::learn::preparation::TrainingTable;
 
 const SIX_FEATURES: &str = "age,income,total_spending,web_purchases,store_purchases,recency_days";
 const MARKETING_AS_OF: &str = "2014-06-30";
+/// What a reader of an error should know who gave no format.
+pub(in crate::cli) const MARKETING_BY_DEFAULT: &str =
+    "as --format marketing, the default (a table of numbers is read with --format features)";
 
 /// The formats that `train` can learn from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -44,24 +50,25 @@ pub(super) enum Format {
 #[derive(Debug, clap::Args)]
 pub(super) struct DataArgs {
     /// The file to learn from; not for `state`.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
-    /// Format of the file, or `state`.
-    #[arg(long, value_enum, default_value = "marketing")]
-    format: Format,
+    /// Format of the file, or `state`; `marketing` if absent.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
     /// The column of ids, for `features`.
-    #[arg(long)]
+    #[arg(long, value_name = "COLUMN")]
     pub(super) id: Option<String>,
-    /// The features to learn from, separated by commas; if absent, six of them for `marketing` and `state`.
-    #[arg(long)]
+    /// The features to learn from, separated by commas (one that has a comma stands in double quotes); if absent, six of them
+    /// for `marketing` and `state`.
+    #[arg(long, value_name = "A,B,C")]
     pub(super) features: Option<String>,
     /// Trailing days over which spending and purchases count; 0: all days. If absent, 730 for `marketing` and
     /// `state`.
-    #[arg(long, value_parser = whole_number::<u32>(0..=u32::MAX.into()))]
+    #[arg(long, value_name = "DAYS", value_parser = whole_number::<u32>(0..=u32::MAX.into()))]
     window_days: Option<u32>,
-    /// Date as of which the values hold; if absent, 2014-06-30 for `marketing`, the newest instant of the
-    /// `state`, and now for `features`.
-    #[arg(long)]
+    /// Date as of which the values hold; if absent, the newest instant of the `state`, and now for `features`. Those of
+    /// `marketing` are of 2014-06-30.
+    #[arg(long, value_name = "DATE")]
     pub(super) as_of: Option<String>,
     #[command(flatten)]
     reading: ReadingArgs,
@@ -94,32 +101,72 @@ impl DataArgs {
         self.input.as_deref()
     }
 
-    /// Reads the rows. `now` is the time of training.
+    fn format(&self) -> Format {
+        self.format.unwrap_or(Format::Marketing)
+    }
+
+    /// Refuses flags that do not apply to the format.
+    fn refuse_others(&self, features: &[(String, Option<u32>)]) -> anyhow::Result<()> {
+        let what = match self.format() {
+            Format::State => "--format state",
+            Format::Marketing => "--format marketing",
+            Format::Features => "--format features",
+        };
+        match self.format() {
+            Format::State => self.reading.refuse_all_but(what, &[])?,
+            Format::Marketing | Format::Features => {
+                self.state.refuse(what)?;
+                self.state.refuse_settings(what)?;
+            }
+        }
+        match &self.id {
+            Some(_) if self.format() != Format::Features => Err(call(&format!(
+                "--id does not apply to {what}: it is for --format features"
+            ))),
+            Some(id) if features.iter().any(|(name, _)| name == id) => Err(call(&format!(
+                "--features has {id:?}, which is the column of --id: an id is no feature"
+            ))),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Reads the rows. `now` is the time of training; `outputs` are what will be written.
     ///
     /// # Errors
     /// If the call, the data or the environment is wrong.
-    pub(super) fn read(&self, now: Timestamp) -> anyhow::Result<TrainingData> {
+    pub(super) fn read(
+        &self,
+        now: Timestamp,
+        outputs: &[Named<'_>],
+    ) -> anyhow::Result<TrainingData> {
         let features = self.features()?;
-        if self.format == Format::State {
-            self.reading.refuse_all_but("--format state", &[])?;
-        }
+        self.refuse_others(&features)?;
         let options = self.reading.options(BusinessZone::UTC, None)?;
         let names: Vec<String> = features.iter().map(|(name, _)| name.clone()).collect();
         let wanted = Wanted {
             names: &names,
             may_be_absent: false,
         };
-        match (self.format, &self.input) {
-            (Format::State, None) => self.of_state(features),
+        match (self.format(), &self.input) {
+            (Format::State, None) => self.of_state(features, outputs),
             (Format::State, Some(_)) => Err(input_for_state()),
             (_, None) => Err(input_missing()),
             (Format::Marketing, Some(path)) => {
-                let table = table::read(path, table::Format::Marketing, None, wanted, &options)?;
-                let as_of = self.as_of.as_deref().unwrap_or(MARKETING_AS_OF);
-                let as_of = date(as_of, &BusinessZone::UTC)?;
-                let enrolled = date(MARKETING_AS_OF, &BusinessZone::UTC)?;
-                let enrolled = BusinessZone::UTC.day_of(enrolled);
-                let dates = Dates::of_marketing(&table.rows, as_of, enrolled);
+                let as_of = date(MARKETING_AS_OF, &BusinessZone::UTC)?;
+                let asked = self.as_of.as_deref();
+                let asked = asked.map(|text| date(text, &BusinessZone::UTC));
+                if asked.transpose()?.is_some_and(|asked| asked != as_of) {
+                    return Err(call(&format!(
+                        "--as-of does not apply to --format marketing, whose ages and days are those of {MARKETING_AS_OF}"
+                    )));
+                }
+                let table = table::read(path, table::Format::Marketing, None, wanted, &options);
+                let table = match self.format {
+                    Some(_) => table?,
+                    None => table.context(MARKETING_BY_DEFAULT)?,
+                };
+                let to = BusinessZone::UTC.day_of(as_of);
+                let dates = Dates::of_marketing(&table.rows, as_of, to);
                 Ok(file(path, table, features, (as_of, dates), &options))
             }
             (Format::Features, Some(path)) => {
@@ -138,7 +185,7 @@ impl DataArgs {
     }
 
     pub(super) fn features(&self) -> anyhow::Result<Vec<(String, Option<u32>)>> {
-        let names = match (&self.features, self.format) {
+        let names = match (&self.features, self.format()) {
             (Some(names), _) => names.as_str(),
             (None, Format::Marketing | Format::State) => SIX_FEATURES,
             (None, Format::Features) => {
@@ -147,7 +194,7 @@ impl DataArgs {
                 ));
             }
         };
-        let days = match (self.window_days, self.format) {
+        let days = match (self.window_days, self.format()) {
             (Some(0), _) | (None, Format::Features) => None,
             (Some(days), _) => Some(days),
             (None, Format::Marketing | Format::State) => Some(MARKETING_WINDOW_DAYS),
@@ -161,8 +208,16 @@ impl DataArgs {
         Ok(windowed.collect())
     }
 
-    fn of_state(&self, features: Vec<(String, Option<u32>)>) -> anyhow::Result<TrainingData> {
+    fn of_state(
+        &self,
+        features: Vec<(String, Option<u32>)>,
+        outputs: &[Named<'_>],
+    ) -> anyhow::Result<TrainingData> {
         let settings = self.state.load()?;
+        for output in outputs {
+            self.state.check_output(*output, &settings)?;
+        }
+        check_names(features.iter().map(|(name, _)| name.as_str()))?;
         let windows = features.iter().filter_map(|(_, days)| *days);
         let days = windows.max().unwrap_or(0);
         if days > settings.ledger_days {
@@ -186,6 +241,14 @@ impl DataArgs {
             .as_deref()
             .map(|text| date(text, zone))
             .transpose()?;
+        if let Some(as_of) = as_of.filter(|as_of| *as_of < newest) {
+            let mut later = Later::default();
+            let evaluated = records.iter().map(|(_, record)| record.evaluated_at);
+            evaluated
+                .filter(|at| *at > as_of)
+                .for_each(|at| later.add(at));
+            later.check_at(as_of, ", or no --as-of")?;
+        }
         let as_of = as_of.unwrap_or(newest);
         let table = table_of(&records, &features, as_of, &policy);
         Ok(TrainingData {
@@ -231,12 +294,17 @@ fn date(text: &str, zone: &BusinessZone) -> anyhow::Result<Timestamp> {
 /// The names of a list, each once.
 fn feature_names(list: &str) -> anyhow::Result<Vec<String>> {
     let mut names: Vec<String> = Vec::new();
-    let given = list.split(',').map(str::trim);
-    for name in given.filter(|name| !name.is_empty()) {
-        if names.iter().any(|known| known == name) {
-            return Err(call(&format!("--features {list:?} has {name} twice")));
+    let mut reader = csv::ReaderBuilder::new();
+    let reader = reader.has_headers(false).trim(csv::Trim::All);
+    let mut reader = reader.from_reader(list.as_bytes());
+    for record in reader.records() {
+        let record = record?;
+        for name in record.iter().filter(|name| !name.is_empty()) {
+            if names.iter().any(|known| known == name) {
+                return Err(call(&format!("--features {list:?} has {name} twice")));
+            }
+            names.push(name.to_owned());
         }
-        names.push(name.to_owned());
     }
     if names.is_empty() {
         return Err(call(&format!(

@@ -7,13 +7,13 @@ mod dates;
 mod state_table;
 
 pub use crate::cli::train::args::Args;
+pub(super) use crate::cli::train::data::MARKETING_BY_DEFAULT;
 
 use std::io::Write;
 use std::num::NonZero;
 
 use anyhow::Context;
 
-use crate::cli::exit::CallError;
 use crate::cli::output_file;
 use crate::cli::output_file::Named;
 use crate::cli::reading_args::print_notes;
@@ -22,7 +22,6 @@ use crate::cli::train::answer::print;
 use crate::cli::train::dates::Dates;
 use crate::domain::time::Timestamp;
 use crate::learn::kmeans::FitOptions;
-use crate::learn::recommendations::Range;
 use crate::learn::training;
 use crate::learn::training::Trained;
 use crate::learn::training::TrainingOptions;
@@ -41,24 +40,26 @@ const REPORT: &str = "--report";
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let trained_at = args.trained_at;
     let trained_at = trained_at.unwrap_or_else(|| WallClock::system().now());
-    if args.k_min > args.k_max {
-        let (k_min, k_max) = (args.k_min, args.k_max);
-        return Err(CallError(format!("--k-min {k_min} is more than --k-max {k_max}")).into());
-    }
+    let (choose, range) = args.choice()?;
     check_outputs(args)?;
-    let data = args.data.read(trained_at)?;
+    let report = args.report.as_deref();
+    let report = report.map(|path| Named::new(REPORT, path));
+    let outputs: Vec<Named<'_>> = [Named::new(OUT, &args.out)]
+        .into_iter()
+        .chain(report)
+        .collect();
+    let data = args.data.read(trained_at, &outputs)?;
     let options = TrainingOptions {
         features: data.features,
-        choose: args.k,
-        range: Range {
-            k_min: args.k_min as usize,
-            k_max: args.k_max as usize,
-        },
+        choose,
+        range,
         fit: FitOptions {
             k: 0,
             seed: args.seed,
             runs: args.runs.map(|runs| runs as usize),
-            threads: args.threads.map_or_else(spare_threads, NonZero::get),
+            threads: args
+                .threads
+                .map_or_else(spare_threads, |threads| threads as usize),
         },
         version: args.name.clone().unwrap_or_else(|| version(trained_at)),
         trained_at,
@@ -72,11 +73,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .with_context(|| format!("{} cannot be learned from", options.source))?;
     model_files::check(&args.out, &trained.artifact)?;
     let model = model_files::to_text(&args.out, &trained.artifact)?;
-    output_file::write(Named::new(OUT, &args.out), model.as_bytes())?;
-    if let Some(path) = &args.report {
-        let page = report::render(&trained.analysis, &facts(&trained, &data.dates));
-        output_file::write(Named::new(REPORT, path), page.as_bytes())?;
-    }
+    let page = report.map(|_| report::render(&trained.analysis, &facts(&trained, &data.dates)));
+    let contents = [Some(model), page].into_iter().flatten();
+    let contents: Vec<String> = contents.collect();
+    let written = outputs.iter().zip(&contents);
+    let written = written.map(|(output, content)| (*output, content.as_bytes()));
+    output_file::write_all(&written.collect::<Vec<_>>())?;
     let mut out = std::io::stdout().lock();
     if args.json {
         writeln!(out, "{}", answer(args, &trained, &data.dates))?;

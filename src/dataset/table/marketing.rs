@@ -65,11 +65,14 @@ pub(super) fn marketing(rows: &mut Rows, wanted: Wanted<'_>) -> Result<TrainingT
         .iter()
         .chain(MARKETING_COLUMNS.iter().map(|(name, _)| name));
     let columns: Vec<String> = columns.map(|name| (*name).to_owned()).collect();
-    let absent = wanted.names.iter().find(|name| !columns.contains(*name));
-    if let (Some(name), false) = (absent, wanted.may_be_absent) {
+    let absent = wanted.names.iter();
+    let absent: Vec<&String> = absent.filter(|name| !columns.contains(*name)).collect();
+    let is_any_there = absent.len() < wanted.names.len();
+    if let (Some(first), false) = (absent.first(), wanted.may_be_absent && is_any_there) {
+        let names = absent.iter().map(|name| format!("{name:?}"));
         return Err(Error::NoSuchFeature {
-            name: name.clone(),
-            similar: did_you_mean(name, columns.iter().map(String::as_str)),
+            names: names.collect::<Vec<String>>().join(", "),
+            similar: did_you_mean(first, columns.iter().map(String::as_str)),
             known: columns.join(", "),
         });
     }

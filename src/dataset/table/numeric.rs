@@ -23,8 +23,9 @@ pub(super) fn numeric(
         .names
         .iter()
         .filter(|name| Some(name.as_str()) != id_column);
+    let is_any_there = wanted.names.iter().any(|name| columns.contains(name));
     let values = values.map(|name| Column {
-        is_required: !wanted.may_be_absent,
+        is_required: !(wanted.may_be_absent && is_any_there),
         ..Column::optional(name, Kind::Number)
     });
     let expected: Vec<Column> = id.into_iter().chain(values).collect();

@@ -12,7 +12,8 @@ use crate::report::text;
 /// The section.
 pub(super) fn section(choice: &Choice) -> String {
     let decided = match choice.decided_by.as_str() {
-        "business" => "A business choice".to_owned(),
+        "business" => "The number was given".to_owned(),
+        "default" => "The number is the default".to_owned(),
         index => format!(
             "Decided by the {}",
             text::escape(&text::words_within(index))
