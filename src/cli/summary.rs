@@ -41,6 +41,9 @@ pub struct Summary {
     /// Rows of the file that an earlier, interrupted run had sent.
     #[serde(skip_serializing_if = "is_zero")]
     pub taken_before: u64,
+    /// Of the events above, those that were in the log before this file was and that no run had processed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub in_log_before: u64,
     /// Customers by segment.
     pub segments: BTreeMap<String, u64>,
 }
@@ -84,6 +87,7 @@ impl Summary {
             not_applied: not_applied(findings, input),
             unknown_fields: UnknownFields::of(counts.unknown_fields, unknown, input),
             taken_before: 0,
+            in_log_before: 0,
             segments: customers_by_segment(shared),
         }
     }
@@ -134,10 +138,21 @@ impl Summary {
                  above, the other verdicts are not"
             )?;
         }
+        if self.in_log_before > 0 {
+            let events = self.in_log_before;
+            writeln!(
+                out,
+                "{events} of the events above were sent to the log by an earlier run and had not been processed"
+            )?;
+        }
         let applied = self.verdicts.get("applied").copied().unwrap_or(0);
         let duplicates = self.verdicts.get("duplicate").copied().unwrap_or(0);
         if applied == 0 && duplicates > 0 {
-            writeln!(out, "nothing is new: {duplicates} events were taken before")?;
+            writeln!(
+                out,
+                "nothing was applied: {duplicates} events or orders with these ids were taken before; what they say was not compared, \
+                 so corrected amounts are not taken either"
+            )?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Which rows of a file were not taken: their lines, by the places where their events are delivered, or as the rules judge
 //! them without a log.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde::Serialize;
@@ -25,6 +26,7 @@ use crate::domain::event::unknown_names;
 use crate::domain::ids::Partition;
 use crate::domain::ids::Position;
 use crate::domain::ids::Source;
+use crate::domain::order_rows::OtherRow;
 use crate::domain::order_rows::Refused;
 use crate::engine::admission::Admission;
 use crate::engine::admission::admit_unplaced;
@@ -62,6 +64,13 @@ pub(super) fn lines(log: &EmbeddedLog, events: &[SourceEvent]) -> Lines {
 #[derive(Debug, Default)]
 pub(super) struct Judged {
     pub(super) findings: Findings,
+    /// Events that go to their customer's record, which decides.
+    pub(super) accepted: u64,
+    /// Events of the other verdicts.
+    pub(super) verdicts: BTreeMap<&'static str, u64>,
+    /// Rows of rejected events beyond one for each, by reason.
+    more_rows: BTreeMap<&'static str, u64>,
+    rejected: u64,
     with_unknown_fields: u64,
     names: UnknownNames,
 }
@@ -84,9 +93,19 @@ impl Judged {
                 Err(invalid) => Verdict::Rejected(invalid),
                 Ok(event) => match admit_unplaced(&event) {
                     Admission::Ended(verdict) => verdict,
-                    Admission::Customer { .. } => continue,
+                    Admission::Customer { .. } => {
+                        judged.accepted += 1;
+                        continue;
+                    }
                 },
             };
+            let outcome = verdict.outcome().as_str();
+            *judged.verdicts.entry(outcome).or_default() += 1;
+            if let Verdict::Rejected(invalid) = &verdict {
+                judged.rejected += 1;
+                let reason = invalid.reason.as_str();
+                *judged.more_rows.entry(reason).or_default() += event.rows.saturating_sub(1);
+            }
             judged.findings.note(&verdict, NO_PLACE, event.line);
         }
         judged
@@ -119,31 +138,78 @@ pub(super) fn summary(
     let input = Input::File(&file);
     let mut summary = Summary::of_findings(shared, (&findings, &unknown), input);
     summary.taken_before = u64::try_from(before.len()).unwrap_or(u64::MAX);
+    let sent_now = events.len().saturating_sub(before.len()) as u64;
+    summary.in_log_before = summary.events.saturating_sub(sent_now);
     summary
 }
 
-/// Refuses a file of which too many rows were rejected, as rows or as events; the rest was taken.
+/// What became of the rows that were not rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Others {
+    /// They were taken.
+    Taken,
+    /// They would be taken.
+    Planned,
+    /// They were sent.
+    Sent,
+}
+
+impl Others {
+    fn sentence(self, are_there: bool) -> &'static str {
+        match (self, are_there) {
+            (Self::Taken, true) => "all others were taken",
+            (Self::Taken, false) => "there are no others",
+            (Self::Planned, true) => "all others would be taken",
+            (Self::Planned, false) => "there are no others",
+            (Self::Sent, true) => "all others were sent",
+            (Self::Sent, false) => "no others were sent",
+        }
+    }
+}
+
+/// Refuses a file of which too many rows were rejected, as rows or as events. An event counts as all rows that it is made of.
 pub(super) fn refuse_rejected(
     args: &Args,
     rejections: &[Rejection],
-    refused: &[Refused],
+    history: &History,
+    judged: &Judged,
+    others: Others,
 ) -> anyhow::Result<()> {
     let mut reasons = counts(rejections);
-    for row in refused {
+    for (reason, rows) in &mut reasons {
+        *rows += judged.more_rows.get(reason.as_str()).copied().unwrap_or(0);
+    }
+    for row in &history.refused {
         *reasons.entry(row.column.clone()).or_default() += 1;
     }
     let rejected: u64 = reasons.values().sum();
     if rejected <= args.max_rejected {
         return Ok(());
     }
+    let events = history.events.len() as u64;
+    let is_taken = match others {
+        Others::Taken | Others::Planned => events > judged.rejected,
+        Others::Sent => events > 0,
+    };
+    // The row that is wrong, and not one that is refused with it.
+    let is_cause = |row: &&Refused| !matches!(row.other, Some(OtherRow::Cause(_)));
+    let first = history.refused.iter().find(is_cause);
+    let is_all_unreadable =
+        events > 0 && reasons.get(RejectReason::Unreadable.as_str()) == Some(&events);
+    let first = match first {
+        Some(row) => format!("; line {}: {}", row.line, row.detail),
+        None if is_all_unreadable => {
+            "; is it a table? --format orders and --format customers read those".to_owned()
+        }
+        None => String::new(),
+    };
     Err(TooManyRejected {
         file: file_name(args),
         rejected,
         reasons,
         max: args.max_rejected,
-        first: refused.first().map_or_else(String::new, |row| {
-            format!("; line {}: {}", row.line, row.detail)
-        }),
+        others: others.sentence(is_taken),
+        first,
     }
     .into())
 }
@@ -167,9 +233,8 @@ struct UnderTheseSettings {
 }
 
 impl Sent {
-    pub(super) fn of(args: &Args, history: &History, rules: &IntakeRules) -> Self {
+    pub(super) fn of(args: &Args, history: &History, judged: &Judged, rules: &IntakeRules) -> Self {
         let events = history.events.as_slice();
-        let judged = Judged::of(events, rules);
         let file = file_name(args);
         let input = Input::File(&file);
         let no_events = [
@@ -180,7 +245,7 @@ impl Sent {
         let (no_events, others) = all.partition(|one| no_events.contains(&&*one.reason));
         Self {
             sent: events.len(),
-            file: FileSummary::of(history, args.orders.is_sum()),
+            file: FileSummary::of(history, args.orders, rules),
             rejections: no_events,
             under_these_settings: UnderTheseSettings { rejections: others },
             unknown_fields: judged.unknown_fields(input),

@@ -32,7 +32,9 @@ pub(super) fn name_differences(rows: &mut Rows, refused: &mut [Refused]) -> Resu
         let Some(texts) = texts.get_mut(&row.line) else {
             continue;
         };
-        let factors = FACTORS.into_iter().filter_map(|name| Some((name, row.text(name)?)));
+        let factors = FACTORS
+            .into_iter()
+            .filter_map(|name| Some((name, row.text(name)?)));
         let known = row.others().chain(factors);
         texts.extend(known.map(|(name, text)| (name.to_owned(), text.to_owned())));
     }

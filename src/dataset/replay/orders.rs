@@ -63,8 +63,7 @@ pub(super) fn read_orders(
                 read.push(RowOfOrder::Good(order));
             }
             Err(error) => {
-                let lacks_amount =
-                    amount_of == AmountOf::Revenue && row.text("revenue").is_none();
+                let lacks_amount = amount_of == AmountOf::Revenue && row.text("revenue").is_none();
                 let bad = bad_row(&row, context, error)?;
                 read.push(RowOfOrder::Bad(BadRow {
                     lacks_amount,

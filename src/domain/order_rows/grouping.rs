@@ -174,7 +174,10 @@ fn far_lines(rows: &[OrderRow]) -> Option<(u64, u64)> {
     let earliest = rows.iter().min_by_key(|row| (row.occurred_at, row.line))?;
     let latest = rows.iter().max_by_key(|row| (row.occurred_at, row.line))?;
     let apart = latest.occurred_at.as_milliseconds() - earliest.occurred_at.as_milliseconds();
-    let lines = (earliest.line.min(latest.line), earliest.line.max(latest.line));
+    let lines = (
+        earliest.line.min(latest.line),
+        earliest.line.max(latest.line),
+    );
     (apart > APART_MAX_MILLISECONDS).then_some(lines)
 }
 
@@ -273,7 +276,11 @@ impl Orders {
             let are_equal = group.rows.iter().all(|row| row.amount == first.amount);
             let amount = are_equal.then(|| first.amount.to_string());
             self.refuse_rows(group, "order_id", |row| {
-                let other = if row.line == first.line { line } else { first.line };
+                let other = if row.line == first.line {
+                    line
+                } else {
+                    first.line
+                };
                 let (difference, differs) = match &difference {
                     Difference::Stated(difference) => (difference.as_str(), None),
                     Difference::Rest => {

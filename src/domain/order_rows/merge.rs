@@ -81,7 +81,12 @@ pub(super) fn difference(one: &OrderRow, other: &OrderRow) -> Option<Difference>
 
 /// The sentence that two rows of one order are not equal, and what may be done. `difference` is the column with both values, and
 /// `amounts` those of the rows where they are equal, as `--lines sum` would count both.
-pub(super) fn not_equal(order_id: &str, lines: (u64, u64), difference: &str, amounts: Option<&str>) -> String {
+pub(super) fn not_equal(
+    order_id: &str,
+    lines: (u64, u64),
+    difference: &str,
+    amounts: Option<&str>,
+) -> String {
     let (this, other) = lines;
     let advice = match amounts {
         Some(amount) => format!(

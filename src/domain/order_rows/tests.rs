@@ -349,9 +349,17 @@ fn rows_that_are_equal_in_every_column_are_one_order_and_are_counted() {
 fn lines_that_may_be_of_several_orders_or_have_no_amount_are_counted() {
     for (rows, far, partial) in [
         (vec!["2 c1 o1 1 5", "3 c1 o1 1441 5"], None, None),
-        (vec!["2 c1 o1 1442 5", "3 c1 o1 1 5", "4 c1 o1 9 5"], Some((2, 3)), None),
+        (
+            vec!["2 c1 o1 1442 5", "3 c1 o1 1 5", "4 c1 o1 9 5"],
+            Some((2, 3)),
+            None,
+        ),
         (vec!["2 c1 o1 1 5", "3 c1 o1 1 ? empty"], None, Some((2, 3))),
-        (vec!["2 c1 o1 1 5", "3 c1 o1 1 ? empty", "4 c1 o1 1 ?"], None, None),
+        (
+            vec!["2 c1 o1 1 5", "3 c1 o1 1 ? empty", "4 c1 o1 1 ?"],
+            None,
+            None,
+        ),
         (vec!["2 c1 o1 1 ? empty", "3 c1 o1 1 ? empty"], None, None),
     ] {
         let counts = of(&rows, Lines::Sum).counts;
