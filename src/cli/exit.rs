@@ -54,10 +54,10 @@ pub struct WrongData(pub String);
 #[error("{0}")]
 pub struct NoRights(pub String);
 
-/// More rows of a file were rejected than may be; the rest was taken.
+/// More rows of a file were rejected than may be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{file}: {} rejected ({}), and --max-rejected allows {max}; all others were taken{first}",
+    "{file}: {} rejected ({}), and --max-rejected allows {max}; {others}{first}",
     rows_were(*rejected),
     list(reasons)
 )]
@@ -70,6 +70,8 @@ pub struct TooManyRejected {
     pub reasons: BTreeMap<String, u64>,
     /// How many may be.
     pub max: u64,
+    /// What became of the other rows.
+    pub others: &'static str,
     /// What is wrong with the first row that is no event, after a semicolon; empty where there is none.
     pub first: String,
 }
@@ -149,6 +151,7 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
         dataset::Error::NoTime { .. }
         | dataset::Error::UnknownName { .. }
         | dataset::Error::OrderIdsThere { .. }
+        | dataset::Error::AttributeOfFeature { .. }
         | dataset::Error::OtherKind { .. },
     ) = cause.downcast_ref()
     {

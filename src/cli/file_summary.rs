@@ -1,13 +1,19 @@
 //! What became of the rows of a file, for people and as JSON.
 
 use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::io::Write;
 
 use serde::Serialize;
 
+use crate::cli::order_args::OrderArgs;
 use crate::dataset::replay::History;
+use crate::dataset::replay::SourceEvent;
+use crate::domain::event::parse::parse;
+use crate::domain::event::rules::IntakeRules;
 use crate::domain::order_rows::Counts;
 use crate::domain::order_rows::Noted;
+use crate::domain::time::Timestamp;
 
 /// Places of each reason that are shown.
 const PLACES_SHOWN: usize = 3;
@@ -31,8 +37,10 @@ pub struct FileSummary {
 /// What became of the rows of a file of orders.
 #[derive(Clone, Debug, Serialize)]
 pub struct OrderSummary {
-    /// Orders that are taken, those of guests included.
+    /// Orders that are taken, those of guests included. Whether the state knows them already is another matter.
     pub orders: u64,
+    /// Orders that a rule for events rejects.
+    pub rejected_orders: u64,
     /// Orders of guests.
     pub guests: u64,
     /// Orders whose lines add up to less than zero: they are not taken.
@@ -50,13 +58,13 @@ pub struct OrderSummary {
 }
 
 impl FileSummary {
-    /// What became of the rows of this file. With `is_sum`, they are lines of orders.
+    /// What became of the rows of this file, which are what `args` says, and of its orders under these rules.
     #[must_use]
-    pub fn of(history: &History, is_sum: bool) -> Self {
+    pub fn of(history: &History, args: OrderArgs, rules: &IntakeRules) -> Self {
         let facts = history.found.facts.iter().filter(|fact| fact.is_notable);
         let mut notes: Vec<String> = facts.map(ToString::to_string).collect();
         if let Some(counts) = &history.orders {
-            notes.extend(sentences(counts, is_sum));
+            notes.extend(sentences(counts, args));
         }
         let mut rejected = RejectedRows::default();
         for row in &history.refused {
@@ -66,15 +74,10 @@ impl FileSummary {
             rows: history.rows,
             rejected_rows: rejected.counts().values().sum(),
             rejected,
-            orders: history.orders.as_ref().map(|counts| OrderSummary {
-                orders: counts.orders,
-                guests: counts.guests,
-                returns: counts.returns,
-                customers: counts.customers,
-                repeated_rows: counts.repeated_rows.count,
-                first_at: counts.span.map(|(first, _)| first.to_string()),
-                last_at: counts.span.map(|(_, last)| last.to_string()),
-            }),
+            orders: history
+                .orders
+                .as_ref()
+                .map(|counts| OrderSummary::of(counts, &history.events, rules)),
             notes,
         }
     }
@@ -89,6 +92,13 @@ impl FileSummary {
             writeln!(out, "orders   {:>10}", orders.orders)?;
             writeln!(out, "  guests {:>10}", orders.guests)?;
             writeln!(out, "returns  {:>10}", orders.returns)?;
+            if orders.rejected_orders > 0 {
+                let rejected = orders.rejected_orders;
+                writeln!(
+                    out,
+                    "rejected {rejected:>10}  orders, by the rules for events: see below"
+                )?;
+            }
         }
         self.rejected.print("rows", out)?;
         for note in &self.notes {
@@ -98,7 +108,42 @@ impl FileSummary {
     }
 }
 
-fn sentences(counts: &Counts, is_sum: bool) -> Vec<String> {
+impl OrderSummary {
+    fn of(counts: &Counts, events: &[SourceEvent], rules: &IntakeRules) -> Self {
+        let (mut orders, mut guests, mut rejected_orders) = (0, 0, 0);
+        let mut customers: HashSet<&[u8]> = HashSet::new();
+        let mut span: Option<(Timestamp, Timestamp)> = None;
+        for event in events {
+            // A row that says again what another one says is the same order.
+            let one = u64::from(!event.is_repeat);
+            if parse(&event.payload, event.record_time, rules).is_err() {
+                rejected_orders += one;
+                continue;
+            }
+            orders += one;
+            match event.key.as_deref() {
+                Some(customer) => {
+                    customers.insert(customer);
+                }
+                None => guests += one,
+            }
+            let at = event.record_time;
+            span = Some(span.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+        }
+        Self {
+            orders,
+            rejected_orders,
+            guests,
+            returns: counts.returns,
+            customers: customers.len() as u64,
+            repeated_rows: counts.repeated_rows.count,
+            first_at: span.map(|(first, _)| first.to_string()),
+            last_at: span.map(|(_, last)| last.to_string()),
+        }
+    }
+}
+
+fn sentences(counts: &Counts, args: OrderArgs) -> Vec<String> {
     let mut sentences = Vec::new();
     if counts.returns > 0 {
         sentences.push(
@@ -111,16 +156,28 @@ fn sentences(counts: &Counts, is_sum: bool) -> Vec<String> {
             "guests: their rows have no customer; their orders are counted and are in no customer's record".to_owned(),
         );
     }
-    let repeated = if is_sum {
+    let repeated = if args.is_sum() {
         "lines repeat another line of their order in every column; they are added up all the same"
     } else {
         "rows repeat another row of their order in every column; the order counts once"
     };
+    let negative = if args.has_row_ids() {
+        "orders have an amount below zero and are rejected; returns are counted only where orders have ids"
+    } else {
+        "orders have an amount below zero and are rejected; --lines sum counts such orders as returns"
+    };
     let noted = [
         (counts.repeated_rows, repeated),
+        (counts.negative_rows, negative),
         (
-            counts.negative_rows,
-            "orders have an amount below zero and are rejected; --lines sum counts such orders as returns",
+            counts.partial_amounts,
+            "orders have an amount on some of their rows only, as where the total of an order stands on its first row; take quantity \
+             and price of each row instead: --lines sum --columns quantity=COLUMN,price=COLUMN",
+        ),
+        (
+            counts.far_lines,
+            "orders have lines that are more than a day apart; if order ids begin anew, as those of tills do, such lines are of \
+             several orders: make ids that are used once",
         ),
         (
             counts.mixed_channels,

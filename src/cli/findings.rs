@@ -233,7 +233,9 @@ fn meaning(outcome: Outcome, reason: &str) -> &'static str {
     match (outcome, reason) {
         (Outcome::Applied, _) => "it counts",
         (Outcome::Rejected, _) => "it breaks a rule",
-        (Outcome::Duplicate, _) => "its event or its order was taken before: it counts once",
+        (Outcome::Duplicate, _) => {
+            "its event or its order was taken before: it counts once, as it was then"
+        }
         (Outcome::Late, "older_than_ledger") => {
             "its day is more than state.ledger_days before the customer's newest event: it does not count"
         }

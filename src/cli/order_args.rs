@@ -39,6 +39,12 @@ impl OrderArgs {
         self.lines.is_some()
     }
 
+    /// Order ids are made of what the rows say.
+    #[must_use]
+    pub fn has_row_ids(self) -> bool {
+        self.order_id.is_some()
+    }
+
     /// What is needed to make events of the rows of a file.
     ///
     /// # Errors

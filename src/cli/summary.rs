@@ -188,8 +188,13 @@ impl Summary {
         let applied = self.verdicts.get("applied").copied().unwrap_or(0);
         let duplicates = self.verdicts.get("duplicate").copied().unwrap_or(0);
         if applied == 0 && duplicates > 0 {
-            let taken = counted(duplicates, "event was", "events were");
-            writeln!(out, "nothing is new: {taken} taken before")?;
+            let taken = counted(duplicates, "event or order", "events or orders");
+            writeln!(
+                out,
+                "nothing was applied: {taken} with these ids {} taken before; what they say was not compared, so corrected \
+                 amounts are not taken either",
+                if duplicates == 1 { "was" } else { "were" }
+            )?;
         }
         Ok(())
     }

@@ -222,6 +222,27 @@ pub enum Error {
         /// Path of the file.
         path: PathBuf,
     },
+    /// `--columns` takes away a column that the format needs.
+    #[error(
+        "--columns {by} takes away the column {column:?}, which the format needs: leave that pair out"
+    )]
+    ColumnTaken {
+        /// The column.
+        column: String,
+        /// The pair.
+        by: String,
+    },
+    /// An attribute that no model would ever read, as a feature of its name is computed.
+    #[error(
+        "{path} has a column {column:?}, and segstream computes age from birth_year: --columns birth_year=COLUMN names a column of years, \
+         and --columns {column}= leaves this one out"
+    )]
+    AttributeOfFeature {
+        /// Path of the file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+    },
     /// A column that is there twice.
     #[error("{path} has the column {column:?} more than once: rename one of them")]
     ColumnTwice {

@@ -8,28 +8,24 @@ use crate::dataset::error::Error;
 use crate::dataset::options::ColumnNames;
 use crate::dataset::shape::Name;
 use crate::dataset::shape::Shape;
+use crate::domain::event::means_customer;
+use crate::domain::money::Currency;
 use crate::domain::nearest::did_you_mean;
 
 /// What exports call the columns of a format: small letters and digits only.
 const OTHER_NAMES: [(&str, &[&str]); 10] = [
     (
+        // Those that say customer id are found by `means_customer`. A bare `id` is of the row, as in exports of orders.
         "customer_id",
         &[
-            "customerid",
-            "custid",
-            "customer",
-            "clientid",
-            "client",
-            "userid",
-            "user",
-            "memberid",
             "masterid",
-            "customerno",
-            "customernumber",
+            "client",
+            "user",
             "kundennummer",
+            "kundennr",
             "kunde",
-            "accountid",
-            "id",
+            "email",
+            "customeremail",
         ],
     ),
     (
@@ -47,6 +43,12 @@ const OTHER_NAMES: [(&str, &[&str]); 10] = [
             "transaction",
             "receiptid",
             "bestellnummer",
+            "rechnungsnummer",
+            "rechnung",
+            "bonnummer",
+            "bonnr",
+            "belegnummer",
+            "belegnr",
             "name",
         ],
     ),
@@ -131,7 +133,11 @@ pub(super) fn names(
     columns: &ColumnNames,
 ) -> Result<Vec<Name>, Error> {
     let mut names = Vec::new();
-    for (name, wanted) in &columns.pairs {
+    for (name, wanted) in columns
+        .pairs
+        .iter()
+        .filter(|(_, wanted)| !wanted.is_empty())
+    {
         let mut places = header
             .iter()
             .enumerate()
@@ -159,7 +165,8 @@ pub(super) fn names(
     }
     for (place, text) in header.iter().enumerate() {
         let is_named = |name: &&Name| name.name == *text || name.place == place;
-        if !text.is_empty() && !names.iter().any(|name| is_named(&name)) {
+        let is_left_out = columns.leaves_out(text);
+        if !text.is_empty() && !is_left_out && !names.iter().any(|name| is_named(&name)) {
             names.push(Name {
                 name: text.clone(),
                 header: text.clone(),
@@ -202,7 +209,15 @@ pub(super) fn check(shape: &Shape, columns: &[Column], others: Others) -> Result
                     return Err(twice(&shape.path, &name.header));
                 }
             }
-            None if column.is_required => missing.push(format!("{:?}", column.name)),
+            None if column.is_required => {
+                if let Some(by) = taken_by(shape, &column.name) {
+                    return Err(Error::ColumnTaken {
+                        column: column.name.clone(),
+                        by,
+                    });
+                }
+                missing.push(format!("{:?}", column.name));
+            }
             None => {}
         }
     }
@@ -217,63 +232,128 @@ pub(super) fn check(shape: &Shape, columns: &[Column], others: Others) -> Result
     })
 }
 
-/// A guess at `--columns`, with a leading sentence; empty where nothing is like a name of the format.
-fn hint(shape: &Shape, columns: &[Column]) -> String {
-    let mut guessed: Vec<String> = Vec::new();
-    let guess = |name: &str| {
-        let others = OTHER_NAMES.iter().find(|(known, _)| *known == name)?.1;
-        let found = |other: &&str| shape.header.iter().find(|text| plain(text) == **other);
-        others.iter().find_map(found)
+/// The pair of `--columns` that leaves a column out, or takes it for another one.
+fn taken_by(shape: &Shape, column: &str) -> Option<String> {
+    let mut pairs = shape.options.columns.pairs.iter();
+    let is_there = shape.header.iter().any(|header| header == column);
+    let (name, header) =
+        pairs.find(|(name, header)| header == column || name == column && header.is_empty())?;
+    is_there.then(|| pair(name, header))
+}
+
+/// Whether a header has this name, perhaps with a currency behind it, as in `Umsatz EUR`.
+fn is_called(header: &str, name: &str) -> bool {
+    let without_currency = header.rsplit_once([' ', '_']).and_then(|(first, last)| {
+        let code = last.trim_matches(['(', ')', '[', ']']);
+        Currency::parse(code).map(|_| first)
+    });
+    plain(header) == name || without_currency.is_some_and(|first| plain(first) == name)
+}
+
+/// The header that may be meant by a name of the format, among those that `--columns` does not name.
+fn guess<'a>(shape: &'a Shape, name: &str) -> Option<&'a String> {
+    let is_free = |header: &&String| {
+        let mut pairs = shape.options.columns.pairs.iter();
+        !pairs.any(|(_, named)| named == *header)
     };
-    let missing = |name: &str| !shape.names.iter().any(|known| known.name == name);
-    let pair = |name: &str, header: &String| {
-        if header.contains(',') {
-            format!("\"{name}={header}\"")
-        } else {
-            format!("{name}={header}")
-        }
-    };
-    let mut lines = "";
-    for column in columns.iter().filter(|column| missing(&column.name)) {
-        let name = column.name.as_str();
-        if let Some(header) = guess(name) {
-            guessed.push(pair(name, header));
-        } else if let (true, "revenue", Some(quantity), Some(price)) =
-            (column.is_required, name, guess("quantity"), guess("price"))
-        {
-            guessed.push(pair("quantity", quantity));
-            guessed.push(pair("price", price));
-            lines = ", and --lines sum where an order has several rows";
-        } else if column.is_required {
-            let mut header = shape.header.iter();
-            let spelled = header.find(|text| is_spelling(text, name));
-            guessed.extend(spelled.map(|header| pair(name, header)));
-        }
+    let free = || shape.header.iter().filter(is_free);
+    if let ("customer_id", Some(header)) = (name, free().find(|header| means_customer(header))) {
+        return Some(header);
     }
-    guessed.extend(
-        shape
-            .options
-            .columns
-            .pairs
-            .iter()
-            .map(|(name, header)| pair(name, header)),
-    );
-    if guessed.is_empty() {
-        let missing = columns
-            .iter()
-            .filter(|column| column.is_required && missing(&column.name));
-        let near = missing
-            .map(|column| did_you_mean(&column.name, shape.header.iter().map(String::as_str)));
-        let near = near.into_iter().next().unwrap_or_default();
-        let end = if near.is_empty() { "." } else { "" };
-        format!("{near}{end} --columns NAME=COLUMN says which column stands for it")
+    let others = OTHER_NAMES.iter().find(|(known, _)| *known == name)?.1;
+    let mut found = others
+        .iter()
+        .filter_map(|other| free().find(|header| is_called(header, other)));
+    found.next()
+}
+
+/// Columns that a format still lacks, and headers that may be meant.
+#[derive(Default)]
+struct Guessed {
+    pairs: Vec<String>,
+    /// What else the call needs.
+    more: &'static str,
+}
+
+fn pair(name: &str, header: &str) -> String {
+    if header.contains(',') {
+        format!("\"{name}={header}\"")
     } else {
-        let guessed = guessed.join(",");
-        let quoted = if guessed.contains(' ') {
-            format!("'{guessed}'")
-        } else {
-            guessed
-        };
-        format!(". Perhaps --columns {quoted}{lines}")
+        format!("{name}={header}")
     }
+}
+
+impl Guessed {
+    fn of(shape: &Shape, missing: &[&Column]) -> Self {
+        let mut guessed = Self::default();
+        let factors = guess(shape, "quantity").zip(guess(shape, "price"));
+        for column in missing {
+            let name = column.name.as_str();
+            let found = guess(shape, name);
+            if let (true, "revenue", Some((quantity, price))) = (column.is_required, name, factors)
+            {
+                // Where a file says that its rows are lines, a total is that of the order and stands on one of them.
+                if found.is_none() || plain(price).starts_with("lineitem") {
+                    guessed.pairs.push(pair("quantity", quantity));
+                    guessed.pairs.push(pair("price", price));
+                    guessed.more = ", and --lines sum where an order has several rows";
+                    continue;
+                }
+            }
+            let spelled = || {
+                let mut headers = shape.header.iter();
+                headers.find(|text| column.is_required && is_spelling(text, name))
+            };
+            guessed
+                .pairs
+                .extend(found.or_else(spelled).map(|header| pair(name, header)));
+        }
+        guessed
+    }
+}
+
+/// A guess at `--columns` and at other flags, with a leading sentence.
+fn hint(shape: &Shape, columns: &[Column]) -> String {
+    let is_missing = |column: &&Column| !shape.names.iter().any(|known| known.name == column.name);
+    let missing: Vec<&Column> = columns.iter().filter(is_missing).collect();
+    let lacks = |name: &str| {
+        let mut missing = missing.iter();
+        missing.any(|column| column.is_required && column.name == name)
+    };
+    let is_there = |name: &str| shape.header.iter().any(|header| plain(header) == name);
+    let lacks_order = lacks("order_id") && guess(shape, "order_id").is_none();
+    let lacks_amount = lacks("revenue") && guess(shape, "revenue").is_none();
+    let is_of_customers = ["birthyear", "income", "joinedat"]
+        .into_iter()
+        .any(is_there);
+    if lacks_order && lacks_amount && is_of_customers {
+        return ". Are these customers? --format customers reads them".to_owned();
+    }
+    let row_ids = if lacks_order {
+        "; if orders have no ids, --order-id row makes them"
+    } else {
+        ""
+    };
+    let guessed = Guessed::of(shape, &missing);
+    if guessed.pairs.is_empty() {
+        let required = missing.iter().find(|column| column.is_required);
+        let near = required.map_or_else(String::new, |column| {
+            did_you_mean(&column.name, shape.header.iter().map(String::as_str))
+        });
+        let end = if near.is_empty() { "." } else { "" };
+        return format!(
+            "{near}{end} --columns NAME=COLUMN says which column stands for it{row_ids}"
+        );
+    }
+    let typed = shape.options.columns.pairs.iter();
+    let typed = typed.map(|(name, header)| pair(name, header));
+    let pairs: Vec<String> = guessed.pairs.into_iter().chain(typed).collect();
+    let pairs = pairs.join(",");
+    let quoted = if pairs.contains(' ') {
+        format!("'{pairs}'")
+    } else {
+        pairs
+    };
+    let more = guessed.more;
+    format!(". Perhaps --columns {quoted}{more}{row_ids}")
 }

@@ -172,11 +172,9 @@ impl ColumnNames {
         let parts = pair
             .split_once('=')
             .map(|(name, header)| (name.trim(), header.trim()));
-        let Some((name, header)) =
-            parts.filter(|(name, header)| !name.is_empty() && !header.is_empty())
-        else {
+        let Some((name, header)) = parts.filter(|(name, _)| !name.is_empty()) else {
             return Err(format!(
-                "{pair:?} is not NAME=COLUMN, such as customer_id=CustomerID"
+                "{pair:?} is not NAME=COLUMN, such as customer_id=CustomerID, or NAME= for a column that is not to be used"
             ));
         };
         if let Some((_, known)) = self.pairs.iter().find(|(known, _)| known == name) {
@@ -191,8 +189,16 @@ impl ColumnNames {
     /// The column of the file that stands for a column of the format.
     #[must_use]
     pub fn header_of(&self, name: &str) -> Option<&str> {
-        let pair = self.pairs.iter().find(|(known, _)| known == name);
+        let mut pairs = self.pairs.iter();
+        let pair = pairs.find(|(known, header)| known == name && !header.is_empty());
         pair.map(|(_, header)| header.as_str())
+    }
+
+    /// Whether a column of the file is not to be used: `--columns channel=`.
+    #[must_use]
+    pub fn leaves_out(&self, column: &str) -> bool {
+        let mut pairs = self.pairs.iter();
+        pairs.any(|(name, header)| name == column && header.is_empty())
     }
 
     fn stated(&self) -> Option<String> {

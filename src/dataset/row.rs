@@ -114,6 +114,12 @@ impl<'a> Row<'a> {
         names.filter_map(|name| Some((name.name.as_str(), self.text(&name.name)?)))
     }
 
+    /// The same of the columns that the format does not expect.
+    pub fn others(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.entries()
+            .filter(|(name, _)| self.shape.kind(name).is_none())
+    }
+
     /// A value that `parse` accepts; missing is `None`.
     ///
     /// # Errors

@@ -93,6 +93,10 @@ impl Rows {
         self.shape.names.iter().map(|name| name.name.as_str())
     }
 
+    pub(super) fn found_mut(&mut self) -> &mut Found {
+        &mut self.found
+    }
+
     /// Whether there is a column of this name.
     #[must_use]
     pub fn has(&self, column: &str) -> bool {

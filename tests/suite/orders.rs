@@ -162,14 +162,32 @@ fn an_order_that_contradicts_itself_is_rejected_with_its_lines_and_the_rest_is_t
             "c1,o1,2018-11-08,5,USD\nc2,o2,2018-11-08,5,\nc1,o1,2018-11-08,6,EUR",
             LINES,
             2,
-            vec!["USD", "line 2", "EUR", "line 4"],
+            vec![
+                "USD",
+                "line 2",
+                "EUR",
+                "line 4",
+                "\"currency\":{\"count\":2",
+            ],
             vec!["c2 1 5.00"],
         ),
         (
+            // The last line of the output names what is wrong, and not what is refused because of it.
             "c1,o1,2018-11-08,5,\nc1,o1,2018-11-08,five,\nc2,o2,2018-11-08,5,",
             LINES,
             2,
-            vec!["five", "its line 3"],
+            vec![
+                "five",
+                "its line 3",
+                "were taken; line 3: revenue: \"five\"",
+            ],
+            vec!["c2 1 5.00"],
+        ),
+        (
+            "c1,o1,2018-11-08,5,\n,o1,2018-11-08,seven,\nc2,o2,2018-11-08,5,",
+            LINES,
+            2,
+            vec!["\"seven\" is not", "\"o1\" has customer \"c1\" here"],
             vec!["c2 1 5.00"],
         ),
         (
@@ -261,11 +279,330 @@ fn equal_rows_of_one_order_are_one_order_and_counted() {
         ),
         (1, 1, 1)
     );
-    // The same with another note may be another thing of the same price.
+    // Values are compared, and not how they are written.
     let shop = Shop::new();
-    let replayed = shop.replay(&text.replacen("5,a", "5,b", 1), ORDERS);
+    let text = "customer_id,order_id,occurred_at,quantity,price,note,channel\nc1,o1,2018-11-08,1,6,a,web\n\
+                c1,o1,2018-11-08T12:00:00Z,1.0,6.00,a,web\n";
+    let replayed = shop.replay(text, ORDERS);
+    assert_eq!(replayed.code, 0, "{}", replayed.said());
+    assert_eq!(
+        (replayed.verdict("applied"), replayed.verdict("duplicate")),
+        (1, 1)
+    );
+    // What differs may be another thing of the same price, and is named; the amounts would both count.
+    for (from, to, says) in [
+        ("6.00,a", "6.00,b", "(note: \"a\" and \"b\")"),
+        ("1.0,6.00", "2,3", "(price: \"6\" and \"3\")"),
+        (
+            "a,web\nc1",
+            "a,store\nc1",
+            "(channel: \"store\" and \"web\")",
+        ),
+    ] {
+        let shop = Shop::new();
+        let replayed = shop.replay(&text.replacen(from, to, 1), ORDERS);
+        assert_eq!(replayed.code, 3, "{to}: {}", replayed.said());
+        assert_eq!(replayed.file("rejected_rows"), 2, "{to}");
+        for says in [says, "--lines sum adds their amounts up (6 + 6)"] {
+            let said = replayed.said().replace("\\\"", "\"");
+            assert!(said.contains(says), "{says} in {said}");
+        }
+    }
+}
+
+/// A file in which lines contradict what they seem to be, and the note about it.
+#[test]
+fn what_lines_do_not_say_is_noted_with_what_to_do() {
+    for (text, code, says) in [
+        (
+            "customer_id,order_id,occurred_at,revenue\n,0001,2013-01-02 10:00,5\n,0001,2013-03-02 10:00,7\n",
+            0,
+            "1 orders have lines that are more than a day apart",
+        ),
+        (
+            "customer_id,order_id,occurred_at,revenue\nc1,o1,2013-01-02,5\nc1,o1,2013-01-02,\n",
+            3,
+            "--lines sum --columns quantity=COLUMN,price=COLUMN",
+        ),
+    ] {
+        let replayed = Shop::new().replay(text, LINES);
+        assert_eq!(replayed.code, code, "{}", replayed.said());
+        let notes = replayed.summary["file"]["notes"].to_string();
+        assert!(notes.contains(says), "{says} in {notes}");
+    }
+}
+
+/// By hand: three lines of one order in a currency without a rate.
+#[test]
+fn rejected_orders_count_as_their_rows_and_are_not_among_those_taken() {
+    let text = "customer_id,order_id,occurred_at,revenue,currency\n\
+                c1,o1,2018-11-08,5,GBP\nc1,o1,2018-11-08,5,GBP\nc1,o1,2018-11-08,6,GBP\n";
+    for (more, max, code, others) in [
+        ("", "2", 3, "there are no others"),
+        ("c2,o2,2018-11-08,1,USD\n", "2", 3, "all others"),
+        ("", "3", 0, ""),
+    ] {
+        for mode in ["--dry-run", "--json"] {
+            let shop = Shop::new();
+            let call = [
+                LINES,
+                &["--max-rejected", max, mode][..if mode == "--json" { 2 } else { 3 }],
+            ]
+            .concat();
+            let replayed = shop.replay(&format!("{text}{more}"), &call);
+            assert_eq!(replayed.code, code, "{more}{max}: {}", replayed.said());
+            let taken = u64::from(!more.is_empty());
+            assert_eq!(
+                (
+                    replayed.file("orders"),
+                    replayed.file("customers"),
+                    replayed.file("rejected_orders")
+                ),
+                (taken, taken, 1)
+            );
+            let errors = &replayed.errors;
+            if code == 3 {
+                assert!(
+                    errors.contains("3 rows were rejected (unknown_currency 3)"),
+                    "{errors}"
+                );
+                assert!(errors.contains(others), "{others}: {errors}");
+            }
+            if taken == 1 {
+                let done = if mode == "--json" {
+                    "were taken"
+                } else {
+                    "would be taken"
+                };
+                assert!(errors.contains(done), "{done}: {errors}");
+            }
+        }
+    }
+}
+
+/// The header, the call, what the message says and what it does not say.
+#[test]
+fn a_missing_column_is_answered_with_what_may_be_meant() {
+    let shopify = "Name,Email,Currency,Total,Created at,Lineitem quantity,Lineitem price,Id";
+    for (header, call, says, never) in [
+        (
+            shopify,
+            vec![],
+            "--columns 'customer_id=Email,order_id=Name,occurred_at=Created at,quantity=Lineitem quantity,price=Lineitem \
+             price,currency=Currency', and --lines sum",
+            "=Id",
+        ),
+        (
+            "id,order_id,occurred_at,revenue",
+            vec![],
+            "--columns NAME=COLUMN",
+            "=id",
+        ),
+        (
+            "customer_id,occurred_at,revenue",
+            vec![],
+            "--order-id row makes them",
+            "Perhaps",
+        ),
+        (
+            "customer_id,order_id,occurred_at,revenue",
+            vec!["--columns", "quantity=revenue"],
+            "has no column \"price\"",
+            "Perhaps",
+        ),
+        (
+            "customer_id,order_id,occurred_at,revenue",
+            vec!["--columns", "order_id=customer_id"],
+            "--columns order_id=customer_id takes away the column \"customer_id\"",
+            "has no column",
+        ),
+        (
+            "customer_id,order_id,occurred_at,revenue",
+            vec!["--columns", "revenue="],
+            "--columns revenue= takes away the column \"revenue\"",
+            "has no column",
+        ),
+        (
+            "Kundennr;Bon-Nr;Datum;Umsatz EUR",
+            vec![],
+            "customer_id=Kundennr,order_id=Bon-Nr,occurred_at=Datum,revenue=Umsatz EUR",
+            "--order-id",
+        ),
+        (
+            "customer_id,email,income,updated_at",
+            vec![],
+            "--format customers reads them",
+            "Perhaps",
+        ),
+        (
+            "clientId,order_id,occurred_at,revenue",
+            vec![],
+            "customer_id=clientId",
+            "NAME=",
+        ),
+    ] {
+        let shop = Shop::new();
+        let fields = header.split([',', ';']).count();
+        let separator = if header.contains(';') { ";" } else { "," };
+        let text = format!("{header}\n{}\n", vec!["1"; fields].join(separator));
+        let replayed = shop.replay(&text, &[ORDERS, call.as_slice()].concat());
+        assert_eq!(replayed.code, 3, "{header}: {}", replayed.said());
+        let errors = &replayed.errors;
+        assert!(errors.contains(says), "{says} in {errors}");
+        assert!(!errors.contains(never), "{never} in {errors}");
+    }
+}
+
+#[test]
+fn a_column_with_channels_of_ones_own_can_be_left_out() {
+    let text = "customer_id,order_id,occurred_at,revenue,channel\nc1,o1,2018-11-08,5,Store\n";
+    let replayed = Shop::new().replay(text, ORDERS);
     assert_eq!(replayed.code, 3, "{}", replayed.said());
-    assert_eq!(replayed.file("rejected_rows"), 2);
+    let said = replayed.said();
+    for says in ["marketplace, phone, unknown", "did you mean"] {
+        assert!(said.contains(says), "{says} in {said}");
+    }
+    let shop = Shop::new();
+    let replayed = shop.replay(text, &[ORDERS, &["--columns", "channel="]].concat());
+    assert_eq!(replayed.code, 0, "{}", replayed.said());
+    assert_eq!(spending(&shop), ["c1 1 5.00"]);
+}
+
+/// By hand: whether an order with this discount is a deal.
+#[test]
+fn of_a_discount_only_whether_there_is_one_matters() {
+    for (discount, deals) in [
+        ("-1.00", 1),
+        ("10%", 1),
+        ("\"12,5 %\"", 1),
+        ("0.2", 1),
+        ("0%", 0),
+        ("-0.00", 0),
+        ("", 0),
+    ] {
+        let shop = Shop::new();
+        let text = format!(
+            "customer_id,order_id,occurred_at,revenue,discount\nc1,o1,2018-11-08,5,{discount}\n"
+        );
+        let replayed = shop.replay(&text, ORDERS);
+        assert_eq!(replayed.code, 0, "{discount}: {}", replayed.said());
+        assert_eq!(
+            shop.customers()["c1"]["deal_purchases"],
+            deals,
+            "{discount}"
+        );
+    }
+}
+
+#[test]
+fn a_day_without_orders_is_a_file_without_rows() {
+    for format in ["orders", "customers"] {
+        let shop = Shop::new();
+        let text = "customer_id,order_id,occurred_at,revenue\n";
+        let replayed = shop.replay(text, &["--format", format]);
+        assert_eq!(replayed.code, 0, "{}", replayed.said());
+        assert_eq!(replayed.file("rows"), 0);
+    }
+}
+
+#[test]
+fn order_ids_may_be_as_long_as_an_order_id_may_be() {
+    // The event id has six characters more, and 128 at most.
+    for (length, code) in [(122, 0), (123, 0), (128, 0), (129, 3)] {
+        let shop = Shop::new();
+        let id = "o".repeat(length);
+        let text = format!("customer_id,order_id,occurred_at,revenue\nc1,{id},2018-11-08,5\n");
+        let replayed = shop.replay(&text, ORDERS);
+        assert_eq!(replayed.code, code, "{length}: {}", replayed.said());
+        let again = shop.replay(&text, ORDERS);
+        assert_eq!(again.verdict("applied"), 0, "{length}: {}", again.said());
+    }
+}
+
+/// Attributes that a reader would take for features, in files and in events.
+#[test]
+fn attributes_with_the_name_of_a_computed_feature_are_not_taken_in_silence() {
+    for (text, flags, code, says) in [
+        (
+            "customer_id,updated_at,age\nc1,2021-05-06,44\n",
+            vec![],
+            2,
+            "computes age from birth_year",
+        ),
+        (
+            "customer_id,updated_at,Age\nc1,2021-05-06,44\n",
+            vec![],
+            2,
+            "--columns Age= leaves",
+        ),
+        (
+            "customer_id,updated_at,age\nc1,2021-05-06,44\n",
+            vec!["--columns", "age="],
+            0,
+            "\"applied\":1",
+        ),
+        (
+            "customer_id,updated_at,age\nc1,2021-05-06,1977\n",
+            vec!["--columns", "birth_year=age"],
+            0,
+            "\"applied\":1",
+        ),
+        (
+            "customer_id,updated_at,age,birth_year\nc1,2021-05-06,44,1977\n",
+            vec![],
+            0,
+            "no model reads these attributes",
+        ),
+        (
+            "customer_id,updated_at,orders,order_id,total\nc1,2021-05-06,4,o1,5\n",
+            vec![],
+            0,
+            "attributes: orders: segstream computes",
+        ),
+        (
+            "customer_id,updated_at,order_id,total\nc1,2021-05-06,o1,5\n",
+            vec![],
+            0,
+            "--format orders reads orders",
+        ),
+    ] {
+        let shop = Shop::new();
+        let call = [&["--format", "customers"], flags.as_slice()].concat();
+        let replayed = shop.replay(text, &call);
+        assert_eq!(replayed.code, code, "{text}: {}", replayed.said());
+        assert!(
+            replayed.said().contains(says),
+            "{says}: {}",
+            replayed.said()
+        );
+    }
+    let event = json!({
+        "event_id": "p-1", "type": "customer.updated", "occurred_at": "2021-05-06T07:08:09Z", "customer_id": "c1",
+        "profile": {"attributes": {"age": 44, "pets": 2}},
+    });
+    let replayed = Shop::new().replay(&event.to_string(), &["--format", "jsonl"]);
+    let unknown = &replayed.summary["unknown_fields"]["names"];
+    assert_eq!(unknown[0]["name"], "profile.attributes.age", "{unknown}");
+    assert_eq!(unknown[0]["did_you_mean"], "profile.birth_year");
+    assert_eq!(unknown.as_array().unwrap().len(), 1, "{unknown}");
+}
+
+#[test]
+fn a_file_of_another_format_is_named_and_lines_without_a_time_have_none() {
+    let table = "customer_id,order_id,occurred_at,revenue\nc1,o1,2018-11-08,5\n";
+    let planned = Shop::new().replay(table, &["--format", "jsonl", "--dry-run"]);
+    assert_eq!(planned.code, 3, "{}", planned.said());
+    assert!(
+        planned.errors.contains("--format orders"),
+        "{}",
+        planned.errors
+    );
+    assert_eq!(
+        planned.summary["first_at"],
+        Value::Null,
+        "{}",
+        planned.said()
+    );
 }
 
 #[test]
@@ -346,7 +683,14 @@ fn rows_below_zero_that_are_not_lines_are_rejected_with_their_line() {
         assert_eq!(rejection["reason"], "revenue", "{what}");
         assert_eq!(rejection["first"][0]["line"], line, "{what}");
         let notes = replayed.summary["file"]["notes"].to_string();
-        assert!(notes.contains("--lines sum"), "{what}: {notes}");
+        // Lines have order ids.
+        let has_ids = call != ROW_IDS;
+        assert_eq!(notes.contains("--lines sum"), has_ids, "{what}: {notes}");
+        assert_eq!(
+            (replayed.file("orders"), replayed.file("rejected_orders")),
+            (1, 1),
+            "{what}"
+        );
         let allowed = [call, &["--max-rejected", "1"]].concat();
         assert_eq!(shop.replay(text, &allowed).code, 0, "{what}");
     }
@@ -510,21 +854,21 @@ fn a_dry_run_says_what_would_become_of_the_file_and_writes_nothing() {
             "customer_id,order_id,occurred_at,revenue\nc1,o1,2018-11-09,261.96\nc1,o1,2018-11-08,731.94\n,o2,2018-11-08,1\n\
              c2,o3,2018-11-08,-1\n",
             0,
-            json!([2, 1, 1, 0]),
+            json!([2, 1, 1, 0, 0]),
         ),
         (
             "an amount that is none",
             ORDERS,
             "customer_id,order_id,occurred_at,revenue\nc1,o1,2018-11-08,five\nc1,o2,2018-11-08,5\n",
             3,
-            json!([1, 0, 0, 1]),
+            json!([1, 0, 0, 1, 0]),
         ),
         (
             "a currency without a rate, which the engine rejects",
             ORDERS,
             "customer_id,order_id,occurred_at,revenue,currency\nc1,o1,2018-11-08,5,GBP\nc1,o2,2018-11-08,5,USD\n",
             3,
-            json!([2, 0, 0, 0]),
+            json!([1, 0, 0, 0, 1]),
         ),
     ] {
         let shop = Shop::new();
@@ -533,7 +877,13 @@ fn a_dry_run_says_what_would_become_of_the_file_and_writes_nothing() {
         let planned = shop.replay(text, &planned);
         assert_eq!(planned.code, code, "{what}: {}", planned.said());
         assert!(!shop.path().join("store").exists(), "{what}");
-        let members = ["orders", "guests", "returns", "rejected_rows"];
+        let members = [
+            "orders",
+            "guests",
+            "returns",
+            "rejected_rows",
+            "rejected_orders",
+        ];
         let counts: Vec<u64> = members.iter().map(|member| planned.file(member)).collect();
         assert_eq!(json!(counts), orders, "{what}");
         assert_eq!(planned.summary["dry_run"], true);

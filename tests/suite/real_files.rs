@@ -24,10 +24,10 @@ const LONDON: &[&str] = &[
     "time.business_zone=Europe/London",
     "money.base_currency=GBP",
 ];
-const SHAPES: [Shape; 9] = [
+const SHAPES: [Shape; 11] = [
     Shape {
         file: "online_retail.csv",
-        call: "--format orders --lines sum --encoding latin1 --date-format %m/%d/%Y_%H:%M --columns UCI",
+        call: "--format orders --lines sum --encoding latin1 --date-format %m/%d/%Y+%H:%M --columns UCI",
         settings: LONDON,
     },
     Shape {
@@ -38,13 +38,13 @@ const SHAPES: [Shape; 9] = [
     Shape {
         file: "online_retail_II.csv",
         call: "--format orders --lines sum --columns \
-               customer_id=Customer_ID,order_id=Invoice,occurred_at=InvoiceDate,quantity=Quantity,price=Price",
+               customer_id=Customer+ID,order_id=Invoice,occurred_at=InvoiceDate,quantity=Quantity,price=Price",
         settings: LONDON,
     },
     Shape {
         file: "superstore.csv",
         call: "--format orders --lines sum --encoding latin1 --date-format %m/%d/%Y --columns \
-               customer_id=Customer_ID,order_id=Order_ID,occurred_at=Order_Date,revenue=Sales,category=Category,discount=Discount",
+               customer_id=Customer+ID,order_id=Order+ID,occurred_at=Order+Date,revenue=Sales,category=Category,discount=Discount",
         settings: &["time.business_zone=America/New_York"],
     },
     Shape {
@@ -74,6 +74,18 @@ const SHAPES: [Shape; 9] = [
         settings: &[],
     },
     Shape {
+        file: "shopify.csv",
+        call: "--format orders --lines sum --columns customer_id=Email,order_id=Name,occurred_at=Created+at,\
+               quantity=Lineitem+quantity,price=Lineitem+price,currency=Currency,discount=Discount+Amount",
+        settings: &["money.base_currency=EUR"],
+    },
+    Shape {
+        file: "woocommerce.csv",
+        call: "--format orders --columns customer_id=customer_user,occurred_at=order_date,revenue=order_total,\
+               currency=order_currency,discount=cart_discount",
+        settings: &["time.business_zone=Europe/Rome", "money.base_currency=EUR"],
+    },
+    Shape {
         file: "cdnow_sample.txt",
         call: "--format cdnow",
         settings: &[],
@@ -84,20 +96,11 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/files")
 }
 
-/// The words of a call; `_` stands for a space where a column or a format has one.
+/// The words of a call; `+` stands for a space where a column or a format has one.
 fn arguments(shape: &Shape) -> Vec<String> {
     let words = shape.call.split_ascii_whitespace().map(|word| match word {
         "UCI" => UCI_COLUMNS.to_owned(),
-        word if word.starts_with("--") => word.to_owned(),
-        // No name of these files has an underscore of its own but those on the left.
-        word => word
-            .split(',')
-            .map(|pair| match pair.split_once('=') {
-                Some((name, column)) => format!("{name}={}", column.replace('_', " ")),
-                None => pair.replace('_', " "),
-            })
-            .collect::<Vec<String>>()
-            .join(","),
+        word => word.replace('+', " "),
     });
     let mut words: Vec<String> = words.collect();
     for setting in shape.settings {

@@ -131,7 +131,9 @@ fn a_file_with_a_negative_amount_is_taken_but_for_that_line_which_is_named_with_
     let shown = place.replay(&file, "orders", &[]).stdout;
     let shown = String::from_utf8(shown).unwrap();
     assert!(
-        shown.contains("nothing is new: 1 event was taken before"),
+        shown.contains(
+            "nothing was applied: 1 event or order with these ids was taken before; what they say was not compared"
+        ),
         "{shown}"
     );
 }
@@ -275,6 +277,8 @@ fn a_customer_under_a_misspelled_name_is_rejected_and_never_a_guest() {
         "userId",
         "custmer_id",
         "customer",
+        "clientId",
+        "customer_uuid",
     ];
     let mut members: Vec<Value> = names
         .iter()
@@ -285,9 +289,10 @@ fn a_customer_under_a_misspelled_name_is_rejected_and_never_a_guest() {
     members.push(json!({"customer_id": null, "customerid": null}));
     members.push(json!({"customer_id": "absent", "customerid": "c-1", "is_guest": true}));
     members.push(json!({"customer_id": "absent", "customer_ip": "10.0.0.1"}));
+    members.push(json!({"customer_id": "absent", "customer_email": "a@b.example"}));
     let (code, summary, _) = Place::new().replayed(&orders(&members), &[]);
     assert_eq!(code, 3);
-    assert_eq!(summary["verdicts"], json!({"guest": 4, "rejected": 6}));
+    assert_eq!(summary["verdicts"], json!({"guest": 5, "rejected": 8}));
     let first = &rejection(&summary, "customer_id")["first"][0];
     let allowed = first["allowed"].as_str().unwrap();
     assert!(allowed.contains("did you mean customer_id?"), "{allowed}");
@@ -346,6 +351,27 @@ fn names_of_fields_without_end_are_not_all_kept() {
         summary["unknown_fields"]["names"].as_array().unwrap().len(),
         20
     );
+}
+
+/// By hand: three events that an earlier run sent and that nobody processed, and a file of one.
+#[test]
+fn a_replay_says_which_of_the_events_were_in_the_log_before() {
+    let place = Place::new();
+    let waiting = orders(&[json!({}), json!({"revenue": 1}), json!({"revenue": -1})]);
+    let log = place.root.path().join("x-log");
+    let embedded = EmbeddedLog::open(&log, 4, Faults::none()).unwrap();
+    let records = waiting.iter().enumerate().map(|(number, line)| {
+        let at = crate::support::at("2026-05-31T12:00:00Z");
+        let key = format!("c-{number}").into_bytes();
+        InputRecord::new(Some(at), Some(key), line.clone().into_bytes())
+    });
+    embedded.append(records.collect(), None).unwrap();
+    drop(embedded);
+    let (_, summary, errors) = place.replayed(&[order(9, json!({}))], &[]);
+    assert_eq!(summary["events"], 4, "{errors}");
+    assert_eq!(summary["in_log_before"], 3, "{summary:#}");
+    let (_, summary, _) = place.replayed(&[order(10, json!({}))], &[]);
+    assert_eq!(summary["in_log_before"], Value::Null, "{summary:#}");
 }
 
 /// The events are in the log, and a service that has another currency reads them.

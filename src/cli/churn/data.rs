@@ -97,9 +97,8 @@ impl DataArgs {
                     replay::Format::Orders
                 };
                 let context = self.orders.context(format, &settings, &options, None)?;
-                let is_sum = self.orders.is_sum();
                 let history = replay::read(path, format, &context, &options)?;
-                file(path, &history, is_sum, &settings, is_asked)
+                file(path, &history, self.orders, &settings, is_asked)
             }
         }
     }

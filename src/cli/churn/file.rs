@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::cli::churn::purchases::ChurnData;
 use crate::cli::churn::sample::none_of_sample;
 use crate::cli::file_summary::FileSummary;
+use crate::cli::order_args::OrderArgs;
 use crate::config::settings::Settings;
 use crate::dataset;
 use crate::dataset::replay::History;
@@ -23,7 +24,7 @@ use crate::pipeline::partition::clock::WallClock;
 pub(super) fn file(
     path: &Path,
     history: &History,
-    is_sum: bool,
+    args: OrderArgs,
     settings: &Settings,
     is_asked: impl Fn(&str) -> bool,
 ) -> anyhow::Result<ChurnData> {
@@ -66,7 +67,7 @@ pub(super) fn file(
     Ok(ChurnData {
         cohort: cohort.collect(),
         source: name.into_owned(),
-        file: Some(FileSummary::of(history, is_sum)),
+        file: Some(FileSummary::of(history, args, &settings.intake)),
         last_day: last_day.ok_or_else(|| dataset::Error::Empty {
             path: path.to_owned(),
         })?,

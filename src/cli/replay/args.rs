@@ -39,8 +39,8 @@ pub struct Args {
     /// evaluated as of that time, for good.
     #[arg(long)]
     pub(super) allow_future: bool,
-    /// End with exit code 3 when more rows than this were rejected. The others are taken in any case. With kafka://, rows
-    /// that are no events count.
+    /// End with exit code 3 when more rows than this were rejected. The others are taken in any case. An order that is
+    /// rejected counts as all its rows. With kafka://, rows that are no events count.
     #[arg(long, default_value_t = 0, value_parser = whole_number::<u64>(0..=u64::MAX))]
     pub(super) max_rejected: u64,
     /// Print the summary as JSON.

@@ -12,7 +12,9 @@ use crate::cli::replay::args::Args;
 use crate::cli::replay::pace::CHUNK_EVENTS;
 use crate::cli::replay::pace::Pace;
 use crate::cli::replay::pace::WAIT_FOR_WORKERS;
-use crate::cli::replay::places::Placed;
+use crate::cli::replay::placed::Placed;
+use crate::cli::replay::places::Judged;
+use crate::cli::replay::places::Others;
 use crate::cli::replay::places::refuse_all_rejected;
 use crate::cli::replay::places::summary;
 use crate::cli::replay::progress::Progress;
@@ -20,6 +22,7 @@ use crate::cli::summary::Summary;
 use crate::config::settings::Settings;
 use crate::dataset::replay::History;
 use crate::dataset::replay::SourceEvent;
+use crate::domain::event::rules::IntakeRules;
 use crate::log::embedded::EmbeddedLog;
 use crate::log::embedded::InputRecord;
 use crate::pipeline::partition::clock::ClockMode;
@@ -60,15 +63,22 @@ pub(super) fn replay_embedded(
     parts.shared.control.stop_at(log.ends());
     while !service.wait(Duration::from_secs(3600))? {}
     let summary = summary(args, &parts.shared, &placed.before);
-    print(args, &summary, history)?;
+    print(args, &summary, history, &settings.intake)?;
     let before = summary.in_log_before.as_ref();
     let before = before.map_or(&[][..], |before| &before.rejections);
-    refuse_all_rejected(args, (&summary.rejections, before), &history.refused)
+    let judged = Judged::of(events, &settings.intake);
+    let rejections = (summary.rejections.as_slice(), before);
+    refuse_all_rejected(args, rejections, history, &judged, Others::Taken)
 }
 
 /// Prints what became of the rows of the file, then of its events.
-fn print(args: &Args, summary: &Summary, history: &History) -> anyhow::Result<()> {
-    let file = FileSummary::of(history, args.orders.is_sum());
+fn print(
+    args: &Args,
+    summary: &Summary,
+    history: &History,
+    rules: &IntakeRules,
+) -> anyhow::Result<()> {
+    let file = FileSummary::of(history, args.orders, rules);
     if !args.json {
         file.print(&mut std::io::stdout().lock())?;
         return summary.print(false);

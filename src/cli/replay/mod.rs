@@ -5,6 +5,7 @@ mod args;
 mod dry_run;
 mod embedded;
 mod pace;
+mod placed;
 mod places;
 mod progress;
 mod topic;

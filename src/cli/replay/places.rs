@@ -2,9 +2,7 @@
 //! them without a log.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::Write;
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -29,18 +27,13 @@ use crate::domain::event::unknown_names;
 use crate::domain::ids::Partition;
 use crate::domain::ids::Position;
 use crate::domain::ids::Source;
-use crate::domain::offsets::AppliedOffsets;
+use crate::domain::order_rows::OtherRow;
 use crate::domain::order_rows::Refused;
 use crate::engine::admission::Admission;
 use crate::engine::admission::admit_unplaced;
 use crate::engine::verdict::Verdict;
-use crate::log::PollLimit;
-use crate::log::Polled;
-use crate::log::WorkerLog;
-use crate::log::embedded::EmbeddedLog;
 use crate::pipeline::Shared;
 use crate::pipeline::findings::Findings;
-use crate::pipeline::findings::Lines;
 use crate::pipeline::unknown_names::Named;
 use crate::pipeline::unknown_names::UnknownNames;
 
@@ -51,96 +44,17 @@ const NO_PLACE: Position = Position {
     offset: 0,
 };
 
-/// The events of a file by what this process does with them. No other process may append meanwhile.
-#[derive(Debug, Default)]
-pub(super) struct Placed<'a> {
-    /// The lines of those that it will process, by their places in the log.
-    pub(super) lines: Lines,
-    /// Those that an earlier run has processed before it was interrupted.
-    pub(super) before: Vec<&'a SourceEvent>,
-}
-
-impl<'a> Placed<'a> {
-    /// Of a file of which so many events were sent by an earlier run.
-    pub(super) fn of(
-        log: &EmbeddedLog,
-        events: &'a [SourceEvent],
-        sent: usize,
-    ) -> anyhow::Result<Self> {
-        let ends = log.ends();
-        let ends_of = |partition: Partition| {
-            let place = usize::try_from(partition.0).ok();
-            place.and_then(|place| ends.get(place)).copied()
-        };
-        let place = |event: &SourceEvent| {
-            let partition = log.partition_of(event.key.as_deref(), Some(&event.payload));
-            (partition, ends_of(partition).unwrap_or_default())
-        };
-        let (sent, rest) = events.split_at_checked(sent).unwrap_or((events, &[]));
-        let mut sent_to: BTreeMap<Partition, Vec<&SourceEvent>> = BTreeMap::new();
-        for event in sent {
-            sent_to.entry(place(event).0).or_default().push(event);
-        }
-        let mut placed = Self::default();
-        for (partition, events) in sent_to {
-            let ends = ends_of(partition).unwrap_or_default();
-            let processed = processed_of(log, (partition, ends), &events)?;
-            let (before, waiting) = events.split_at_checked(processed).unwrap_or((&events, &[]));
-            placed.before.extend(before);
-            let first = ends.next(Source::Events) - u64::try_from(waiting.len())?;
-            for event in waiting {
-                placed.lines.push(partition, first, event.line);
-            }
-        }
-        for event in rest {
-            let (partition, ends) = place(event);
-            let end = ends.next(Source::Events);
-            placed.lines.push(partition, end, event.line);
-        }
-        Ok(placed)
-    }
-}
-
-/// How many of the events that were sent to a partition are processed. They are its last ones, unless others came after them: then
-/// their places are not known, and all count as processed.
-fn processed_of(
-    log: &EmbeddedLog,
-    (partition, ends): (Partition, AppliedOffsets),
-    sent: &[&SourceEvent],
-) -> anyhow::Result<usize> {
-    let mut member = log.member();
-    let facts = member.facts(partition)?;
-    let facts = facts.and_then(|facts| facts.sources.get(&Source::Events).cloned());
-    let next = facts.and_then(|facts| facts.group_offset).unwrap_or(0);
-    let end = ends.next(Source::Events);
-    let waiting = usize::try_from(end.saturating_sub(next))?;
-    let (Some(last), true) = (sent.last(), waiting > 0) else {
-        return Ok(sent.len());
-    };
-    member.assign(&[partition]);
-    member.resume_at(partition, ends.with(Source::Events, end - 1))?;
-    let limit = PollLimit {
-        records: 1,
-        bytes: 1,
-        timeout: Duration::ZERO,
-    };
-    let is_last = match member.poll(limit)? {
-        Polled::Deliveries(deliveries) => deliveries.iter().any(|delivery| {
-            delivery.payload.as_ref() == Some(&last.payload) && delivery.key == last.key
-        }),
-        _ => false,
-    };
-    Ok(if is_last {
-        sent.len().saturating_sub(waiting)
-    } else {
-        sent.len()
-    })
-}
-
 /// What the rules alone say of events.
 #[derive(Debug, Default)]
 pub(super) struct Judged {
     pub(super) findings: Findings,
+    /// Events that go to their customer's record, which decides.
+    pub(super) accepted: u64,
+    /// Events of the other verdicts.
+    pub(super) verdicts: BTreeMap<&'static str, u64>,
+    /// Rows of rejected events beyond one for each, by reason.
+    more_rows: BTreeMap<&'static str, u64>,
+    rejected: u64,
     with_unknown_fields: u64,
     names: UnknownNames,
 }
@@ -166,9 +80,19 @@ impl Judged {
                 Err(invalid) => Verdict::Rejected(invalid),
                 Ok(event) => match admit_unplaced(&event) {
                     Admission::Ended(verdict) => verdict,
-                    Admission::Customer { .. } => continue,
+                    Admission::Customer { .. } => {
+                        judged.accepted += 1;
+                        continue;
+                    }
                 },
             };
+            let outcome = verdict.outcome().as_str();
+            *judged.verdicts.entry(outcome).or_default() += 1;
+            if let Verdict::Rejected(invalid) = &verdict {
+                judged.rejected += 1;
+                let reason = invalid.reason.as_str();
+                *judged.more_rows.entry(reason).or_default() += event.rows.saturating_sub(1);
+            }
             judged.findings.note(&verdict, NO_PLACE, event.line);
         }
         judged
@@ -198,20 +122,48 @@ pub(super) fn summary(args: &Args, shared: &Shared, before: &[&SourceEvent]) -> 
     summary
 }
 
-/// Refuses a file of which too many rows were rejected, as rows or as events; the rest was taken.
+/// What became of the rows that were not rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Others {
+    /// They were taken.
+    Taken,
+    /// They would be taken.
+    Planned,
+    /// They were sent.
+    Sent,
+}
+
+impl Others {
+    fn sentence(self, are_there: bool) -> &'static str {
+        match (self, are_there) {
+            (Self::Taken, true) => "all others were taken",
+            (Self::Taken, false) => "there are no others",
+            (Self::Planned, true) => "all others would be taken",
+            (Self::Planned, false) => "there are no others",
+            (Self::Sent, true) => "all others were sent",
+            (Self::Sent, false) => "no others were sent",
+        }
+    }
+}
+
+/// Refuses a file of which too many rows were rejected, as rows or as events. An event counts as all rows that it is made of.
 pub(super) fn refuse_rejected(
     args: &Args,
     rejections: &[Rejection],
-    refused: &[Refused],
+    history: &History,
+    judged: &Judged,
+    others: Others,
 ) -> anyhow::Result<()> {
-    refuse_all_rejected(args, (rejections, &[]), refused)
+    refuse_all_rejected(args, (rejections, &[]), history, judged, others)
 }
 
 /// The same where events were in the log before the file, whose rejections count too.
 pub(super) fn refuse_all_rejected(
     args: &Args,
     (rejections, in_log_before): (&[Rejection], &[Rejection]),
-    refused: &[Refused],
+    history: &History,
+    judged: &Judged,
+    others: Others,
 ) -> anyhow::Result<()> {
     let mut reasons = counts(rejections);
     let mut before = 0;
@@ -219,32 +171,50 @@ pub(super) fn refuse_all_rejected(
         *reasons.entry(rejection.reason.clone()).or_default() += rejection.count;
         before += rejection.count;
     }
-    for row in refused {
+    for (reason, rows) in &mut reasons {
+        *rows += judged.more_rows.get(reason.as_str()).copied().unwrap_or(0);
+    }
+    for row in &history.refused {
         *reasons.entry(row.column.clone()).or_default() += 1;
     }
     let rejected: u64 = reasons.values().sum();
     if rejected <= args.max_rejected {
         return Ok(());
     }
+    let events = history.events.len() as u64;
+    let is_taken = match others {
+        Others::Taken | Others::Planned => events > judged.rejected,
+        Others::Sent => events > 0,
+    };
+    // The row that is wrong, and not one that is refused with it.
+    let is_cause = |row: &&Refused| !matches!(row.other, Some(OtherRow::Cause(_)));
+    let first = history.refused.iter().find(is_cause);
+    let is_all_unreadable =
+        events > 0 && reasons.get(RejectReason::Unreadable.as_str()) == Some(&events);
+    let first = match first {
+        Some(row) => format!("; line {}: {}", row.line, row.detail),
+        None if is_all_unreadable => {
+            "; is it a table? --format orders and --format customers read those".to_owned()
+        }
+        None => String::new(),
+    };
     Err(TooManyRejected {
         file: file_name(args),
         rejected,
         reasons,
         max: args.max_rejected,
-        first: said_of_first(refused, before),
+        others: others.sentence(is_taken),
+        first: first + &said_of_log(before),
     }
     .into())
 }
 
-fn said_of_first(refused: &[Refused], before: u64) -> String {
-    let mut said = refused.first().map_or_else(String::new, |row| {
-        format!("; line {}: {}", row.line, row.detail)
-    });
-    if before > 0 {
-        let were = counted(before, "of them was", "of them were");
-        write!(said, "; {were} in the log before this file").unwrap_or_default();
+fn said_of_log(before: u64) -> String {
+    if before == 0 {
+        return String::new();
     }
-    said
+    let were = counted(before, "of them was", "of them were");
+    format!("; {were} in the log before this file")
 }
 
 /// What a replay to a topic says of the rows.
@@ -266,9 +236,8 @@ struct UnderTheseSettings {
 }
 
 impl Sent {
-    pub(super) fn of(args: &Args, history: &History, rules: &IntakeRules) -> Self {
+    pub(super) fn of(args: &Args, history: &History, judged: &Judged, rules: &IntakeRules) -> Self {
         let events = history.events.as_slice();
-        let judged = Judged::of(events, rules);
         let file = file_name(args);
         let input = Input::File(&file);
         let no_events = [
@@ -279,7 +248,7 @@ impl Sent {
         let (no_events, others) = all.partition(|one| no_events.contains(&&*one.reason));
         Self {
             sent: events.len(),
-            file: FileSummary::of(history, args.orders.is_sum()),
+            file: FileSummary::of(history, args.orders, rules),
             rejections: no_events,
             under_these_settings: UnderTheseSettings { rejections: others },
             unknown_fields: judged.unknown_fields(input),

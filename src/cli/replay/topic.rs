@@ -5,6 +5,8 @@ use crate::cli::replay::args::Args;
 use crate::cli::replay::pace::CHUNK_EVENTS;
 use crate::cli::replay::pace::Pace;
 use crate::cli::replay::pace::WAIT_FOR_WORKERS;
+use crate::cli::replay::places::Judged;
+use crate::cli::replay::places::Others;
 use crate::cli::replay::places::Sent;
 use crate::cli::replay::places::refuse_rejected;
 use crate::cli::replay::progress::Progress;
@@ -41,9 +43,10 @@ pub(super) fn replay_to_kafka(
     }
     feed.finish()?;
     progress.finish();
-    let sent = Sent::of(args, history, &settings.intake);
+    let judged = Judged::of(events, &settings.intake);
+    let sent = Sent::of(args, history, &judged, &settings.intake);
     sent.print(args, topic)?;
-    refuse_rejected(args, &sent.rejections, &history.refused)
+    refuse_rejected(args, &sent.rejections, history, &judged, Others::Sent)
 }
 
 /// Refuses what only the engine can do.

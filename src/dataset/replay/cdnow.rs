@@ -54,6 +54,7 @@ pub(super) fn cdnow(path: &Path, bytes: &[u8], context: &Context) -> Result<Hist
                     order_id: None,
                     column: refused.column,
                     detail: refused.detail,
+                    lacks_amount: false,
                 })
             }
         });
@@ -95,7 +96,7 @@ fn purchase<'a>(fields: &[&'a str], line: u64, context: &Context) -> Result<Orde
         channel: None,
         category: None,
         discount: None,
-        content: line,
+        rest: line,
     })
 }
 

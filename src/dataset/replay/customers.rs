@@ -15,8 +15,10 @@ use crate::dataset::replay::source_event::SourceEvent;
 use crate::dataset::replay::source_event::event;
 use crate::dataset::row::Row;
 use crate::dataset::rows::Rows;
+use crate::domain::features::FeatureSource;
 use crate::domain::ids::stable_hash;
 use crate::domain::money::Currency;
+use crate::domain::nearest::is_same_name;
 use crate::domain::profile::NUMBER_MAX;
 use crate::domain::time::Timestamp;
 
@@ -48,6 +50,7 @@ pub(super) fn read_customers(
     ];
     columns.extend(time.map(|time| Column::optional(time, Kind::Instant)));
     rows.expect(&columns, Others::Read)?;
+    check_attributes(rows, &columns)?;
     let mut history = History {
         columns,
         ..History::default()
@@ -56,6 +59,40 @@ pub(super) fn read_customers(
         history.take(customer(&row, time, context))?;
     }
     Ok(history)
+}
+
+/// Looks at the names of the columns that become attributes.
+///
+/// # Errors
+/// If one is an age, which a reader would expect to count.
+fn check_attributes(rows: &mut Rows, columns: &[Column]) -> Result<(), Error> {
+    let is_expected = |name: &str| columns.iter().any(|column| column.name == name);
+    let attributes = rows.columns().filter(|name| !is_expected(name));
+    let attributes: Vec<String> = attributes.map(str::to_owned).collect();
+    let has = |name: &str| attributes.iter().any(|known| is_same_name(known, name));
+    let age = attributes.iter().find(|name| is_same_name(name, "age"));
+    if let (Some(age), false) = (age, rows.has("birth_year")) {
+        return Err(Error::AttributeOfFeature {
+            path: rows.path().clone(),
+            column: age.clone(),
+        });
+    }
+    let computed = attributes
+        .iter()
+        .filter(|name| FeatureSource::names().any(|feature| is_same_name(name, feature)));
+    let computed: Vec<&str> = computed.map(String::as_str).collect();
+    if !computed.is_empty() {
+        let computed = computed.join(", ");
+        let what = format!(
+            "{computed}: segstream computes features of these names from orders and profiles, so no model reads these attributes"
+        );
+        rows.found_mut().notable("attributes", &what);
+    }
+    if has("order_id") && ["revenue", "price", "total"].into_iter().any(has) {
+        let what = "the file has order ids and amounts; --format orders reads orders";
+        rows.found_mut().notable("format", what);
+    }
+    Ok(())
 }
 
 /// Reads the rows of the marketing file as customers.

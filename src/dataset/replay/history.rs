@@ -67,6 +67,7 @@ pub(super) fn refused(error: Error) -> Result<Refused, Error> {
                 line,
                 detail: format!("{column}: {value} {allowed}"),
                 column,
+                other: None,
             })
         }
         error => Err(error),

@@ -18,6 +18,8 @@ pub(super) fn jsonl(bytes: &[u8]) -> Vec<SourceEvent> {
             line: u64::try_from(line).unwrap_or(u64::MAX),
             key: stated.customer_id.map(|key| key.as_bytes().to_vec()),
             payload: payload.to_vec(),
+            rows: 1,
+            is_repeat: false,
         });
     }
     events

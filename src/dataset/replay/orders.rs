@@ -9,6 +9,7 @@ use crate::dataset::column::Kind;
 use crate::dataset::column::Others;
 use crate::dataset::error::Error;
 use crate::dataset::options::Options;
+use crate::dataset::replay::differences::name_differences;
 use crate::dataset::replay::history::History;
 use crate::dataset::replay::history::refused;
 use crate::dataset::replay::source_event::Context;
@@ -17,7 +18,9 @@ use crate::dataset::replay::source_event::SourceEvent;
 use crate::dataset::replay::source_event::event;
 use crate::dataset::row::Row;
 use crate::dataset::rows::Rows;
+use crate::domain::ids::EVENT_ID_CHARACTERS_MAX;
 use crate::domain::ids::stable_hash;
+use crate::domain::money::Decimal;
 use crate::domain::money::Exact;
 use crate::domain::order_rows::BadRow;
 use crate::domain::order_rows::CustomerOfRow;
@@ -59,13 +62,19 @@ pub(super) fn read_orders(
                 }
                 read.push(RowOfOrder::Good(order));
             }
-            Err(error) => read.push(RowOfOrder::Bad(bad_row(&row, context, error)?)),
+            Err(error) => {
+                let lacks_amount = amount_of == AmountOf::Revenue && row.text("revenue").is_none();
+                let bad = bad_row(&row, context, error)?;
+                read.push(RowOfOrder::Bad(BadRow {
+                    lacks_amount,
+                    ..bad
+                }));
+            }
         }
     }
-    Ok(History {
-        columns,
-        ..history_of(read, context.lines, "order-")
-    })
+    let mut history = history_of(read, context.lines, "order-");
+    name_differences(rows, &mut history.refused)?;
+    Ok(History { columns, ..history })
 }
 
 /// The events of rows. Ids of events are those of orders after `id_prefix`.
@@ -132,6 +141,7 @@ fn order_row(row: &Row<'_>, context: &Context, amount_of: AmountOf) -> Result<Or
     let allowed = "a time such as 2013-09-04T10:30:00, or a date such as 2013-09-04";
     let occurred_at = row.instant("occurred_at")?;
     let occurred_at = occurred_at.ok_or_else(|| row.invalid("occurred_at", "", allowed))?;
+    let mut quantity_and_price = [Exact::ZERO; 2];
     let (amount, currency) = match amount_of {
         AmountOf::Revenue => {
             let revenue = amount(row, "revenue")?;
@@ -139,12 +149,18 @@ fn order_row(row: &Row<'_>, context: &Context, amount_of: AmountOf) -> Result<Or
         }
         AmountOf::QuantityAndPrice => {
             let (quantity, price) = (amount(row, "quantity")?, amount(row, "price")?);
+            quantity_and_price = [quantity.decimal, price.decimal].map(Exact::from);
             let product = Exact::product(quantity.decimal, price.decimal);
             (product, price.currency)
         }
     };
     let currency = row.currency()?.or(currency).unwrap_or(context.base);
-    let entries = row.entries().flat_map(|(column, text)| [column, text]);
+    // 2 x 3 and 1 x 6 are not the same thing.
+    let [quantity, price] = quantity_and_price.map(|factor| factor.to_string());
+    let others = row
+        .others()
+        .flat_map(|(column, text)| [column, text])
+        .chain([quantity.as_str(), price.as_str()]);
     Ok(OrderRow {
         line: row.line,
         customer_id: customer_of(row, context).map(str::to_owned),
@@ -154,16 +170,28 @@ fn order_row(row: &Row<'_>, context: &Context, amount_of: AmountOf) -> Result<Or
         currency: currency.as_str().to_owned(),
         channel: owned("channel"),
         category: owned("category"),
-        discount: row
-            .amount("discount")?
-            .map(|discount| Exact::from(discount.decimal)),
-        content: stable_hash(&entries.collect::<Vec<&str>>()),
+        discount: discount(row)?,
+        rest: stable_hash(&others.collect::<Vec<&str>>()),
     })
 }
 
 fn amount(row: &Row<'_>, column: &str) -> Result<Amount, Error> {
     let amount = row.amount(column)?;
     amount.ok_or_else(|| row.invalid(column, "", "a decimal number"))
+}
+
+/// The discount of a row. Only whether there is one matters, so a share such as `10%` does as well, and so does an amount that is
+/// written as what it takes away: `-5`.
+fn discount(row: &Row<'_>) -> Result<Option<Exact>, Error> {
+    let share = row
+        .text("discount")
+        .and_then(|text| text.strip_suffix('%'))
+        .and_then(|share| Decimal::parse(share.trim().replace(',', ".").as_str()));
+    let discount = match share {
+        Some(share) => Some(share),
+        None => row.amount("discount")?.map(|discount| discount.decimal),
+    };
+    Ok(discount.map(|discount| Exact::from(discount).magnitude()))
 }
 
 /// The customer of a row; a guest has none.
@@ -189,13 +217,24 @@ fn bad_row(row: &Row<'_>, context: &Context, error: Error) -> Result<BadRow, Err
             .map(str::to_owned),
         column: refused.column,
         detail: refused.detail,
+        lacks_amount: false,
     })
+}
+
+/// The id of an order's event: that of the order after a prefix, or a hash of it where the two are too long.
+fn event_id(id_prefix: &str, order_id: &str) -> String {
+    let event_id = format!("{id_prefix}{order_id}");
+    let is_order_id = order_id.chars().count() <= EVENT_ID_CHARACTERS_MAX;
+    if is_order_id && event_id.chars().count() > EVENT_ID_CHARACTERS_MAX {
+        return format!("{id_prefix}{:016x}", stable_hash(&[order_id]));
+    }
+    event_id
 }
 
 fn order_event(order: &Order, id_prefix: &str) -> SourceEvent {
     let order_id = &order.order_id;
     let mut body = json!({
-        "event_id": format!("{id_prefix}{order_id}"), "type": "order.completed",
+        "event_id": event_id(id_prefix, order_id), "type": "order.completed",
         "occurred_at": order.occurred_at.to_string(), "order_id": order_id,
         "currency": order.currency, "revenue": order.revenue,
         "channel": order.channel.as_deref().unwrap_or("unknown"),
@@ -217,5 +256,9 @@ fn order_event(order: &Order, id_prefix: &str) -> SourceEvent {
         }
     }
     let customer_id = order.customer_id.as_deref();
-    event(customer_id, order.occurred_at, order.line, &body)
+    SourceEvent {
+        rows: order.rows,
+        is_repeat: order.is_repeat,
+        ..event(customer_id, order.occurred_at, order.line, &body)
+    }
 }

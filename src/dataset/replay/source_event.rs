@@ -76,6 +76,10 @@ pub struct SourceEvent {
     pub key: Option<Vec<u8>>,
     /// Record value.
     pub payload: Vec<u8>,
+    /// How many rows of the file it is made of.
+    pub rows: u64,
+    /// It is of a row that says again what an earlier one says.
+    pub is_repeat: bool,
 }
 
 pub(super) fn event(
@@ -89,5 +93,7 @@ pub(super) fn event(
         line,
         key: customer_id.map(|id| id.as_bytes().to_vec()),
         payload: body.to_string().into_bytes(),
+        rows: 1,
+        is_repeat: false,
     }
 }

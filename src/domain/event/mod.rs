@@ -31,6 +31,7 @@ pub use crate::domain::event::stated::Stated;
 pub use crate::domain::event::stated::stated;
 pub use crate::domain::event::unknown_fields::UnknownFields;
 pub use crate::domain::event::unknown_names::UnknownName;
+pub use crate::domain::event::unknown_names::means_customer;
 pub use crate::domain::event::unknown_names::unknown_names;
 
 use std::borrow::Cow;

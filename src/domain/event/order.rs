@@ -17,6 +17,7 @@ use crate::domain::ids::CUSTOMER_ID_CHARACTERS_MAX;
 use crate::domain::ids::EVENT_ID_CHARACTERS_MAX;
 use crate::domain::money::Decimal;
 use crate::domain::money::Money;
+use crate::domain::nearest::did_you_mean;
 
 /// Longest category name, in characters.
 pub(super) const CATEGORY_CHARACTERS_MAX: usize = 128;
@@ -49,7 +50,9 @@ pub(super) fn completed_order<'a>(
     let channel = match channel_field.text(CUSTOMER_ID_CHARACTERS_MAX)? {
         None => Channel::Unknown,
         Some(text) => Channel::parse(&text).ok_or_else(|| {
-            channel_field.invalid("one of web, store, catalog, app, marketplace, phone, unknown")
+            let names = Channel::ALL.map(Channel::as_str);
+            let similar = did_you_mean(&text, names);
+            channel_field.invalid(&format!("one of {}{similar}", names.join(", ")))
         })?,
     };
     let category_spend = category_spend(raw, rate, rules, unknown)?;

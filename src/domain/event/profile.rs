@@ -11,7 +11,9 @@ use crate::domain::event::instant::instant_of_json;
 use crate::domain::event::raw::RawProfile;
 use crate::domain::event::rejection::InvalidEvent;
 use crate::domain::event::rejection::RejectReason;
+use crate::domain::event::unknown_fields::Level;
 use crate::domain::event::unknown_fields::UnknownFields;
+use crate::domain::event::unknown_names::is_of_feature;
 use crate::domain::money::Exchange;
 use crate::domain::money::Money;
 use crate::domain::profile::ATTRIBUTE_CHARACTERS_MAX;
@@ -45,7 +47,7 @@ pub(super) fn parse_update(
         birth_year: birth_year(&raw)?,
         income: income(&raw, exchange)?,
         joined_at: joined_at(&raw, occurred_at)?,
-        attributes: attributes(&raw)?,
+        attributes: attributes(&raw, unknown)?,
     })
 }
 
@@ -92,7 +94,10 @@ fn joined_at(
     Ok(Some(joined_at.min(occurred_at)))
 }
 
-fn attributes(raw: &RawProfile<'_>) -> Result<BTreeMap<String, Attribute>, InvalidEvent> {
+fn attributes(
+    raw: &RawProfile<'_>,
+    unknown: &mut UnknownFields,
+) -> Result<BTreeMap<String, Attribute>, InvalidEvent> {
     let field = named("profile.attributes", raw.attributes);
     let Some(json) = field.raw() else {
         return Ok(BTreeMap::new());
@@ -104,6 +109,9 @@ fn attributes(raw: &RawProfile<'_>) -> Result<BTreeMap<String, Attribute>, Inval
     let mut attributes = BTreeMap::new();
     for (name, value) in values {
         let Some(value) = value else { continue };
+        if is_of_feature(&name) {
+            unknown.add(Level::Attribute, &name);
+        }
         let is_short = name.chars().count() <= ATTRIBUTE_CHARACTERS_MAX;
         let attribute = attribute(value.get()).filter(|_| is_short && !name.is_empty());
         let attribute = attribute.ok_or_else(|| field.invalid(allowed))?;

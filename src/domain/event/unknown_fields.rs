@@ -11,6 +11,8 @@ pub(super) enum Level {
     Event = 0,
     Product = 1,
     Profile = 2,
+    /// Of an attribute, whose name may be any but that of a computed feature.
+    Attribute = 3,
 }
 
 impl Level {
@@ -19,6 +21,7 @@ impl Level {
             Self::Event => "",
             Self::Product => "products.",
             Self::Profile => "profile.",
+            Self::Attribute => "profile.attributes.",
         }
     }
 
@@ -49,6 +52,7 @@ impl Level {
             ],
             Self::Product => &["category", "quantity", "price", UNREAD_OF_PRODUCT],
             Self::Profile => &["birth_year", "income", "joined_at", "attributes"],
+            Self::Attribute => &[],
         }
     }
 }

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use crate::domain::event::fields::json_text;
 use crate::domain::event::fields::visible;
 use crate::domain::event::unknown_fields::Level;
+use crate::domain::features::FeatureSource;
 
 /// Characters of a name that are shown.
 const NAME_CHARACTERS_MAX: usize = 40;
@@ -40,7 +41,14 @@ pub fn unknown_names(payload: &[u8]) -> Vec<UnknownName> {
     let mut found = unknown_of(&event, Level::Event);
     for (name, value) in &event.0 {
         match &**name {
-            "profile" => found.extend(unknown_of(&members(value.get()), Level::Profile)),
+            "profile" => {
+                let profile = members(value.get());
+                found.extend(unknown_of(&profile, Level::Profile));
+                let mut members_of_profile = profile.0.iter();
+                let attributes = members_of_profile.find(|(name, _)| **name == *"attributes");
+                let attributes = attributes.map(|(_, value)| members(value.get()));
+                found.extend(attributes.iter().flat_map(of_features));
+            }
             "products" => {
                 let lines: Vec<Members<'_>> = serde_json::from_str(value.get()).unwrap_or_default();
                 for line in &lines {
@@ -69,6 +77,27 @@ fn unknown_of(members: &Members<'_>, level: Level) -> Vec<UnknownName> {
         meant: meant(level, name).map(|meant| format!("{}{meant}", level.prefix())),
     });
     named.collect()
+}
+
+/// The attributes that no model reads, as a feature of their name is computed from other facts.
+fn of_features(attributes: &Members<'_>) -> Vec<UnknownName> {
+    let computed = attributes.0.iter().filter(|(name, _)| is_of_feature(name));
+    let named = computed.map(|(name, _)| UnknownName {
+        name: format!("{}{name}", Level::Attribute.prefix()),
+        meant: match &**name {
+            "age" => Some("profile.birth_year"),
+            "income" => Some("profile.income"),
+            "tenure_days" => Some("profile.joined_at"),
+            _ => None,
+        }
+        .map(str::to_owned),
+    });
+    named.collect()
+}
+
+/// Whether a computed feature has this name.
+pub(super) fn is_of_feature(attribute: &str) -> bool {
+    FeatureSource::names().any(|feature| feature == attribute)
 }
 
 fn shown(name: &str) -> String {
@@ -103,19 +132,24 @@ fn plain(name: &str) -> String {
 }
 
 /// A field that is not `customer_id`, but whose name says that it holds the customer.
-fn means_customer(name: &str) -> bool {
-    const OTHERS: [&str; 8] = [
+#[must_use]
+pub fn means_customer(name: &str) -> bool {
+    const OTHERS: [&str; 10] = [
         "userid",
         "accountid",
         "memberid",
         "buyerid",
         "shopperid",
         "consumerid",
+        "clientid",
+        "patronid",
         "custid",
         "custno",
     ];
-    const ENDS: [&str; 14] = [
+    // A customer's e-mail address is not among them: orders of guests have one.
+    const ENDS: [&str; 19] = [
         "", "i", "d", "id", "di", "idd", "iid", "ids", "no", "nr", "num", "number", "key", "code",
+        "uuid", "guid", "uid", "ref", "user",
     ];
     let plain = plain(name);
     if OTHERS.contains(&&*plain) {
@@ -200,6 +234,14 @@ mod tests {
             "user_id",
             "account_id",
             "memberId",
+            "clientId",
+            "client_id",
+            "patron_id",
+            "customer_uuid",
+            "customerGuid",
+            "customer_uid",
+            "customer_ref",
+            "customer_user",
         ] {
             assert!(means_customer(name), "{name}");
         }
@@ -210,7 +252,7 @@ mod tests {
             "customer_email",
             "customers",
             "id",
-            "client_id",
+            "customer_user_agent",
             "session_id",
             "user",
             "user_agent",
@@ -243,6 +285,19 @@ mod tests {
                 ("profile.birthyear", Some("profile.birth_year")),
                 ("revenu", Some("revenue")),
                 ("tags", None),
+            ]
+        );
+        let payload = r#"{"type":"customer.updated","profile":{"attributes":{"age":44,"pets":1,"orders":2}}}"#;
+        let found = unknown_names(payload.as_bytes());
+        let shown: Vec<(&str, Option<&str>)> = found
+            .iter()
+            .map(|each| (&*each.name, each.meant.as_deref()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("profile.attributes.age", Some("profile.birth_year")),
+                ("profile.attributes.orders", None),
             ]
         );
         for nothing in ["", "[]", "1", "{\"a\":1", "\u{0}"] {

@@ -65,6 +65,15 @@ impl Exact {
         self.digits < 0
     }
 
+    /// Without its sign.
+    #[must_use]
+    pub fn magnitude(self) -> Self {
+        Self {
+            digits: self.digits.saturating_abs(),
+            ..self
+        }
+    }
+
     fn digits_at(self, scale: i32) -> Option<i128> {
         let places = u32::try_from(scale - self.scale).ok()?;
         self.digits.checked_mul(10_i128.checked_pow(places)?)

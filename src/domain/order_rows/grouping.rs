@@ -6,18 +6,26 @@ use std::collections::HashMap;
 use std::collections::HashSet;
 
 use crate::domain::order_rows::merge::Conflict;
+use crate::domain::order_rows::merge::Difference;
+use crate::domain::order_rows::merge::REST_DIFFERS;
 use crate::domain::order_rows::merge::Sums;
 use crate::domain::order_rows::merge::difference;
+use crate::domain::order_rows::merge::not_equal;
 use crate::domain::order_rows::merge::stated;
 use crate::domain::order_rows::merge::sum;
 use crate::domain::order_rows::order::Counts;
 use crate::domain::order_rows::order::Order;
+use crate::domain::order_rows::order::OtherRow;
 use crate::domain::order_rows::order::Refused;
 use crate::domain::order_rows::row::BadRow;
 use crate::domain::order_rows::row::CustomerOfRow;
 use crate::domain::order_rows::row::Lines;
 use crate::domain::order_rows::row::OrderRow;
 use crate::domain::order_rows::row::Row;
+use crate::domain::order_rows::row_id::stated_hash;
+
+/// Lines that are further apart may be of several orders that have one number.
+const APART_MAX_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
 
 /// The orders of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,7 +113,7 @@ pub fn orders(rows: impl IntoIterator<Item = Row>, lines: Lines) -> Orders {
     for (place, group) in groups.into_iter().enumerate() {
         let unknown = group.order_id().and_then(|id| unknown_customers.get(id));
         match (half_known.get(&place), unknown) {
-            (Some(other_line), _) => orders.refuse_half_known(&group, *other_line),
+            (Some(other_line), _) => orders.refuse_half_known(group, *other_line),
             (None, Some(line)) => orders.refuse_with(group, *line),
             (None, None) => orders.take(group, lines),
         }
@@ -161,6 +169,18 @@ fn half_known(
     half_known
 }
 
+/// The lines of the earliest and the latest row, where they are more than a day apart.
+fn far_lines(rows: &[OrderRow]) -> Option<(u64, u64)> {
+    let earliest = rows.iter().min_by_key(|row| (row.occurred_at, row.line))?;
+    let latest = rows.iter().max_by_key(|row| (row.occurred_at, row.line))?;
+    let apart = latest.occurred_at.as_milliseconds() - earliest.occurred_at.as_milliseconds();
+    let lines = (
+        earliest.line.min(latest.line),
+        earliest.line.max(latest.line),
+    );
+    (apart > APART_MAX_MILLISECONDS).then_some(lines)
+}
+
 impl Orders {
     fn refuse_alone(&mut self, row: Row) {
         if let Row::Bad(row) = row {
@@ -173,31 +193,43 @@ impl Orders {
             line: row.line,
             column: row.column,
             detail: row.detail,
+            other: None,
         });
     }
 
-    /// Refuses the rows of a group that could be used.
-    fn refuse_rows(&mut self, group: Group, detail: impl Fn(&OrderRow) -> String) {
+    /// Refuses the rows of a group, those that could be used because of this column, in this sentence.
+    fn refuse_rows(
+        &mut self,
+        group: Group,
+        column: &str,
+        why: impl Fn(&OrderRow) -> (String, Option<OtherRow>),
+    ) {
         for row in group.bad {
             self.refuse_bad(row);
         }
-        let refused = group.rows.iter().map(|row| Refused {
-            line: row.line,
-            column: "order_id".to_owned(),
-            detail: detail(row),
+        let refused = group.rows.iter().map(|row| {
+            let (detail, other) = why(row);
+            Refused {
+                line: row.line,
+                column: column.to_owned(),
+                detail,
+                other,
+            }
         });
         self.refused.extend(refused);
     }
 
     /// Refuses an order of which a line cannot be used.
     fn refuse_with(&mut self, group: Group, line: u64) {
-        self.refuse_rows(group, |row| {
+        self.refuse_rows(group, "order_id", |row| {
             let order_id = &row.order_id;
-            format!("order_id: {order_id:?} is not taken, as its line {line} cannot be used")
+            let detail =
+                format!("order_id: {order_id:?} is not taken, as its line {line} cannot be used");
+            (detail, Some(OtherRow::Cause(line)))
         });
     }
 
-    fn refuse_half_known(&mut self, group: &Group, other_line: u64) {
+    fn refuse_half_known(&mut self, group: Group, other_line: u64) {
         let (this, other) = match group.customer_id() {
             Some(customer_id) => (
                 format!("customer {customer_id:?}"),
@@ -205,22 +237,23 @@ impl Orders {
             ),
             None => ("no customer".to_owned(), "a customer".to_owned()),
         };
-        for line in group.lines() {
-            let order_id = group.rows.first().map_or("", |row| row.order_id.as_str());
-            self.refused.push(Refused {
-                line,
-                column: "customer_id".to_owned(),
-                detail: format!(
-                    "order_id: {order_id:?} has {this} here and {other} in line {other_line}; the lines of an order have one \
-                     customer, or none of them has one"
-                ),
-            });
-        }
+        self.refuse_rows(group, "customer_id", |row| {
+            let order_id = &row.order_id;
+            let detail = format!(
+                "order_id: {order_id:?} has {this} here and {other} in line {other_line}; the lines of an order have one customer, \
+                 or none of them has one"
+            );
+            (detail, None)
+        });
     }
 
     fn take(&mut self, mut group: Group, lines: Lines) {
         group.rows.sort_by_key(|row| row.line);
         if let Some(line) = group.bad.iter().map(|row| row.line).min() {
+            let lacks_amounts = group.bad.iter().all(|row| row.lacks_amount);
+            if let (Some(stated), true) = (group.rows.first(), lacks_amounts) {
+                self.counts.partial_amounts.note((stated.line, line));
+            }
             self.refuse_with(group, line);
             return;
         }
@@ -240,27 +273,35 @@ impl Orders {
             Some((row.line, difference))
         });
         if let Some((line, difference)) = other {
-            self.refuse_rows(group, |row| {
-                let (this, other) = if row.line == first.line {
-                    (row.line, line)
+            let are_equal = group.rows.iter().all(|row| row.amount == first.amount);
+            let amount = are_equal.then(|| first.amount.to_string());
+            self.refuse_rows(group, "order_id", |row| {
+                let other = if row.line == first.line {
+                    line
                 } else {
-                    (row.line, first.line)
+                    first.line
                 };
-                let order_id = &row.order_id;
-                format!(
-                    "order_id: {order_id:?} is in line {this} and in line {other}, which are not equal ({difference}); if the rows \
-                     are lines of orders, --lines sum adds them up"
-                )
+                let (difference, differs) = match &difference {
+                    Difference::Stated(difference) => (difference.as_str(), None),
+                    Difference::Rest => {
+                        let other = Some(OtherRow::Differs(other));
+                        (REST_DIFFERS, other)
+                    }
+                };
+                let lines = (row.line, other);
+                let detail = not_equal(&row.order_id, lines, difference, amount.as_deref());
+                (detail, differs)
             });
             return;
         }
         for row in group.rows.iter().skip(1) {
             self.counts.repeated_rows.note((first.line, row.line));
         }
-        let repeats = if first.customer_id.is_some() {
-            group.rows.len()
+        let rows = group.rows.len();
+        let (repeats, rows_each) = if first.customer_id.is_some() {
+            (rows, 1)
         } else {
-            1
+            (1, rows as u64)
         };
         if first.amount.is_negative() {
             // A return, or a mistake: a single row does not say which, so the engine rejects it.
@@ -281,25 +322,33 @@ impl Orders {
             occurred_at: first.occurred_at,
             currency: first.currency,
             channel: first.channel,
+            rows: rows_each,
+            is_repeat: false,
         };
         self.place(order, false, &group.rows, repeats);
     }
 
     fn take_sum(&mut self, group: Group) {
         match sum(&group.rows) {
-            Err(Conflict { detail }) => self.refuse_rows(group, |_| detail.clone()),
+            Err(Conflict { column, detail }) => {
+                self.refuse_rows(group, column, |_| (detail.clone(), None));
+            }
             Ok(Sums {
                 order,
                 is_negative,
                 mixed_channels,
                 negative_categories,
             }) => {
-                let mut seen: HashMap<u64, u64> = HashMap::new();
+                let mut seen: HashMap<(u64, u64), u64> = HashMap::new();
                 for row in &group.rows {
-                    let first = *seen.entry(row.content).or_insert(row.line);
+                    let stated = (stated_hash(row), row.rest);
+                    let first = *seen.entry(stated).or_insert(row.line);
                     if first != row.line {
                         self.counts.repeated_rows.note((first, row.line));
                     }
+                }
+                if let Some(lines) = far_lines(&group.rows) {
+                    self.counts.far_lines.note(lines);
                 }
                 if let Some(lines) = mixed_channels {
                     self.counts.mixed_channels.note(lines);
@@ -322,9 +371,10 @@ impl Orders {
         if order.customer_id.is_none() {
             self.counts.guests += 1;
         }
-        for row in rows.iter().take(repeats) {
+        for (number, row) in rows.iter().take(repeats).enumerate() {
             self.taken.push(Order {
                 line: row.line,
+                is_repeat: number > 0,
                 ..order.clone()
             });
         }

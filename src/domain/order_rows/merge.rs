@@ -12,6 +12,8 @@ use crate::domain::order_rows::row::OrderRow;
 /// Why rows do not add up to an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Conflict {
+    /// The column in which the lines contradict each other.
+    pub column: &'static str,
     /// The sentence, with both lines.
     pub detail: String,
 }
@@ -29,8 +31,21 @@ pub(super) struct Sums {
     pub negative_categories: Vec<u64>,
 }
 
-/// How two rows of one order and customer differ, with both values; `None` if they are equal in every column.
-pub(super) fn difference(one: &OrderRow, other: &OrderRow) -> Option<String> {
+/// What is said of a column that is not read until somebody names it.
+pub(super) const REST_DIFFERS: &str = "a column that is not read differs";
+
+/// How two rows of one order and customer differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Difference {
+    /// In a column that is read: its name and both values.
+    Stated(String),
+    /// In another column.
+    Rest,
+}
+
+/// How two rows of one order and customer differ; `None` if they are equal in every column. Values are compared as what they
+/// stand for: `5` is `5.0`.
+pub(super) fn difference(one: &OrderRow, other: &OrderRow) -> Option<Difference> {
     let in_one_line = OrderRow {
         line: one.line,
         ..other.clone()
@@ -59,9 +74,30 @@ pub(super) fn difference(one: &OrderRow, other: &OrderRow) -> Option<String> {
     ];
     let differing = fields.into_iter().find(|(_, one, other)| one != other);
     Some(match differing {
-        Some((name, one, other)) => format!("{name}: {one:?} and {other:?}"),
-        None => "a column that is not read differs".to_owned(),
+        Some((name, one, other)) => Difference::Stated(format!("{name}: {one:?} and {other:?}")),
+        None => Difference::Rest,
     })
+}
+
+/// The sentence that two rows of one order are not equal, and what may be done. `difference` is the column with both values, and
+/// `amounts` those of the rows where they are equal, as `--lines sum` would count both.
+pub(super) fn not_equal(
+    order_id: &str,
+    lines: (u64, u64),
+    difference: &str,
+    amounts: Option<&str>,
+) -> String {
+    let (this, other) = lines;
+    let advice = match amounts {
+        Some(amount) => format!(
+            "if they are two lines of the order, --lines sum adds their amounts up ({amount} + {amount}); if they are one order that \
+             is there twice, take one of them out"
+        ),
+        None => "if the rows are lines of orders, --lines sum adds them up".to_owned(),
+    };
+    format!(
+        "order_id: {order_id:?} is in line {this} and in line {other}, which are not equal ({difference}); {advice}"
+    )
 }
 
 /// Categories, and what was spent in each.
@@ -69,7 +105,10 @@ type Spend = Vec<(String, String)>;
 
 /// Adds the lines of an order up.
 pub(super) fn sum(rows: &[OrderRow]) -> Result<Sums, Conflict> {
-    let conflict = |detail: String| Conflict { detail };
+    let conflict = |detail: String| Conflict {
+        column: "currency",
+        detail,
+    };
     let first = rows
         .iter()
         .min_by_key(|row| row.line)
@@ -104,6 +143,8 @@ pub(super) fn sum(rows: &[OrderRow]) -> Result<Sums, Conflict> {
         channel,
         categories,
         discount: has_discount.then(|| discount.to_string()),
+        rows: rows.len() as u64,
+        is_repeat: false,
     };
     Ok(Sums {
         order,
@@ -120,6 +161,7 @@ pub(super) fn sum(rows: &[OrderRow]) -> Result<Sums, Conflict> {
 fn total(order_id: &str, amounts: impl IntoIterator<Item = Exact>) -> Result<Exact, Conflict> {
     let sum = amounts.into_iter().try_fold(Exact::ZERO, Exact::plus);
     sum.ok_or_else(|| Conflict {
+        column: "order_id",
         detail: format!(
             "order_id: the amounts of {order_id:?} have more digits than can be added up exactly, which is 38"
         ),

@@ -13,6 +13,7 @@ pub use crate::domain::order_rows::grouping::orders;
 pub use crate::domain::order_rows::order::Counts;
 pub use crate::domain::order_rows::order::Noted;
 pub use crate::domain::order_rows::order::Order;
+pub use crate::domain::order_rows::order::OtherRow;
 pub use crate::domain::order_rows::order::Refused;
 pub use crate::domain::order_rows::row::BadRow;
 pub use crate::domain::order_rows::row::CustomerOfRow;

@@ -1,5 +1,6 @@
 //! An order of a file, and what is said about the rows of the file.
 
+use crate::domain::order_rows::merge::REST_DIFFERS;
 use crate::domain::time::Timestamp;
 
 /// An order that rows made.
@@ -23,6 +24,10 @@ pub struct Order {
     pub categories: Vec<(String, String)>,
     /// The discount, a decimal, if its rows state one.
     pub discount: Option<String>,
+    /// How many rows it is made of.
+    pub rows: u64,
+    /// It is a row that says again what an earlier one says.
+    pub is_repeat: bool,
 }
 
 /// A row that is not taken.
@@ -34,6 +39,25 @@ pub struct Refused {
     pub column: String,
     /// The sentence: column, value and what is allowed, or why the order is refused.
     pub detail: String,
+    /// Another row that has to do with it.
+    pub other: Option<OtherRow>,
+}
+
+impl Refused {
+    /// Names the column in which this row and [`OtherRow::Differs`] differ, with both values.
+    pub fn name_difference(&mut self, column: &str, (this, other): (&str, &str)) {
+        let named = format!("{column}: {this:?} and {other:?}");
+        self.detail = self.detail.replacen(REST_DIFFERS, &named, 1);
+    }
+}
+
+/// The other row because of which a row is not taken, by its line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherRow {
+    /// It cannot be used, and so its whole order is refused.
+    Cause(u64),
+    /// It is of the same order and says the same but for a column that is not read. Who has the file can name the column.
+    Differs(u64),
 }
 
 /// Something that is worth a sentence: how often, and where first.
@@ -77,6 +101,10 @@ pub struct Counts {
     pub mixed_channels: Noted,
     /// Order ids that more than one customer has: the order of each counts.
     pub shared_order_ids: Noted,
+    /// Orders of which some lines state an amount and others none.
+    pub partial_amounts: Noted,
+    /// Orders whose lines are more than a day apart.
+    pub far_lines: Noted,
     /// Categories whose lines add up to less than zero in an order: they are left out of its products.
     pub negative_categories: Noted,
     /// First and last time of the orders that are taken.

@@ -34,8 +34,8 @@ pub struct OrderRow {
     pub category: Option<String>,
     /// The discount, if the row states one.
     pub discount: Option<Exact>,
-    /// A hash of all columns of the row, also of those that are not read.
-    pub content: u64,
+    /// A hash of the columns of the row that make none of these values.
+    pub rest: u64,
 }
 
 /// The customer of a row that cannot be used.
@@ -60,6 +60,8 @@ pub struct BadRow {
     pub column: String,
     /// The column, the value and what is allowed.
     pub detail: String,
+    /// It states no amount, as the lines of an order do whose total stands on the first one.
+    pub lacks_amount: bool,
 }
 
 /// A row of a file of orders.

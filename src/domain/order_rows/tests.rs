@@ -38,6 +38,7 @@ fn row(text: &str) -> Row {
             order_id: Some((*order).to_owned()),
             column: "revenue".to_owned(),
             detail: "revenue: \"?\" is not a decimal number".to_owned(),
+            lacks_amount: rest == ["empty"],
         });
     }
     Row::Good(OrderRow {
@@ -55,7 +56,7 @@ fn row(text: &str) -> Row {
         channel: stated("channel"),
         category: stated("category"),
         discount: stated("discount").map(|discount| exact(&discount)),
-        content: crate::domain::ids::stable_hash(&words[1..]),
+        rest: crate::domain::ids::stable_hash(&[&stated("product").unwrap_or_default()]),
     })
 }
 
@@ -217,10 +218,21 @@ fn an_order_of_which_something_is_wrong_is_refused_as_a_whole() {
         ),
         (
             // Another column differs, so these may be two things of one price.
-            vec!["2 c1 o1 1 5 product=a", "3 c1 o1 1 5 product=b"],
+            vec!["2 c1 o1 1 5 product=a", "3 c1 o1 1 5.0 product=b"],
             Lines::Orders,
             vec![2, 3],
-            vec!["a column that is not read differs", "--lines sum"],
+            vec![
+                "a column that is not read differs",
+                "--lines sum adds their amounts up (5 + 5)",
+                "take one of them out",
+            ],
+        ),
+        (
+            // What is wrong with a line is said, whoever the customer of the order is.
+            vec!["2 c1 o1 1 5", "3 - o1 1 ?"],
+            Lines::Sum,
+            vec![2, 3],
+            vec!["\"?\" is not a decimal number", "\"o1\" has customer"],
         ),
         (
             vec!["2 c1 o1 1 5", "3 c1 o1 1 6 currency=EUR", "4 c1 o2 1 6"],
@@ -295,13 +307,20 @@ fn an_order_of_which_something_is_wrong_is_refused_as_a_whole() {
 #[test]
 fn rows_that_are_equal_in_every_column_are_one_order_and_are_counted() {
     let rows = [
-        "2 c1 o1 1 5",
-        "3 c1 o1 1 5",
+        "2 c1 o1 1 5 discount=1",
+        "3 c1 o1 1 5.00 discount=1.0",
         "4 - g1 1 5",
         "5 - g1 1 5",
         "6 c2 o1 1 5",
     ];
     let found = of(&rows, Lines::Orders);
+    // The rows that each stands for, and whether an earlier one says the same.
+    let made_of: Vec<(u64, bool)> = found
+        .taken
+        .iter()
+        .map(|order| (order.rows, order.is_repeat))
+        .collect();
+    assert_eq!(made_of, [(1, false), (1, true), (2, false), (1, false)]);
     assert_eq!(found.refused, []);
     // The engine calls the second row of o1 a duplicate; of guests it remembers none.
     let lines: Vec<u64> = found.taken.iter().map(|order| order.line).collect();
@@ -323,4 +342,28 @@ fn rows_that_are_equal_in_every_column_are_one_order_and_are_counted() {
         (shared_order_ids.count, shared_order_ids.lines),
         (1, Some((2, 6)))
     );
+}
+
+/// By hand: rows, and the counts of orders with lines far apart and of orders that have their amount on some lines only.
+#[test]
+fn lines_that_may_be_of_several_orders_or_have_no_amount_are_counted() {
+    for (rows, far, partial) in [
+        (vec!["2 c1 o1 1 5", "3 c1 o1 1441 5"], None, None),
+        (
+            vec!["2 c1 o1 1442 5", "3 c1 o1 1 5", "4 c1 o1 9 5"],
+            Some((2, 3)),
+            None,
+        ),
+        (vec!["2 c1 o1 1 5", "3 c1 o1 1 ? empty"], None, Some((2, 3))),
+        (
+            vec!["2 c1 o1 1 5", "3 c1 o1 1 ? empty", "4 c1 o1 1 ?"],
+            None,
+            None,
+        ),
+        (vec!["2 c1 o1 1 ? empty", "3 c1 o1 1 ? empty"], None, None),
+    ] {
+        let counts = of(&rows, Lines::Sum).counts;
+        assert_eq!(counts.far_lines.lines, far, "{rows:?}");
+        assert_eq!(counts.partial_amounts.lines, partial, "{rows:?}");
+    }
 }
