@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::dataset::column::Column;
+use crate::dataset::column::Kind;
 use crate::dataset::column::Others;
 use crate::dataset::error::Error;
 use crate::dataset::options::ColumnNames;
@@ -114,7 +115,8 @@ fn plain(name: &str) -> String {
     letters.flat_map(char::to_lowercase).collect()
 }
 
-/// The names of the columns: those of `--columns` where it names them, else those of the header.
+/// The names of the columns: those of `--columns` where it names them, else those of the header. `occurred_at=DATE+TIME` makes a column
+/// of two; the pairs are the second of what is returned.
 ///
 /// # Errors
 /// If `--columns` names a column that the file does not have, or has twice.
@@ -122,45 +124,85 @@ pub(super) fn names(
     path: &Path,
     header: &[String],
     columns: &ColumnNames,
-) -> Result<Vec<Name>, Error> {
+) -> Result<(Vec<Name>, Vec<(usize, usize)>), Error> {
     let mut names = Vec::new();
+    let mut joined = Vec::new();
     for (name, wanted) in &columns.pairs {
-        let mut places = header
-            .iter()
-            .enumerate()
-            .filter(|(_, text)| *text == wanted);
-        let Some((place, _)) = places.next() else {
-            return Err(Error::UnknownColumn {
-                path: path.to_owned(),
-                name: name.clone(),
-                column: wanted.clone(),
-                found: format!(
-                    "{}; it has {}",
-                    did_you_mean(wanted, header.iter().map(String::as_str)),
-                    header.join(", ")
-                ),
-            });
+        let place = match place_of(path, header, wanted)? {
+            Some(place) => place,
+            None => match parts_of(path, header, wanted)? {
+                Some(parts) => {
+                    joined.push(parts);
+                    header.len() + joined.len() - 1
+                }
+                None => {
+                    return Err(Error::UnknownColumn {
+                        path: path.to_owned(),
+                        name: name.clone(),
+                        column: wanted.clone(),
+                        found: format!(
+                            "{}; it has {}",
+                            did_you_mean(wanted, header.iter().map(String::as_str)),
+                            listed(header)
+                        ),
+                    });
+                }
+            },
         };
-        if places.next().is_some() {
-            return Err(twice(path, wanted));
-        }
         names.push(Name {
             name: name.clone(),
             header: wanted.clone(),
             place,
+            kind: None,
         });
     }
     for (place, text) in header.iter().enumerate() {
-        let is_named = |name: &&Name| name.name == *text || name.place == place;
-        if !text.is_empty() && !names.iter().any(|name| is_named(&name)) {
+        let is_named = |name: &Name| name.name == *text || name.place == place;
+        let is_part = joined
+            .iter()
+            .any(|(date, time)| [*date, *time].contains(&place));
+        if !text.is_empty() && !is_part && !names.iter().any(is_named) {
             names.push(Name {
                 name: text.clone(),
                 header: text.clone(),
                 place,
+                kind: None,
             });
         }
     }
-    Ok(names)
+    Ok((names, joined))
+}
+
+/// Where a column is, from 0.
+fn place_of(path: &Path, header: &[String], wanted: &str) -> Result<Option<usize>, Error> {
+    let places = header.iter().enumerate();
+    let mut places = places.filter(|(_, text)| *text == wanted);
+    let place = places.next().map(|(place, _)| place);
+    match places.next() {
+        Some(_) => Err(twice(path, wanted)),
+        None => Ok(place),
+    }
+}
+
+/// The columns of `DATE+TIME`.
+fn parts_of(path: &Path, header: &[String], wanted: &str) -> Result<Option<(usize, usize)>, Error> {
+    let Some((date, time)) = wanted.split_once('+') else {
+        return Ok(None);
+    };
+    let date = place_of(path, header, date.trim())?;
+    Ok(date.zip(place_of(path, header, time.trim())?))
+}
+
+/// The names of a header, those with a comma in quotes.
+fn listed(header: &[String]) -> String {
+    let names = header.iter().map(|name| {
+        if name.contains(',') {
+            format!("{name:?}")
+        } else {
+            name.clone()
+        }
+    });
+    names.collect::<Vec<String>>().join(", ")
 }
 
 fn twice(path: &Path, column: &str) -> Error {
@@ -174,7 +216,7 @@ fn twice(path: &Path, column: &str) -> Error {
 ///
 /// # Errors
 /// Names a required column that is missing, with a guess at `--columns`; a name of `--columns` that the format does not know; a column that
-/// is there twice.
+/// is there twice; two columns that are to make one that is no time.
 pub(super) fn check(shape: &Shape, columns: &[Column], others: Others) -> Result<(), Error> {
     let known: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
     for (name, _) in &shape.options.columns.pairs {
@@ -185,6 +227,31 @@ pub(super) fn check(shape: &Shape, columns: &[Column], others: Others) -> Result
                 known: known.join(", "),
             });
         }
+    }
+    let header = shape.header.iter();
+    let mut named = header.enumerate().filter(|(_, text)| !text.is_empty());
+    let again = named.find(|(place, text)| {
+        shape
+            .header
+            .iter()
+            .skip(place + 1)
+            .any(|other| other == *text)
+    });
+    if let (Others::Read, Some((_, text))) = (others, again) {
+        return Err(twice(&shape.path, text));
+    }
+    let joined = shape.names.iter().find(|name| {
+        let kind = columns.iter().find(|column| column.name == name.name);
+        let is_time = kind.is_some_and(|column| column.kind == Kind::Instant);
+        name.place >= shape.header.len() && !is_time
+    });
+    if let Some(name) = joined {
+        return Err(Error::UnknownColumn {
+            path: shape.path.clone(),
+            name: name.name.clone(),
+            column: name.header.clone(),
+            found: format!("; two columns make a time, and {} is none", name.name),
+        });
     }
     for column in columns {
         match shape.names.iter().find(|name| name.name == column.name) {
@@ -198,14 +265,28 @@ pub(super) fn check(shape: &Shape, columns: &[Column], others: Others) -> Result
                 return Err(Error::MissingColumn {
                     path: shape.path.clone(),
                     column: column.name.clone(),
-                    found: shape.header.join(", "),
-                    hint: hint(shape, columns),
+                    found: listed(&shape.header),
+                    hint: format!("{}{}", hint(shape, columns), doubt(shape)),
                 });
             }
             None => {}
         }
     }
     Ok(())
+}
+
+/// What may be wrong with the header as a whole, as a sentence; else empty.
+fn doubt(shape: &Shape) -> String {
+    let of_header = match shape.header.as_slice() {
+        [only] if only.contains([',', ';', '\t', '|']) => {
+            ". The whole line is one field: where each line of a file stands in quotes, take them away; else --separator says what stands \
+             between the fields"
+        }
+        [_] => ". If that is a title, cut it off: the header is the first line that is not empty",
+        _ => "",
+    };
+    let of_sheets = &shape.other_sheets;
+    format!("{of_header}{of_sheets}")
 }
 
 /// A guess at `--columns`, with a leading sentence; empty where nothing is like a name of the format.
