@@ -157,6 +157,10 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
     {
         return Some(ExitCode::Call);
     }
+    // The temporary directory is no part of the data.
+    if let Some(dataset::Error::Spool { .. }) = cause.downcast_ref() {
+        return Some(ExitCode::Environment);
+    }
     if cause.is::<WrongData>()
         || cause.is::<dataset::Error>()
         || cause.is::<training::Error>()

@@ -8,6 +8,14 @@ pub(super) const PARTS_BYTES_MAX: u64 = 1 << 30;
 const END: &[u8] = b"PK\x05\x06";
 const END_BYTES: usize = 22;
 const COMMENT_BYTES_MAX: usize = 65_535;
+/// Numbers of four and of two bytes that stand elsewhere, as they need more (ZIP64).
+const ELSEWHERE: usize = 0xffff_ffff;
+const COUNT_ELSEWHERE: usize = 0xffff;
+const LOCATOR: &[u8] = b"PK\x06\x07";
+const LOCATOR_BYTES: usize = 20;
+const LONG_END: &[u8] = b"PK\x06\x06";
+/// The field of an entry that has its long numbers.
+const LONG_FIELD: usize = 1;
 const ENTRY: &[u8] = b"PK\x01\x02";
 const ENTRY_BYTES: usize = 46;
 const LOCAL_BYTES: usize = 30;
@@ -85,8 +93,7 @@ fn entries(bytes: &[u8]) -> Option<Vec<Entry<'_>>> {
     let from = bytes.len().saturating_sub(END_BYTES + COMMENT_BYTES_MAX);
     let tail = bytes.get(from..)?;
     let end = from + tail.windows(END.len()).rposition(|window| window == END)?;
-    let count = number(bytes, end + 10, 2)?;
-    let mut at = number(bytes, end + 16, 4)?;
+    let (count, mut at) = directory(bytes, end)?;
     let mut entries = Vec::new();
     for _ in 0..count {
         if bytes.get(at..at + ENTRY.len())? != ENTRY {
@@ -94,10 +101,9 @@ fn entries(bytes: &[u8]) -> Option<Vec<Entry<'_>>> {
         }
         let name_bytes = number(bytes, at + 28, 2)?;
         let name = bytes.get(at + ENTRY_BYTES..at + ENTRY_BYTES + name_bytes)?;
-        let size = number(bytes, at + 20, 4)?;
-        let local = number(bytes, at + 42, 4)?;
-        let data =
-            local + LOCAL_BYTES + number(bytes, local + 26, 2)? + number(bytes, local + 28, 2)?;
+        let (size, local) = extent(bytes, at, name_bytes)?;
+        let header = local.checked_add(LOCAL_BYTES)?;
+        let data = header + number(bytes, local + 26, 2)? + number(bytes, local + 28, 2)?;
         entries.push(Entry {
             name: String::from_utf8_lossy(name).into_owned(),
             is_deflated: number(bytes, at + 10, 2)? == DEFLATED,
@@ -106,6 +112,49 @@ fn entries(bytes: &[u8]) -> Option<Vec<Entry<'_>>> {
         at += ENTRY_BYTES + name_bytes + number(bytes, at + 30, 2)? + number(bytes, at + 32, 2)?;
     }
     Some(entries)
+}
+
+/// How many entries the directory has, and where it begins.
+fn directory(bytes: &[u8], end: usize) -> Option<(usize, usize)> {
+    let (count, at) = (number(bytes, end + 10, 2)?, number(bytes, end + 16, 4)?);
+    if count != COUNT_ELSEWHERE && at != ELSEWHERE {
+        return Some((count, at));
+    }
+    let locator = end.checked_sub(LOCATOR_BYTES)?;
+    if bytes.get(locator..locator + LOCATOR.len())? != LOCATOR {
+        return Some((count, at));
+    }
+    let end = number(bytes, locator + 8, 8)?;
+    if bytes.get(end..end.checked_add(LONG_END.len())?)? != LONG_END {
+        return None;
+    }
+    Some((number(bytes, end + 32, 8)?, number(bytes, end + 48, 8)?))
+}
+
+/// The compressed size of an entry, and where its part begins.
+fn extent(bytes: &[u8], entry: usize, name_bytes: usize) -> Option<(usize, usize)> {
+    let unpacked = number(bytes, entry + 24, 4)?;
+    let (size, local) = (number(bytes, entry + 20, 4)?, number(bytes, entry + 42, 4)?);
+    if size != ELSEWHERE && local != ELSEWHERE {
+        return Some((size, local));
+    }
+    let from = entry + ENTRY_BYTES + name_bytes;
+    let fields = bytes.get(from..from + number(bytes, entry + 30, 2)?)?;
+    let mut at = 0;
+    while number(fields, at, 2)? != LONG_FIELD {
+        at += 4 + number(fields, at + 2, 2)?;
+    }
+    // It has those of the three numbers that stand elsewhere.
+    let mut next = at + 4;
+    let mut long = |short: usize| {
+        if short != ELSEWHERE {
+            return Some(short);
+        }
+        next += 8;
+        number(fields, next - 8, 8)
+    };
+    long(unpacked)?;
+    Some((long(size)?, long(local)?))
 }
 
 /// A number, the low byte first.

@@ -15,6 +15,8 @@ pub enum Kind {
     Amount,
     /// A number of floating point.
     Number,
+    /// A number of floating point that is an amount of money, perhaps with a currency.
+    Money,
 }
 
 impl Kind {

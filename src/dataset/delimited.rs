@@ -19,13 +19,13 @@ const SEPARATORS: [char; 4] = [',', ';', '\t', '|'];
 /// Reads header and rows of a text.
 ///
 /// # Errors
-/// If quotes do not close, a row has more or fewer fields than the header, or it does not show its separator.
+/// If quotes do not close or have whole rows between them, a row has more or fewer fields than the header, or it does not show its separator.
 pub(super) fn read(
     path: &Path,
     text: &str,
     options: &Options,
     found: &mut Found,
-) -> Result<(Vec<String>, Spool), Error> {
+) -> Result<(Vec<String>, Spool, Separator), Error> {
     let (stated, skipped_lines, body) = after_statement(text);
     let separator = match options.separator.or(stated) {
         Some(separator) => separator,
@@ -50,6 +50,14 @@ pub(super) fn read(
     };
     while let Some(row) = fields.next()? {
         table.push(row)?;
+        fields.expect(table.header.len());
+    }
+    if fields.unwrapped() > 0 {
+        let what = format!(
+            "{} of them are written as =\"...\", or with an apostrophe before a sign that begins a formula, and read without",
+            fields.unwrapped()
+        );
+        found.notable("values", &what);
     }
     if table.blank_rows > 0 {
         let what = format!("{} rows without any value were left out", table.blank_rows);
@@ -64,6 +72,7 @@ pub(super) fn read(
     Ok((
         table.header,
         spool.map_err(|source| Error::Spool { source })?,
+        separator,
     ))
 }
 
@@ -130,14 +139,31 @@ fn after_statement(text: &str) -> (Option<Separator>, u64, &str) {
     }
 }
 
+/// The header: the first line that is not empty, with the line breaks in its quotes.
+fn header_line(text: &str) -> &str {
+    let lines = text.split_inclusive(['\r', '\n']);
+    let blank = lines.take_while(|line| line.trim().is_empty());
+    let begins = blank.map(str::len).sum();
+    let rest = text.get(begins..).unwrap_or_default();
+    let mut is_quoted = false;
+    let end = rest.find(|character: char| {
+        is_quoted ^= character == '"';
+        !is_quoted && matches!(character, '\r' | '\n')
+    });
+    // A quote that does not close is none around a name.
+    let end = if is_quoted {
+        rest.find(['\r', '\n'])
+    } else {
+        end
+    };
+    end.and_then(|end| rest.get(..end)).unwrap_or(rest)
+}
+
 /// The separator that the header has most of, outside quotes.
 fn found_separator(path: &Path, text: &str) -> Result<Separator, Error> {
-    let header = text
-        .split(['\r', '\n'])
-        .find(|line| !line.trim().is_empty());
     let mut is_quoted = false;
     let mut counts = SEPARATORS.map(|separator| (0_usize, separator));
-    for character in header.unwrap_or_default().chars() {
+    for character in header_line(text).chars() {
         if character == '"' {
             is_quoted = !is_quoted;
         }

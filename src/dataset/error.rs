@@ -4,6 +4,17 @@ use std::path::PathBuf;
 
 use crate::domain::time::Timestamp;
 
+/// Most characters of a value in a message.
+const SHOWN_CHARACTERS_MAX: usize = 80;
+
+/// The beginning of a value, for a message.
+pub(super) fn shortened(value: &str) -> String {
+    match value.char_indices().nth(SHOWN_CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}...", value.get(..end).unwrap_or_default()),
+        None => value.to_owned(),
+    }
+}
+
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -20,6 +31,14 @@ pub enum Error {
     Spool {
         /// The cause.
         source: std::io::Error,
+    },
+    /// Compressed data needs more memory than is given to it.
+    #[error(
+        "{path} was compressed with more than the 128 MiB of memory that are given to it: compress it again without --long or --ultra"
+    )]
+    LongWindow {
+        /// Path of the file.
+        path: PathBuf,
     },
     /// Compressed data is damaged or ends too early.
     #[error("{path} is damaged: its {compression} data cannot be decompressed to its end")]
@@ -118,6 +137,18 @@ pub enum Error {
         /// Why.
         detail: String,
     },
+    /// A sheet that is not there.
+    #[error("{path} has no sheet {asked:?}{similar}; it has {found}")]
+    NoSheet {
+        /// Path of the file.
+        path: PathBuf,
+        /// The one that was asked for.
+        asked: String,
+        /// One that is like it.
+        similar: String,
+        /// The sheets there are.
+        found: String,
+    },
     /// The header has as many of one separator as of another one.
     #[error(
         "{path}: the header has as many of {found}, so --separator must say which one stands between the columns"
@@ -135,6 +166,19 @@ pub enum Error {
         path: PathBuf,
         /// The line in which it begins, from 1.
         line: u64,
+    },
+    /// A field in quotes that has rows in it.
+    #[error(
+        "{path}, line {line}: a field begins with a quote (\") there, and what it has up to the next quote, in line {closed_in}, are whole \
+         rows: where a field has a quote, the field must stand in quotes and the quote be written twice (\"\")"
+    )]
+    RowsInQuotes {
+        /// Path of the file.
+        path: PathBuf,
+        /// The line in which it begins, from 1.
+        line: u64,
+        /// The line in which it ends.
+        closed_in: u64,
     },
     /// Text behind a quoted field.
     #[error(
@@ -179,7 +223,7 @@ pub enum Error {
         ways: &'static str,
     },
     /// Two values of a column that are written in different ways.
-    #[error("{path}, column {column:?}: its {what} are written in two ways: {both}")]
+    #[error("{path}, column {column:?}: its {what} are written in two ways: {both}; {remedy}")]
     Contradiction {
         /// Path of the file.
         path: PathBuf,
@@ -187,6 +231,20 @@ pub enum Error {
         column: String,
         /// Dates or numbers.
         what: &'static str,
+        /// The two values and their lines.
+        both: String,
+        /// The flag that decides.
+        remedy: &'static str,
+    },
+    /// Two currencies in a column.
+    #[error(
+        "{path}, column {column:?}: its amounts are of several currencies: {both}; take one into each file"
+    )]
+    Currencies {
+        /// Path of the file.
+        path: PathBuf,
+        /// Name of the column.
+        column: String,
         /// The two values and their lines.
         both: String,
     },
@@ -262,7 +320,15 @@ pub enum Error {
         limit: u64,
     },
     /// A row with more or fewer fields than the header.
-    #[error("{path}, line {line}: the row has {found} fields, not {expected} as the header has")]
+    #[error(
+        "{path}, line {line}: the row has {found} field{}, not {expected} as the header has{}",
+        if *found == 1 { "" } else { "s" },
+        if *expected == 1 {
+            "; the header is the first line that is not empty, and a title above it must be cut off"
+        } else {
+            ""
+        }
+    )]
     Fields {
         /// Path of the file.
         path: PathBuf,

@@ -14,6 +14,10 @@ pub(super) struct Fields<'a> {
     line: u64,
     is_after_return: bool,
     separator: char,
+    /// Fields of the header, as soon as it is known.
+    expected: Option<usize>,
+    /// Values that were written as `="..."` or with an apostrophe before them.
+    unwrapped: u64,
 }
 
 /// A row and the line in which it begins.
@@ -43,15 +47,72 @@ struct Reading {
     at: At,
     quote_line: u64,
     bytes: u64,
+    quoted: Quoted,
+}
+
+/// What a field in quotes looks like that has line breaks, seen as rows.
+#[derive(Default)]
+struct Quoted {
+    /// Separators of the line so far.
+    separators: usize,
+    lines: usize,
+    /// A line is no row, or a space follows a separator, as in sentences.
+    is_text: bool,
+    is_after_separator: bool,
+}
+
+impl Quoted {
+    /// Takes a character of the field. `before` is the number of fields of the row before it, and `columns` that of the header.
+    fn take(&mut self, character: char, separator: char, before: usize, columns: usize) {
+        self.is_text |= self.is_after_separator && character == ' ';
+        self.is_after_separator = character == separator;
+        if character == separator {
+            self.separators += 1;
+        } else if character == '\n' {
+            let of_row = columns.saturating_sub(1);
+            let expected = if self.lines == 0 {
+                of_row.saturating_sub(before)
+            } else {
+                of_row
+            };
+            self.is_text |= self.separators != expected;
+            self.separators = 0;
+            self.lines += 1;
+        }
+    }
+
+    /// Whether the lines are rows, so that the quote is not one around the field: the first line and the last one make a row together, and
+    /// so does each between them.
+    fn is_of_rows(&self, before: usize) -> bool {
+        self.lines > 0 && !self.is_text && self.separators == before
+    }
 }
 
 impl Reading {
-    fn end_field(&mut self) {
+    /// Ends a field; `true` if it is written as spreadsheets are made to keep a text.
+    fn end_field(&mut self) -> bool {
         let field = self.field.trim_matches(is_blank);
-        self.row.fields.push(field.to_owned());
+        let text = unwrapped(field);
+        self.row.fields.push(text.unwrap_or(field).to_owned());
+        let is_unwrapped = text.is_some();
         self.field.clear();
         self.at = At::Start;
+        self.quoted = Quoted::default();
+        is_unwrapped
     }
+}
+
+/// The text of `="00123"`, which keeps a spreadsheet from reading a number, and of `'=x`, with the apostrophe that keeps it from reading a
+/// formula; `None` where a field is neither.
+fn unwrapped(field: &str) -> Option<&str> {
+    let of_formula = field
+        .strip_prefix("=\"")
+        .and_then(|rest| rest.strip_suffix('"'));
+    let of_formula = of_formula.filter(|text| !text.contains('"'));
+    let is_kept = |text: &&str| text.starts_with(['=', '+', '-', '@', '\t']);
+    of_formula
+        .map(|text| text.trim_matches(is_blank))
+        .or_else(|| field.strip_prefix('\'').filter(is_kept))
 }
 
 /// White space, and what programs write that put files together: the byte order mark of the second file, and a space without
@@ -69,7 +130,19 @@ impl<'a> Fields<'a> {
             line,
             is_after_return: false,
             separator,
+            expected: None,
+            unwrapped: 0,
         }
+    }
+
+    /// Says how many fields the header has.
+    pub(super) fn expect(&mut self, fields: usize) {
+        self.expected = Some(fields);
+    }
+
+    /// How many values were written as `="..."`, or with an apostrophe before a sign that begins a formula.
+    pub(super) fn unwrapped(&self) -> u64 {
+        self.unwrapped
     }
 
     /// The next row that is not an empty line.
@@ -87,6 +160,7 @@ impl<'a> Fields<'a> {
                 at: At::Start,
                 quote_line: 0,
                 bytes: 0,
+                quoted: Quoted::default(),
             };
             let has_ended = self.row(&mut reading)?;
             let row = reading.row;
@@ -109,7 +183,7 @@ impl<'a> Fields<'a> {
                         line: reading.quote_line,
                     });
                 }
-                reading.end_field();
+                self.end_field(reading)?;
                 return self.within_limit(reading).map(|()| true);
             };
             reading.bytes += character.len_utf8() as u64;
@@ -117,6 +191,25 @@ impl<'a> Fields<'a> {
                 return self.within_limit(reading).map(|()| false);
             }
         }
+    }
+
+    /// Ends a field.
+    ///
+    /// # Errors
+    /// If it is in quotes and has rows in it.
+    fn end_field(&mut self, reading: &mut Reading) -> Result<(), Error> {
+        let is_quoted = matches!(reading.at, At::Quote | At::Closed);
+        // With few columns a list in a text may look like rows.
+        let is_wide = self.expected.is_some_and(|columns| columns > 3);
+        if is_quoted && is_wide && reading.quoted.is_of_rows(reading.row.fields.len()) {
+            return Err(Error::RowsInQuotes {
+                path: self.path.to_owned(),
+                line: reading.quote_line,
+                closed_in: reading.quote_line + reading.quoted.lines as u64,
+            });
+        }
+        self.unwrapped += u64::from(reading.end_field());
+        Ok(())
     }
 
     fn within_limit(&self, reading: &Reading) -> Result<(), Error> {
@@ -131,20 +224,25 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes a character; `true` if the row ends with it.
-    fn take(&self, reading: &mut Reading, character: char) -> Result<bool, Error> {
+    fn take(&mut self, reading: &mut Reading, character: char) -> Result<bool, Error> {
         match (reading.at, character) {
             (At::Quoted, '"') => reading.at = At::Quote,
-            (At::Quoted, _) => reading.field.push(character),
+            (At::Quoted, _) => {
+                let (before, columns) = (reading.row.fields.len(), self.expected.unwrap_or(0));
+                let quoted = &mut reading.quoted;
+                quoted.take(character, self.separator, before, columns);
+                reading.field.push(character);
+            }
             // A doubled quote is one quote within the field.
             (At::Quote, '"') => {
                 reading.field.push('"');
                 reading.at = At::Quoted;
             }
             (_, '\n') => {
-                reading.end_field();
+                self.end_field(reading)?;
                 return Ok(true);
             }
-            (_, _) if character == self.separator => reading.end_field(),
+            (_, _) if character == self.separator => self.end_field(reading)?,
             (At::Start, '"') => {
                 reading.field.clear();
                 reading.at = At::Quoted;
@@ -224,6 +322,53 @@ mod tests {
                 [(1, expected.into_iter().map(str::to_owned).collect())],
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn texts_that_a_spreadsheet_was_kept_from_reading_are_read_without_what_keeps_it() {
+        // By hand; the second is what a program writes that puts the first in quotes.
+        let text = "=\"00123\",\"=\"\"00123\"\"\",'+49,'twas,=1,\"\"\n";
+        let mut fields = Fields::of(Path::new("f"), text, 1, ',');
+        let row = fields.next().unwrap().unwrap();
+        assert_eq!(row.fields, ["00123", "00123", "+49", "'twas", "=1", ""]);
+        assert_eq!(fields.unwrapped(), 3);
+    }
+
+    #[test]
+    fn rows_between_two_quotes_are_not_the_text_of_a_field() {
+        let header = "a,b,c,d\n";
+        for (text, lines) in [
+            (
+                "1,2,3,\"12 inch\n4,5,6,lamp\n7,8,9,15\"\n1,2,3,x\n",
+                Some("2 4"),
+            ),
+            ("1,2,3,\"12 inch\n7,8,9,15\"\n", Some("2 3")),
+            ("\"A\" ,2,3,4\n\"1,2,3,4\n4\",5,6,7\n", Some("3 4")),
+            ("1,\"x,3,4\n4,y\",6,7\n", Some("2 3")),
+            // Sentences, addresses, and lists of another length.
+            ("1,2,3,\"lamp\nred, small, new, good\"\n", None),
+            ("1,2,3,\"lamp\nred,small\"\n", None),
+            ("1,2,3,\"lamp\nred,small,new,good,best\"\n", None),
+            ("1,2,3,\"lamp\n\nred\"\n", None),
+            ("1,2,3,\"a,b\"\n", None),
+        ] {
+            let text = format!("{header}{text}");
+            let mut fields = Fields::of(Path::new("f"), &text, 1, ',');
+            fields.expect(4);
+            let problem = loop {
+                match fields.next() {
+                    Ok(Some(row)) => assert_eq!(row.fields.len(), 4, "{text}"),
+                    Ok(None) => break None,
+                    Err(Error::RowsInQuotes {
+                        line, closed_in, ..
+                    }) => {
+                        break Some(format!("{line} {closed_in}"));
+                    }
+                    Err(error) => panic!("{text}: {error}"),
+                }
+            };
+            assert_eq!(problem.as_deref(), lines, "{text}");
         }
     }
 

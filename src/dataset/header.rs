@@ -3,127 +3,18 @@
 use std::path::Path;
 
 use crate::dataset::column::Column;
+use crate::dataset::column::Kind;
 use crate::dataset::column::Others;
 use crate::dataset::error::Error;
+use crate::dataset::hints::doubt;
+use crate::dataset::hints::hint;
+use crate::dataset::hints::taken_by;
 use crate::dataset::options::ColumnNames;
 use crate::dataset::shape::Name;
 use crate::dataset::shape::Shape;
-use crate::domain::event::means_customer;
-use crate::domain::money::Currency;
 use crate::domain::nearest::did_you_mean;
-
-/// What exports call the columns of a format: small letters and digits only.
-const OTHER_NAMES: [(&str, &[&str]); 10] = [
-    (
-        // Those that say customer id are found by `means_customer`. A bare `id` is of the row, as in exports of orders.
-        "customer_id",
-        &[
-            "masterid",
-            "client",
-            "user",
-            "kundennummer",
-            "kundennr",
-            "kunde",
-            "email",
-            "customeremail",
-        ],
-    ),
-    (
-        "order_id",
-        &[
-            "orderid",
-            "invoiceno",
-            "invoice",
-            "invoiceid",
-            "invoicenumber",
-            "orderno",
-            "ordernumber",
-            "order",
-            "transactionid",
-            "transaction",
-            "receiptid",
-            "bestellnummer",
-            "rechnungsnummer",
-            "rechnung",
-            "bonnummer",
-            "bonnr",
-            "belegnummer",
-            "belegnr",
-            "name",
-        ],
-    ),
-    (
-        "occurred_at",
-        &[
-            "occurredat",
-            "invoicedate",
-            "orderdate",
-            "purchasedate",
-            "transactiondate",
-            "date",
-            "datetime",
-            "timestamp",
-            "createdat",
-            "paidat",
-            "updatedat",
-            "time",
-            "datum",
-        ],
-    ),
-    (
-        "revenue",
-        &[
-            "revenue",
-            "sales",
-            "total",
-            "amount",
-            "totalprice",
-            "linetotal",
-            "netamount",
-            "subtotal",
-            "value",
-            "dollarvalue",
-            "spend",
-            "umsatz",
-            "betrag",
-        ],
-    ),
-    (
-        "quantity",
-        &["quantity", "qty", "units", "lineitemquantity", "menge"],
-    ),
-    (
-        "price",
-        &["price", "unitprice", "itemprice", "lineitemprice", "preis"],
-    ),
-    ("currency", &["currency", "currencycode", "waehrung"]),
-    ("channel", &["channel", "saleschannel"]),
-    (
-        "category",
-        &[
-            "category",
-            "productcategory",
-            "productline",
-            "department",
-            "kategorie",
-        ],
-    ),
-    ("discount", &["discount", "discountamount", "rabatt"]),
-];
-
-fn plain(name: &str) -> String {
-    let letters = name.chars().filter(|character| character.is_alphanumeric());
-    letters.flat_map(char::to_lowercase).collect()
-}
-
-/// Is it the name in other letters, or as an export of customers calls it, `features.age`?
-#[must_use]
-pub fn is_spelling(header: &str, name: &str) -> bool {
-    let last = header.rsplit('.').next().unwrap_or(header);
-    plain(header) == plain(name) || plain(last) == plain(name)
-}
-
-/// The names of the columns: those of `--columns` where it names them, else those of the header.
+/// The names of the columns: those of `--columns` where it names them, else those of the header. `occurred_at=DATE+TIME` makes a column
+/// of two; the pairs are the second of what is returned.
 ///
 /// # Errors
 /// If `--columns` names a column that the file does not have, or has twice.
@@ -131,50 +22,87 @@ pub(super) fn names(
     path: &Path,
     header: &[String],
     columns: &ColumnNames,
-) -> Result<Vec<Name>, Error> {
+) -> Result<(Vec<Name>, Vec<(usize, usize)>), Error> {
     let mut names = Vec::new();
-    for (name, wanted) in columns
-        .pairs
-        .iter()
-        .filter(|(_, wanted)| !wanted.is_empty())
-    {
-        let mut places = header
-            .iter()
-            .enumerate()
-            .filter(|(_, text)| *text == wanted);
-        let Some((place, _)) = places.next() else {
-            return Err(Error::UnknownColumn {
-                path: path.to_owned(),
-                name: name.clone(),
-                column: wanted.clone(),
-                found: format!(
-                    "; it has {}{}",
-                    header.join(", "),
-                    did_you_mean(wanted, header.iter().map(String::as_str))
-                ),
-            });
+    let mut joined = Vec::new();
+    let named = columns.pairs.iter();
+    for (name, wanted) in named.filter(|(_, wanted)| !wanted.is_empty()) {
+        let place = match place_of(path, header, wanted)? {
+            Some(place) => place,
+            None => match parts_of(path, header, wanted)? {
+                Some(parts) => {
+                    joined.push(parts);
+                    header.len() + joined.len() - 1
+                }
+                None => {
+                    return Err(Error::UnknownColumn {
+                        path: path.to_owned(),
+                        name: name.clone(),
+                        column: wanted.clone(),
+                        found: format!(
+                            "; it has {}{}",
+                            listed(header),
+                            did_you_mean(wanted, header.iter().map(String::as_str))
+                        ),
+                    });
+                }
+            },
         };
-        if places.next().is_some() {
-            return Err(twice(path, wanted));
-        }
         names.push(Name {
             name: name.clone(),
             header: wanted.clone(),
             place,
+            kind: None,
         });
     }
     for (place, text) in header.iter().enumerate() {
-        let is_named = |name: &&Name| name.name == *text || name.place == place;
-        let is_left_out = columns.leaves_out(text);
-        if !text.is_empty() && !is_left_out && !names.iter().any(|name| is_named(&name)) {
+        let is_named = |name: &Name| name.name == *text || name.place == place;
+        let is_part = joined
+            .iter()
+            .any(|(date, time)| [*date, *time].contains(&place));
+        let is_left_out = is_part || columns.leaves_out(text);
+        if !text.is_empty() && !is_left_out && !names.iter().any(is_named) {
             names.push(Name {
                 name: text.clone(),
                 header: text.clone(),
                 place,
+                kind: None,
             });
         }
     }
-    Ok(names)
+    Ok((names, joined))
+}
+
+/// Where a column is, from 0.
+fn place_of(path: &Path, header: &[String], wanted: &str) -> Result<Option<usize>, Error> {
+    let places = header.iter().enumerate();
+    let mut places = places.filter(|(_, text)| *text == wanted);
+    let place = places.next().map(|(place, _)| place);
+    match places.next() {
+        Some(_) => Err(twice(path, wanted)),
+        None => Ok(place),
+    }
+}
+
+/// The columns of `DATE+TIME`.
+fn parts_of(path: &Path, header: &[String], wanted: &str) -> Result<Option<(usize, usize)>, Error> {
+    let Some((date, time)) = wanted.split_once('+') else {
+        return Ok(None);
+    };
+    let date = place_of(path, header, date.trim())?;
+    Ok(date.zip(place_of(path, header, time.trim())?))
+}
+
+/// The names of a header, those with a comma in quotes.
+fn listed(header: &[String]) -> String {
+    let names = header.iter().map(|name| {
+        if name.contains(',') {
+            format!("{name:?}")
+        } else {
+            name.clone()
+        }
+    });
+    names.collect::<Vec<String>>().join(", ")
 }
 
 fn twice(path: &Path, column: &str) -> Error {
@@ -188,7 +116,7 @@ fn twice(path: &Path, column: &str) -> Error {
 ///
 /// # Errors
 /// Names a required column that is missing, with a guess at `--columns`; a name of `--columns` that the format does not know; a column that
-/// is there twice.
+/// is there twice; two columns that are to make one that is no time.
 pub(super) fn check(shape: &Shape, columns: &[Column], others: Others) -> Result<(), Error> {
     let known: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
     for (name, _) in &shape.options.columns.pairs {
@@ -200,6 +128,8 @@ pub(super) fn check(shape: &Shape, columns: &[Column], others: Others) -> Result
             });
         }
     }
+    refuse_twice(shape, others)?;
+    refuse_joined(shape, columns)?;
     let mut missing: Vec<String> = Vec::new();
     for column in columns {
         match shape.names.iter().find(|name| name.name == column.name) {
@@ -227,133 +157,42 @@ pub(super) fn check(shape: &Shape, columns: &[Column], others: Others) -> Result
     Err(Error::MissingColumn {
         path: shape.path.clone(),
         column: missing.join(" and no "),
-        found: shape.header.join(", "),
-        hint: hint(shape, columns),
+        found: listed(&shape.header),
+        hint: format!("{}{}", hint(shape, columns), doubt(shape)),
     })
 }
 
-/// The pair of `--columns` that leaves a column out, or takes it for another one.
-fn taken_by(shape: &Shape, column: &str) -> Option<String> {
-    let mut pairs = shape.options.columns.pairs.iter();
-    let is_there = shape.header.iter().any(|header| header == column);
-    let (name, header) =
-        pairs.find(|(name, header)| header == column || name == column && header.is_empty())?;
-    is_there.then(|| pair(name, header))
-}
-
-/// Whether a header has this name, perhaps with a currency behind it, as in `Umsatz EUR`.
-fn is_called(header: &str, name: &str) -> bool {
-    let without_currency = header.rsplit_once([' ', '_']).and_then(|(first, last)| {
-        let code = last.trim_matches(['(', ')', '[', ']']);
-        Currency::parse(code).map(|_| first)
+/// Where every column is read, none may be there twice.
+fn refuse_twice(shape: &Shape, others: Others) -> Result<(), Error> {
+    let header = shape.header.iter();
+    let mut named = header.enumerate().filter(|(_, text)| !text.is_empty());
+    let again = named.find(|(place, text)| {
+        shape
+            .header
+            .iter()
+            .skip(place + 1)
+            .any(|other| other == *text)
     });
-    plain(header) == name || without_currency.is_some_and(|first| plain(first) == name)
-}
-
-/// The header that may be meant by a name of the format, among those that `--columns` does not name.
-fn guess<'a>(shape: &'a Shape, name: &str) -> Option<&'a String> {
-    let is_free = |header: &&String| {
-        let mut pairs = shape.options.columns.pairs.iter();
-        !pairs.any(|(_, named)| named == *header)
-    };
-    let free = || shape.header.iter().filter(is_free);
-    if let ("customer_id", Some(header)) = (name, free().find(|header| means_customer(header))) {
-        return Some(header);
+    if let (Others::Read, Some((_, text))) = (others, again) {
+        return Err(twice(&shape.path, text));
     }
-    let others = OTHER_NAMES.iter().find(|(known, _)| *known == name)?.1;
-    let mut found = others
-        .iter()
-        .filter_map(|other| free().find(|header| is_called(header, other)));
-    found.next()
+    Ok(())
 }
 
-/// Columns that a format still lacks, and headers that may be meant.
-#[derive(Default)]
-struct Guessed {
-    pairs: Vec<String>,
-    /// What else the call needs.
-    more: &'static str,
-}
-
-fn pair(name: &str, header: &str) -> String {
-    if header.contains(',') {
-        format!("\"{name}={header}\"")
-    } else {
-        format!("{name}={header}")
-    }
-}
-
-impl Guessed {
-    fn of(shape: &Shape, missing: &[&Column]) -> Self {
-        let mut guessed = Self::default();
-        let factors = guess(shape, "quantity").zip(guess(shape, "price"));
-        for column in missing {
-            let name = column.name.as_str();
-            let found = guess(shape, name);
-            if let (true, "revenue", Some((quantity, price))) = (column.is_required, name, factors)
-            {
-                // Where a file says that its rows are lines, a total is that of the order and stands on one of them.
-                if found.is_none() || plain(price).starts_with("lineitem") {
-                    guessed.pairs.push(pair("quantity", quantity));
-                    guessed.pairs.push(pair("price", price));
-                    guessed.more = ", and --lines sum where an order has several rows";
-                    continue;
-                }
-            }
-            let spelled = || {
-                let mut headers = shape.header.iter();
-                headers.find(|text| column.is_required && is_spelling(text, name))
-            };
-            guessed
-                .pairs
-                .extend(found.or_else(spelled).map(|header| pair(name, header)));
-        }
-        guessed
-    }
-}
-
-/// A guess at `--columns` and at other flags, with a leading sentence.
-fn hint(shape: &Shape, columns: &[Column]) -> String {
-    let is_missing = |column: &&Column| !shape.names.iter().any(|known| known.name == column.name);
-    let missing: Vec<&Column> = columns.iter().filter(is_missing).collect();
-    let lacks = |name: &str| {
-        let mut missing = missing.iter();
-        missing.any(|column| column.is_required && column.name == name)
-    };
-    let is_there = |name: &str| shape.header.iter().any(|header| plain(header) == name);
-    let lacks_order = lacks("order_id") && guess(shape, "order_id").is_none();
-    let lacks_amount = lacks("revenue") && guess(shape, "revenue").is_none();
-    let is_of_customers = ["birthyear", "income", "joinedat"]
-        .into_iter()
-        .any(is_there);
-    if lacks_order && lacks_amount && is_of_customers {
-        return ". Are these customers? --format customers reads them".to_owned();
-    }
-    let row_ids = if lacks_order {
-        "; if orders have no ids, --order-id row makes them"
-    } else {
-        ""
-    };
-    let guessed = Guessed::of(shape, &missing);
-    if guessed.pairs.is_empty() {
-        let required = missing.iter().find(|column| column.is_required);
-        let near = required.map_or_else(String::new, |column| {
-            did_you_mean(&column.name, shape.header.iter().map(String::as_str))
+/// Only a time is made of two columns.
+fn refuse_joined(shape: &Shape, columns: &[Column]) -> Result<(), Error> {
+    let joined = shape.names.iter().find(|name| {
+        let kind = columns.iter().find(|column| column.name == name.name);
+        let is_time = kind.is_some_and(|column| column.kind == Kind::Instant);
+        name.place >= shape.header.len() && !is_time
+    });
+    if let Some(name) = joined {
+        return Err(Error::UnknownColumn {
+            path: shape.path.clone(),
+            name: name.name.clone(),
+            column: name.header.clone(),
+            found: format!("; two columns make a time, and {} is none", name.name),
         });
-        let end = if near.is_empty() { "." } else { "" };
-        return format!(
-            "{near}{end} --columns NAME=COLUMN says which column stands for it{row_ids}"
-        );
     }
-    let typed = shape.options.columns.pairs.iter();
-    let typed = typed.map(|(name, header)| pair(name, header));
-    let pairs: Vec<String> = guessed.pairs.into_iter().chain(typed).collect();
-    let pairs = pairs.join(",");
-    let quoted = if pairs.contains(' ') {
-        format!("'{pairs}'")
-    } else {
-        pairs
-    };
-    let more = guessed.more;
-    format!(". Perhaps --columns {quoted}{more}{row_ids}")
+    Ok(())
 }

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use crate::dataset::error::Error;
+use crate::dataset::workbook::is_workbook;
 
+const JSON: &str = "JSON, not a table: events are read with --format jsonl, one a line";
 const NOT_TEXT: [(&[u8], &str); 10] = [
     (b"PAR1", "a Parquet file: write it as CSV"),
     (b"%PDF", "a PDF"),
@@ -18,17 +20,28 @@ const NOT_TEXT: [(&[u8], &str); 10] = [
         b"SQLite format 3\0",
         "an SQLite database: write the table as CSV",
     ),
-    (
-        b"[{",
-        "JSON, not a table: events are read with --format jsonl, one a line",
-    ),
-    (
-        b"{\"",
-        "JSON, not a table: events are read with --format jsonl, one a line",
-    ),
+    (b"[{", JSON),
+    (b"{\"", JSON),
     (b"<?xml", "XML, not a table: save it as .xlsx or CSV"),
 ];
 const HTML: [&str; 3] = ["<!doctype html", "<html", "<table"];
+
+/// Refuses what is no text, of a format whose lines are judged one by one later.
+///
+/// # Errors
+/// Says what it is.
+pub(super) fn refuse_all_but_text(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    if is_workbook(bytes) {
+        return Err(Error::NotATable {
+            path: path.to_owned(),
+            what: "a workbook or an archive, and the format is one of text: unpack it, or give the format of its table",
+        });
+    }
+    match refuse_others(path, bytes) {
+        Err(Error::NotATable { what, .. }) if what == JSON => Ok(()),
+        judged => judged,
+    }
+}
 
 /// Refuses what is neither a text nor a workbook, with what to do.
 ///

@@ -150,20 +150,30 @@ pub struct ColumnNames {
 }
 
 impl ColumnNames {
-    /// Adds what one `--columns` says. A pair with a comma in it stands in quotes: `"revenue=Total, net"`.
+    /// Adds what one `--columns` says. A pair with a comma in it stands in quotes: `"revenue=Total, net"`. Lines may break between
+    /// pairs.
     ///
     /// # Errors
     /// Names the pair and what is allowed.
     pub fn add(&mut self, text: &str) -> Result<(), String> {
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
+            .flexible(true)
             .trim(csv::Trim::All)
             .from_reader(text.as_bytes());
-        let mut record = csv::StringRecord::new();
-        while matches!(reader.read_record(&mut record), Ok(true)) {
-            for pair in &record {
+        let mut count = 0;
+        for record in reader.records() {
+            let record = record.map_err(|error| format!("{text:?} cannot be read: {error}"))?;
+            // A comma may stand before the break of a line.
+            let last = record.len().saturating_sub(1);
+            let pairs = record.iter().enumerate();
+            for (_, pair) in pairs.filter(|(at, pair)| *at < last || !pair.is_empty()) {
                 self.add_pair(pair)?;
+                count += 1;
             }
+        }
+        if count == 0 {
+            self.add_pair(text)?;
         }
         Ok(())
     }

@@ -1,13 +1,17 @@
 //! One row of a file; a bad value is named by file, line and column.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use crate::dataset::amount::Amount;
+use crate::dataset::column::Kind;
 use crate::dataset::column::Others;
 use crate::dataset::convention::Convention;
 use crate::dataset::convention::is_missing;
 use crate::dataset::error::Error;
+use crate::dataset::error::shortened;
 use crate::dataset::options::DecimalSign;
+use crate::dataset::shape::Name;
 use crate::dataset::shape::Shape;
 use crate::dataset::spool::Cell;
 use crate::dataset::spool::Record;
@@ -25,6 +29,11 @@ use crate::domain::time::Timestamp;
 const DAY_BYTES: usize = 10;
 const TIME: &str = "a time such as 2013-09-04T10:30:00, or a date such as 2013-09-04";
 const DATE: &str = "a date such as 2013-09-04";
+const NUMBERS_THERE_ARE: &str = "a number from -9007199254740991 to 9007199254740991";
+const TIMES_THERE_ARE: &str = "a time from 0001-01-01 to 9999-12-30T22:00:00Z";
+/// Digits of the seconds since 1970, from the year 1973 to 2286, and of the milliseconds.
+const SECONDS_DIGITS: RangeInclusive<usize> = 9..=10;
+const MILLISECONDS_DIGITS: usize = 13;
 /// What spreadsheets show where a formula has failed, also in a CSV that they write.
 const BROKEN: [&str; 8] = [
     "#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!",
@@ -43,7 +52,7 @@ pub struct Row<'a> {
 }
 
 fn is_broken(cell: &Cell) -> bool {
-    cell.tag == Tag::Broken || BROKEN.contains(&cell.text.as_str())
+    matches!(cell.tag, Tag::Broken | Tag::Uncomputed) || BROKEN.contains(&cell.text.as_str())
 }
 
 impl<'a> Row<'a> {
@@ -60,10 +69,15 @@ impl<'a> Row<'a> {
     /// a spreadsheet has added to the whole column.
     #[must_use]
     pub fn text(&self, column: &str) -> Option<&'a str> {
-        let place = self.shape.place(column)?;
+        let mut names = self.shape.names.iter();
+        self.text_of(names.find(|name| name.name == column)?)
+    }
+
+    fn text_of(&self, name: &Name) -> Option<&'a str> {
+        let place = name.place;
         let cell = self.record.cells.get(place)?;
         let text = cell.text.as_str();
-        if is_missing(self.shape.kind(column), text) {
+        if is_missing(name.kind, text) {
             return None;
         }
         if self.shape.convention(place).has_point_zero {
@@ -78,16 +92,19 @@ impl<'a> Row<'a> {
     /// # Errors
     /// Names file, line and column.
     pub fn refuse_broken(&self) -> Result<(), Error> {
-        let is_read =
-            |name: &str| self.shape.others == Others::Read || self.shape.kind(name).is_some();
+        let is_read = |name: &Name| self.shape.others == Others::Read || name.kind.is_some();
         let mut broken = self.shape.names.iter().filter_map(|name| {
             let cell = self.record.cells.get(name.place)?;
-            (is_broken(cell) && is_read(&name.name)).then_some((name, cell))
+            (is_broken(cell) && is_read(name)).then_some((name, cell))
         });
         match broken.next() {
             None => Ok(()),
             Some((name, cell)) => {
-                let allowed = "a value: it is the error of a formula of the spreadsheet";
+                let allowed = if cell.tag == Tag::Uncomputed {
+                    "a value: it is a formula that no program has computed; open the workbook in a spreadsheet and save it"
+                } else {
+                    "a value: it is the error of a formula of the spreadsheet"
+                };
                 Err(self.invalid(&name.name, &cell.text, allowed))
             }
         }
@@ -111,7 +128,7 @@ impl<'a> Row<'a> {
     /// The columns that have a name, and their texts that are not missing, in the order of the file.
     pub fn entries(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
         let names = self.shape.names.iter();
-        names.filter_map(|name| Some((name.name.as_str(), self.text(&name.name)?)))
+        names.filter_map(|name| Some((name.name.as_str(), self.text_of(name)?)))
     }
 
     /// The same of the columns that the format does not expect.
@@ -169,8 +186,13 @@ impl<'a> Row<'a> {
         // The dates of a workbook are no texts, so a format does not apply to them.
         let format = options.date_format.as_deref().filter(|_| tag != Tag::Date);
         let read = written_time::instant(written, format, convention.date_order, &options.zone);
-        read.map(Some)
-            .ok_or_else(|| self.no_date(column, text, TIME))
+        read.map(Some).ok_or_else(|| {
+            // The date is one, and too late or too early.
+            match written_time::day(written, format, convention.date_order) {
+                Some(_) => self.invalid(column, text, TIMES_THERE_ARE),
+                None => self.no_date(column, text, TIME),
+            }
+        })
     }
 
     /// A day; missing is `None`. The column must be declared as [`Kind::Day`](crate::dataset::Kind::Day).
@@ -200,7 +222,17 @@ impl<'a> Row<'a> {
                 );
                 self.invalid(column, text, &allowed)
             }
-            None => self.invalid(column, text, allowed),
+            None => {
+                let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+                let more = if is_number && SECONDS_DIGITS.contains(&text.len()) {
+                    "; if it is the seconds since 1970, give --date-format %s"
+                } else if is_number && text.len() == MILLISECONDS_DIGITS {
+                    "; milliseconds since 1970 are not read: write seconds (--date-format %s) or dates"
+                } else {
+                    "; where times are written in another way, --date-format says how"
+                };
+                self.invalid(column, text, &format!("{allowed}{more}"))
+            }
         }
     }
 
@@ -209,7 +241,10 @@ impl<'a> Row<'a> {
     /// # Errors
     /// Names file, line, column and what is allowed, also where a currency sign contradicts the row's currency.
     pub fn amount(&self, column: &str) -> Result<Option<Amount>, Error> {
-        let Some((text, written)) = self.written(column, "a decimal number such as 1234.50")?
+        let Some((text, written)) = self.written(column, |sign| match sign {
+            DecimalSign::Point => "a decimal number such as 1234.50",
+            DecimalSign::Comma => "a decimal number such as 1234,50",
+        })?
         else {
             return Ok(None);
         };
@@ -228,13 +263,19 @@ impl<'a> Row<'a> {
     }
 
     /// The number of a cell in plain form.
-    fn written(&self, column: &str, allowed: &str) -> Result<Option<(&'a str, Written)>, Error> {
+    fn written(
+        &self,
+        column: &str,
+        allowed: fn(DecimalSign) -> &'static str,
+    ) -> Result<Option<(&'a str, Written)>, Error> {
         let Some((text, convention, tag)) = self.cell(column) else {
             return Ok(None);
         };
         let decimal = match tag {
             Tag::Number => DecimalSign::Point,
-            Tag::Text | Tag::Date | Tag::Broken => convention.decimal.unwrap_or(DecimalSign::Point),
+            Tag::Text | Tag::Date | Tag::Time | Tag::Broken | Tag::Uncomputed => {
+                convention.decimal.unwrap_or(DecimalSign::Point)
+            }
         };
         let written = written_amount::read(text, decimal);
         let written = written.ok_or_else(|| {
@@ -242,6 +283,7 @@ impl<'a> Row<'a> {
                 DecimalSign::Point => "point",
                 DecimalSign::Comma => "comma",
             };
+            let allowed = allowed(decimal);
             self.invalid(column, text, &format!("{allowed} (with a decimal {sign})"))
         })?;
         Ok(Some((text, written)))
@@ -251,10 +293,7 @@ impl<'a> Row<'a> {
     fn marked(&self, column: &str, text: &str, mark: &str) -> Result<Currency, Error> {
         let stated = self.currency()?;
         let likely = stated.or(self.shape.options.base);
-        let codes = written_amount::MARKS
-            .iter()
-            .find(|(known, _)| *known == mark);
-        let codes: Vec<&str> = codes.map_or_else(|| vec![mark], |(_, codes)| codes.to_vec());
+        let codes = written_amount::codes(mark);
         if let Some(likely) = likely.filter(|likely| codes.contains(&likely.as_str())) {
             return Ok(likely);
         }
@@ -279,31 +318,46 @@ impl<'a> Row<'a> {
     /// # Errors
     /// If the column has no ISO 4217 code.
     pub fn currency(&self) -> Result<Option<Currency>, Error> {
-        let stated = self.parsed("currency", "a currency code such as USD", Currency::parse)?;
+        let stated = match self.text("currency") {
+            // NA is no currency, as it is in a column of ids.
+            Some(text) if !is_missing(Some(Kind::Id), text) => {
+                let code = Currency::parse(&text.to_ascii_uppercase());
+                let allowed = "a currency code such as USD";
+                Some(code.ok_or_else(|| self.invalid("currency", text, allowed))?)
+            }
+            Some(_) | None => None,
+        };
         Ok(stated.or(self.shape.options.currency))
     }
 
     /// A number of a magnitude up to [`NUMBER_MAX`]; missing is `None`. The column must be declared as
-    /// [`Kind::Number`](crate::dataset::Kind::Number).
+    /// [`Kind::Number`](crate::dataset::Kind::Number), or as [`Kind::Money`](crate::dataset::Kind::Money), which may have a currency.
     ///
     /// # Errors
-    /// Names file, line and column.
+    /// Names file, line and column, also where a currency contradicts the one that is stated.
     pub fn number(&self, column: &str) -> Result<Option<f64>, Error> {
-        let allowed = "a number from -9007199254740991 to 9007199254740991";
         // Spreadsheets and pandas write columns of yes and no so.
         match self.text(column) {
             Some("true" | "True" | "TRUE") => return Ok(Some(1.0)),
             Some("false" | "False" | "FALSE") => return Ok(Some(0.0)),
             Some(_) | None => {}
         }
-        let Some((text, written)) = self.written(column, allowed)? else {
+        let Some((text, written)) = self.written(column, |_| NUMBERS_THERE_ARE)? else {
             return Ok(None);
         };
+        if let Some(mark) = &written.mark {
+            if self.shape.kind(column) != Some(Kind::Money) {
+                return Err(self.invalid(column, text, "a number without a currency"));
+            }
+            if self.currency()?.is_some() {
+                self.marked(column, text, mark)?;
+            }
+        }
         let number = written.plain.parse::<f64>().ok();
-        let number = number.filter(|number| number.abs() <= NUMBER_MAX && written.mark.is_none());
+        let number = number.filter(|number| number.abs() <= NUMBER_MAX);
         number
             .map(Some)
-            .ok_or_else(|| self.invalid(column, text, allowed))
+            .ok_or_else(|| self.invalid(column, text, NUMBERS_THERE_ARE))
     }
 
     /// The error that a value is wrong: it names file, line and column (by both of its names) and what is allowed.
@@ -313,7 +367,7 @@ impl<'a> Row<'a> {
             path: self.path.to_owned(),
             line: self.line,
             column: self.shape.shown(column),
-            value: value.to_owned(),
+            value: shortened(value),
             allowed: allowed.to_owned(),
         }
     }

@@ -18,6 +18,7 @@ use crate::dataset::settle::settle;
 use crate::dataset::shape::Shape;
 use crate::dataset::source::Content;
 use crate::dataset::source::Source;
+use crate::dataset::source::shown;
 use crate::dataset::spool::Record;
 use crate::dataset::spool::Spool;
 use crate::dataset::text;
@@ -44,24 +45,32 @@ impl Rows {
     pub fn open(path: &Path, options: &Options) -> Result<Self, Error> {
         let mut found = Found::default();
         let Source { bytes, fingerprint } = Source::read(path, Content::Table, &mut found)?;
+        let path = &shown(path);
         kinds::refuse_others(path, &bytes)?;
         let is_workbook = workbook::is_workbook(&bytes);
         refuse_flags(path, is_workbook, options)?;
-        let (header, spool) = if is_workbook {
-            workbook::read(path, bytes, options, &mut found)?
+        let mut sheet = None;
+        let (header, spool, has_semicolons) = if is_workbook {
+            let (header, spool, taken) = workbook::read(path, bytes, options, &mut found)?;
+            sheet = Some(taken);
+            (header, spool, false)
         } else {
             let text = text::text(path, bytes, options.encoding, &mut found)?;
-            delimited::read(path, &text, options, &mut found)?
+            let (header, spool, separator) = delimited::read(path, &text, options, &mut found)?;
+            (header, spool, separator == Separator(';'))
         };
-        let separator = Separator(';').to_string();
-        let mut facts = found.facts.iter();
-        let has_semicolons = facts.any(|fact| fact.about == "separator" && fact.what == separator);
-        let names = header::names(path, &header, &options.columns)?;
+        let (path, other_sheets) = match sheet {
+            Some(sheet) => (sheet.path(path), sheet.others()),
+            None => (path.to_owned(), String::new()),
+        };
+        let (names, joined) = header::names(&path, &header, &options.columns)?;
         Ok(Self {
             shape: Shape {
-                path: path.to_owned(),
+                path,
                 options: options.clone(),
                 names,
+                joined,
+                other_sheets,
                 header,
                 has_semicolons,
                 expected: Vec::new(),
@@ -83,7 +92,7 @@ impl Rows {
     /// a column that is there twice; dates or amounts that can be read in two ways.
     pub fn expect(&mut self, columns: &[Column], others: Others) -> Result<(), Error> {
         header::check(&self.shape, columns, others)?;
-        columns.clone_into(&mut self.shape.expected);
+        self.shape.expect(columns);
         self.shape.others = others;
         settle(&mut self.shape, &mut self.spool, &mut self.found)
     }
@@ -109,10 +118,11 @@ impl Rows {
     /// If the temporary file cannot be read.
     pub fn next_row(&mut self) -> Result<Option<Row<'_>>, Error> {
         let read = self.spool.next(&mut self.record);
-        match read.map_err(|source| Error::Spool { source })? {
-            false => Ok(None),
-            true => Ok(Some(Row::new(&self.shape, &self.record))),
+        if !read.map_err(|source| Error::Spool { source })? {
+            return Ok(None);
         }
+        self.shape.join(&mut self.record);
+        Ok(Some(Row::new(&self.shape, &self.record)))
     }
 
     /// The first row is the next one again.

@@ -5,6 +5,7 @@ use crate::dataset::column::Kind;
 use crate::dataset::convention::Convention;
 use crate::dataset::convention::is_missing;
 use crate::dataset::error::Error;
+use crate::dataset::error::shortened;
 use crate::dataset::found::Found;
 use crate::dataset::options::DecimalSign;
 use crate::dataset::shape::Shape;
@@ -12,6 +13,7 @@ use crate::dataset::spool::Cell;
 use crate::dataset::spool::Record;
 use crate::dataset::spool::Spool;
 use crate::dataset::spool::Tag;
+use crate::dataset::times_of_day::TimesOfDay;
 use crate::dataset::written_amount;
 use crate::dataset::written_time;
 use crate::dataset::written_time::DateOrder;
@@ -19,9 +21,15 @@ use crate::dataset::written_time::DateOrder;
 /// Digits that a number of a spreadsheet keeps.
 const SPREADSHEET_DIGITS_MAX: usize = 15;
 
+const DATES_REMEDY: &str = "mend the rows of one way, or give --date-format, such as %d/%m/%Y, and the rows of the other way are rejected";
+const NUMBERS_REMEDY: &str = "mend the rows of one way, or give --decimal point or --decimal comma, and the rows of the other way are rejected";
+
 /// A column while its rows are read for the first time.
 struct Seen {
+    /// As messages have it.
     name: String,
+    /// As the format has it.
+    wanted: String,
     kind: Kind,
     place: usize,
     is_day_first: bool,
@@ -33,6 +41,9 @@ struct Seen {
     ambiguous: Option<Example>,
     point_zero: Option<Example>,
     other_id: Option<Example>,
+    /// An amount of money with the sign or the code of a currency.
+    money: Option<Example>,
+    has_day_alone: bool,
 }
 
 /// A value and its line.
@@ -52,9 +63,12 @@ pub(super) fn settle(shape: &mut Shape, spool: &mut Spool, found: &mut Found) ->
         Some(Seen::new(shape.shown(&column.name), column, place))
     });
     let mut columns: Vec<Seen> = expected.collect();
+    let mut times = TimesOfDay::of(shape);
     let mut record = Record::default();
     let spool_error = |source| Error::Spool { source };
     while spool.next(&mut record).map_err(spool_error)? {
+        shape.join(&mut record);
+        times.see(&record);
         for column in &mut columns {
             if let Some(cell) = record.cells.get(column.place)
                 && !is_missing(Some(column.kind), &cell.text)
@@ -69,6 +83,16 @@ pub(super) fn settle(shape: &mut Shape, spool: &mut Spool, found: &mut Found) ->
         .iter()
         .map(|column| Ok((column.place, column.convention(shape, agreed, found)?)));
     shape.conventions = conventions.collect::<Result<_, Error>>()?;
+    let days = columns.iter().filter(|column| column.kind == Kind::Instant);
+    if let Some(day) = days.into_iter().find(|column| column.has_day_alone)
+        && let Some(time) = times.first()
+    {
+        let what = format!(
+            "{time} has times of the day, and {} has days: {}=DATE+TIME in --columns makes one time of two columns",
+            day.name, day.wanted
+        );
+        found.notable("times", &what);
+    }
     Ok(())
 }
 
@@ -87,6 +111,7 @@ impl Seen {
     fn new(name: String, column: &Column, place: usize) -> Self {
         Self {
             name,
+            wanted: column.name.clone(),
             kind: column.kind,
             place,
             is_day_first: column.is_day_first,
@@ -98,6 +123,8 @@ impl Seen {
             ambiguous: None,
             point_zero: None,
             other_id: None,
+            money: None,
+            has_day_alone: false,
         }
     }
 
@@ -108,8 +135,14 @@ impl Seen {
             text: text.to_owned(),
         };
         self.has_times |= cell.tag == Tag::Date && text.contains(':');
+        self.has_day_alone |= self.kind == Kind::Instant && !text.contains(':');
+        if self.kind == Kind::Money && cell.tag == Tag::Text && shape.options.currency.is_none() {
+            self.see_currency(&example(), shape)?;
+        }
         let slot = match (self.kind, cell.tag) {
-            (Kind::Text, _) | (_, Tag::Date | Tag::Broken) => return Ok(()),
+            (Kind::Text, _) | (_, Tag::Date | Tag::Time | Tag::Broken | Tag::Uncomputed) => {
+                return Ok(());
+            }
             (Kind::Id, tag) => {
                 if has_lost_digits(text, tag) {
                     return Err(shape.lost_digits(&self.name, line, text));
@@ -129,17 +162,40 @@ impl Seen {
                 written_time::Says::Order(DateOrder::DayFirst) => &mut self.day_first,
                 written_time::Says::Order(DateOrder::MonthFirst) => &mut self.month_first,
             },
-            (Kind::Amount | Kind::Number, Tag::Text) => match written_amount::says(text) {
-                written_amount::Says::Nothing => return Ok(()),
-                written_amount::Says::Ambiguous => &mut self.ambiguous,
-                written_amount::Says::Sign(DecimalSign::Point) => &mut self.point,
-                written_amount::Says::Sign(DecimalSign::Comma) => &mut self.comma,
-            },
+            (Kind::Amount | Kind::Number | Kind::Money, Tag::Text) => {
+                match written_amount::says(text) {
+                    written_amount::Says::Nothing => return Ok(()),
+                    written_amount::Says::Ambiguous => &mut self.ambiguous,
+                    written_amount::Says::Sign(DecimalSign::Point) => &mut self.point,
+                    written_amount::Says::Sign(DecimalSign::Comma) => &mut self.comma,
+                }
+            }
         };
         if slot.is_none() {
             *slot = Some(example());
         }
         Ok(())
+    }
+
+    /// Sums of several currencies are not of one kind.
+    fn see_currency(&mut self, example: &Example, shape: &Shape) -> Result<(), Error> {
+        let Some(mark) = written_amount::mark(&example.text) else {
+            return Ok(());
+        };
+        let Some(first) = &self.money else {
+            self.money = Some(example.clone());
+            return Ok(());
+        };
+        let known = written_amount::mark(&first.text).map(written_amount::codes);
+        let codes = written_amount::codes(mark);
+        if known.is_none_or(|known| known.iter().any(|code| codes.contains(code))) {
+            return Ok(());
+        }
+        Err(Error::Currencies {
+            path: shape.path.clone(),
+            column: self.name.clone(),
+            both: both(first, example),
+        })
     }
 
     fn convention(
@@ -152,7 +208,7 @@ impl Seen {
             Kind::Text => Ok(Convention::default()),
             Kind::Id => Ok(self.of_ids(found)),
             Kind::Instant | Kind::Day => self.of_dates(shape, found),
-            Kind::Amount | Kind::Number => self.of_numbers(shape, agreed, found),
+            Kind::Amount | Kind::Number | Kind::Money => self.of_numbers(shape, agreed, found),
         }
     }
 
@@ -192,15 +248,21 @@ impl Seen {
         }
         let order = match (&self.day_first, &self.month_first) {
             (Some(day_first), Some(month_first)) => {
-                return Err(self.contradiction(shape, day_first, month_first, "dates"));
+                return Err(self.contradiction(
+                    shape,
+                    day_first,
+                    month_first,
+                    "dates",
+                    DATES_REMEDY,
+                ));
             }
             (Some(_), None) => Some(DateOrder::DayFirst),
             (None, Some(_)) => Some(DateOrder::MonthFirst),
             (None, None) => self.is_day_first.then_some(DateOrder::DayFirst),
         };
         if let (None, Some(example)) = (order, &self.ambiguous) {
-            let ways = "day first or month first, and no row of the column settles it: give --date-format, such as %d/%m/%Y or %m/%d/%Y \
-                        (with %H:%M behind it where there is a time)";
+            let ways = "which number is the day, the month or, of two digits, the year, and no row of the column settles it: give \
+                        --date-format, such as %d/%m/%Y, %m/%d/%Y or %y/%m/%d (with %H:%M behind it where there is a time)";
             return Err(self.two_ways(shape, example, ways));
         }
         if let Some(order) = order {
@@ -221,14 +283,14 @@ impl Seen {
         let sign = match (shape.options.decimal, &self.point, &self.comma) {
             (Some(asked), _, _) => Some(asked),
             (None, Some(point), Some(comma)) => {
-                return Err(self.contradiction(shape, point, comma, "numbers"));
+                return Err(self.contradiction(shape, point, comma, "numbers", NUMBERS_REMEDY));
             }
             (None, Some(_), None) => Some(DecimalSign::Point),
             (None, None, Some(_)) => Some(DecimalSign::Comma),
             (None, None, None) => agreed,
         };
         // Tables of numbers that programs write have a point and no thousands; semicolons are of spreadsheets where the comma is decimal.
-        let may_be_of_a_program = self.kind == Kind::Number && !shape.has_semicolons;
+        let may_be_of_a_program = self.kind != Kind::Amount && !shape.has_semicolons;
         let is_of_a_program = |example: &Example| may_be_of_a_program && example.text.contains('.');
         if let (None, Some(example)) = (
             sign,
@@ -254,7 +316,7 @@ impl Seen {
             path: shape.path.clone(),
             line: example.line,
             column: self.name.clone(),
-            value: example.text.clone(),
+            value: shortened(&example.text),
             ways,
         }
     }
@@ -265,22 +327,32 @@ impl Seen {
         one: &Example,
         other: &Example,
         what: &'static str,
+        remedy: &'static str,
     ) -> Error {
-        let (first, second) = if one.line <= other.line {
-            (one, other)
-        } else {
-            (other, one)
-        };
         Error::Contradiction {
             path: shape.path.clone(),
             column: self.name.clone(),
             what,
-            both: format!(
-                "{:?} in line {}, {:?} in line {}",
-                first.text, first.line, second.text, second.line
-            ),
+            both: both(one, other),
+            remedy,
         }
     }
+}
+
+/// Two values and their lines, the earlier one first.
+fn both(one: &Example, other: &Example) -> String {
+    let (first, second) = if one.line <= other.line {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    format!(
+        "{:?} in line {}, {:?} in line {}",
+        shortened(&first.text),
+        first.line,
+        shortened(&second.text),
+        second.line
+    )
 }
 
 fn is_with_point_zero(text: &str) -> bool {

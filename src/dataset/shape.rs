@@ -8,7 +8,11 @@ use crate::dataset::column::Kind;
 use crate::dataset::column::Others;
 use crate::dataset::convention::Convention;
 use crate::dataset::error::Error;
+use crate::dataset::error::shortened;
 use crate::dataset::options::Options;
+use crate::dataset::spool::Cell;
+use crate::dataset::spool::Record;
+use crate::dataset::spool::Tag;
 
 /// What the columns of an open file are.
 #[derive(Clone, Debug)]
@@ -20,6 +24,10 @@ pub(super) struct Shape {
     pub(super) header: Vec<String>,
     /// The columns that have a name.
     pub(super) names: Vec<Name>,
+    /// Pairs of columns, a date and a time of the day each, that make columns of their own behind those of the file.
+    pub(super) joined: Vec<(usize, usize)>,
+    /// The other sheets of a workbook, in words for a message; else empty.
+    pub(super) other_sheets: String,
     /// Semicolons stand between its fields.
     pub(super) has_semicolons: bool,
     /// What the format expects.
@@ -39,6 +47,8 @@ pub(super) struct Name {
     pub(super) header: String,
     /// From 0.
     pub(super) place: usize,
+    /// What its values are, if the format expects it.
+    pub(super) kind: Option<Kind>,
 }
 
 impl Shape {
@@ -50,8 +60,40 @@ impl Shape {
 
     /// What the values of a column are, if the format expects it.
     pub(super) fn kind(&self, name: &str) -> Option<Kind> {
-        let found = self.expected.iter().find(|column| column.name == name);
-        found.map(|column| column.kind)
+        let found = self.names.iter().find(|known| known.name == name);
+        found.and_then(|known| known.kind)
+    }
+
+    /// Takes what the format expects.
+    pub(super) fn expect(&mut self, columns: &[Column]) {
+        columns.clone_into(&mut self.expected);
+        let kinds: BTreeMap<&str, Kind> = columns
+            .iter()
+            .map(|column| (column.name.as_str(), column.kind))
+            .collect();
+        for name in &mut self.names {
+            name.kind = kinds.get(name.name.as_str()).copied();
+        }
+    }
+
+    /// Adds the columns that are made of two.
+    pub(super) fn join(&self, record: &mut Record) {
+        for (date, time) in &self.joined {
+            let joined = match (record.cells.get(*date), record.cells.get(*time)) {
+                (Some(date), Some(time)) if !date.text.is_empty() && !time.text.is_empty() => {
+                    let is_broken = [Tag::Broken, Tag::Uncomputed].contains(&time.tag);
+                    let tag = if is_broken { time.tag } else { date.tag };
+                    let text = if is_broken {
+                        time.text.clone()
+                    } else {
+                        format!("{} {}", date.text, time.text)
+                    };
+                    Cell { tag, text }
+                }
+                (date, _) => date.cloned().unwrap_or_default(),
+            };
+            record.cells.push(joined);
+        }
     }
 
     /// How the values of a column are written.
@@ -65,7 +107,7 @@ impl Shape {
             path: self.path.clone(),
             line,
             column: shown.to_owned(),
-            value: value.to_owned(),
+            value: shortened(value),
         }
     }
 

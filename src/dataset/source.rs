@@ -6,6 +6,7 @@ use std::io::BufReader;
 use std::io::Cursor;
 use std::io::Read;
 use std::path::Path;
+use std::path::PathBuf;
 
 use sha2::Digest;
 use sha2::Sha256;
@@ -17,6 +18,9 @@ use crate::dataset::workbook::is_workbook;
 
 /// Most bytes of a file, decompressed. A compressed file may be a thousand times as large as it looks.
 const BYTES_MAX: u64 = 4 << 30;
+const STANDARD_INPUT: &str = "-";
+/// What the library says of a frame that wants more memory than is given to it.
+const TOO_MUCH_MEMORY: &str = "too much memory";
 const CHUNK_BYTES: u64 = 1 << 20;
 /// As many bytes show the compression.
 const HEAD_BYTES: u64 = 4;
@@ -33,6 +37,16 @@ pub(super) enum Content {
     Table,
     /// A file whose lines are judged one by one later.
     Whole,
+}
+
+/// The path of a file for messages: as it was typed, but that of standard input in words.
+#[must_use]
+pub fn shown(path: &Path) -> PathBuf {
+    if path == Path::new(STANDARD_INPUT) {
+        PathBuf::from("standard input")
+    } else {
+        path.to_owned()
+    }
 }
 
 /// The bytes of a file.
@@ -53,8 +67,8 @@ impl Source {
             path: path.to_owned(),
             source,
         };
-        let bytes = if path == Path::new("-") {
-            decompressed(path, Box::new(io::stdin()), content, found)?
+        let bytes = if path == Path::new(STANDARD_INPUT) {
+            decompressed(&shown(path), Box::new(io::stdin()), content, found)?
         } else {
             let file = File::open(path).map_err(io_error)?;
             decompressed(path, Box::new(BufReader::new(file)), content, found)?
@@ -151,6 +165,8 @@ fn unreadable(path: &Path, compression: &'static str, source: io::Error) -> Erro
     let path = path.to_owned();
     if compression.is_empty() {
         Error::Io { path, source }
+    } else if source.to_string().contains(TOO_MUCH_MEMORY) {
+        Error::LongWindow { path }
     } else {
         Error::Compression {
             path,

@@ -31,8 +31,12 @@ pub(super) enum Tag {
     Number,
     /// A date of a workbook, in ISO 8601, with a time if it has one.
     Date,
+    /// A time of the day of a workbook, such as `08:26:00`.
+    Time,
     /// An error of a workbook's formula, such as `#REF!`.
     Broken,
+    /// A formula of a workbook that no program has computed.
+    Uncomputed,
 }
 
 /// A row with its line.
@@ -150,6 +154,8 @@ impl Tag {
             Self::Number => 1,
             Self::Date => 2,
             Self::Broken => 3,
+            Self::Time => 4,
+            Self::Uncomputed => 5,
         }
     }
 
@@ -158,6 +164,8 @@ impl Tag {
             1 => Self::Number,
             2 => Self::Date,
             3 => Self::Broken,
+            4 => Self::Time,
+            5 => Self::Uncomputed,
             _ => Self::Text,
         }
     }

@@ -124,6 +124,11 @@ pub(super) fn text(
             line: 1 + line_ends(before),
         });
     }
+    // DOS marked the end of a text so.
+    let text = match text.strip_suffix('\u{1a}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    };
     // Some programs write the mark again when they add to a file.
     match text.strip_prefix('\u{feff}') {
         Some(rest) => Ok(rest.trim_start_matches('\u{feff}').to_owned()),

@@ -2,14 +2,17 @@
 
 use std::io::Cursor;
 use std::path::Path;
+use std::path::PathBuf;
 
 use calamine::CellErrorType;
 use calamine::DataRef;
 use calamine::ExcelDateTime;
 use calamine::Reader;
 use calamine::SheetType;
+use calamine::SheetVisible;
 use calamine::Xlsx;
 use calamine::XlsxError;
+use calamine::XlsxFormulaMetadata;
 
 use crate::dataset::archive;
 use crate::dataset::error::Error;
@@ -21,6 +24,7 @@ use crate::dataset::spool::Record;
 use crate::dataset::spool::Spool;
 use crate::dataset::spool::SpoolWriter;
 use crate::dataset::spool::Tag;
+use crate::domain::nearest::did_you_mean;
 
 /// More rows of one value are no title, but a table of one column.
 const TITLE_ROWS_MAX: usize = 10;
@@ -42,7 +46,7 @@ pub(super) fn read(
     bytes: Vec<u8>,
     options: &Options,
     found: &mut Found,
-) -> Result<(Vec<String>, Spool), Error> {
+) -> Result<(Vec<String>, Spool, Sheet), Error> {
     let refused = |detail: String| Error::Workbook {
         path: path.to_owned(),
         detail,
@@ -55,46 +59,105 @@ pub(super) fn read(
     let opened: Result<Xlsx<_>, XlsxError> = calamine::open_workbook_from_rs(Cursor::new(bytes));
     let mut workbook = opened.map_err(|error| refused(error.to_string()))?;
     let sheets = workbook.sheets_metadata().iter();
-    let sheets = sheets.filter(|sheet| sheet.typ == SheetType::WorkSheet);
-    let sheets: Vec<String> = sheets.map(|sheet| sheet.name.clone()).collect();
-    let sheet = match &options.sheet {
-        Some(asked) => sheets.iter().find(|known| *known == asked),
-        None => sheets.first(),
-    };
-    let Some(sheet) = sheet else {
-        let asked = options.sheet.as_deref().unwrap_or_default();
-        return Err(refused(format!(
-            "it has no sheet {asked:?}; it has {}",
-            sheets.join(", ")
-        )));
-    };
-    say_sheet(sheet, &sheets, found);
-    let failed = |error: XlsxError| refused(format!("sheet {sheet:?}: {error}"));
-    let mut cells = workbook.worksheet_cells_reader(sheet).map_err(failed)?;
-    let mut table = Table::new();
-    let mut row: Option<Record> = None;
-    while let Some(read) = cells.next_cell().map_err(failed)? {
-        let (line, place) = read.get_position();
-        let line = 1 + u64::from(line);
-        if let Some(ended) = row.take_if(|row| row.line != line) {
+    let sheets: Vec<(String, bool)> = sheets
+        .filter(|sheet| sheet.typ == SheetType::WorkSheet)
+        .map(|sheet| (sheet.name.clone(), sheet.visible == SheetVisible::Visible))
+        .collect();
+    let names: Vec<String> = sheets.iter().map(|(name, _)| name.clone()).collect();
+    for name in candidates(path, &sheets, options)? {
+        let failed = |error: XlsxError| refused(format!("sheet {name:?}: {error}"));
+        let mut cells = workbook.worksheet_cells_reader(&name).map_err(failed)?;
+        let mut table = Table::new();
+        let mut row: Option<Record> = None;
+        while let Some(read) = cells.next_cell_with_formula_metadata().map_err(failed)? {
+            let (line, place) = read.pos;
+            let line = 1 + u64::from(line);
+            if let Some(ended) = row.take_if(|row| row.line != line) {
+                table.push(ended)?;
+            }
+            let row = row.get_or_insert_with(|| Record {
+                line,
+                cells: Vec::new(),
+            });
+            let place = place as usize;
+            if row.cells.len() <= place {
+                row.cells.resize_with(place + 1, Cell::default);
+            }
+            if let Some(slot) = row.cells.get_mut(place) {
+                *slot = cell(&read.value, read.formula.as_ref());
+            }
+        }
+        if let Some(ended) = row {
             table.push(ended)?;
         }
-        let row = row.get_or_insert_with(|| Record {
-            line,
-            cells: Vec::new(),
+        if table.is_empty() && options.sheet.is_none() {
+            continue;
+        }
+        say_sheet(&name, &names, found);
+        let sheet = Sheet { name, names };
+        let (header, spool) = table.finish(&sheet.path(path), found)?;
+        return Ok((header, spool, sheet));
+    }
+    Err(Error::Empty {
+        path: path.to_owned(),
+    })
+}
+
+/// The sheet that is read, and all of the workbook.
+pub(super) struct Sheet {
+    name: String,
+    names: Vec<String>,
+}
+
+impl Sheet {
+    /// The path of the file, with the sheet if there are others.
+    pub(super) fn path(&self, file: &Path) -> PathBuf {
+        if self.names.len() < 2 {
+            return file.to_owned();
+        }
+        PathBuf::from(format!("{}, sheet {:?}", file.display(), self.name))
+    }
+
+    /// The other sheets, as a sentence that may end a message; empty if there are none.
+    pub(super) fn others(&self) -> String {
+        let others = self.names.iter().filter(|name| **name != self.name);
+        let others: Vec<String> = others.map(|name| format!("{name:?}")).collect();
+        if others.is_empty() {
+            return String::new();
+        }
+        format!(
+            ". Other sheets, which --sheet chooses: {}",
+            others.join(", ")
+        )
+    }
+}
+
+/// The sheet that is asked for; else those that are not hidden, of which the first with a value is read.
+fn candidates(
+    path: &Path,
+    sheets: &[(String, bool)],
+    options: &Options,
+) -> Result<Vec<String>, Error> {
+    let names = || sheets.iter().map(|(name, _)| name);
+    let Some(asked) = &options.sheet else {
+        let visible = sheets.iter().filter(|(_, is_visible)| *is_visible);
+        let visible: Vec<String> = visible.map(|(name, _)| name.clone()).collect();
+        let is_all_hidden = visible.is_empty();
+        return Ok(if is_all_hidden {
+            names().cloned().collect()
+        } else {
+            visible
         });
-        let place = place as usize;
-        if row.cells.len() <= place {
-            row.cells.resize_with(place + 1, Cell::default);
-        }
-        if let Some(slot) = row.cells.get_mut(place) {
-            *slot = cell(read.get_value());
-        }
+    };
+    if names().any(|name| name == asked) {
+        return Ok(vec![asked.clone()]);
     }
-    if let Some(ended) = row {
-        table.push(ended)?;
-    }
-    table.finish(path, found)
+    Err(Error::NoSheet {
+        path: path.to_owned(),
+        asked: asked.clone(),
+        similar: did_you_mean(asked, names().map(String::as_str)),
+        found: names().cloned().collect::<Vec<String>>().join(", "),
+    })
 }
 
 fn say_sheet(sheet: &str, sheets: &[String], found: &mut Found) {
@@ -112,7 +175,8 @@ struct Table {
     header: Vec<String>,
     /// Rows of one value before a header is found.
     above: Vec<Record>,
-    titles: Vec<u64>,
+    /// Rows above the header, if one of them is a title.
+    rows_above: u64,
     spool: SpoolWriter,
     /// Values right of the header.
     beside: u64,
@@ -123,10 +187,15 @@ impl Table {
         Self {
             header: Vec::new(),
             above: Vec::new(),
-            titles: Vec::new(),
+            rows_above: 0,
             spool: SpoolWriter::new(),
             beside: 0,
         }
+    }
+
+    /// Whether there was no value at all.
+    fn is_empty(&self) -> bool {
+        self.header.is_empty() && self.above.is_empty()
     }
 
     fn push(&mut self, record: Record) -> Result<(), Error> {
@@ -141,7 +210,10 @@ impl Table {
                 Ok(())
             }
             (true, _) => {
-                self.titles = self.above.drain(..).map(|record| record.line).collect();
+                if !self.above.is_empty() {
+                    self.rows_above = record.line - 1;
+                }
+                self.above.clear();
                 self.header = texts(record);
                 Ok(())
             }
@@ -177,9 +249,13 @@ impl Table {
                 path: path.to_owned(),
             });
         }
-        if let Some(last) = self.titles.last() {
-            let what = format!("rows 1 to {last}, above the header, were left out");
-            found.notable("title", &what);
+        match self.rows_above {
+            0 => {}
+            1 => found.notable("title", "row 1, above the header, was left out"),
+            last => {
+                let what = format!("rows 1 to {last}, above the header, were left out");
+                found.notable("title", &what);
+            }
         }
         if self.beside > 0 {
             let what = format!("{} values right of the header were left out", self.beside);
@@ -193,14 +269,21 @@ impl Table {
     }
 }
 
+/// The texts of a header, without the empty cells at its end.
 fn texts(record: Record) -> Vec<String> {
     let cells = record.cells.into_iter();
-    cells.map(|cell| cell.text).collect()
+    let mut texts: Vec<String> = cells.map(|cell| cell.text).collect();
+    let last = texts.iter().rposition(|text| !text.is_empty());
+    texts.truncate(last.map_or(0, |last| last + 1));
+    texts
 }
 
-fn cell(data: &DataRef<'_>) -> Cell {
+fn cell(data: &DataRef<'_>, formula: Option<&XlsxFormulaMetadata>) -> Cell {
     let (tag, text) = match data {
-        DataRef::Empty => (Tag::Text, String::new()),
+        DataRef::Empty => match formula {
+            None => (Tag::Text, String::new()),
+            Some(formula) => (Tag::Uncomputed, shown(formula)),
+        },
         DataRef::String(text) => (Tag::Text, text.trim_matches(is_blank).to_owned()),
         DataRef::SharedString(text) => (Tag::Text, text.trim_matches(is_blank).to_owned()),
         DataRef::Bool(value) => (Tag::Text, value.to_string()),
@@ -217,11 +300,21 @@ fn cell(data: &DataRef<'_>) -> Cell {
     Cell { tag, text }
 }
 
-fn date(at: ExcelDateTime) -> (Tag, String) {
-    if at.as_f64() < 1.0 {
-        return (Tag::Number, at.as_f64().to_string());
+/// A formula, for a message.
+fn shown(formula: &XlsxFormulaMetadata) -> String {
+    match formula {
+        XlsxFormulaMetadata::Normal { formula } | XlsxFormulaMetadata::Shared { formula, .. } => {
+            format!("={formula}")
+        }
+        _ => "=...".to_owned(),
     }
+}
+
+fn date(at: ExcelDateTime) -> (Tag, String) {
     let (year, month, day, hour, minute, second, millisecond) = at.to_ymd_hms_milli();
+    if at.as_f64() < 1.0 {
+        return (Tag::Time, format!("{hour:02}:{minute:02}:{second:02}"));
+    }
     let mut text = format!("{year:04}-{month:02}-{day:02}");
     if (hour, minute, second, millisecond) != (0, 0, 0, 0) {
         text.push_str(&format!(

@@ -4,6 +4,10 @@ use crate::dataset::options::DecimalSign;
 
 /// Digits between two thousands separators.
 const GROUP_DIGITS: usize = 3;
+/// Digits between two separators of lakhs and crores, before the last group.
+const LAKH_DIGITS: usize = 2;
+/// What stands for the cents where there are none.
+const NO_CENTS: [&str; 4] = ["-", "--", "\u{2013}", "\u{2014}"];
 
 /// What one value says of the decimal sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +122,7 @@ fn plain_digits(digits: &str, decimal: DecimalSign) -> Option<String> {
     }
 }
 
-/// `1.234.567` as `1234567`: one kind of separator, groups of three digits behind it.
+/// `1.234.567` as `1234567`: one kind of separator, groups of three digits behind it; and `12,34,567`, as India writes it.
 fn without_thousands(whole: &str) -> Option<String> {
     let separator = whole.chars().find(|character| !character.is_ascii_digit());
     let Some(separator) = separator else {
@@ -133,10 +137,24 @@ fn without_thousands(whole: &str) -> Option<String> {
     let mut groups = whole.split(separator);
     let first = groups.next()?;
     let is_digits = |text: &str| text.chars().all(|character| character.is_ascii_digit());
-    let is_first = (1..=GROUP_DIGITS).contains(&first.len()) && is_digits(first);
-    let mut rest = groups.map(|group| group.len() == GROUP_DIGITS && is_digits(group));
-    (is_first && rest.all(|is_group| is_group))
+    let lengths: Vec<usize> = groups.clone().map(str::len).collect();
+    let (last, middle) = lengths.split_last()?;
+    let is_thousands = (1..=GROUP_DIGITS).contains(&first.len())
+        && middle.iter().all(|length| *length == GROUP_DIGITS);
+    let is_lakhs = separator == ','
+        && (1..=LAKH_DIGITS).contains(&first.len())
+        && middle.iter().all(|length| *length == LAKH_DIGITS);
+    let is_number = *last == GROUP_DIGITS && is_digits(first) && groups.all(is_digits);
+    (is_number && (is_thousands || is_lakhs))
         .then(|| whole.chars().filter(char::is_ascii_digit).collect())
+}
+
+/// `5,-` and `5.\u{2013}`, which are prices without cents from the Netherlands to Sweden, without what stands for the cents. The decimal
+/// sign stays, as it says which one it is.
+fn without_cents(text: &str) -> &str {
+    let whole = NO_CENTS.iter().filter_map(|none| text.strip_suffix(none));
+    let mut whole = whole.filter(|whole| whole.ends_with(['.', ',']));
+    whole.next().unwrap_or(text)
 }
 
 /// `None` where there is no digit at all, or a sign twice.
@@ -146,6 +164,7 @@ fn bare(text: &str) -> Option<Bare<'_>> {
     let mut mark = None;
     // A sign may stand before the currency, between it and the number, or behind the number; parentheses are one.
     for _ in 0..3 {
+        rest = without_cents(rest);
         let in_parentheses = rest
             .strip_prefix('(')
             .and_then(|rest| rest.strip_suffix(')'));
@@ -191,11 +210,19 @@ fn currency_mark(text: &str) -> Option<(&str, &str)> {
         character.is_ascii_digit() || "+-.,\u{2212} \u{a0}".contains(character)
     })?;
     let (before, after) = text.split_at_checked(first)?;
+    // `Rs.` and `kr.` are words that are cut short.
+    let is_word = |mark: &str| mark.ends_with(|letter: char| letter.is_lowercase());
     if is_mark(before) {
-        return Some((before, after));
+        let point = after.strip_prefix('.').filter(|_| is_word(before));
+        return Some((before, point.unwrap_or(after)));
     }
-    let last = text
-        .rfind(|character: char| character.is_ascii_digit() || "-., \u{a0}".contains(character))?;
+    let text = text
+        .strip_suffix('.')
+        .filter(|word| is_word(word))
+        .unwrap_or(text);
+    let last = text.rfind(|character: char| {
+        character.is_ascii_digit() || "-.,\u{2013}\u{2014} \u{a0}".contains(character)
+    })?;
     let length = text.get(last..)?.chars().next()?.len_utf8();
     let (before, after) = text.split_at_checked(last + length)?;
     is_mark(after).then_some((after, before))
@@ -203,7 +230,7 @@ fn currency_mark(text: &str) -> Option<(&str, &str)> {
 
 /// Signs of currencies, and the codes that each may stand for, the first where nothing states another one; empty where several are as
 /// likely.
-pub(super) const MARKS: [(&str, &[&str]); 12] = [
+const MARKS: [(&str, &[&str]); 28] = [
     (
         "$",
         &[
@@ -212,8 +239,24 @@ pub(super) const MARKS: [(&str, &[&str]); 12] = [
     ),
     ("US$", &["USD"]),
     ("C$", &["CAD"]),
+    ("CA$", &["CAD"]),
     ("A$", &["AUD"]),
+    ("AU$", &["AUD"]),
+    ("NZ$", &["NZD"]),
+    ("S$", &["SGD"]),
+    ("HK$", &["HKD"]),
+    ("NT$", &["TWD"]),
     ("R$", &["BRL"]),
+    ("kr", &["SEK", "NOK", "DKK", "ISK"]),
+    ("Kr", &["SEK", "NOK", "DKK", "ISK"]),
+    ("Rs", &["INR", "PKR", "LKR", "NPR", "MUR"]),
+    ("Fr", &["CHF"]),
+    ("K\u{10d}", &["CZK"]),
+    ("Ft", &["HUF"]),
+    ("lei", &["RON", "MDL"]),
+    ("\u{20ab}", &["VND"]),
+    ("\u{20aa}", &["ILS"]),
+    ("\u{20b1}", &["PHP"]),
     ("\u{20ac}", &["EUR"]),
     ("\u{a3}", &["GBP", "EGP", "GIP", "FKP"]),
     ("\u{a5}", &["JPY", "CNY"]),
@@ -222,6 +265,17 @@ pub(super) const MARKS: [(&str, &[&str]); 12] = [
     ("\u{20ba}", &["TRY"]),
     ("z\u{142}", &["PLN"]),
 ];
+
+/// The codes that a mark may stand for.
+pub(super) fn codes(mark: &str) -> Vec<&str> {
+    let known = MARKS.iter().find(|(known, _)| *known == mark);
+    known.map_or_else(|| vec![mark], |(_, codes)| codes.to_vec())
+}
+
+/// The currency sign or code beside a number.
+pub(super) fn mark(text: &str) -> Option<&str> {
+    bare(text)?.mark
+}
 
 #[cfg(test)]
 mod tests {
@@ -255,7 +309,28 @@ mod tests {
             ("1.5E-05", POINT, Some("1.5e-05")),
             ("1e3", POINT, Some("1e3")),
             ("12,34.5", POINT, None),
-            ("1,23,456", POINT, None),
+            ("1,23,456", POINT, Some("123456")),
+            ("\u{20b9}12,34,567.50", POINT, Some("1234567.50")),
+            ("123,45,678", POINT, None),
+            ("1,23,45", POINT, None),
+            ("1.23.456", COMMA, None),
+            ("5,-", COMMA, Some("5")),
+            ("\u{20ac} 20,-", COMMA, Some("20")),
+            ("1.234,-\u{20ac}", COMMA, Some("1234")),
+            ("5,--", COMMA, Some("5")),
+            ("CHF 5.\u{2013}", POINT, Some("5")),
+            ("5.- CHF", POINT, Some("5")),
+            ("-5,-", COMMA, Some("-5")),
+            ("(5,-)", COMMA, Some("-5")),
+            ("5,-", POINT, None),
+            ("5,---", COMMA, None),
+            ("5--", POINT, None),
+            ("Rs. 1,23,456.00", POINT, Some("123456.00")),
+            ("Rs.500", POINT, Some("500")),
+            ("12,50 kr.", COMMA, Some("12.50")),
+            ("149 kr", COMMA, Some("149")),
+            ("HK$5", POINT, Some("5")),
+            ("1 234,50 K\u{10d}", COMMA, Some("1234.50")),
             ("1.2.3", POINT, None),
             ("--5", POINT, None),
             ("(-5)", POINT, None),
@@ -289,6 +364,10 @@ mod tests {
             ("1.2.3", Says::Nothing),
             ("about 1,5", Says::Nothing),
             ("1,23,4", Says::Nothing),
+            ("1,23,456", Says::Sign(POINT)),
+            ("5,-", Says::Sign(COMMA)),
+            ("CHF 5.\u{2013}", Says::Sign(POINT)),
+            ("5-", Says::Nothing),
             ("$ (5.00)", Says::Sign(POINT)),
             ("12,3456", Says::Sign(COMMA)),
         ] {

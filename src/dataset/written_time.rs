@@ -1,9 +1,7 @@
 //! Times and days as files write them.
 
-use jiff::civil::DateTime;
 use jiff::civil::Time;
 use jiff::fmt::strtime::BrokenDownTime;
-use jiff::tz::TimeZone;
 
 use crate::domain::time::BusinessZone;
 use crate::domain::time::Day;
@@ -13,6 +11,7 @@ use crate::domain::time::Timestamp;
 const PIVOT_YEAR: i16 = 69;
 /// A day without a time is its noon.
 const NOON_HOUR: i8 = 12;
+const DAY_MAX: i8 = 31;
 const MONTHS: [&str; 12] = [
     "january",
     "february",
@@ -70,6 +69,8 @@ enum WrittenDay {
         first: i8,
         second: i8,
         year: i16,
+        /// The number that gives the year, where it may as well be the day of a date that begins with the year, as in 13/10/06.
+        last: Option<i8>,
     },
 }
 
@@ -77,12 +78,23 @@ enum WrittenDay {
 pub(super) fn says(text: &str) -> Says {
     match written(text) {
         Some(Written {
-            day: WrittenDay::Either { first, second, .. },
+            day:
+                WrittenDay::Either {
+                    first,
+                    second,
+                    last,
+                    ..
+                },
             ..
         }) => match (first > 12, second > 12) {
+            // Year, month and day: no day is above 31.
+            _ if first > DAY_MAX => Says::Nothing,
+            (true, false) if last.is_some() => Says::Ambiguous,
             (true, false) => Says::Order(DateOrder::DayFirst),
             (false, true) => Says::Order(DateOrder::MonthFirst),
-            (false, false) if first != second => Says::Ambiguous,
+            (false, false) if first != second || last.is_some_and(|last| last != first) => {
+                Says::Ambiguous
+            }
             (false, false) | (true, true) => Says::Nothing,
         },
         Some(_) | None => Says::Nothing,
@@ -129,6 +141,20 @@ pub(super) fn day(text: &str, format: Option<&str>, order: Option<DateOrder>) ->
     }
 }
 
+/// Reads a date that can be read in one way only, such as `2013-09-04`, without a time.
+#[must_use]
+pub fn parse_date(text: &str) -> Option<Day> {
+    let written = written(text)?;
+    let is_date = written.time.is_none();
+    written.day.settled(None).filter(|_| is_date)
+}
+
+/// Whether a text is a time of the day, such as `8:26`.
+pub(super) fn is_time_of_day(text: &str) -> bool {
+    let has_sign = text.contains(':');
+    has_sign && matches!(written_time(text), Some((_, None)))
+}
+
 fn formatted_instant(text: &str, format: &str, zone: &BusinessZone) -> Option<Timestamp> {
     let parts = BrokenDownTime::parse(format, text).ok()?;
     if parts.iana_time_zone().is_some() {
@@ -155,6 +181,7 @@ impl WrittenDay {
                 first,
                 second,
                 year,
+                ..
             } => match order {
                 Some(DateOrder::DayFirst) => Day::from_date(year, second, first),
                 Some(DateOrder::MonthFirst) => Day::from_date(year, first, second),
@@ -228,6 +255,10 @@ fn written_day(text: &str) -> Option<(WrittenDay, &str)> {
             first: one,
             second: other,
             year,
+            last: (third.len() == 2)
+                .then(|| third.parse().ok())
+                .flatten()
+                .filter(|last| (1..=DAY_MAX).contains(last)),
         }
     };
     Some((day, rest))
@@ -339,12 +370,15 @@ fn offset(text: &str) -> Option<Option<i32>> {
         '-' => (-1, text.get(1..)?),
         _ => return None,
     };
-    let digits: String = rest.chars().filter(|character| *character != ':').collect();
-    let (hours, minutes) = match digits.len() {
-        2 => (digits.as_str(), "0"),
-        4 => digits.split_at_checked(2)?,
-        _ => return None,
+    let (hours, minutes) = match (rest.split_once(':'), rest.len()) {
+        (Some((hours, minutes)), 5) if minutes.len() == 2 => (hours, minutes),
+        (None, 2) => (rest, "0"),
+        (None, 4) => rest.split_at_checked(2)?,
+        (Some(_) | None, _) => return None,
     };
+    if !(hours.bytes().chain(minutes.bytes())).all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
     let is_possible = hours <= 18 && minutes < 60;
     is_possible.then_some(Some(sign * (hours * 3600 + minutes * 60)))
@@ -360,24 +394,4 @@ pub(super) fn is_serial(text: &str) -> bool {
             .chars()
             .skip(1)
             .all(|character| character.is_ascii_digit())
-}
-
-/// Refuses a format of dates that jiff does not have, and one that gives no whole date.
-///
-/// # Errors
-/// Names the format and what is wrong with it.
-pub fn check_date_format(format: &str) -> Result<(), String> {
-    let refused = |problem: &str| {
-        format!("{format:?} is no date format such as %d/%m/%Y or \"%Y-%m-%d %H:%M\": {problem}")
-    };
-    let sample = DateTime::constant(2013, 9, 4, 22, 30, 15, 0);
-    let sample = sample.to_zoned(TimeZone::UTC);
-    let written = sample.map(|sample| BrokenDownTime::from(&sample));
-    let written = written.and_then(|parts| parts.to_string(format));
-    let read = written.and_then(|text| BrokenDownTime::parse(format, text.as_str()));
-    let read = read.map_err(|error| refused(&error.to_string()))?;
-    match (read.timestamp(), read.to_date()) {
-        (None, Err(_)) => Err(refused("it does not give year, month and day")),
-        (Some(_), _) | (None, Ok(_)) => Ok(()),
-    }
 }

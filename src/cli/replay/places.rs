@@ -18,6 +18,7 @@ use crate::cli::replay::args::Args;
 use crate::cli::summary::Summary;
 use crate::dataset::replay::History;
 use crate::dataset::replay::SourceEvent;
+use crate::dataset::shown;
 use crate::domain::counted::counted;
 use crate::domain::event::InvalidEvent;
 use crate::domain::event::RejectReason;
@@ -105,7 +106,7 @@ impl Judged {
 
 /// The name of a file in a summary.
 pub(super) fn file_name(args: &Args) -> String {
-    args.input.display().to_string()
+    shown(&args.input).display().to_string()
 }
 
 /// The summary of a replay. Rows that an earlier run processed before it was interrupted are judged by the rules alone: what

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::dataset::error::Error;
+use crate::dataset::error::shortened;
 use crate::dataset::replay::history::History;
 use crate::dataset::replay::history::refused;
 use crate::dataset::replay::orders::history_of;
@@ -22,7 +23,9 @@ pub(super) fn cdnow(path: &Path, bytes: &[u8], context: &Context) -> Result<Hist
     let text = String::from_utf8_lossy(bytes);
     let mut rows = Vec::new();
     let mut has_begun = false;
-    for (line, text) in (1..).zip(text.lines()) {
+    // Lines end as those of tables do.
+    let text = text.replace("\r\n", "\n");
+    for (line, text) in (1..).zip(text.split(['\n', '\r'])) {
         let fields: Vec<&str> = text.split_ascii_whitespace().collect();
         let Some(first) = fields.first() else {
             continue;
@@ -36,7 +39,7 @@ pub(super) fn cdnow(path: &Path, bytes: &[u8], context: &Context) -> Result<Hist
             path: path.to_owned(),
             line,
             column: column.to_owned(),
-            value: value.to_owned(),
+            value: shortened(value),
             allowed: allowed.to_owned(),
         };
         rows.push(match purchase(&fields, line, context) {

@@ -9,6 +9,7 @@ use crate::dataset::column::Kind;
 use crate::dataset::column::Others;
 use crate::dataset::error::Error;
 use crate::dataset::options::Options;
+use crate::dataset::replay::attribute::attribute;
 use crate::dataset::replay::history::History;
 use crate::dataset::replay::source_event::Context;
 use crate::dataset::replay::source_event::SourceEvent;
@@ -19,7 +20,6 @@ use crate::domain::features::FeatureSource;
 use crate::domain::ids::stable_hash;
 use crate::domain::money::Currency;
 use crate::domain::nearest::is_same_name;
-use crate::domain::profile::NUMBER_MAX;
 use crate::domain::time::Timestamp;
 
 /// When the rows of the marketing file hold: the day after its last enrolment.
@@ -215,15 +215,6 @@ fn income(row: &Row<'_>, column: &str, base: Currency) -> Result<Option<String>,
         return Err(row.invalid(column, text, &allowed));
     }
     Ok(Some(income.text))
-}
-
-fn attribute(text: &str) -> Value {
-    // A longer number is a name, such as that of an account.
-    let number = text.parse::<f64>().ok();
-    let number = number
-        .filter(|number| number.abs() <= NUMBER_MAX)
-        .and_then(serde_json::Number::from_f64);
-    number.map_or_else(|| Value::String(text.to_owned()), Value::Number)
 }
 
 fn updated(

@@ -1,5 +1,6 @@
 //! Historical files as events, in the order in which they happened. docs/COMMAND_LINE.md, Files.
 
+mod attribute;
 mod cdnow;
 mod customers;
 mod differences;
@@ -26,6 +27,7 @@ use crate::dataset::replay::facts::note_settings;
 use crate::dataset::replay::lines::jsonl;
 use crate::dataset::replay::orders::read_orders;
 use crate::dataset::rows::Rows;
+use crate::dataset::source::shown;
 use crate::dataset::whole::Whole;
 use crate::domain::time::Timestamp;
 
@@ -56,11 +58,12 @@ pub fn read(
     context: &Context,
     options: &Options,
 ) -> Result<History, Error> {
+    let shown = &shown(path);
     let mut history = match format {
         Format::Cdnow | Format::Jsonl => {
             let whole = Whole::read(path, options)?;
             let mut history = if format == Format::Cdnow {
-                cdnow(path, &whole.bytes, context)?
+                cdnow(shown, &whole.bytes, context)?
             } else {
                 let events = jsonl(&whole.bytes);
                 History {
@@ -80,7 +83,7 @@ pub fn read(
     // A table may have a header and no rows, as a day may have no orders; what has no header says nothing.
     if history.rows == 0 && format == Format::Cdnow {
         return Err(Error::Empty {
-            path: path.to_owned(),
+            path: shown.to_owned(),
         });
     }
     if format != Format::Jsonl {
@@ -102,7 +105,7 @@ pub fn refuse_after(path: &Path, events: &[SourceEvent], latest: Timestamp) -> R
     match after.min_by_key(|event| event.line) {
         None => Ok(()),
         Some(event) => Err(Error::Future {
-            path: path.to_owned(),
+            path: shown(path),
             line: event.line,
             record_time: event.record_time,
             latest,

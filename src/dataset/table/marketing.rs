@@ -16,8 +16,9 @@ use crate::learn::preparation::TrainingTable;
 /// The day after the last enrolment in the marketing data; its ages count from this year.
 pub const MARKETING_REFERENCE_YEAR: i32 = 2014;
 const REFERENCE_MONTH_DAY: (i8, i8) = (6, 30);
+const INCOME: &str = "Income";
 const MARKETING_COLUMNS: [(&str, &str); 6] = [
-    ("income", "Income"),
+    ("income", INCOME),
     ("web_purchases", "NumWebPurchases"),
     ("store_purchases", "NumStorePurchases"),
     ("recency_days", "Recency"),
@@ -126,7 +127,11 @@ fn expected() -> Vec<Column> {
     let named = MARKETING_COLUMNS.iter().map(|(_, column)| *column);
     let needed = ["Year_Birth", "NumDealsPurchases"].into_iter();
     let needed = needed.chain(named).chain(SPENDING_COLUMNS);
-    expected.extend(needed.map(|column| Column::required(column, Kind::Number)));
+    expected.extend(needed.map(|column| {
+        let is_money = column == INCOME || SPENDING_COLUMNS.contains(&column);
+        let kind = if is_money { Kind::Money } else { Kind::Number };
+        Column::required(column, kind)
+    }));
     let wished = ["Kidhome", "Teenhome"].into_iter().chain(CAMPAIGN_COLUMNS);
     expected.extend(wished.map(|column| Column::optional(column, Kind::Number)));
     let texts = ["Marital_Status", "Education"];

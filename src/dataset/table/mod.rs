@@ -1,12 +1,11 @@
 //! Tables to learn from and to predict for.
 
-mod date;
 mod marketing;
 mod notes;
 mod numeric;
 
-pub use crate::dataset::table::date::parse_date;
 pub use crate::dataset::table::marketing::MARKETING_REFERENCE_YEAR;
+pub use crate::dataset::written_time::parse_date;
 
 use std::path::Path;
 
@@ -67,7 +66,7 @@ pub fn read(
     };
     if table.rows.is_empty() {
         Err(Error::Empty {
-            path: path.to_owned(),
+            path: rows.path().to_owned(),
         })
     } else {
         Ok(Table {

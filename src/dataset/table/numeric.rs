@@ -10,6 +10,9 @@ use crate::dataset::table::notes::Notes;
 use crate::learn::preparation::TrainingRow;
 use crate::learn::preparation::TrainingTable;
 
+/// The features that are amounts of money.
+const AMOUNTS: [&str; 2] = ["income", "total_spending"];
+
 /// Columns that are not wanted may hold anything.
 pub(super) fn numeric(
     rows: &mut Rows,
@@ -24,9 +27,16 @@ pub(super) fn numeric(
         .iter()
         .filter(|name| Some(name.as_str()) != id_column);
     let is_any_there = wanted.names.iter().any(|name| columns.contains(name));
-    let values = values.map(|name| Column {
-        is_required: !(wanted.may_be_absent && is_any_there),
-        ..Column::optional(name, Kind::Number)
+    let values = values.map(|name| {
+        let kind = if AMOUNTS.contains(&name.as_str()) {
+            Kind::Money
+        } else {
+            Kind::Number
+        };
+        Column {
+            is_required: !(wanted.may_be_absent && is_any_there),
+            ..Column::optional(name, kind)
+        }
     });
     let expected: Vec<Column> = id.into_iter().chain(values).collect();
     rows.expect(&expected, Others::Ignored)?;
