@@ -18,6 +18,8 @@ const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// An instance that is busy or restores is asked again for so long.
 const BUSY_PATIENCE: Duration = Duration::from_secs(30);
 const BUSY_RETRY: Duration = Duration::from_secs(1);
+/// The token is wrong or missing.
+const UNAUTHORIZED: u16 = 401;
 /// Largest answer: 1,000 changes are about 2 MB, dead letters with their records at most 32 MB.
 const ANSWER_BYTES_MAX: u64 = 256 << 20;
 
@@ -83,7 +85,12 @@ impl Instance {
 
     /// The error of a refusal.
     pub(super) fn refused(&self, status: u16, detail: &str) -> Error {
-        self.unusable(format!("it answered {status}: {detail}"))
+        let how = if status == UNAUTHORIZED {
+            "; give this command the token too, with --set http.token_file=FILE or the environment variable SEGSTREAM_HTTP__TOKEN"
+        } else {
+            ""
+        };
+        self.unusable(format!("it answered {status}: {detail}{how}"))
     }
 
     /// What a body says.

@@ -77,7 +77,12 @@ pub fn merge(
         match std::fs::read_to_string(path) {
             Ok(text) => match text.parse::<toml::Table>() {
                 Ok(table) => flatten(&mut values, "", table, &origin),
-                Err(error) => problems.push(syntax::problem(&origin, &text, &error, &known)),
+                Err(error) => {
+                    let as_toml = values.iter();
+                    let as_toml = as_toml.map(|(key, one)| (key.clone(), one.value.to_string()));
+                    let as_toml = as_toml.collect();
+                    problems.push(syntax::problem(&origin, &text, &error, &as_toml));
+                }
             },
             Err(error) => problems.push(format!(
                 "cannot read the settings file {origin}: {}",

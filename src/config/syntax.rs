@@ -1,19 +1,19 @@
 //! What is wrong with a settings file that is no TOML. Its lines may hold passwords, so nothing of a value is shown.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-
-use crate::config::sources::defaults;
 
 /// Shortest part of a value that could give it away.
 const TELLING_CHARACTERS_MIN: usize = 3;
 
-/// Where the mistake is and what is wrong, with the key of its line if it is a known one.
+/// Where the mistake is and what is wrong, with the key of its line if it is one of those with a default, in TOML.
 pub(super) fn problem(
     origin: &str,
     text: &str,
     error: &toml::de::Error,
-    known: &BTreeSet<String>,
+    defaults: &BTreeMap<String, String>,
 ) -> String {
+    let known = &defaults.keys().cloned().collect();
     let at = error.span().map_or(0, |span| span.start);
     let before = text.get(..at).unwrap_or(text);
     let number = before.matches('\n').count() + 1;
@@ -26,7 +26,8 @@ pub(super) fn problem(
     let column = before.len() - before.rfind('\n').map_or(0, |end| end + 1);
     let said = match value_problem(line, column) {
         Some(problem) if !error.message().contains("duplicate key") => {
-            let example = key_of((text, number), line, known).and_then(|key| example(&key));
+            let example =
+                key_of((text, number), line, known).and_then(|key| example(&key, defaults));
             format!("{problem}{}", example.unwrap_or_default())
         }
         _ => said(error, text),
@@ -59,16 +60,10 @@ fn value_problem(line: &str, column: usize) -> Option<&'static str> {
 }
 
 /// How the value of a key may be written: as its default is.
-fn example(key: &str) -> Option<String> {
-    let defaults = defaults();
-    let value = &defaults.get(key)?.value;
-    let is_empty = value.as_str() == Some("");
-    (!is_empty).then(|| {
-        format!(
-            "; such as the default, {} = {value}",
-            key.rsplit('.').next().unwrap_or(key)
-        )
-    })
+fn example(key: &str, defaults: &BTreeMap<String, String>) -> Option<String> {
+    let value = defaults.get(key).filter(|value| *value != "\"\"")?;
+    let name = key.rsplit('.').next().unwrap_or(key);
+    Some(format!("; such as the default, {name} = {value}"))
 }
 
 /// The key or the section that a line begins with, if it is one of ours.
@@ -141,15 +136,16 @@ mod tests {
     use super::*;
 
     fn problem_of(text: &str) -> String {
-        let known = [
-            "workers",
-            "http.token",
-            "kafka.brokers",
-            "kafka.security.password",
+        let defaults = [
+            ("workers", "0"),
+            ("http.token", "\"\""),
+            ("kafka.brokers", "\"\""),
+            ("kafka.security.password", "\"\""),
         ];
-        let known = known.map(str::to_owned).into();
+        let owned = defaults.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let defaults = owned.into();
         let error = text.parse::<toml::Table>().unwrap_err();
-        problem("a.toml", text, &error, &known)
+        problem("a.toml", text, &error, &defaults)
     }
 
     #[test]

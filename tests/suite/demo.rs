@@ -301,6 +301,11 @@ fn an_event_posted_to_a_shop_has_the_shops_record_time_and_is_compared_with_it()
         .map(|refused| (refused.line, refused.reason))
         .collect();
     assert_eq!(refused, [(3, "future")]);
+    let counted = |reason| {
+        let refused = &life.shared.metrics.http.events_refused;
+        refused.with_label_values(&[reason]).get()
+    };
+    assert_eq!((counted("future"), counted("type")), (1, 0));
     // Without a shop, an event of the event clock has its own time.
     assert_eq!(
         intake().accept(vec![order(4, wall_now)]).unwrap().accepted,
@@ -411,6 +416,23 @@ fn an_event_posted_by_hand_to_a_running_demo_is_processed_at_once_and_the_custom
     let customer: Value = serde_json::from_str(&customer).unwrap();
     assert_eq!(customer["orders"], 1);
     assert_eq!(customer["total_spending"], "20.00");
+    let partition = customer["partition"].as_u64().unwrap();
+    let path = format!("/v1/changes?partition={partition}&limit=1000");
+    let (mut from, mut is_there) = (0, false);
+    while !is_there {
+        let (status, body) = answer_of(&address, "GET", &format!("{path}&from={from}"), b"");
+        assert_eq!(status, 200, "{body}");
+        let page: Value = serde_json::from_str(&body).unwrap();
+        let changes = page["changes"].as_array().unwrap();
+        is_there = changes
+            .iter()
+            .any(|one| one["change"]["customer_id"] == "by-hand");
+        from = page["offset_next"].as_u64().unwrap();
+        assert!(
+            is_there || !changes.is_empty(),
+            "not in partition {partition}"
+        );
+    }
     let evaluated_at = support::at(customer["evaluated_at"].as_str().unwrap());
     assert!(evaluated_at > wall_at_start, "{evaluated_at}");
     assert!(customer["segment"]["id"].is_string(), "{customer}");

@@ -396,3 +396,37 @@ fn an_event_that_is_nearly_well_formed_is_rejected_for_the_first_rule_that_it_br
         Some(RejectReason::Products)
     );
 }
+
+/// By hand, of events that have no id of their own but an order's.
+#[test]
+fn a_wrong_or_missing_type_is_the_reason_and_the_type_that_is_meant_is_named() {
+    for (event_type, meant) in [
+        (r#""type":"order","#, Some("order.completed")),
+        (r#""type":"order_completed","#, Some("order.completed")),
+        (r#""type":"Order.Completed","#, Some("order.completed")),
+        (r#""type":"order.complete","#, Some("order.completed")),
+        (r#""type":"customer","#, Some("customer.updated")),
+        (r#""type":"consent.update","#, Some("consent.updated")),
+        (r#""type":"shipment","#, None),
+        (r#""type":7,"#, None),
+        (r#""type":"","#, None),
+        ("", None),
+    ] {
+        for id in ["", r#""event_id":"e","#, r#""order_id":"o","#] {
+            let text = format!(
+                r#"{{{event_type}{id}"occurred_at":"2026-05-01T00:00:00Z","customer_id":"c","currency":"USD","revenue":"1"}}"#
+            );
+            let invalid = parse(text.as_bytes(), record_time(), &rules("USD")).unwrap_err();
+            assert_eq!(invalid.reason, RejectReason::Type, "{text}");
+            let said = meant.map(|meant| format!("did you mean \"{meant}\"?"));
+            match said {
+                Some(said) => assert!(invalid.detail.contains(&said), "{}", invalid.detail),
+                None => assert!(
+                    !invalid.detail.contains("did you mean"),
+                    "{}",
+                    invalid.detail
+                ),
+            }
+        }
+    }
+}

@@ -508,7 +508,7 @@ fn an_interrupted_replay_and_the_next_one_have_processed_each_event_once() {
     let place = Place::new();
     let lines = orders(&(0..400).map(|_| json!({})).collect::<Vec<_>>());
     let file = place.file("events.jsonl", lines.join("\n"));
-    let input = place.root.path().join("x-log/input");
+    let input = place.root.path().join("x-log/segments/input");
     let bytes = || {
         let files = std::fs::read_dir(&input).into_iter().flatten().flatten();
         let sizes = files.filter_map(|file| file.metadata().ok());

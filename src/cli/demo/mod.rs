@@ -160,8 +160,10 @@ fn refuse_directories(set: &[String]) -> anyhow::Result<()> {
 
 /// Refuses a directory that is itself a store or a log.
 fn refuse_other(directory: &Path) -> anyhow::Result<()> {
+    // Where something else is in it, it is neither.
     let is_store = StoreDirectory::has_state(directory).unwrap_or(false);
-    let what = match (is_store, EmbeddedLog::is_there(directory)?) {
+    let is_log = EmbeddedLog::is_there(directory).unwrap_or(false);
+    let what = match (is_store, is_log) {
         (true, _) => "a store",
         (_, true) => "a log",
         (false, false) => return Ok(()),
