@@ -43,7 +43,7 @@ fn written(columns: &[(&str, Vec<f64>)], folder: &Path) -> PathBuf {
     path
 }
 
-/// In each case the columns before the last ones only part the segments, by a distance that no rule mistakes.
+/// `views` and `visits` only part the segments: two columns outweigh a third one.
 fn cases() -> Vec<Said> {
     let parted = |sizes: &[usize]| {
         let each = sizes.iter().zip([0.0, 1000.0, 2000.0, 3000.0]);
@@ -51,20 +51,33 @@ fn cases() -> Vec<Said> {
     };
     vec![
         Said {
-            what: "three quarters of the segment have nothing, as all others do",
+            what: "three quarters of the segment spent nothing, as all others did",
             columns: vec![
+                ("views", parted(&[500, 300])),
                 ("visits", parted(&[500, 300])),
                 ("total_spending", rows(&[(725, 0.0), (75, 100.0)])),
+            ],
+            k: 2,
+            size: 300,
+            says: &["high visits"],
+            never: &["high spend", "thank-you"],
+        },
+        Said {
+            what: "three quarters of the segment used no offer, as all others did",
+            columns: vec![
+                ("views", parted(&[500, 300])),
+                ("visits", parted(&[500, 300])),
                 ("deal_purchases", rows(&[(725, 0.0), (75, 20.0)])),
             ],
             k: 2,
             size: 300,
             says: &["high visits"],
-            never: &["high spend", "many orders", "use offers", "thank-you"],
+            never: &["many orders", "more orders", "use offers"],
         },
         Said {
             what: "three quarters of the segment have the greatest value, as all others do",
             columns: vec![
+                ("views", parted(&[500, 300])),
                 ("visits", parted(&[500, 300])),
                 ("total_spending", rows(&[(725, 100.0), (75, 0.0)])),
             ],
@@ -76,6 +89,7 @@ fn cases() -> Vec<Said> {
         Said {
             what: "most have nothing, and a few others something: nothing is low for most",
             columns: vec![
+                ("views", parted(&[500, 300])),
                 ("visits", parted(&[500, 300])),
                 ("deal_purchases", rows(&[(575, 0.0), (225, 20.0)])),
             ],
@@ -87,6 +101,7 @@ fn cases() -> Vec<Said> {
         Said {
             what: "days that a few customers make",
             columns: vec![
+                ("views", parted(&[100, 12])),
                 ("visits", parted(&[100, 12])),
                 ("recency_days", rows(&[(100, 5.0), (10, 14.0), (2, 500.0)])),
             ],
@@ -113,6 +128,7 @@ fn cases() -> Vec<Said> {
         Said {
             what: "more web orders than others, and still more in stores",
             columns: vec![
+                ("views", parted(&[60, 40])),
                 ("visits", parted(&[60, 40])),
                 ("web_purchases", rows(&[(60, 4.0), (40, 6.0)])),
                 ("store_purchases", rows(&[(60, 7.1), (20, 7.0), (20, 7.2)])),
@@ -126,6 +142,7 @@ fn cases() -> Vec<Said> {
             // All: (60 * 4 + 40 * 9) / 100 = 6 web orders, (60 * 7 + 40 * 2) / 100 = 5 in stores.
             what: "more web orders than others and than in stores",
             columns: vec![
+                ("views", parted(&[60, 40])),
                 ("visits", parted(&[60, 40])),
                 ("web_purchases", rows(&[(60, 4.0), (40, 9.0)])),
                 ("store_purchases", rows(&[(60, 7.0), (40, 2.0)])),
@@ -162,6 +179,7 @@ fn cases() -> Vec<Said> {
         Said {
             what: "a single customer",
             columns: vec![
+                ("views", parted(&[99, 1])),
                 ("visits", parted(&[99, 1])),
                 ("total_spending", rows(&[(50, 9.0), (49, 11.0), (1, 900.0)])),
             ],
@@ -173,6 +191,7 @@ fn cases() -> Vec<Said> {
         Said {
             what: "four customers",
             columns: vec![
+                ("views", parted(&[99, 4])),
                 ("visits", parted(&[99, 4])),
                 ("total_spending", rows(&[(50, 9.0), (49, 11.0), (4, 900.0)])),
             ],
@@ -185,6 +204,7 @@ fn cases() -> Vec<Said> {
             // 15 of 60 have 1 order, the mean is 0.25; the deviation of all is about 20.
             what: "a mean that is small, and not 0",
             columns: vec![
+                ("views", parted(&[60, 40])),
                 ("visits", parted(&[60, 40])),
                 (
                     "orders",
