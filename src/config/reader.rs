@@ -22,6 +22,8 @@ const SECRETS: [&str; 3] = [
     "kafka.security.password",
     "kafka.security.key_password",
 ];
+/// Addresses, which may have a password by mistake.
+const BROKERS: &str = "kafka.brokers";
 /// What is shown instead.
 const REDACTED: &str = "\"***\"";
 
@@ -313,7 +315,18 @@ pub fn is_secret(key: &str) -> bool {
 fn shown(key: &str, value: &toml::Value) -> String {
     if is_secret(key) && value.as_str() != Some("") {
         REDACTED.to_owned()
+    } else if let (BROKERS, Some(text)) = (key, value.as_str()) {
+        toml::Value::String(without_passwords(text)).to_string()
     } else {
         value.to_string()
     }
+}
+
+/// Addresses as other programs write them may have a name and a password before an `@`.
+fn without_passwords(addresses: &str) -> String {
+    let each = addresses.split(',').map(|one| match one.rsplit_once('@') {
+        Some((_, host)) => format!("***@{host}"),
+        None => one.to_owned(),
+    });
+    each.collect::<Vec<String>>().join(",")
 }

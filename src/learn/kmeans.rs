@@ -58,7 +58,7 @@ pub struct FitOptions {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Not enough of them.
-    #[error("k {k} is not 1 to the number of rows used, {rows}")]
+    #[error("k {k} is not 1 to the number of rows used, {rows}: --k sets it")]
     TooFewRows {
         /// Clusters asked for.
         k: usize,
@@ -66,7 +66,7 @@ pub enum Error {
         rows: usize,
     },
     /// Fewer different rows than clusters.
-    #[error("k {k} is more than the number of different rows used, {different}")]
+    #[error("k {k} is more than the number of different rows used, {different}: --k sets it")]
     TooFewDifferentRows {
         /// Clusters asked for.
         k: usize,

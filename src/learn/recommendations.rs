@@ -139,4 +139,59 @@ mod tests {
         assert_eq!(elbow(&line), None);
         assert_eq!(elbow(&curve[..2]), None);
     }
+
+    #[test]
+    fn the_sentences_say_what_was_compared_and_who_chose() {
+        let candidate = |k: usize, silhouette: Option<f64>| Candidate {
+            k,
+            inertia: 10.0,
+            silhouette,
+            silhouette_standard_error: None,
+            calinski_harabasz: None,
+            davies_bouldin: None,
+            stability: None,
+        };
+        let (two, three) = (candidate(2, Some(0.6)), candidate(3, Some(0.2)));
+        let by_index = BTreeMap::from([("silhouette".to_owned(), 2)]);
+        let none = BTreeMap::new();
+        for (k, decided_by, compared, chosen, said) in [
+            (
+                2,
+                "silhouette",
+                &[two, three][..],
+                &by_index,
+                "k = 2 has the greatest silhouette. Over k = 2 to 3 the indices choose: silhouette 2.",
+            ),
+            (
+                2,
+                "business",
+                &[two, three],
+                &by_index,
+                "2 segments were set (--k), not found in the data. Over k = 2 to 3 the indices choose: silhouette 2.",
+            ),
+            (
+                2,
+                "default",
+                &[two, three],
+                &by_index,
+                "2 segments are the default of --k, not found in the data. Over k = 2 to 3 the indices choose: silhouette 2.",
+            ),
+            (
+                3,
+                "business",
+                &[three],
+                &none,
+                "3 segments were set (--k), not found in the data. A silhouette of 0.20 is weak (below 0.25): the segments have no clear borders.",
+            ),
+            (
+                2,
+                "silhouette",
+                &[two],
+                &none,
+                "k = 2 is the only number that was compared.",
+            ),
+        ] {
+            assert_eq!(explain(k, decided_by, compared, compared, chosen), said);
+        }
+    }
 }

@@ -56,6 +56,7 @@ mod ownership;
 mod progress;
 mod real_files;
 mod rejections;
+mod said;
 mod same_instant;
 mod segments;
 mod shutdown;

@@ -415,7 +415,7 @@ fn each_bad_file_gets_one_sentence_with_file_line_and_column_and_exit_code_3() {
             "id,a\n1,\n2,\n",
             "a",
             "2",
-            &["none of the 2 rows"],
+            &["none of the 2 rows", "no value in a (2)"],
         ),
         bad(
             "fields.csv",
@@ -743,4 +743,174 @@ fn the_shipped_model_is_what_the_commands_make_of_the_marketing_and_cdnow_data()
         without_texts(read(&made)),
         without_texts(read(Path::new(shipped)))
     );
+}
+
+/// Trains on a file of numbers in a folder of its own.
+fn trained_on(text: &str, arguments: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("rows.csv"), text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_segstream"));
+    let command = command.current_dir(folder.path());
+    let command = command.args([
+        "train", "--format", "features", "--input", "rows.csv", "--json",
+    ]);
+    command.args(arguments).output().unwrap()
+}
+
+#[test]
+fn incomes_in_bands_are_no_outliers() {
+    // More than three quarters have 50,000, so the middle half has no width.
+    let rows = (0..300).map(|row| {
+        let income = if row < 240 { 50_000 } else { 90_000 };
+        format!("{},{income}\n", 20 + row % 50)
+    });
+    let text = format!("age,income\n{}", rows.collect::<String>());
+    let output = trained_on(
+        &text,
+        &["--features", "age,income", "--k", "2", "--runs", "2"],
+    );
+    assert!(output.status.success(), "{}", stderr(&output));
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["rows"], 300);
+}
+
+#[test]
+fn the_choice_is_told_from_the_default_and_only_what_was_compared_is_a_range() {
+    let text = "a\n1\n2\n50\n";
+    for (k, decided_by, said) in [
+        (&["--k", "2"][..], "business", "2 segments were set (--k)"),
+        (
+            &["--k", "auto"],
+            "silhouette",
+            "k = 2 has the greatest silhouette",
+        ),
+    ] {
+        let arguments = [&["--features", "a", "--runs", "2"], k].concat();
+        let output = trained_on(text, &arguments);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let choice =
+            serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()["choice"].take();
+        assert_eq!(choice["decided_by"], decided_by);
+        let explanation = choice["explanation"].as_str().unwrap();
+        // Three rows allow no more than three segments.
+        assert!(explanation.starts_with(said), "{explanation}");
+        assert!(explanation.contains("Over k = 2 to 3 "), "{explanation}");
+    }
+    let output = trained_on(
+        "a\n1\n2\n3\n4\n5\n6\n7\n",
+        &["--features", "a", "--runs", "2"],
+    );
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["choice"]["decided_by"], "default");
+    assert_eq!(answer["k"], 6);
+}
+
+#[test]
+fn a_column_with_a_comma_in_its_name_can_be_a_feature() {
+    let text = "\"x,y\",b\n1,2\n2,3\n9,9\n";
+    let output = trained_on(text, &["--features", "\"x,y\", b", "--k", "2"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+#[test]
+fn a_model_goes_into_a_named_pipe_whose_reader_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("rows.csv"), "a\n1\n2\n50\n60\n").unwrap();
+    let made = Command::new("mkfifo").arg(path("pipe")).status().unwrap();
+    assert!(made.success());
+    let mut reader = Command::new("cat");
+    let reader = reader
+        .arg(path("pipe"))
+        .stdout(std::process::Stdio::piped());
+    let reader = reader.spawn().unwrap();
+    let mut command = Command::new("timeout");
+    command.arg("60").arg(env!("CARGO_BIN_EXE_segstream"));
+    let command = command.args([
+        "train",
+        "--format",
+        "features",
+        "--features",
+        "a",
+        "--k",
+        "2",
+    ]);
+    let command = command.arg("--input").arg(path("rows.csv"));
+    let output = command.arg("--out").arg(path("pipe")).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let read = reader.wait_with_output().unwrap();
+    let model: serde_json::Value = serde_json::from_slice(&read.stdout).unwrap();
+    assert_eq!(model["training"]["k"], 2);
+}
+
+#[test]
+fn a_failed_report_leaves_the_model_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("rows.csv"), "a\n1\n2\n50\n60\n").unwrap();
+    fs::write(path("model.json"), "before").unwrap();
+    let (rows, model) = (path("rows.csv"), path("model.json"));
+    let output = segstream(&[
+        "train",
+        "--format",
+        "features",
+        "--features",
+        "a",
+        "--k",
+        "2",
+        "--input",
+        &rows,
+        "--out",
+        &model,
+        "--report",
+        "/dev/full",
+    ]);
+    assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("--report /dev/full"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(fs::read(&model).unwrap(), b"before");
+}
+
+#[test]
+fn a_prediction_says_which_features_no_column_gives() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("crm.csv");
+    fs::write(&path, "customer_id,income,features.age\nc-1,50000,40\n").unwrap();
+    let file = path.to_str().unwrap();
+    let output = segstream(&[
+        "predict",
+        "--input",
+        file,
+        "--format",
+        "features",
+        "--id",
+        "customer_id",
+    ]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let said = stderr(&output);
+    // The other five of the six features of the shipped model.
+    assert_eq!(said.lines().count(), 5, "{said}");
+    for words in [
+        "\"age\"",
+        "--columns 'age=features.age'",
+        "\"recency_days\"",
+        "median",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let columns = ["--columns", "age=features.age"];
+    let all = [
+        "predict",
+        "--input",
+        file,
+        "--format",
+        "features",
+        "--id",
+        "customer_id",
+    ];
+    let output = segstream(&[&all[..], &columns].concat());
+    assert_eq!(stderr(&output).lines().count(), 4, "{}", stderr(&output));
 }
