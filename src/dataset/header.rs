@@ -126,11 +126,10 @@ pub(super) fn names(
     columns: &ColumnNames,
 ) -> Result<Vec<Name>, Error> {
     let mut names = Vec::new();
-    for (name, wanted) in columns
-        .pairs
-        .iter()
-        .filter(|(_, wanted)| !wanted.is_empty())
-    {
+    for (name, wanted) in &columns.pairs {
+        let is_left_out = wanted.is_empty();
+        let pair = format!("{name}={wanted}");
+        let wanted = if is_left_out { name } else { wanted };
         let mut places = header
             .iter()
             .enumerate()
@@ -138,7 +137,7 @@ pub(super) fn names(
         let Some((place, _)) = places.next() else {
             return Err(Error::UnknownColumn {
                 path: path.to_owned(),
-                name: name.clone(),
+                pair,
                 column: wanted.clone(),
                 found: format!(
                     "{}; it has {}",
@@ -147,6 +146,9 @@ pub(super) fn names(
                 ),
             });
         };
+        if is_left_out {
+            continue;
+        }
         if places.next().is_some() {
             return Err(twice(path, wanted));
         }

@@ -417,6 +417,12 @@ fn a_missing_column_is_answered_with_what_may_be_meant() {
             "has no column",
         ),
         (
+            "customer_id,order_id,occurred_at,revenue,chanel",
+            vec!["--columns", "channel="],
+            "has no column \"channel\"; did you mean \"chanel\"?",
+            "NAME=",
+        ),
+        (
             "customer_id,order_id,occurred_at,revenue",
             vec!["--columns", "revenue="],
             "--columns revenue= takes away the column \"revenue\"",
