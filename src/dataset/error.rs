@@ -249,12 +249,12 @@ pub enum Error {
         both: String,
     },
     /// A column of `--columns` that the file does not have.
-    #[error("--columns {name}={column}: {path} has no column {column:?}{found}")]
+    #[error("--columns {pair}: {path} has no column {column:?}{found}")]
     UnknownColumn {
         /// Path of the file.
         path: PathBuf,
-        /// The name of the format.
-        name: String,
+        /// As it was given.
+        pair: String,
         /// The column.
         column: String,
         /// One that is like it, and the columns there are.

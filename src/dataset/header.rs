@@ -25,9 +25,12 @@ pub(super) fn names(
 ) -> Result<(Vec<Name>, Vec<(usize, usize)>), Error> {
     let mut names = Vec::new();
     let mut joined = Vec::new();
-    let named = columns.pairs.iter();
-    for (name, wanted) in named.filter(|(_, wanted)| !wanted.is_empty()) {
+    for (name, wanted) in &columns.pairs {
+        let is_left_out = wanted.is_empty();
+        let pair = format!("{name}={wanted}");
+        let wanted = if is_left_out { name } else { wanted };
         let place = match place_of(path, header, wanted)? {
+            Some(_) if is_left_out => continue,
             Some(place) => place,
             None => match parts_of(path, header, wanted)? {
                 Some(parts) => {
@@ -37,7 +40,7 @@ pub(super) fn names(
                 None => {
                     return Err(Error::UnknownColumn {
                         path: path.to_owned(),
-                        name: name.clone(),
+                        pair,
                         column: wanted.clone(),
                         found: format!(
                             "; it has {}{}",
@@ -189,7 +192,7 @@ fn refuse_joined(shape: &Shape, columns: &[Column]) -> Result<(), Error> {
     if let Some(name) = joined {
         return Err(Error::UnknownColumn {
             path: shape.path.clone(),
-            name: name.name.clone(),
+            pair: format!("{}={}", name.name, name.header),
             column: name.header.clone(),
             found: format!("; two columns make a time, and {} is none", name.name),
         });

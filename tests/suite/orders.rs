@@ -338,7 +338,12 @@ fn rejected_orders_count_as_their_rows_and_are_not_among_those_taken() {
     let text = "customer_id,order_id,occurred_at,revenue,currency\n\
                 c1,o1,2018-11-08,5,GBP\nc1,o1,2018-11-08,5,GBP\nc1,o1,2018-11-08,6,GBP\n";
     for (more, max, code, others) in [
-        ("", "2", 3, "there are no others"),
+        (
+            "",
+            "2",
+            3,
+            "there are no others; --set money.base_currency=",
+        ),
         ("c2,o2,2018-11-08,1,USD\n", "2", 3, "all others"),
         ("", "3", 0, ""),
     ] {
@@ -415,6 +420,12 @@ fn a_missing_column_is_answered_with_what_may_be_meant() {
             vec!["--columns", "order_id=customer_id"],
             "--columns order_id=customer_id takes away the column \"customer_id\"",
             "has no column",
+        ),
+        (
+            "customer_id,order_id,occurred_at,revenue,chanel",
+            vec!["--columns", "channel="],
+            "has no column \"channel\"; did you mean \"chanel\"?",
+            "NAME=",
         ),
         (
             "customer_id,order_id,occurred_at,revenue",

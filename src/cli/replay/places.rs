@@ -190,10 +190,15 @@ pub(super) fn refuse_all_rejected(
     // The row that is wrong, and not one that is refused with it.
     let is_cause = |row: &&Refused| !matches!(row.other, Some(OtherRow::Cause(_)));
     let first = history.refused.iter().find(is_cause);
+    let unknown_currency = RejectReason::UnknownCurrency.as_str();
+    let is_of_another_currency = !is_taken && reasons.get(unknown_currency) == Some(&rejected);
     let is_all_unreadable =
         events > 0 && reasons.get(RejectReason::Unreadable.as_str()) == Some(&events);
     let first = match first {
         Some(row) => format!("; line {}: {}", row.line, row.detail),
+        None if is_of_another_currency => {
+            "; --set money.base_currency=CODE says which currency the amounts are in, from the first event of a state on".to_owned()
+        }
         None if is_all_unreadable => {
             "; is it a table? --format orders and --format customers read those".to_owned()
         }
