@@ -54,7 +54,7 @@ pub(super) fn read(
     }
     if fields.unwrapped() > 0 {
         let what = format!(
-            "{} of them are written as =\"...\", or with an apostrophe before a sign that begins a formula, and read without",
+            "{} written as =\"...\", or with an apostrophe before a sign that begins a formula, and read without",
             fields.unwrapped()
         );
         found.notable("values", &what);

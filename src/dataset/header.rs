@@ -1,5 +1,6 @@
 //! Which column of a file stands for which of the format.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use crate::dataset::column::Column;
@@ -58,13 +59,12 @@ pub(super) fn names(
             kind: None,
         });
     }
+    let parts = joined.iter().flat_map(|(date, time)| [*date, *time]);
+    let places: HashSet<usize> = names.iter().map(|name| name.place).chain(parts).collect();
+    let mut known: HashSet<String> = names.iter().map(|name| name.name.clone()).collect();
     for (place, text) in header.iter().enumerate() {
-        let is_named = |name: &Name| name.name == *text || name.place == place;
-        let is_part = joined
-            .iter()
-            .any(|(date, time)| [*date, *time].contains(&place));
-        let is_left_out = is_part || columns.leaves_out(text);
-        if !text.is_empty() && !is_left_out && !names.iter().any(is_named) {
+        let is_left_out = places.contains(&place) || columns.leaves_out(text);
+        if !text.is_empty() && !is_left_out && known.insert(text.clone()) {
             names.push(Name {
                 name: text.clone(),
                 header: text.clone(),
@@ -167,16 +167,10 @@ pub(super) fn check(shape: &Shape, columns: &[Column], others: Others) -> Result
 
 /// Where every column is read, none may be there twice.
 fn refuse_twice(shape: &Shape, others: Others) -> Result<(), Error> {
-    let header = shape.header.iter();
-    let mut named = header.enumerate().filter(|(_, text)| !text.is_empty());
-    let again = named.find(|(place, text)| {
-        shape
-            .header
-            .iter()
-            .skip(place + 1)
-            .any(|other| other == *text)
-    });
-    if let (Others::Read, Some((_, text))) = (others, again) {
+    let mut seen = HashSet::new();
+    let mut named = shape.header.iter().filter(|text| !text.is_empty());
+    let again = named.find(|text| !seen.insert(text.as_str()));
+    if let (Others::Read, Some(text)) = (others, again) {
         return Err(twice(&shape.path, text));
     }
     Ok(())

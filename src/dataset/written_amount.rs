@@ -173,10 +173,10 @@ fn bare(text: &str) -> Option<Bare<'_>> {
                 return None;
             }
             (rest, is_negative) = (inner.trim(), true);
-        } else if let Some(after) = rest
-            .strip_prefix(['-', '\u{2212}'])
-            .or(rest.strip_suffix('-'))
-        {
+        } else if let Some(after) = rest.strip_prefix(['-', '\u{2212}']).or_else(|| {
+            rest.strip_suffix('-')
+                .filter(|rest| !rest.ends_with(['-', '.', ',']))
+        }) {
             if is_negative {
                 return None;
             }

@@ -170,6 +170,93 @@ fn files_that_cannot_be_read_end_with_the_code_of_their_kind_and_the_path_that_w
     assert!(!root.path().join("store").exists(), "nothing was opened");
 }
 
+/// Binary data was taken for lines that are no events.
+#[test]
+fn what_is_no_text_is_no_file_of_events_or_purchases() {
+    let root = tempfile::tempdir().unwrap();
+    let book = workbook(&[("S", &row(1, &["customer_id"]))], false);
+    for (bytes, parts) in [
+        (book.as_slice(), vec!["a workbook or an archive"]),
+        (b"PAR1\x15\x04", vec!["Parquet"]),
+        (b"BZh91AY&SY\x01", vec!["bzip2"]),
+        (b"<?xml version=\"1.0\"?>", vec!["XML"]),
+    ] {
+        for format in ["jsonl", "cdnow"] {
+            let replayed = replay(root.path(), &file("f", bytes).path, &["--format", format]);
+            assert_eq!(replayed.code, 3, "{}", replayed.said());
+            assert_says(&replayed.errors, &parts);
+        }
+    }
+    assert!(!root.path().join("store").exists(), "nothing was opened");
+    // The lines of a file of purchases end as those of tables do.
+    let purchases = file("f.txt", b"00001 19970101 1 11.77\r00002 19970112 1 12.00\r");
+    let replayed = replay(root.path(), &purchases.path, &["--format", "cdnow"]);
+    assert_eq!(replayed.code, 0, "{}", replayed.said());
+    assert_eq!(exported(root.path(), &[]).len(), 2);
+}
+
+/// The rows of a large file are kept in a temporary file, which is no part of the data.
+#[test]
+fn a_temporary_directory_that_is_not_there_is_a_fault_of_the_surroundings() {
+    let rows: String = (0..300_000)
+        .map(|row| format!("c{row},o{row},2013-02-13,5\n"))
+        .collect();
+    let input = file(
+        "f.csv",
+        format!("customer_id,order_id,occurred_at,revenue\n{rows}").as_bytes(),
+    );
+    let (code, _, errors) = said(
+        program()
+            .args(["replay", "--dry-run", "--format", "orders", "--input"])
+            .arg(&input.path)
+            .env("TMPDIR", "/nowhere"),
+    );
+    assert_eq!(code, 4, "{errors}");
+    assert_says(&errors, &["temporary file", "/nowhere"]);
+}
+
+#[test]
+fn a_message_on_standard_input_says_so() {
+    let mut command = program();
+    command.args(["replay", "--dry-run", "--format", "orders", "--input", "-"]);
+    let input = file(
+        "f.csv",
+        b"customer_id,order_id,occurred_at,revenue\nc,o,2013-02-13,x\n",
+    );
+    let rejected = said(command.stdin(fs::File::open(&input.path).unwrap()));
+    assert_eq!(rejected.0, 3);
+    assert_says(&rejected.2, &["standard input"]);
+    let input = file("f.csv", b"a,b\n1,2\n");
+    let refused = said(command.stdin(fs::File::open(&input.path).unwrap()));
+    assert_eq!(refused.0, 3);
+    assert_says(&refused.2, &["standard input has no column"]);
+}
+
+/// Of a date that is written in two ways, the command line is no better judge than a file.
+#[test]
+fn dates_of_the_command_line_can_be_read_in_one_way() {
+    let table = file("f.csv", b"visits\n1\n2\n");
+    let input = table.path.to_str().unwrap();
+    let fit = ["churn", "fit", "--format", "orders", "--input", input];
+    let train = ["train", "--format", "features", "--features", "visits"];
+    for date in [
+        "30-09-97",
+        "30/06/14",
+        "01/02/1998",
+        "1998-02-01 10:00",
+        "1998-02-30",
+    ] {
+        for call in [
+            [&fit[..], &["--until", date]].concat(),
+            [&train[..], &["--input", input, "--as-of", date]].concat(),
+        ] {
+            let (code, _, errors) = said(program().args(&call));
+            assert_eq!(code, 2, "{call:?}: {errors}");
+            assert_says(&errors, &[date, "is not a date such as"]);
+        }
+    }
+}
+
 /// What is called, and the flag that does not apply.
 #[test]
 fn no_flag_is_ignored_silently() {

@@ -1,7 +1,9 @@
 //! One reader for every table that people have: what it takes, what it refuses, and the lines that it names. Expected values are by hand
 //! unless a test says otherwise.
 
+mod amounts;
 mod calls;
+mod columns;
 mod texts;
 mod values;
 mod workbook;

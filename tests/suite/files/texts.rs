@@ -112,6 +112,16 @@ fn a_table_is_the_same_in_every_encoding_and_compression_and_with_every_line_end
             ORDERS.replace("c2,", "\u{feff}\"c2\",").into_bytes(),
         ),
         (
+            "the end mark of DOS",
+            format!("{ORDERS}\u{1a}").into_bytes(),
+        ),
+        (
+            "what keeps a spreadsheet from reading a number",
+            ORDERS
+                .replace("c1,o1,", "=\"c1\",\"=\"\"o1\"\"\",")
+                .into_bytes(),
+        ),
+        (
             "spaces without width",
             ORDERS.replace("o2,", "\u{200b}o2\u{200b},").into_bytes(),
         ),
@@ -231,6 +241,12 @@ fn bytes_that_are_no_text_are_refused_with_their_place() {
             b"[{\"customer_id\": 1}]".to_vec(),
             vec!["JSON", "--format jsonl"],
         ),
+        (
+            "a long window of Zstandard",
+            // Version, a window of 2^28 bytes, and an empty block: RFC 8878.
+            b"\x28\xb5\x2f\xfd\x00\x90\x01\x00\x00".to_vec(),
+            vec!["128 MiB", "without --long"],
+        ),
         ("nothing", Vec::new(), vec!["has no rows"]),
         (
             "a mark alone",
@@ -273,6 +289,17 @@ fn what_stands_between_fields_is_found_in_the_header_or_stated() {
         ),
         ("a given one", with("~"), asked('~')),
         (
+            "a name of two lines in quotes",
+            with(";")
+                .replace(
+                    "customer_id;",
+                    "customer_id;\"Kunde\nseit, wann, und wo, etwa\";",
+                )
+                .replace("c1;", "c1;x;")
+                .replace("c2;", "c2;x;"),
+            options(),
+        ),
+        (
             "a name with another one in quotes",
             with(";").replace("category", "\"category, of goods, in all, of the shop\""),
             super::Options {
@@ -285,7 +312,8 @@ fn what_stands_between_fields_is_found_in_the_header_or_stated() {
         ),
     ] {
         let (rows, _) = read_with_notes(&file("orders.csv", text.as_bytes()), &options).unwrap();
-        let lines = u64::from(text.to_lowercase().contains("sep="));
+        let is_longer = text.to_lowercase().contains("sep=") || text.contains("Kunde\n");
+        let lines = u64::from(is_longer);
         let first = ROWS[0].replacen('2', &(2 + lines).to_string(), 1);
         assert_eq!(rows[0], first, "{what}");
     }
@@ -353,6 +381,32 @@ fn rows_that_do_not_fit_the_header_are_refused_with_their_line() {
             let text = format!("{header}{rows}").replace('\n', end);
             assert_says(&refused(text.as_bytes(), &options()), &parts);
         }
+    }
+    let tabs = "customer_id\torder_id\toccurred_at\trevenue\tproduct\nc1\to1\t2013-02-13\t5\t\"12 inch\n\
+                c2\to2\t2013-02-13\t6\tlamp\nc3\to3\t2013-02-13\t7\t15\"\nc4\to4\t2013-02-13\t8\tx\n";
+    for end in ["\n", "\r\n", "\r"] {
+        assert_says(
+            &refused(tabs.replace('\n', end).as_bytes(), &options()),
+            &["line 2", "quote", "in line 4", "whole rows"],
+        );
+    }
+    // Titles and lines in quotes are headers of one column.
+    for (text, parts) in [
+        (
+            "Export of 2013-02-13\n\ncustomer_id;order_id\nc1;o1,5\n",
+            vec!["line 4", "2 fields, not 1", "title"],
+        ),
+        ("Export\ncustomer_id\nc1\n", vec!["it has Export", "title"]),
+        (
+            "\"customer_id,order_id,occurred_at,revenue\"\n\"c1,o1,2013-02-13,5\"\n",
+            vec!["it has \"customer_id,order_id", "each line", "quotes"],
+        ),
+        (
+            "customer_id,order_id\nc1\n",
+            vec!["line 2", "1 field, not 2"],
+        ),
+    ] {
+        assert_says(&refused(text.as_bytes(), &options()), &parts);
     }
     let open = "\"customer_id,order_id,occurred_at,revenue\nc1,o1,2013-02-13,5\n";
     assert_says(&refused(open.as_bytes(), &options()), &["line 1", "quote"]);

@@ -8,8 +8,10 @@ use super::options;
 use super::read;
 use super::read_with_notes;
 use super::workbook::archive;
+use super::workbook::long_archive;
 use super::workbook::row;
 use super::workbook::workbook;
+use super::workbook::workbook_of;
 
 const HEADER: [&str; 5] = [
     "customer_id",
@@ -104,6 +106,14 @@ fn what_a_workbook_has_lost_or_not_computed_is_refused_with_its_place() {
             vec!["c", "o", "t:0.5", "n:5"],
             vec!["line 2", "occurred_at"],
         ),
+        (
+            vec!["f:", "o", "d:41318", "n:5"],
+            vec!["line 2", "customer_id", "=SUM(A1)", "computed", "save it"],
+        ),
+        (
+            vec!["c", "o", "d:41318", "n:5", "f:"],
+            vec!["line 2", "category", "computed"],
+        ),
         (vec!["c", "o", "n:5", "d:41318"], vec!["line 2"]),
         (
             vec!["c", "o", "d:41318", "d:41318"],
@@ -112,6 +122,14 @@ fn what_a_workbook_has_lost_or_not_computed_is_refused_with_its_place() {
     ] {
         let problem = read("f.xlsx", &book(&[&cells]), &options()).unwrap_err();
         assert_says(&problem, &parts);
+    }
+    // A formula may give no text, and a cell may have a form and nothing in it.
+    for cell in ["s:", "-"] {
+        let bytes = book(&[&[cell, "o", "d:41318", "n:5"]]);
+        assert_eq!(
+            read("f.xlsx", &bytes, &options()).unwrap(),
+            ["2 - o 2013-02-13T12:00:00.000Z 5"]
+        );
     }
     // In a column that is not read it does not matter.
     let rows = row(
@@ -150,7 +168,7 @@ fn the_header_is_found_below_titles_and_beside_empty_columns_and_hidden_rows_are
     );
     assert_says(
         &notes,
-        &["title: rows 1 to 3", "cells: 1 values right of the header"],
+        &["title: rows 1 to 5", "cells: 1 values right of the header"],
     );
 }
 
@@ -176,12 +194,125 @@ fn the_sheet_is_the_first_one_or_the_one_that_is_asked_for() {
     );
     assert_says(
         &read_with_notes(&file, &with(Some("february"))).unwrap_err(),
-        &["no sheet \"february\"", "January, February, Empty"],
+        &[
+            "has no sheet \"february\"",
+            "did you mean \"February\"",
+            "January, February, Empty",
+        ],
     );
     assert_says(
         &read_with_notes(&file, &with(Some("Empty"))).unwrap_err(),
-        &["has no rows"],
+        &["sheet \"Empty\"", "has no rows"],
     );
+}
+
+#[test]
+fn messages_name_the_sheet_and_the_others_and_hidden_and_empty_ones_are_not_taken() {
+    let orders = row(1, &HEADER) + &row(2, &["c", "o", "d:41318", "n:5"]);
+    let bad = row(1, &HEADER) + &row(2, &["c", "o", "d:41318", "n:5", "e:#REF!"]);
+    let title = row(1, &["Sales report"]) + &row(2, &["n:2013"]);
+    for (sheets, expected) in [
+        (
+            vec![("Cover", ""), ("Data", &orders)],
+            Ok("of 2 sheets: Cover, Data"),
+        ),
+        (
+            vec![("hidden 1", &bad), ("Data", &orders)],
+            Ok("\"Data\", of 2 sheets: hidden 1, Data"),
+        ),
+        (vec![("hidden 1", &orders)], Ok("sheet: \"hidden 1\"")),
+        (
+            vec![("Cover", &title), ("Data", &orders)],
+            Err(vec![
+                "sheet \"Cover\"",
+                "no column \"customer_id\"",
+                "it has Sales report",
+                "--sheet",
+                "\"Data\"",
+            ]),
+        ),
+        (
+            vec![("One", &bad), ("Two", &orders)],
+            Err(vec!["f.xlsx, sheet \"One\", line 2", "#REF!"]),
+        ),
+        (vec![("One", ""), ("Two", "")], Err(vec!["has no rows"])),
+    ] as [(Vec<(&str, &str)>, Result<&str, Vec<&str>>); 6]
+    {
+        let bytes = workbook(&sheets, false);
+        match (
+            read_with_notes(&file("f.xlsx", &bytes), &options()),
+            expected,
+        ) {
+            (Ok((rows, notes)), Ok(part)) => {
+                assert_eq!(rows, ["2 c o 2013-02-13T12:00:00.000Z 5"]);
+                assert_says(&notes, &[part]);
+            }
+            (Err(problem), Err(parts)) => assert_says(&problem, &parts),
+            (read, expected) => panic!("{read:?} and not {expected:?}"),
+        }
+    }
+}
+
+/// Days and times of the day: 0.351388888888 of a day is 8:26.
+#[test]
+fn a_time_of_a_workbook_may_stand_in_two_columns() {
+    let header = ["customer_id", "order_id", "Day", "Time", "revenue"];
+    let rows = row(1, &header)
+        + &row(2, &["c", "o1", "d:41318", "t:0.351388888888889", "n:5"])
+        + &row(3, &["c", "o2", "d:41319", "", "n:5"]);
+    let bytes = workbook(&[("S", &rows)], false);
+    for (call, expected, note) in [
+        (
+            "occurred_at=Day+Time",
+            ["2013-02-13T08:26:00.000Z", "2013-02-14T00:00:00.000Z"],
+            "sheet",
+        ),
+        (
+            "occurred_at=Day",
+            ["2013-02-13T12:00:00.000Z", "2013-02-14T12:00:00.000Z"],
+            "times: Time has times of the day",
+        ),
+    ] {
+        let (rows, notes) =
+            read_with_notes(&file("f.xlsx", &bytes), &super::with_columns(call)).unwrap();
+        assert_eq!(super::part(&rows, 3), expected);
+        assert_says(&notes, &[note]);
+    }
+}
+
+#[test]
+fn a_workbook_with_long_numbers_in_its_directory_is_read() {
+    let rows = row(1, &HEADER) + &row(2, &["c", "o", "d:41318", "n:5"]);
+    let bytes = workbook_of(&[("S", &rows)], false, long_archive);
+    assert_eq!(
+        read("f.xlsx", &bytes, &options()).unwrap(),
+        ["2 c o 2013-02-13T12:00:00.000Z 5"]
+    );
+    // Cut off, or with a number that points behind its end.
+    let end = bytes.len() - 22;
+    let mut beyond = bytes.clone();
+    beyond[end - 12..end - 4].copy_from_slice(&[0xff; 8]);
+    for bytes in [beyond, bytes[..end - 1].to_vec()] {
+        assert_says(
+            &read("f.xlsx", &bytes, &options()).unwrap_err(),
+            &["damaged", "cut off"],
+        );
+    }
+}
+
+/// A header whose row is formatted to the right.
+#[test]
+fn empty_cells_behind_the_header_are_no_columns() {
+    let cells = (5..16_384).map(|_| "<c s=\"1\"/>");
+    let header = row(1, &HEADER).replace("</row>", &format!("{}</row>", cells.collect::<String>()));
+    let rows: String = (2..1002)
+        .map(|number| row(number, &["c", "o", "d:41318", "n:5"]))
+        .collect();
+    let bytes = workbook(&[("S", &(header + &rows))], false);
+    let file = file("f.xlsx", &bytes);
+    let rows = segstream::dataset::Rows::open(&file.path, &options()).unwrap();
+    assert_eq!(rows.columns().count(), HEADER.len());
+    assert_eq!(rows.row_count(), 1000);
 }
 
 #[test]
