@@ -11,6 +11,7 @@ use crate::dataset::convention::is_missing;
 use crate::dataset::error::Error;
 use crate::dataset::error::shortened;
 use crate::dataset::options::DecimalSign;
+use crate::dataset::settle::is_with_point_zero;
 use crate::dataset::shape::Name;
 use crate::dataset::shape::Shape;
 use crate::dataset::spool::Cell;
@@ -80,7 +81,7 @@ impl<'a> Row<'a> {
         if is_missing(name.kind, text) {
             return None;
         }
-        if self.shape.convention(place).has_point_zero {
+        if self.shape.convention(place).has_point_zero && is_with_point_zero(text) {
             return Some(text.strip_suffix(".0").unwrap_or(text));
         }
         Some(text)

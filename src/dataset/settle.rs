@@ -40,7 +40,6 @@ struct Seen {
     comma: Option<Example>,
     ambiguous: Option<Example>,
     point_zero: Option<Example>,
-    other_id: Option<Example>,
     /// An amount of money with the sign or the code of a currency.
     money: Option<Example>,
     has_day_alone: bool,
@@ -122,7 +121,6 @@ impl Seen {
             comma: None,
             ambiguous: None,
             point_zero: None,
-            other_id: None,
             money: None,
             has_day_alone: false,
         }
@@ -147,13 +145,10 @@ impl Seen {
                 if has_lost_digits(text, tag) {
                     return Err(shape.lost_digits(&self.name, line, text));
                 }
-                if is_with_point_zero(text) {
-                    &mut self.point_zero
-                } else if text.bytes().all(|byte| byte.is_ascii_digit()) {
+                if !is_with_point_zero(text) {
                     return Ok(());
-                } else {
-                    &mut self.other_id
                 }
+                &mut self.point_zero
             }
             (_, Tag::Number) => return Ok(()),
             (Kind::Instant | Kind::Day, Tag::Text) => match written_time::says(text) {
@@ -212,29 +207,20 @@ impl Seen {
         }
     }
 
+    /// An id is read by itself, whatever the other ids of the file are: the next file may have others.
     fn of_ids(&self, found: &mut Found) -> Convention {
-        match (&self.point_zero, &self.other_id) {
-            (Some(example), None) => {
-                let text = example.text.strip_suffix(".0").unwrap_or(&example.text);
-                let what = format!(
-                    "{} has ids such as {}, read as {text}",
-                    self.name, example.text
-                );
-                found.notable("ids", &what);
-                Convention {
-                    has_point_zero: true,
-                    ..Convention::default()
-                }
-            }
-            (Some(example), Some(other)) => {
-                let what = format!(
-                    "{} has ids such as {} beside others such as {}: they were kept as they are",
-                    self.name, example.text, other.text
-                );
-                found.notable("ids", &what);
-                Convention::default()
-            }
-            (None, _) => Convention::default(),
+        let Some(example) = &self.point_zero else {
+            return Convention::default();
+        };
+        let text = example.text.strip_suffix(".0").unwrap_or(&example.text);
+        let what = format!(
+            "{} has ids such as {}, read as {text}",
+            self.name, example.text
+        );
+        found.notable("ids", &what);
+        Convention {
+            has_point_zero: true,
+            ..Convention::default()
         }
     }
 
@@ -355,7 +341,7 @@ fn both(one: &Example, other: &Example) -> String {
     )
 }
 
-fn is_with_point_zero(text: &str) -> bool {
+pub(super) fn is_with_point_zero(text: &str) -> bool {
     let digits = text.strip_suffix(".0").unwrap_or_default();
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }

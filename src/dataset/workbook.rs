@@ -15,9 +15,11 @@ use calamine::XlsxError;
 use calamine::XlsxFormulaMetadata;
 
 use crate::dataset::archive;
+use crate::dataset::archive::PARTS_BYTES_MAX;
 use crate::dataset::error::Error;
 use crate::dataset::fields::is_blank;
 use crate::dataset::found::Found;
+use crate::dataset::limited::ROW_BYTES_MAX;
 use crate::dataset::options::Options;
 use crate::dataset::spool::Cell;
 use crate::dataset::spool::Record;
@@ -69,6 +71,8 @@ pub(super) fn read(
         let mut cells = workbook.worksheet_cells_reader(&name).map_err(failed)?;
         let mut table = Table::new();
         let mut row: Option<Record> = None;
+        // One text may stand in many cells, so the limit of the parts is none of what the cells hold.
+        let mut texts = Texts::default();
         while let Some(read) = cells.next_cell_with_formula_metadata().map_err(failed)? {
             let (line, place) = read.pos;
             let line = 1 + u64::from(line);
@@ -85,6 +89,7 @@ pub(super) fn read(
             }
             if let Some(slot) = row.cells.get_mut(place) {
                 *slot = cell(&read.value, read.formula.as_ref());
+                texts.add(path, line, slot.text.len())?;
             }
         }
         if let Some(ended) = row {
@@ -101,6 +106,44 @@ pub(super) fn read(
     Err(Error::Empty {
         path: path.to_owned(),
     })
+}
+
+/// Bytes of the texts of cells.
+#[derive(Debug, Default)]
+struct Texts {
+    line: u64,
+    of_row: u64,
+    of_sheet: u64,
+}
+
+impl Texts {
+    /// Adds a cell.
+    ///
+    /// # Errors
+    /// If the row or the sheet has more than it may have.
+    fn add(&mut self, path: &Path, line: u64, bytes: usize) -> Result<(), Error> {
+        if self.line != line {
+            (self.line, self.of_row) = (line, 0);
+        }
+        self.of_row += bytes as u64;
+        self.of_sheet += bytes as u64;
+        if self.of_row > ROW_BYTES_MAX {
+            return Err(Error::LongRow {
+                path: path.to_owned(),
+                line,
+                limit: ROW_BYTES_MAX,
+            });
+        }
+        if self.of_sheet > PARTS_BYTES_MAX {
+            return Err(Error::Workbook {
+                path: path.to_owned(),
+                detail: format!(
+                    "the texts of its cells have more than {PARTS_BYTES_MAX} bytes: save it as CSV"
+                ),
+            });
+        }
+        Ok(())
+    }
 }
 
 /// The sheet that is read, and all of the workbook.

@@ -53,10 +53,11 @@ pub(super) fn says(text: &str) -> Says {
 
 fn said_by(digits: &str) -> Says {
     if digits.contains(['e', 'E']) {
-        return if digits.contains('.') {
-            Says::Sign(DecimalSign::Point)
-        } else {
-            Says::Nothing
+        // No program writes thousands before an exponent.
+        return match (digits.contains('.'), digits.contains(',')) {
+            (true, _) => Says::Sign(DecimalSign::Point),
+            (false, true) => Says::Sign(DecimalSign::Comma),
+            (false, false) => Says::Nothing,
         };
     }
     let points = digits.matches('.').count();

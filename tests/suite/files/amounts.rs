@@ -35,6 +35,12 @@ fn amounts_are_read_in_every_form_that_exports_have() {
             vec!["1234.50", "1234.5", "1234"],
         ),
         (vec!["1'234.50"], vec!["1234.50"]),
+        // No program writes thousands before an exponent.
+        (
+            vec!["1,234E+05", "2,500E+03"],
+            vec!["1.234e+05", "2.500e+03"],
+        ),
+        (vec!["1.234E+05", "7"], vec!["1.234e+05", "7"]),
         (vec!["1,234,567"], vec!["1234567"]),
         (
             vec!["(12.50)", "-12.50", "12.50-", "\u{2212}12.50"],

@@ -65,7 +65,17 @@ fn columns_have_the_names_of_the_call_and_what_is_missing_comes_with_a_guess() {
         part(&read("f.csv", unused.as_bytes(), &options()).unwrap(), 4),
         ["5"]
     );
-    for wrong in ["customer_id", "=x", "a=", "a=b,a=c", "", " ", ",", "a=b\nc"] {
+    for wrong in [
+        "customer_id",
+        "=x",
+        "=",
+        "a=,a=c",
+        "a=b,a=c",
+        "",
+        " ",
+        ",",
+        "a=b\nc",
+    ] {
         assert!(options().columns.add(wrong).is_err(), "{wrong}");
     }
     // A line may break between pairs.

@@ -253,12 +253,12 @@ fn ids_that_a_spreadsheet_has_made_numbers_are_ids_again_and_it_is_said() {
             vec!["17850", "13047", "-"],
             "read as 13047",
         ),
-        // Ids of programs have what they have.
-        (vec!["1.0", "1.1"], vec!["1.0", "1.1"], "kept as they are"),
+        // Whatever stands beside it, as the next file has other ids.
+        (vec!["1.0", "1.1"], vec!["1", "1.1"], "read as 1"),
         (
-            vec!["17850.0", "C17850"],
-            vec!["17850.0", "C17850"],
-            "kept as they are",
+            vec!["C12", "17850.0", "C17850", "A.0"],
+            vec!["C12", "17850", "C17850", "A.0"],
+            "read as 17850",
         ),
         (vec!["007", "1E5", "1e+3a"], vec!["007", "1E5", "1e+3a"], ""),
         (vec!["123456789012345678"], vec!["123456789012345678"], ""),
