@@ -3,8 +3,10 @@
 mod marketing;
 mod notes;
 mod numeric;
+mod wanted;
 
 pub use crate::dataset::table::marketing::MARKETING_REFERENCE_YEAR;
+pub use crate::dataset::table::wanted::Wanted;
 pub use crate::dataset::written_time::parse_date;
 
 use std::path::Path;
@@ -27,15 +29,6 @@ pub enum Format {
     Marketing,
     /// Any numeric CSV with a header.
     Features,
-}
-
-/// The columns that a reader asks for.
-#[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
-    /// Their names, in a table of features or as the marketing data gives them.
-    pub names: &'a [String],
-    /// A file that lacks one is read, and its values are missing.
-    pub may_be_absent: bool,
 }
 
 /// A table, and what was found about its file.

@@ -5,8 +5,8 @@ use crate::dataset::column::Kind;
 use crate::dataset::column::Others;
 use crate::dataset::error::Error;
 use crate::dataset::rows::Rows;
-use crate::dataset::table::Wanted;
 use crate::dataset::table::notes::Notes;
+use crate::dataset::table::wanted::Wanted;
 use crate::learn::preparation::TrainingRow;
 use crate::learn::preparation::TrainingTable;
 
