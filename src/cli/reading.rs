@@ -192,7 +192,7 @@ fn as_left(settings: &Settings) -> anyhow::Result<StoppedStores> {
     });
     Ok(StoppedStores {
         stores: stores.collect::<Result<_, _>>()?,
-        partitions: owned.iter().copied().collect(),
+        partitions: owned.clone(),
         _parts: None,
         _held: Some(held),
         _copies: copies,

@@ -185,13 +185,28 @@ mod tests {
                 "workers = 1\nworkers = 2\n",
                 &["a.toml, line 2, at workers: it is given twice"],
             ),
+            ("kafka:\n  brokers: a\n", &["a.toml, line 1", "YAML"]),
+            ("---\nkafka:\n", &["a.toml, line 1", "YAML"]),
+            ("{\"workers\": 2}\n", &["a.toml, line 1", "JSON"]),
+        ] {
+            let problem = problem_of(text);
+            for part in parts {
+                assert!(problem.contains(part), "{part} in {problem}");
+            }
+            assert!(!problem.contains("hunter2"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_no_toml_is_explained_with_its_default() {
+        for (text, parts) in [
             (
                 "workers = two\n",
                 &[
                     "a.toml, line 1, at workers: the value is no TOML",
                     "in quotes",
                     "workers = 0",
-                ],
+                ][..],
             ),
             (
                 "workers = two\n[http]\n",
@@ -209,15 +224,11 @@ mod tests {
                 "[kafka]\nbrokers = a:1\n",
                 &["line 2, at kafka.brokers: ", "in quotes"],
             ),
-            ("kafka:\n  brokers: a\n", &["a.toml, line 1", "YAML"]),
-            ("---\nkafka:\n", &["a.toml, line 1", "YAML"]),
-            ("{\"workers\": 2}\n", &["a.toml, line 1", "JSON"]),
         ] {
             let problem = problem_of(text);
             for part in parts {
                 assert!(problem.contains(part), "{part} in {problem}");
             }
-            assert!(!problem.contains("hunter2"), "{problem}");
         }
     }
 }

@@ -211,7 +211,12 @@ fn first_of(kind: Kind, found: &Found) -> Option<(&Finding, (&'static str, Strin
     let problem = match outcome {
         Outcome::Late => of_late(),
         Outcome::Unsupported => Some(("type", "a type that this version processes".to_owned())),
-        _ => of_rejected(),
+        Outcome::Rejected => of_rejected(),
+        Outcome::Applied
+        | Outcome::Duplicate
+        | Outcome::Guest
+        | Outcome::Test
+        | Outcome::Suppressed => None,
     };
     Some((finding, problem?))
 }

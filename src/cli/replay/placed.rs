@@ -90,7 +90,7 @@ fn processed_of(
         Polled::Deliveries(deliveries) => deliveries.iter().any(|delivery| {
             delivery.payload.as_ref() == Some(&last.payload) && delivery.key == last.key
         }),
-        _ => false,
+        Polled::Idle | Polled::Assigned(_) | Polled::Revoked(_) | Polled::Lost(_) => false,
     };
     Ok(if is_last {
         sent.len().saturating_sub(waiting)
