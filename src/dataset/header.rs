@@ -14,6 +14,9 @@ use crate::dataset::options::ColumnNames;
 use crate::dataset::shape::Name;
 use crate::dataset::shape::Shape;
 use crate::domain::nearest::did_you_mean;
+/// The columns of a date and of the time behind it, from 0.
+pub(super) type Joined = (usize, usize);
+
 /// The names of the columns: those of `--columns` where it names them, else those of the header. `occurred_at=DATE+TIME` makes a column
 /// of two; the pairs are the second of what is returned.
 ///
@@ -23,7 +26,7 @@ pub(super) fn names(
     path: &Path,
     header: &[String],
     columns: &ColumnNames,
-) -> Result<(Vec<Name>, Vec<(usize, usize)>), Error> {
+) -> Result<(Vec<Name>, Vec<Joined>), Error> {
     let mut names = Vec::new();
     let mut joined = Vec::new();
     for (name, wanted) in &columns.pairs {

@@ -83,12 +83,11 @@ pub(super) fn workbook(sheets: &[(&str, &str)], is_1904: bool) -> Vec<u8> {
     workbook_of(sheets, is_1904, archive)
 }
 
+/// Makes an archive of files, each with its name.
+type Archive = fn(&[(&str, &[u8])]) -> Vec<u8>;
+
 /// The same workbook in an archive of another kind.
-pub(super) fn workbook_of(
-    sheets: &[(&str, &str)],
-    is_1904: bool,
-    archive: fn(&[(&str, &[u8])]) -> Vec<u8>,
-) -> Vec<u8> {
+pub(super) fn workbook_of(sheets: &[(&str, &str)], is_1904: bool, archive: Archive) -> Vec<u8> {
     let numbered = || (1..).zip(sheets);
     let list: String = numbered()
         .map(|(number, (name, _))| {
