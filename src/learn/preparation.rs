@@ -145,5 +145,5 @@ fn upper_fence(rows: &[Vec<f64>], place: usize) -> Option<f64> {
     let first = quantile(&values, 0.25)?;
     let third = quantile(&values, 0.75)?;
     let range = third - first;
-    (range > 0.0).then(|| third + INCOME_RANGES * range)
+    (range > 0.0).then_some(third + INCOME_RANGES * range)
 }

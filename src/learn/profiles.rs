@@ -100,7 +100,13 @@ fn windowed(portrait: &Portrait<'_>) -> String {
         let noun = match meaning {
             Meaning::Counted("purchase days") => "purchase days".to_owned(),
             Meaning::Counted(_) => "orders".to_owned(),
-            _ => meaning.noun(&feature.name),
+            Meaning::Age
+            | Meaning::Income
+            | Meaning::Spend
+            | Meaning::OrderValue
+            | Meaning::Recency
+            | Meaning::Tenure
+            | Meaning::Unknown => meaning.noun(&feature.name),
         };
         is_plural |= matches!(meaning, Meaning::Counted(_));
         if !what.contains(&noun) {
