@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use crate::dataset;
+use crate::dataset::ColumnError;
 use crate::engine::policy::LedgerTooShort;
 use crate::learn::churn::cohort::NotCovered;
 use crate::learn::churn::fit::FitError;
@@ -149,9 +150,11 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> 
     }
     if let Some(
         dataset::Error::NoTime { .. }
-        | dataset::Error::UnknownName { .. }
-        | dataset::Error::OrderIdsThere { .. }
-        | dataset::Error::AttributeOfFeature { .. }
+        | dataset::Error::Column(
+            ColumnError::UnknownName { .. }
+            | ColumnError::OrderIdsThere { .. }
+            | ColumnError::AttributeOfFeature { .. },
+        )
         | dataset::Error::OtherKind { .. },
     ) = cause.downcast_ref()
     {

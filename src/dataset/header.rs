@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::dataset::column::Column;
 use crate::dataset::column::Kind;
 use crate::dataset::column::Others;
+use crate::dataset::column_error::ColumnError;
 use crate::dataset::error::Error;
 use crate::dataset::hints::doubt;
 use crate::dataset::hints::hint;
@@ -42,7 +43,7 @@ pub(super) fn names(
                     header.len() + joined.len() - 1
                 }
                 None => {
-                    return Err(Error::UnknownColumn {
+                    return Err(Error::from(ColumnError::UnknownColumn {
                         path: path.to_owned(),
                         pair,
                         column: wanted.clone(),
@@ -51,7 +52,7 @@ pub(super) fn names(
                             listed(header),
                             did_you_mean(wanted, header.iter().map(String::as_str))
                         ),
-                    });
+                    }));
                 }
             },
         };
@@ -112,10 +113,10 @@ fn listed(header: &[String]) -> String {
 }
 
 fn twice(path: &Path, column: &str) -> Error {
-    Error::ColumnTwice {
+    Error::from(ColumnError::ColumnTwice {
         path: path.to_owned(),
         column: column.to_owned(),
-    }
+    })
 }
 
 /// Compares a file's columns with those that a format expects.
@@ -127,11 +128,11 @@ pub(super) fn check(shape: &Shape, columns: &[Column], others: Others) -> Result
     let known: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
     for (name, _) in &shape.options.columns.pairs {
         if others == Others::Ignored && !known.contains(name) {
-            return Err(Error::UnknownName {
+            return Err(Error::from(ColumnError::UnknownName {
                 name: name.clone(),
                 similar: did_you_mean(name, known.iter().map(String::as_str)),
                 known: known.join(", "),
-            });
+            }));
         }
     }
     refuse_twice(shape, others)?;
@@ -147,10 +148,10 @@ pub(super) fn check(shape: &Shape, columns: &[Column], others: Others) -> Result
             }
             None if column.is_required => {
                 if let Some(by) = taken_by(shape, &column.name) {
-                    return Err(Error::ColumnTaken {
+                    return Err(Error::from(ColumnError::ColumnTaken {
                         column: column.name.clone(),
                         by,
-                    });
+                    }));
                 }
                 missing.push(format!("{:?}", column.name));
             }
@@ -160,12 +161,12 @@ pub(super) fn check(shape: &Shape, columns: &[Column], others: Others) -> Result
     if missing.is_empty() {
         return Ok(());
     }
-    Err(Error::MissingColumn {
+    Err(Error::from(ColumnError::MissingColumn {
         path: shape.path.clone(),
         column: missing.join(" and no "),
         found: listed(&shape.header),
         hint: format!("{}{}", hint(shape, columns), doubt(shape)),
-    })
+    }))
 }
 
 /// Where every column is read, none may be there twice.
@@ -187,12 +188,12 @@ fn refuse_joined(shape: &Shape, columns: &[Column]) -> Result<(), Error> {
         name.place >= shape.header.len() && !is_time
     });
     if let Some(name) = joined {
-        return Err(Error::UnknownColumn {
+        return Err(Error::from(ColumnError::UnknownColumn {
             path: shape.path.clone(),
             pair: format!("{}={}", name.name, name.header),
             column: name.header.clone(),
             found: format!("; two columns make a time, and {} is none", name.name),
-        });
+        }));
     }
     Ok(())
 }

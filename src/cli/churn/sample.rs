@@ -33,12 +33,12 @@ pub(super) fn sample_ids(path: &Path) -> anyhow::Result<BTreeSet<String>> {
     let column = ["master_id", "customer_id"];
     let column = column.into_iter().find(|column| rows.has(column));
     let Some(column) = column else {
-        return Err(dataset::Error::MissingColumn {
+        return Err(dataset::Error::from(dataset::ColumnError::MissingColumn {
             path: path.to_owned(),
             column: "\"master_id\" or \"customer_id\"".to_owned(),
             found: rows.columns().collect::<Vec<_>>().join(", "),
             hint: String::new(),
-        }
+        })
         .into());
     };
     rows.expect(&[Column::required(column, Kind::Id)], Others::Ignored)?;

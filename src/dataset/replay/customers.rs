@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::dataset::column::Column;
 use crate::dataset::column::Kind;
 use crate::dataset::column::Others;
+use crate::dataset::column_error::ColumnError;
 use crate::dataset::error::Error;
 use crate::dataset::options::Options;
 use crate::dataset::replay::attribute::attribute;
@@ -72,10 +73,10 @@ fn check_attributes(rows: &mut Rows, columns: &[Column]) -> Result<(), Error> {
     let has = |name: &str| attributes.iter().any(|known| is_same_name(known, name));
     let age = attributes.iter().find(|name| is_same_name(name, "age"));
     if let (Some(age), false) = (age, rows.has("birth_year")) {
-        return Err(Error::AttributeOfFeature {
+        return Err(Error::from(ColumnError::AttributeOfFeature {
             path: rows.path().clone(),
             column: age.clone(),
-        });
+        }));
     }
     let computed = attributes
         .iter()

@@ -7,6 +7,7 @@ use crate::dataset::amount::Amount;
 use crate::dataset::column::Column;
 use crate::dataset::column::Kind;
 use crate::dataset::column::Others;
+use crate::dataset::column_error::ColumnError;
 use crate::dataset::error::Error;
 use crate::dataset::options::Options;
 use crate::dataset::replay::differences::name_differences;
@@ -45,9 +46,9 @@ pub(super) fn read_orders(
     options: &Options,
 ) -> Result<History, Error> {
     if context.order_ids == OrderIds::Row && rows.has("order_id") {
-        return Err(Error::OrderIdsThere {
+        return Err(Error::from(ColumnError::OrderIdsThere {
             path: rows.path().to_owned(),
-        });
+        }));
     }
     let amount_of = amount_of(rows, options);
     let columns = columns(context, amount_of);

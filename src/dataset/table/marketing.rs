@@ -3,6 +3,7 @@
 use crate::dataset::column::Column;
 use crate::dataset::column::Kind;
 use crate::dataset::column::Others;
+use crate::dataset::column_error::ColumnError;
 use crate::dataset::error::Error;
 use crate::dataset::row::Row;
 use crate::dataset::rows::Rows;
@@ -71,11 +72,11 @@ pub(super) fn marketing(rows: &mut Rows, wanted: Wanted<'_>) -> Result<TrainingT
     let is_any_there = absent.len() < wanted.names.len();
     if let (Some(first), false) = (absent.first(), wanted.may_be_absent && is_any_there) {
         let names = absent.iter().map(|name| format!("{name:?}"));
-        return Err(Error::NoSuchFeature {
+        return Err(Error::from(ColumnError::NoSuchFeature {
             names: names.collect::<Vec<String>>().join(", "),
             similar: did_you_mean(first, columns.iter().map(String::as_str)),
             known: columns.join(", "),
-        });
+        }));
     }
     let mut table = TrainingTable {
         columns,
