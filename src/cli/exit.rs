@@ -144,20 +144,25 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     causes.any(|cause| io_kind(cause) == Some(io::ErrorKind::BrokenPipe))
 }
 
+/// What is wrong with a file because of the call.
+fn is_of_call(error: &dataset::Error) -> bool {
+    matches!(
+        error,
+        dataset::Error::NoTime { .. }
+            | dataset::Error::OtherKind { .. }
+            | dataset::Error::Column(
+                ColumnError::UnknownName { .. }
+                    | ColumnError::OrderIdsThere { .. }
+                    | ColumnError::AttributeOfFeature { .. }
+            )
+    )
+}
+
 fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<ExitCode> {
     if cause.is::<CallError>() || cause.is::<LedgerTooShort>() {
         return Some(ExitCode::Call);
     }
-    if let Some(
-        dataset::Error::NoTime { .. }
-        | dataset::Error::Column(
-            ColumnError::UnknownName { .. }
-            | ColumnError::OrderIdsThere { .. }
-            | ColumnError::AttributeOfFeature { .. },
-        )
-        | dataset::Error::OtherKind { .. },
-    ) = cause.downcast_ref()
-    {
+    if cause.downcast_ref().is_some_and(is_of_call) {
         return Some(ExitCode::Call);
     }
     // The temporary directory is no part of the data.
