@@ -5,12 +5,11 @@ use std::process::Child;
 use std::process::Command;
 use std::process::Output;
 use std::process::Stdio;
-use std::time::Duration;
-use std::time::Instant;
 
 use crate::support;
+use crate::support::serving::ready_address;
+use crate::support::serving::wait_for;
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const TOKEN: &str = "open-sesame-open-sesame";
 const CUSTOMERS: usize = 30;
 
@@ -42,17 +41,6 @@ fn run(root: &Path, settings: &[&str]) -> Service {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     Service(command.spawn().unwrap())
-}
-
-fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "no {what}");
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
 }
 
 /// One order each; every one of them gets a segment.
@@ -104,9 +92,7 @@ fn changes_are_the_same_beside_a_running_instance_and_after_it() {
             "time.clock=event",
         ],
     );
-    let noted = root.path().join("store/http.address");
-    let address = wait_for("address of HTTP", || std::fs::read_to_string(&noted).ok());
-    let address = address.trim();
+    let address = ready_address(root.path());
     ureq::post(format!("http://{address}/v1/events"))
         .header("authorization", format!("Bearer {TOKEN}"))
         .send(events())

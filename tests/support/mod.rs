@@ -18,6 +18,7 @@ pub mod contract;
 pub mod kafka;
 pub mod log_view;
 pub mod replaying;
+pub mod serving;
 pub mod simulation;
 
 use std::collections::BTreeMap;

@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::process::Child;
 use std::process::Stdio;
-use std::time::Duration;
-use std::time::Instant;
 
 use serde_json::Value;
 
@@ -20,8 +18,9 @@ use super::place;
 use super::processed;
 use super::segstream;
 use super::text;
+use crate::support::serving::ready_address;
+use crate::support::serving::wait_for;
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const TOKEN: &str = "open-sesame-open-sesame";
 
 /// A service that ends with the test.
@@ -34,17 +33,6 @@ impl Drop for Service {
     }
 }
 
-fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "no {what}");
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
-}
-
 fn start(root: &Path, settings: &[&str]) -> (Service, String) {
     let mut command = segstream(root, &["run"]);
     for setting in settings {
@@ -52,9 +40,7 @@ fn start(root: &Path, settings: &[&str]) -> (Service, String) {
     }
     let command = command.stdout(Stdio::null()).stderr(Stdio::null());
     let service = Service(command.spawn().unwrap());
-    let noted = root.join("store/http.address");
-    let address = wait_for("address of HTTP", || std::fs::read_to_string(&noted).ok());
-    (service, address.trim().to_owned())
+    (service, ready_address(root))
 }
 
 fn get(address: &str, path: &str, token: Option<&str>) -> (u16, Value) {

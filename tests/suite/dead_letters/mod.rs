@@ -282,7 +282,10 @@ fn a_list_has_what_its_filters_take() {
         (&["--reason", "UNREADABLE"], "did you mean \"unreadable\"?"),
         (&["--reason", "applied"], "Allowed are unreadable"),
         (&["--since", "yesterday"], "is not an RFC 3339 instant"),
-        (&["--limit", "0"], "0 is not in 1.."),
+        (
+            &["--limit", "0"],
+            "\"0\" is not a whole number of 1 or more",
+        ),
         (
             &[
                 "--since",

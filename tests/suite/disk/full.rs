@@ -23,6 +23,7 @@ use crate::disk::small_disk::SmallDisk;
 use crate::disk::small_disk::sizes;
 use crate::support;
 use crate::support::Chance;
+use crate::support::serving::is_ready;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// So many times as much with sled, which takes half a megabyte for each store at once.
@@ -60,7 +61,7 @@ impl Service {
         Self { child, errors }
     }
 
-    /// Where it answers; `None` once it has ended.
+    /// Where it answers, once it takes events; `None` once it has ended.
     fn address(&mut self, disk: &SmallDisk) -> Option<String> {
         let begun = Instant::now();
         let note = disk.root().join("store/http.address");
@@ -70,7 +71,7 @@ impl Service {
             }
             if let Some(address) = std::fs::read_to_string(&note)
                 .ok()
-                .filter(|text| !text.is_empty())
+                .filter(|text| !text.is_empty() && is_ready(text.trim()))
             {
                 return Some(address);
             }

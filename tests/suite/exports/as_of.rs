@@ -5,8 +5,6 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
 use std::process::Stdio;
-use std::time::Duration;
-use std::time::Instant;
 
 use segstream::domain::time::Timestamp;
 use segstream::model::artifact::Artifact;
@@ -27,10 +25,11 @@ use super::run;
 use super::segstream;
 use crate::support::Chance;
 use crate::support::at;
+use crate::support::serving::ready_address;
+use crate::support::serving::wait_for;
 use crate::time_oracle;
 use crate::time_oracle::Delivery;
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const ENGINES: [&str; 2] = ["store.engine=fjall", "store.engine=sled"];
 const BERLIN: &str = "time.business_zone=Europe/Berlin";
 
@@ -366,17 +365,6 @@ impl Drop for Service {
     }
 }
 
-fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "no {what}");
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
-}
-
 fn answer(address: &str, id: &str) -> Option<Value> {
     let url = format!("http://{address}/v1/customers/{id}");
     let mut response = ureq::get(url).call().ok()?;
@@ -415,12 +403,11 @@ fn by_default_an_export_is_as_of_the_clock_of_each_partition_as_http_is() {
         service.args(["--set", "time.clock=event"]);
         let service = service.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let service = Service(service.unwrap());
-        let noted = root.path().join("store/http.address");
-        let address = wait_for("address", || std::fs::read_to_string(&noted).ok());
+        let address = ready_address(root.path());
         let answers: Vec<Value> = (0..14)
             .map(|number| {
                 let id = format!("c-{number}");
-                wait_for("answer", || answer(address.trim(), &id))
+                wait_for("answer", || answer(&address, &id))
             })
             .collect();
         drop(service);

@@ -9,6 +9,7 @@ use sizes::LINES_MEDIAN_MAX;
 use sizes::broken_functions;
 use sources::Source;
 use sources::has_word;
+use sources::is_of_tests;
 use sources::production_lines;
 use sources::sources;
 use sources::without_comments_and_literals;
@@ -42,7 +43,7 @@ fn broken_rules(path: &str, text: &str) -> Vec<String> {
     }
     let code = without_comments_and_literals(text);
     let production = production_lines(&code);
-    if !path.ends_with("/tests.rs") {
+    if !is_of_tests(path) {
         broken.extend(broken_functions(&production, text));
         if production.len() > LINES_MAX {
             let rule = format!(

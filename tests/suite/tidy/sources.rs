@@ -22,8 +22,13 @@ impl Source {
     }
 
     pub(super) fn is_of_tests(&self) -> bool {
-        self.path.ends_with("/tests.rs")
+        is_of_tests(&self.path)
     }
+}
+
+/// A file, or a folder of files, of unit tests.
+pub(super) fn is_of_tests(path: &str) -> bool {
+    path.ends_with("/tests.rs") || path.contains("/tests/")
 }
 
 /// Every file below a folder, by path.
