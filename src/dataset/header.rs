@@ -8,6 +8,7 @@ use crate::dataset::column::Kind;
 use crate::dataset::column::Others;
 use crate::dataset::error::Error;
 use crate::dataset::options::ColumnNames;
+use crate::dataset::shape::Joined;
 use crate::dataset::shape::Name;
 use crate::dataset::shape::Shape;
 use crate::domain::nearest::did_you_mean;
@@ -125,7 +126,7 @@ pub(super) fn names(
     path: &Path,
     header: &[String],
     columns: &ColumnNames,
-) -> Result<(Vec<Name>, Vec<(usize, usize)>), Error> {
+) -> Result<(Vec<Name>, Vec<Joined>), Error> {
     let mut names = Vec::new();
     let mut joined = Vec::new();
     for (name, wanted) in &columns.pairs {
@@ -157,7 +158,7 @@ pub(super) fn names(
             kind: None,
         });
     }
-    let parts = joined.iter().flat_map(|(date, time)| [*date, *time]);
+    let parts = joined.iter().flat_map(|pair| [pair.date, pair.time]);
     let places: HashSet<usize> = names.iter().map(|name| name.place).chain(parts).collect();
     let mut known: HashSet<String> = names.iter().map(|name| name.name.clone()).collect();
     for (place, text) in header.iter().enumerate() {
@@ -185,12 +186,13 @@ fn place_of(path: &Path, header: &[String], wanted: &str) -> Result<Option<usize
 }
 
 /// The columns of `DATE+TIME`.
-fn parts_of(path: &Path, header: &[String], wanted: &str) -> Result<Option<(usize, usize)>, Error> {
+fn parts_of(path: &Path, header: &[String], wanted: &str) -> Result<Option<Joined>, Error> {
     let Some((date, time)) = wanted.split_once('+') else {
         return Ok(None);
     };
     let date = place_of(path, header, date.trim())?;
-    Ok(date.zip(place_of(path, header, time.trim())?))
+    let time = place_of(path, header, time.trim())?;
+    Ok(date.zip(time).map(|(date, time)| Joined { date, time }))
 }
 
 /// The names of a header, those with a comma in quotes.

@@ -306,7 +306,7 @@ fn shown(formula: &XlsxFormulaMetadata) -> String {
         XlsxFormulaMetadata::Normal { formula } | XlsxFormulaMetadata::Shared { formula, .. } => {
             format!("={formula}")
         }
-        _ => "=...".to_owned(),
+        XlsxFormulaMetadata::SharedDerived { .. } | _ => "=...".to_owned(),
     }
 }
 
