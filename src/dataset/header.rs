@@ -12,6 +12,7 @@ use crate::dataset::hints::doubt;
 use crate::dataset::hints::hint;
 use crate::dataset::hints::taken_by;
 use crate::dataset::options::ColumnNames;
+use crate::dataset::shape::Joined;
 use crate::dataset::shape::Name;
 use crate::dataset::shape::Shape;
 use crate::domain::nearest::did_you_mean;
@@ -63,7 +64,7 @@ pub(super) fn names(
             kind: None,
         });
     }
-    let parts = joined.iter().flat_map(|(date, time)| [*date, *time]);
+    let parts = joined.iter().flat_map(|pair| [pair.date, pair.time]);
     let places: HashSet<usize> = names.iter().map(|name| name.place).chain(parts).collect();
     let mut known: HashSet<String> = names.iter().map(|name| name.name.clone()).collect();
     for (place, text) in header.iter().enumerate() {
@@ -92,12 +93,13 @@ fn place_of(path: &Path, header: &[String], wanted: &str) -> Result<Option<usize
 }
 
 /// The columns of `DATE+TIME`.
-fn parts_of(path: &Path, header: &[String], wanted: &str) -> Result<Option<(usize, usize)>, Error> {
+fn parts_of(path: &Path, header: &[String], wanted: &str) -> Result<Option<Joined>, Error> {
     let Some((date, time)) = wanted.split_once('+') else {
         return Ok(None);
     };
     let date = place_of(path, header, date.trim())?;
-    Ok(date.zip(place_of(path, header, time.trim())?))
+    let time = place_of(path, header, time.trim())?;
+    Ok(date.zip(time).map(|(date, time)| Joined { date, time }))
 }
 
 /// The names of a header, those with a comma in quotes.

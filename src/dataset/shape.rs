@@ -25,7 +25,7 @@ pub(super) struct Shape {
     /// The columns that have a name.
     pub(super) names: Vec<Name>,
     /// Pairs of columns, a date and a time of the day each, that make columns of their own behind those of the file.
-    pub(super) joined: Vec<(usize, usize)>,
+    pub(super) joined: Vec<Joined>,
     /// The other sheets of a workbook, in words for a message; else empty.
     pub(super) other_sheets: String,
     /// Semicolons stand between its fields.
@@ -36,6 +36,13 @@ pub(super) struct Shape {
     pub(super) others: Others,
     /// How the values of the expected columns are written, by place.
     pub(super) conventions: BTreeMap<usize, Convention>,
+}
+
+/// A date and a time of the day that make one column, each by its place from 0.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Joined {
+    pub(super) date: usize,
+    pub(super) time: usize,
 }
 
 /// A column that has a name.
@@ -78,7 +85,7 @@ impl Shape {
 
     /// Adds the columns that are made of two.
     pub(super) fn join(&self, record: &mut Record) {
-        for (date, time) in &self.joined {
+        for Joined { date, time } in &self.joined {
             let joined = match (record.cells.get(*date), record.cells.get(*time)) {
                 (Some(date), Some(time)) if !date.text.is_empty() && !time.text.is_empty() => {
                     let is_broken = [Tag::Broken, Tag::Uncomputed].contains(&time.tag);
