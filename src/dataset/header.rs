@@ -16,9 +16,6 @@ use crate::dataset::shape::Joined;
 use crate::dataset::shape::Name;
 use crate::dataset::shape::Shape;
 use crate::domain::nearest::did_you_mean;
-/// The columns of a date and of the time behind it, from 0.
-pub(super) type Joined = (usize, usize);
-
 /// The names of the columns: those of `--columns` where it names them, else those of the header. `occurred_at=DATE+TIME` makes a column
 /// of two; the pairs are the second of what is returned.
 ///

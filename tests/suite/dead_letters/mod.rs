@@ -500,7 +500,11 @@ fn a_file_that_is_there_stays_unless_it_is_to_be_replaced() {
     );
     std::os::unix::fs::symlink(folder.join("nowhere"), folder.join("link")).unwrap();
     fails_with(&export("link", &currency), 2, "is already there");
-    fails_with(&export("", &currency), 2, "exports/ is already there");
+    fails_with(
+        &export("", &currency),
+        2,
+        "exports/ is a directory: it must be a file",
+    );
     fails_with(&export("", &["--force"]), 2, "is a directory");
     let missing = export("missing/file", &currency);
     assert!(!missing.status.success());
