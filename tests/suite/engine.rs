@@ -62,7 +62,7 @@ pub(crate) fn garbage() -> Vec<(InputRecord, &'static str)> {
             input(Some(b"c-x"), b"\0\0\0\0\x01abc"),
             "schema_registry_format",
         ),
-        (input(Some(b"c-x"), deep.as_bytes()), "event_id"),
+        (input(Some(b"c-x"), deep.as_bytes()), "type"),
         (valid(("\"1.00\"", "NaN")), "unreadable"),
         (
             valid(("\"revenue\":\"1.00\"", "\"revenue\":\"NaN\"")),

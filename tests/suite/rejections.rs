@@ -353,27 +353,6 @@ fn names_of_fields_without_end_are_not_all_kept() {
     );
 }
 
-/// By hand: three events that an earlier run sent and that nobody processed, and a file of one.
-#[test]
-fn a_replay_says_which_of_the_events_were_in_the_log_before() {
-    let place = Place::new();
-    let waiting = orders(&[json!({}), json!({"revenue": 1}), json!({"revenue": -1})]);
-    let log = place.root.path().join("x-log");
-    let embedded = EmbeddedLog::open(&log, 4, Faults::none()).unwrap();
-    let records = waiting.iter().enumerate().map(|(number, line)| {
-        let at = crate::support::at("2026-05-31T12:00:00Z");
-        let key = format!("c-{number}").into_bytes();
-        InputRecord::new(Some(at), Some(key), line.clone().into_bytes())
-    });
-    embedded.append(records.collect(), None).unwrap();
-    drop(embedded);
-    let (_, summary, errors) = place.replayed(&[order(9, json!({}))], &[]);
-    assert_eq!(summary["events"], 4, "{errors}");
-    assert_eq!(summary["in_log_before"], 3, "{summary:#}");
-    let (_, summary, _) = place.replayed(&[order(10, json!({}))], &[]);
-    assert_eq!(summary["in_log_before"], Value::Null, "{summary:#}");
-}
-
 /// The events are in the log, and a service that has another currency reads them.
 #[test]
 fn a_feed_in_another_currency_is_said_at_once_and_no_value_is_logged() {
