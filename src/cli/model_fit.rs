@@ -4,7 +4,7 @@ use anyhow::Context;
 
 use crate::cli::exit::CallError;
 use crate::config::settings::Settings;
-use crate::domain::features::FeatureSource;
+use crate::domain::feature_source::FeatureSource;
 use crate::domain::nearest::is_same_name;
 use crate::domain::nearest::nearest;
 use crate::engine::policy::Policy;

@@ -10,6 +10,7 @@ pub mod change;
 pub mod churn;
 pub mod counted;
 pub mod event;
+pub mod feature_source;
 pub mod features;
 pub mod ids;
 pub mod ledger;

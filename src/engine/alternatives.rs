@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::domain::features::FeatureSource;
+use crate::domain::feature_source::FeatureSource;
 use crate::domain::profile::NUMBER_MAX;
 use crate::model::evaluation::Evaluation;
 use crate::model::evaluation::Step;

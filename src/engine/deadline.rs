@@ -11,7 +11,7 @@
 
 use crate::domain::aggregate::CustomerAggregate;
 use crate::domain::churn::RiskBand;
-use crate::domain::features::FeatureSource;
+use crate::domain::feature_source::FeatureSource;
 use crate::domain::time::DAY_MS;
 use crate::domain::time::Timestamp;
 use crate::domain::time::earlier;

@@ -1,6 +1,6 @@
 //! What a feature is, as far as its name and its values say: only what is known may be said in words of its own.
 
-use crate::domain::features::FeatureSource;
+use crate::domain::feature_source::FeatureSource;
 use crate::learn::analysis::FeatureSummary;
 use crate::learn::wording;
 

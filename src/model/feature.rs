@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::features::FeatureSource;
+use crate::domain::feature_source::FeatureSource;
 use crate::model::artifact::ArtifactFeature;
 use crate::model::artifact::Transform;
 use crate::model::path::Coordinate;

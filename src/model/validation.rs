@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::features::FeatureSource;
+use crate::domain::feature_source::FeatureSource;
 use crate::model::artifact::Artifact;
 use crate::model::artifact::ArtifactChurn;
 use crate::model::artifact::ArtifactFeature;

@@ -51,13 +51,13 @@ impl AsOfArgs {
 /// Customers who were evaluated after the instant that was asked for. Who they are is not said: the message may end in
 /// somebody's log.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::cli) struct Later {
+pub(crate) struct Later {
     customers: u64,
     last_at: Option<Timestamp>,
 }
 
 impl Later {
-    pub(in crate::cli) fn add(&mut self, evaluated_at: Timestamp) {
+    pub(crate) fn add(&mut self, evaluated_at: Timestamp) {
         self.customers += 1;
         self.last_at = self.last_at.max(Some(evaluated_at));
     }
@@ -75,7 +75,7 @@ impl Later {
     ///
     /// # Errors
     /// If there is one.
-    pub(in crate::cli) fn check_at(
+    pub(crate) fn check_at(
         self,
         instant: Timestamp,
         others: &str,

@@ -17,7 +17,7 @@ use crate::cli::exit::Failed;
 use crate::cli::reading::stores;
 use crate::cli::records::reading;
 use crate::cli::state::as_of::AsOfArgs;
-pub(in crate::cli) use crate::cli::state::as_of::Later;
+pub(crate) use crate::cli::state::as_of::Later;
 use crate::cli::state::as_of::warn_of_clocks_ahead;
 use crate::cli::state::export::ExportArgs;
 use crate::config::settings::Settings;

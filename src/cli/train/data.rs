@@ -24,7 +24,7 @@ use crate::dataset::table;
 use crate::dataset::table::MARKETING_WINDOW_DAYS;
 use crate::dataset::table::Table;
 use crate::dataset::table::Wanted;
-use crate::domain::features::FeatureSource;
+use crate::domain::feature_source::FeatureSource;
 use crate::domain::time::BusinessZone;
 use crate::domain::time::Timestamp;
 use crate::learn::preparation::TrainingTable;
@@ -32,7 +32,7 @@ use crate::learn::preparation::TrainingTable;
 const SIX_FEATURES: &str = "age,income,total_spending,web_purchases,store_purchases,recency_days";
 const MARKETING_AS_OF: &str = "2014-06-30";
 /// What a reader of an error should know who gave no format.
-pub(in crate::cli) const MARKETING_BY_DEFAULT: &str =
+pub(crate) const MARKETING_BY_DEFAULT: &str =
     "as --format marketing, the default (a table of numbers is read with --format features)";
 
 /// The formats that `train` can learn from.

@@ -1,7 +1,7 @@
 //! The rows of a state: the features of every customer as of an instant.
 
+use crate::domain::feature_source::FeatureSource;
 use crate::domain::features::FeatureReader;
-use crate::domain::features::FeatureSource;
 use crate::domain::ids::CustomerId;
 use crate::domain::time::Timestamp;
 use crate::engine::policy::Policy;

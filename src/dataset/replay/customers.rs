@@ -17,7 +17,7 @@ use crate::dataset::replay::source_event::SourceEvent;
 use crate::dataset::replay::source_event::event;
 use crate::dataset::row::Row;
 use crate::dataset::rows::Rows;
-use crate::domain::features::FeatureSource;
+use crate::domain::feature_source::FeatureSource;
 use crate::domain::ids::stable_hash;
 use crate::domain::money::Currency;
 use crate::domain::nearest::is_same_name;

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use crate::domain::event::fields::json_text;
 use crate::domain::event::fields::visible;
 use crate::domain::event::unknown_fields::Level;
-use crate::domain::features::FeatureSource;
+use crate::domain::feature_source::FeatureSource;
 
 /// Characters of a name that are shown.
 const NAME_CHARACTERS_MAX: usize = 40;

@@ -7,7 +7,6 @@ use std::collections::HashSet;
 
 use crate::domain::order_rows::merge::Conflict;
 use crate::domain::order_rows::merge::Difference;
-use crate::domain::order_rows::merge::REST_DIFFERS;
 use crate::domain::order_rows::merge::Sums;
 use crate::domain::order_rows::merge::difference;
 use crate::domain::order_rows::merge::not_equal;
@@ -16,6 +15,7 @@ use crate::domain::order_rows::merge::sum;
 use crate::domain::order_rows::order::Counts;
 use crate::domain::order_rows::order::Order;
 use crate::domain::order_rows::order::OtherRow;
+use crate::domain::order_rows::order::REST_DIFFERS;
 use crate::domain::order_rows::order::Refused;
 use crate::domain::order_rows::row::BadRow;
 use crate::domain::order_rows::row::CustomerOfRow;

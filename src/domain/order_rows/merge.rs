@@ -31,9 +31,6 @@ pub(super) struct Sums {
     pub negative_categories: Vec<u64>,
 }
 
-/// What is said of a column that is not read until somebody names it.
-pub(super) const REST_DIFFERS: &str = "a column that is not read differs";
-
 /// How two rows of one order and customer differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Difference {

@@ -1,7 +1,9 @@
 //! An order of a file, and what is said about the rows of the file.
 
-use crate::domain::order_rows::merge::REST_DIFFERS;
 use crate::domain::time::Timestamp;
+
+/// What is said of a column that is not read until somebody names it.
+pub(super) const REST_DIFFERS: &str = "a column that is not read differs";
 
 /// An order that rows made.
 #[derive(Clone, Debug, PartialEq, Eq)]
