@@ -75,11 +75,7 @@ impl Later {
     ///
     /// # Errors
     /// If there is one.
-    pub(crate) fn check_at(
-        self,
-        instant: Timestamp,
-        others: &str,
-    ) -> Result<(), CallError> {
+    pub(crate) fn check_at(self, instant: Timestamp, others: &str) -> Result<(), CallError> {
         let Some(last_at) = self.last_at else {
             return Ok(());
         };
