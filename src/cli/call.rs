@@ -160,7 +160,8 @@ fn command_of(arguments: &[String]) -> clap::Command {
     command
 }
 
-/// A command that has another name here, or that is below another one. Within a group only that group is looked at.
+/// The command that may be meant by a word: one with a similar name, or one below another command. Of a group of commands, only its
+/// own ones are suggested.
 fn command_meant(word: &str, within: &clap::Command) -> Option<String> {
     let names = within.get_subcommands().map(clap::Command::get_name);
     let names: Vec<&str> = names.collect();

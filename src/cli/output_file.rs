@@ -326,7 +326,7 @@ mod tests {
             assert!(problem.starts_with(&expected), "{problem}");
             assert!(!problem.contains(".segstream-"), "{problem}");
         }
-        // The file system of the kernel takes no files, whoever asks.
+        // Nobody can create a file in /proc, not even root.
         let error = Replacement::begin(Path::new("/proc/a")).unwrap_err();
         assert!(error.raw_os_error().is_some(), "{error}");
     }

@@ -196,8 +196,8 @@ fn matters(all: &FeatureSummary, own: SegmentFeature, meaning: Meaning) -> bool 
 }
 
 /// Is it so for most of the segment, or is the mean that of a few? The median must lie on the same side. Where
-/// many customers have the median of all, it is enough that three quarters of the segment do not lie on the other side; but
-/// whoever has the least value of all is not above anybody, and whoever has the greatest is not below anybody.
+/// many customers have the median of all, it is enough that three quarters of the segment do not lie on the other side. A median
+/// that is the least value of all is above no value, and one that is the greatest is below none.
 fn most_agree(all: &FiveNumbers, own: &FiveNumbers, is_above: bool) -> bool {
     if is_above {
         let most_are_not_below = own.first_quartile >= all.median;

@@ -228,7 +228,7 @@ fn an_order_of_which_something_is_wrong_is_refused_as_a_whole() {
             ],
         ),
         (
-            // What is wrong with a line is said, whoever the customer of the order is.
+            // The fault of a line is reported also where the customers of the order differ.
             vec!["2 c1 o1 1 5", "3 - o1 1 ?"],
             Lines::Sum,
             vec![2, 3],

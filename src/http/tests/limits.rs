@@ -59,7 +59,7 @@ async fn events_beyond_the_backlog_are_refused_before_any_line_is_taken() {
     let answer = call(&router, "POST", "/v1/events", "{}").await;
     assert_eq!(answer.status, StatusCode::ACCEPTED);
     basket.1.store(1001, Ordering::Relaxed);
-    // Larger than a body may be: it is not even looked at.
+    // The body is larger than the limit, so the server does not read it.
     let body = "x".repeat(BODY_BYTES_MAX + 1);
     let answer = call(&router, "POST", "/v1/events", body).await;
     let problem = answer.problem(StatusCode::TOO_MANY_REQUESTS);
