@@ -12,7 +12,7 @@ test:
 test-long:
     SEGSTREAM_TEST_SCHEDULES=10000 cargo test --release --test suite crash_schedules
     SEGSTREAM_TEST_SCHEDULES=20000 cargo test --test suite simulation::whatever
-    SEGSTREAM_TEST_SEED=$(date +%j) cargo test --release --test suite cdnow
+    SEGSTREAM_TEST_LONG=1 SEGSTREAM_TEST_SEED=$(date +%j) cargo test --release --test suite cdnow
     SEGSTREAM_TEST_LINES=1000000 cargo test --test suite intake::generated
     SEGSTREAM_TEST_LONG=1 SEGSTREAM_TEST_SEED=$(date +%j) cargo test --test kafka
     SEGSTREAM_TEST_LONG=1 cargo test --test crowd

@@ -151,11 +151,26 @@ fn with_only(mut error: clap::Error, tip: Option<String>) -> clap::Error {
 /// The command that the words of a call name, as far as they do.
 fn command_of(arguments: &[String]) -> clap::Command {
     let mut command = definition();
+    // The value of a flag may stand behind it.
+    let mut is_behind_flag = false;
     for word in arguments {
-        let Some(below) = command.find_subcommand(word) else {
-            break;
-        };
-        command = below.clone();
+        if let Some(flag) = word.strip_prefix("--") {
+            let name = flag.split('=').next();
+            if !command
+                .get_arguments()
+                .any(|known| known.get_long() == name)
+            {
+                break;
+            }
+            is_behind_flag = true;
+            continue;
+        }
+        let was_behind_flag = std::mem::take(&mut is_behind_flag);
+        match command.find_subcommand(word) {
+            Some(below) => command = below.clone(),
+            None if was_behind_flag => {}
+            None => break,
+        }
     }
     command
 }

@@ -91,9 +91,10 @@ impl SettingsArgs {
             ("http.token_file", settings.http.token_file.as_deref()),
         ];
         let files = files.into_iter();
-        let files: Vec<Named<'_>> = files
-            .filter_map(|(what, path)| Some(Named::new(what, path?)))
-            .collect();
+        let files = files.filter_map(|(what, path)| Some(Named::new(what, path?)));
+        let of_tls = settings.kafka.security.files();
+        let of_tls = of_tls.map(|(what, path)| Named::new(what, path));
+        let files: Vec<Named<'_>> = files.chain(of_tls).collect();
         output_file::check(output, &files)?;
         let directories = [
             ("store.directory", settings.store.directory.as_path()),

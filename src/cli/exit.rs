@@ -153,6 +153,8 @@ fn is_of_call(error: &dataset::Error) -> bool {
             | dataset::Error::Column(
                 ColumnError::UnknownName { .. }
                     | ColumnError::OrderIdsThere { .. }
+                    | ColumnError::ColumnTaken { .. }
+                    | ColumnError::TwoColumns { .. }
                     | ColumnError::AttributeOfFeature { .. }
             )
     )

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::cli::order_args::OrderArgs;
 use crate::dataset::replay::History;
 use crate::dataset::replay::SourceEvent;
+use crate::domain::counted::counted;
 use crate::domain::event::parse::parse;
 use crate::domain::event::rules::IntakeRules;
 use crate::domain::order_rows::Counts;
@@ -156,59 +157,59 @@ fn sentences(counts: &Counts, args: OrderArgs) -> Vec<String> {
             "guests: their rows have no customer; their orders are counted and are in no customer's record".to_owned(),
         );
     }
-    let repeated = if args.is_sum() {
-        "lines repeat another line of their order in every column; they are added up all the same"
-    } else {
-        "rows repeat another row of their order in every column; the order counts once"
-    };
-    let negative = if args.has_row_ids() {
-        "orders have an amount below zero and are rejected; returns are counted only where orders have ids"
-    } else {
-        "orders have an amount below zero and are rejected; --lines sum counts such orders as returns"
-    };
-    let noted = [
-        (counts.repeated_rows, repeated),
-        (counts.negative_rows, negative),
-        (
-            counts.partial_amounts,
-            "orders have an amount on some of their rows only, as where the total of an order stands on its first row; take quantity \
-             and price of each row instead: --lines sum --columns quantity=COLUMN,price=COLUMN",
-        ),
-        (
-            counts.far_lines,
-            "orders have lines that are more than a day apart; if order ids begin anew, as those of tills do, such lines are of \
-             several orders: make ids that are used once",
-        ),
-        (
-            counts.mixed_channels,
-            "orders have lines of several channels; their channel is unknown",
-        ),
-        (
-            counts.shared_order_ids,
-            "order ids are of several customers; each has an order of its own",
-        ),
-        (
-            counts.negative_categories,
-            "categories add up to less than zero within their order; the order does not name them",
-        ),
-    ];
-    sentences.extend(
-        noted
-            .into_iter()
-            .filter_map(|(noted, what)| sentence(noted, what)),
-    );
+    let notes = noted(counts, args).into_iter();
+    sentences.extend(notes.filter_map(|(noted, words, what)| sentence(noted, words, what)));
     sentences
 }
 
-fn sentence(noted: Noted, what: &str) -> Option<String> {
+/// What is noted, with the words before the text for one and for several, and the text.
+fn noted(counts: &Counts, args: OrderArgs) -> [(Noted, [&'static str; 2], &'static str); 7] {
+    let (repeat, repeated) = if args.is_sum() {
+        (
+            ["line repeats", "lines repeat"],
+            "another line of the order in every column that has a name; such lines are added up all the same",
+        )
+    } else {
+        (
+            ["row repeats", "rows repeat"],
+            "another row of the order in every column that has a name; the order counts once",
+        )
+    };
+    let negative = if args.has_row_ids() {
+        "an amount below zero, which is rejected; returns are counted only where orders have ids"
+    } else {
+        "an amount below zero, which is rejected; --lines sum counts such orders as returns"
+    };
+    let partial = "an amount on some rows only, as where the total of an order stands on its first row; take quantity and \
+        price of each row instead: --lines sum --columns quantity=COLUMN,price=COLUMN";
+    let far = "lines that are more than a day apart; if order ids begin anew, as those of tills do, such lines are of \
+        several orders: make ids that are used once";
+    let mixed = "lines of several channels, so the channel is unknown";
+    let shared = "of several customers; each customer has an order of its own";
+    let below_zero = "to less than zero within an order, which does not name such categories";
+    let orders = ["order has", "orders have"];
+    let ids = ["order id is", "order ids are"];
+    let categories = ["category adds up", "categories add up"];
+    [
+        (counts.repeated_rows, repeat, repeated),
+        (counts.negative_rows, orders, negative),
+        (counts.partial_amounts, orders, partial),
+        (counts.far_lines, orders, far),
+        (counts.mixed_channels, orders, mixed),
+        (counts.shared_order_ids, ids, shared),
+        (counts.negative_categories, categories, below_zero),
+    ]
+}
+
+fn sentence(noted: Noted, [one, others]: [&str; 2], what: &str) -> Option<String> {
     let (first, second) = noted.lines?;
     let lines = if first == second {
         format!("line {first}")
     } else {
         format!("lines {first} and {second}")
     };
-    let count = noted.count;
-    Some(format!("{count} {what} (first in {lines})"))
+    let subject = counted(noted.count, one, others);
+    Some(format!("{subject} {what} (first in {lines})"))
 }
 
 /// Rows that are rejected, by reason.

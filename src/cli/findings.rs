@@ -133,9 +133,11 @@ pub struct UnknownField {
     #[serde(skip_serializing_if = "Option::is_none")]
     did_you_mean: Option<String>,
     first: Place,
+    #[serde(skip)]
+    is_attribute: bool,
 }
 
-/// Fields that no event has.
+/// Fields that no event has, and attributes that no model reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UnknownFields {
     /// Events with any.
@@ -157,11 +159,28 @@ impl UnknownFields {
             name: shown(&named.name.name),
             did_you_mean: named.name.meant.clone(),
             first: Place::of((named.line, named.position), input),
+            is_attribute: named.name.is_attribute,
         });
         (events > 0).then(|| Self {
             events,
             names: names.collect(),
         })
+    }
+
+    /// What the names are of.
+    fn what(&self) -> String {
+        let fields = "fields that no event has, and that are ignored";
+        let attributes =
+            "attributes that no model reads, as segstream computes features of these names";
+        let has = |is_attribute: bool| {
+            let mut names = self.names.iter();
+            names.any(|name| name.is_attribute == is_attribute)
+        };
+        match (has(false), has(true)) {
+            (false, true) => attributes.to_owned(),
+            (true, true) => format!("{fields}; and {attributes}"),
+            (_, false) => fields.to_owned(),
+        }
     }
 
     /// Prints them.
@@ -170,10 +189,8 @@ impl UnknownFields {
     /// If the output cannot be written.
     pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
         let events = counted(self.events, "event", "events");
-        writeln!(
-            out,
-            "fields that no event has, and that are ignored, in {events}"
-        )?;
+        let what = self.what();
+        writeln!(out, "{what}, in {events}")?;
         for field in &self.names {
             let meant = field.did_you_mean.as_ref();
             let meant = meant.map_or_else(String::new, |meant| format!(", did you mean {meant}?"));
@@ -298,4 +315,54 @@ pub fn print_not_applied(out: &mut impl Write, others: &[NotApplied]) -> io::Res
 pub fn counts(rejections: &[Rejection]) -> BTreeMap<String, u64> {
     let each = rejections.iter();
     each.map(|one| (one.reason.clone(), one.count)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::unknown_names;
+    use crate::domain::ids::Partition;
+    use crate::domain::ids::Source;
+
+    #[test]
+    fn attributes_that_no_model_reads_are_no_fields_that_are_ignored() {
+        // By hand.
+        for (payload, heading) in [
+            (
+                r#"{"revenu":1}"#,
+                "fields that no event has, and that are ignored, in 1 event",
+            ),
+            (
+                r#"{"profile":{"attributes":{"orders":1}}}"#,
+                "attributes that no model reads, as segstream computes features of these names, in 1 event",
+            ),
+            (
+                r#"{"revenu":1,"profile":{"attributes":{"age":1}}}"#,
+                "fields that no event has, and that are ignored; and attributes that no model reads, as segstream computes \
+                 features of these names, in 1 event",
+            ),
+        ] {
+            let named = unknown_names(payload.as_bytes()).into_iter();
+            let position = Position {
+                source: Source::Events,
+                partition: Partition(0),
+                offset: 0,
+            };
+            let named: Vec<Named> = named
+                .map(|name| Named {
+                    name,
+                    position,
+                    line: 2,
+                })
+                .collect();
+            let fields = UnknownFields::of(1, &named, Input::File("f.jsonl"));
+            let mut out = Vec::new();
+            fields
+                .expect("there are some")
+                .print(&mut out)
+                .expect("a vector can be written");
+            let text = String::from_utf8(out).expect("UTF-8");
+            assert_eq!(text.lines().next(), Some(heading), "{text}");
+        }
+    }
 }

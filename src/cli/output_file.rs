@@ -294,6 +294,7 @@ mod tests {
         let at = |name: &str| root.path().join(name);
         std::fs::create_dir(at("store")).unwrap();
         symlink("store", at("link")).unwrap();
+        symlink("store/new", at("link to a file")).unwrap();
         let store = at("store");
         let refused = |path: &str| {
             let path = at(path);
@@ -303,6 +304,7 @@ mod tests {
             "store/instance.id",
             "store/new/a",
             "link/a",
+            "link to a file",
             "store/../store/a",
         ] {
             assert!(refused(path), "{path}");
@@ -379,6 +381,15 @@ mod tests {
         let at = |name: &str| root.path().join(name);
         std::fs::create_dir(at("a")).unwrap();
         assert!(problem(&at("new"), &at("a/../new")).contains("the same file"));
+        symlink("new", at("link")).unwrap();
+        symlink("a/../new", at("other link")).unwrap();
+        for (one, other) in [("link", "new"), ("new", "link"), ("link", "other link")] {
+            let problem = problem(&at(one), &at(other));
+            assert!(
+                problem.contains("the same file"),
+                "{one} {other}: {problem}"
+            );
+        }
         assert_eq!(problem(&at("new"), &at("a/new")), "");
     }
 

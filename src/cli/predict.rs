@@ -14,6 +14,7 @@ use crate::dataset::is_spelling;
 use crate::dataset::table;
 use crate::dataset::table::Format;
 use crate::dataset::table::Wanted;
+use crate::domain::counted::counted;
 use crate::domain::nearest::did_you_mean;
 use crate::domain::profile::NUMBER_MAX;
 use crate::domain::time::BusinessZone;
@@ -131,6 +132,13 @@ fn file(args: &Args, input: &std::path::Path, model: &SegmentModel) -> anyhow::R
     print_notes(&read.found)?;
     let table = read.rows;
     note_absent(&table.columns, &wanted)?;
+    if let Some(noted) = table.noted.get(table::REPEATED_ID) {
+        let (rows, rule) = (counted(noted.rows, "row", "rows"), &noted.rule);
+        writeln!(
+            std::io::stderr(),
+            "note on the file: {rows} with a repeated id ({rule})"
+        )?;
+    }
     let place = |name: &str| table.columns.iter().position(|column| column == name);
     let places: Vec<Option<usize>> = model
         .features()

@@ -1,14 +1,13 @@
 //! The records of a deployment: from the stores of a stopped instance, or from the changelog of a running
 //! one.
 
-use std::collections::BTreeMap;
-
 use crate::cli::compose::connection;
 use crate::cli::compose::policy;
 use crate::cli::exit::CallError;
 use crate::cli::exit::Failed;
 use crate::cli::model_fit::load_model;
 use crate::cli::reading::stores;
+use crate::codec::CodecError;
 use crate::codec::latest::LatestEntries;
 use crate::config::bus::BusKind;
 use crate::config::settings::Settings;
@@ -17,9 +16,14 @@ use crate::domain::ids::Partition;
 use crate::domain::time::Timestamp;
 use crate::engine::policy::Policy;
 use crate::engine::state::definition::Definition;
+use crate::engine::state::entry::Entry;
 use crate::engine::state::record::CustomerRecord;
 use crate::log::kafka::KafkaLog;
+use crate::log::kafka::StateReader;
 use crate::model::segment_model::SegmentModel;
+
+/// How often a partition of the changelog is read on where a part is missing.
+const READS_MAX: usize = 5;
 
 /// The state of a deployment.
 #[derive(Debug, Default)]
@@ -82,22 +86,13 @@ pub fn changelog(settings: &Settings) -> anyhow::Result<ChangelogSnapshot> {
         return Err(CallError(problem).into());
     }
     let log = KafkaLog::open(connection(settings, "state-export"))?;
-    // The numbers of categories are those of a partition.
-    let mut partitions: BTreeMap<Partition, LatestEntries> = BTreeMap::new();
-    let mut problem = None;
-    log.read_state(|partition, key, value| {
-        let latest = partitions.entry(partition).or_default();
-        if let Err(error) = latest.take(key, value.map(<[u8]>::to_vec)) {
-            problem.get_or_insert(error);
-        }
-    })?;
-    let unreadable = |error| anyhow::Error::from(error).context("a record of the changelog");
-    if let Some(error) = problem {
-        return Err(unreadable(error));
-    }
+    let mut reader = log.state_reader()?;
     let mut snapshot = ChangelogSnapshot::default();
-    for latest in partitions.into_values() {
-        let entries = latest.entries().map_err(unreadable)?.into_iter();
+    for partition in (0..log.partitions()).map(Partition) {
+        let Some((latest, entries)) = latest_of(&mut reader, partition)? else {
+            continue;
+        };
+        let entries = entries.into_iter();
         let live =
             entries.filter_map(|(customer_id, entry)| Some((customer_id, entry.into_record()?)));
         snapshot.partitions.push(PartitionRecords {
@@ -107,6 +102,36 @@ pub fn changelog(settings: &Settings) -> anyhow::Result<ChangelogSnapshot> {
         snapshot.definition = latest.table.definition;
     }
     Ok(snapshot)
+}
+
+/// What the changelog holds of a partition, and its entries, ascending by customer.
+type Latest = (LatestEntries, Vec<(CustomerId, Entry)>);
+
+/// Reads what the changelog holds of a partition; `None` where it has no record.
+fn latest_of(reader: &mut StateReader, partition: Partition) -> anyhow::Result<Option<Latest>> {
+    let unreadable = |error| anyhow::Error::from(error).context("a record of the changelog");
+    // The numbers of categories are those of a partition.
+    let mut latest = LatestEntries::default();
+    let (mut is_empty, mut read_to, mut reads) = (true, 0, 0);
+    loop {
+        reads += 1;
+        let mut taken = Ok(());
+        let next = reader.read_on(partition, read_to, |key, value| {
+            is_empty = false;
+            let took = latest.take(key, value.map(<[u8]>::to_vec));
+            taken = std::mem::replace(&mut taken, Ok(())).and(took);
+        })?;
+        taken.map_err(unreadable)?;
+        if is_empty {
+            return Ok(None);
+        }
+        match latest.entries() {
+            Ok(entries) => return Ok(Some((latest, entries))),
+            // Compaction may remove a part while its entry is read. Then the entry that replaced it comes later.
+            Err(CodecError::Missing) if next > read_to && reads < READS_MAX => read_to = next,
+            Err(error) => return Err(unreadable(error)),
+        }
+    }
 }
 
 /// All records of a deployment.

@@ -121,6 +121,9 @@ impl Queries for CommittedState {
         if visible.is_empty() {
             return vec!["no partition is assigned yet".to_owned()];
         }
+        if !self.shared.control.gate.is_open() {
+            return vec!["the other partitions".to_owned()];
+        }
         (0..self.partitions)
             .filter(|number| match visible.get(&Partition(*number)) {
                 Some(Phase::Running(_)) => false,

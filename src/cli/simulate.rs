@@ -10,7 +10,6 @@ use std::time::Instant;
 use anyhow::Context;
 
 use crate::cli::common::SettingsArgs;
-use crate::cli::output_file;
 use crate::cli::output_file::Named;
 use crate::cli::output_file::OutputFile;
 use crate::cli::shop::DIRT_OF_A_REAL_FEED;
@@ -47,7 +46,7 @@ pub struct Args {
     /// Random seed.
     #[arg(long, default_value_t = 1, value_parser = whole_number::<u64>(0..=u64::MAX))]
     seed: u64,
-    /// Without duplicates, late, test and malformed events and guests.
+    /// Without duplicates, delayed, test and malformed events and guests.
     #[arg(long)]
     clean: bool,
     /// Where the events go: a file, `-` for standard output, or kafka://TOPIC.
@@ -87,7 +86,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Target::Place(Place::Output) => write(args, std::io::stdout().lock()),
         Target::Place(Place::File(path)) => {
             let named = Named::new("--out", Path::new(path));
-            output_file::check(named, &[])?;
+            args.settings.check_output(named, &args.settings.load()?)?;
             // A shop that stays open has no end at which its file is whole.
             if args.speed.is_some() {
                 let file =

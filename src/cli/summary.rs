@@ -188,12 +188,15 @@ impl Summary {
         let applied = self.verdicts.get("applied").copied().unwrap_or(0);
         let duplicates = self.verdicts.get("duplicate").copied().unwrap_or(0);
         if applied == 0 && duplicates > 0 {
-            let taken = counted(duplicates, "event or order", "events or orders");
+            let taken = counted(
+                duplicates,
+                "event or order with this id was",
+                "events or orders with these ids were",
+            );
             writeln!(
                 out,
-                "nothing was applied: {taken} with these ids {} taken before; what they say was not compared, so corrected \
-                 amounts are not taken either",
-                if duplicates == 1 { "was" } else { "were" }
+                "nothing was applied: {taken} taken before; the contents were not compared, so corrected amounts are not \
+                 taken either"
             )?;
         }
         Ok(())

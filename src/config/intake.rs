@@ -29,6 +29,12 @@ pub(super) fn intake(reader: &mut Reader) -> Option<IntakeRules> {
             |text| Decimal::parse(text).filter(|rate| rate.is_positive()),
         );
         match (code, rate) {
+            (Some(code), Some(rate))
+                if base == Some(code) && rate.canonical() != Decimal::ONE.canonical() =>
+            {
+                let allowed = format!("1, as {code} is money.base_currency");
+                reader.problem(&key, &allowed);
+            }
             (Some(code), Some(rate)) => rates.push((code, rate)),
             (None, Some(_)) => reader.problem(&key, "the rate of an ISO 4217 code"),
             (_, None) => {}

@@ -8,6 +8,9 @@ use crate::domain::nearest::nearest;
 /// How the environment variables of settings begin.
 pub(super) const PREFIX: &str = "SEGSTREAM_";
 
+/// A section whose keys are the codes of currencies.
+const RATES: &str = "money.rates";
+
 /// What other programs call these settings.
 const ALIASES: [(&str, &str); 14] = [
     ("store.dir", "store.directory"),
@@ -84,6 +87,9 @@ pub(super) fn hint(
 ) -> String {
     if variable_typed == Some("SEGSTREAM_CONFIG") {
         return "; --config FILE names the settings file".to_owned();
+    }
+    if unknown == RATES {
+        return format!("; each currency has its own: {RATES}.CODE, such as {RATES}.EUR=1.08");
     }
     let spelt = |key: &str| match variable_typed {
         Some(_) => variable(key),

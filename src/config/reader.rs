@@ -322,11 +322,11 @@ fn shown(key: &str, value: &toml::Value) -> String {
     }
 }
 
-/// Addresses as other programs write them may have a name and a password before an `@`.
+/// Addresses as other programs write them may have a name and a password before an `@`. A password may have any character, so
+/// nothing before the last `@` is shown.
 fn without_passwords(addresses: &str) -> String {
-    let each = addresses.split(',').map(|one| match one.rsplit_once('@') {
-        Some((_, host)) => format!("***@{host}"),
-        None => one.to_owned(),
-    });
-    each.collect::<Vec<String>>().join(",")
+    match addresses.rsplit_once('@') {
+        Some((_, hosts)) => format!("***@{hosts}"),
+        None => addresses.to_owned(),
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 use crate::config::reader::Reader;
 use crate::config::secret::Secret;
@@ -19,6 +20,12 @@ impl Security {
         self.0
             .iter()
             .map(|(key, value)| (key.as_str(), value.reveal()))
+    }
+
+    /// The settings that name a file, and the files.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let each = FILES.into_iter();
+        each.filter_map(|(key, theirs)| Some((key, Path::new(self.0.get(theirs)?.reveal()))))
     }
 }
 

@@ -35,15 +35,28 @@ pub(super) fn problem(
     format!("{place}: {said}{}", guess(text))
 }
 
-/// The full key of a line, with the section above it, if it is a known one; else what [`name_of`] says.
+/// What a line begins with, with the section above it, if all words of it are ours.
 fn key_of((text, number): (&str, usize), line: &str, known: &BTreeSet<String>) -> Option<String> {
     let name = name_of(line, known)?;
     let above = text.lines().take(number - 1).map(str::trim);
     let section = above
         .filter_map(|line| line.strip_prefix('[')?.split(']').next())
         .last();
-    let full = section.map(|section| format!("{}.{name}", section.trim()));
-    Some(full.filter(|key| known.contains(key)).unwrap_or(name))
+    let is_section = line.trim().starts_with('[');
+    match section.filter(|_| !is_section) {
+        Some(section) => {
+            let full = format!("{}.{name}", section.trim());
+            is_known(&full, known).then_some(full)
+        }
+        None => Some(name),
+    }
+}
+
+/// All words of a name are those of keys.
+fn is_known(name: &str, known: &BTreeSet<String>) -> bool {
+    let parts = known.iter().flat_map(|key| key.split('.'));
+    name.split('.')
+        .all(|word| parts.clone().any(|part| part == word))
 }
 
 /// What is wrong where the mistake is behind the `=` of a line and the value is a plain word or nothing.
@@ -68,17 +81,12 @@ fn example(key: &str, defaults: &BTreeMap<String, String>) -> Option<String> {
 
 /// The key or the section that a line begins with, if it is one of ours.
 fn name_of(line: &str, known: &BTreeSet<String>) -> Option<String> {
-    let is_known = |name: &str| {
-        let parts = known.iter().flat_map(|key| key.split('.'));
-        name.split('.')
-            .all(|word| parts.clone().any(|part| part == word))
-    };
     let name = match line.trim().strip_prefix('[') {
         Some(section) => section.split(']').next()?,
         None => line.split_once('=')?.0,
     };
     let name = name.trim();
-    (!name.is_empty() && is_known(name)).then(|| name.to_owned())
+    (!name.is_empty() && is_known(name, known)).then(|| name.to_owned())
 }
 
 /// The library's sentence, unless it quotes the file.
@@ -162,6 +170,12 @@ mod tests {
             (
                 "[http]\ntoken = \"hunter2\"hunter2\n",
                 &["a.toml, line 2, at http.token: "],
+            ),
+            (
+                "[http]\nworkers = two\n",
+                &[
+                    "a.toml, line 2, at http.workers: the value is no TOML: a text stands in quotes, a number and true or false do not, and nothing follows them",
+                ],
             ),
             ("[http]\nhunter2\n", &["a.toml, line 2: "]),
             ("[http]\nhunter2 = \n", &["a.toml, line 2: "]),

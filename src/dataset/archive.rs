@@ -96,7 +96,7 @@ fn entries(bytes: &[u8]) -> Option<Vec<Entry<'_>>> {
     let (count, mut at) = directory(bytes, end)?;
     let mut entries = Vec::new();
     for _ in 0..count {
-        if bytes.get(at..at + ENTRY.len())? != ENTRY {
+        if bytes.get(at..at.checked_add(ENTRY.len())?)? != ENTRY {
             return None;
         }
         let name_bytes = number(bytes, at + 28, 2)?;

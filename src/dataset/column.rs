@@ -3,7 +3,7 @@
 /// What the values of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// An id: `17850.0` is `17850` where the whole column is like that. A cell that has lost digits is refused.
+    /// An id: `17850.0` is read as `17850`. A cell that has lost digits is refused.
     Id,
     /// Any text.
     Text,
@@ -20,7 +20,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// `NA` and `N/A` are missing in these; as a text, NA is Namibia.
+    /// `NA` and `N/A` are values in these, as NA is Namibia; in the others they are missing.
     pub(super) fn is_text(self) -> bool {
         self == Self::Text
     }

@@ -47,6 +47,14 @@ pub enum ColumnError {
         /// The pair.
         by: String,
     },
+    /// Two columns of `--columns` for a name that is no time.
+    #[error("--columns {pair}: two columns make a time, and {name} is none")]
+    TwoColumns {
+        /// As it was given.
+        pair: String,
+        /// The name.
+        name: String,
+    },
     /// An attribute that no model would ever read, as a feature of its name is computed.
     #[error(
         "{path} has a column {column:?}, and segstream computes age from birth_year: --columns birth_year=COLUMN names a column of years, \

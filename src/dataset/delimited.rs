@@ -13,6 +13,7 @@ use crate::dataset::spool::Record;
 use crate::dataset::spool::Spool;
 use crate::dataset::spool::SpoolWriter;
 use crate::dataset::spool::Tag;
+use crate::domain::counted::counted;
 
 const SEPARATORS: [char; 4] = [',', ';', '\t', '|'];
 
@@ -55,12 +56,19 @@ pub(super) fn read(
     if fields.unwrapped() > 0 {
         let what = format!(
             "{} written as =\"...\", or with an apostrophe before a sign that begins a formula, and read without",
-            fields.unwrapped()
+            counted(fields.unwrapped(), "value is", "values are")
         );
         found.notable("values", &what);
     }
     if table.blank_rows > 0 {
-        let what = format!("{} rows without any value were left out", table.blank_rows);
+        let what = format!(
+            "{} left out",
+            counted(
+                table.blank_rows,
+                "row without any value was",
+                "rows without any value were"
+            )
+        );
         found.notable("empty rows", &what);
     }
     if table.header.is_empty() {

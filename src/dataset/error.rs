@@ -171,7 +171,8 @@ pub enum Error {
     /// A field in quotes that has rows in it.
     #[error(
         "{path}, line {line}: a field begins with a quote (\") there, and what it has up to the next quote, in line {closed_in}, are whole \
-         rows: where a field has a quote, the field must stand in quotes and the quote be written twice (\"\")"
+         rows: where a field has a quote, the field must stand in quotes and the quote be written twice (\"\"); where they are lines of one \
+         text, take the line breaks out of it"
     )]
     RowsInQuotes {
         /// Path of the file.

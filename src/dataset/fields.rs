@@ -16,6 +16,8 @@ pub(super) struct Fields<'a> {
     separator: char,
     /// Fields of the header, as soon as it is known.
     expected: Option<usize>,
+    /// A space follows a separator of the header, so it may do so in every row.
+    is_spaced: bool,
     /// Values that were written as `="..."` or with an apostrophe before them.
     unwrapped: u64,
 }
@@ -56,20 +58,20 @@ struct Quoted {
     /// Separators of the line so far.
     separators: usize,
     lines: usize,
-    /// A line is no row, or a space follows a separator, as in sentences.
+    /// A line is no row, or a space follows a separator, as in sentences, where it follows none in the header.
     is_text: bool,
     is_after_separator: bool,
 }
 
 impl Quoted {
-    /// Takes a character of the field. `before` is the number of fields of the row before it, and `columns` that of the header.
-    fn take(&mut self, character: char, separator: char, before: usize, columns: usize) {
-        self.is_text |= self.is_after_separator && character == ' ';
-        self.is_after_separator = character == separator;
-        if character == separator {
+    /// Takes a character of the field, behind so many fields of its row.
+    fn take(&mut self, character: char, fields: &Fields<'_>, before: usize) {
+        self.is_text |= self.is_after_separator && character == ' ' && !fields.is_spaced;
+        self.is_after_separator = character == fields.separator;
+        if character == fields.separator {
             self.separators += 1;
         } else if character == '\n' {
-            let of_row = columns.saturating_sub(1);
+            let of_row = fields.expected.unwrap_or(0).saturating_sub(1);
             let expected = if self.lines == 0 {
                 of_row.saturating_sub(before)
             } else {
@@ -131,6 +133,7 @@ impl<'a> Fields<'a> {
             is_after_return: false,
             separator,
             expected: None,
+            is_spaced: false,
             unwrapped: 0,
         }
     }
@@ -228,9 +231,8 @@ impl<'a> Fields<'a> {
         match (reading.at, character) {
             (At::Quoted, '"') => reading.at = At::Quote,
             (At::Quoted, _) => {
-                let (before, columns) = (reading.row.fields.len(), self.expected.unwrap_or(0));
-                let quoted = &mut reading.quoted;
-                quoted.take(character, self.separator, before, columns);
+                let before = reading.row.fields.len();
+                reading.quoted.take(character, self, before);
                 reading.field.push(character);
             }
             // A doubled quote is one quote within the field.
@@ -257,6 +259,10 @@ impl<'a> Fields<'a> {
                 });
             }
             (At::Start | At::Plain, _) => {
+                let is_behind_separator =
+                    reading.field.is_empty() && !reading.row.fields.is_empty();
+                let is_header = self.expected.unwrap_or(0) == 0;
+                self.is_spaced |= is_header && is_behind_separator && character == ' ';
                 reading.field.push(character);
                 if !is_blank(character) {
                     reading.at = At::Plain;
@@ -337,28 +343,43 @@ mod tests {
 
     #[test]
     fn rows_between_two_quotes_are_not_the_text_of_a_field() {
-        let header = "a,b,c,d\n";
-        for (text, lines) in [
+        let (header, spaced) = ("a,b,c,d\n", "a, b, c, d\n");
+        for (header, text, lines) in [
+            // A space behind each separator, and one in the rows alone.
             (
+                spaced,
+                "1, 2, 3, \"12 inch\n4, 5, 6, lamp\n7, 8, 9, 15\"\n",
+                Some("2 4"),
+            ),
+            (spaced, "1, 2, 3, \"lamp\nred, small\"\n", None),
+            (
+                header,
+                "1,2,3,\"12 inch\n4, 5, 6, lamp\n7, 8, 9, 15\"\n",
+                None,
+            ),
+            (
+                header,
                 "1,2,3,\"12 inch\n4,5,6,lamp\n7,8,9,15\"\n1,2,3,x\n",
                 Some("2 4"),
             ),
-            ("1,2,3,\"12 inch\n7,8,9,15\"\n", Some("2 3")),
-            ("\"A\" ,2,3,4\n\"1,2,3,4\n4\",5,6,7\n", Some("3 4")),
-            ("1,\"x,3,4\n4,y\",6,7\n", Some("2 3")),
+            (header, "1,2,3,\"12 inch\n7,8,9,15\"\n", Some("2 3")),
+            (header, "\"A\" ,2,3,4\n\"1,2,3,4\n4\",5,6,7\n", Some("3 4")),
+            (header, "1,\"x,3,4\n4,y\",6,7\n", Some("2 3")),
             // Sentences, addresses, and lists of another length.
-            ("1,2,3,\"lamp\nred, small, new, good\"\n", None),
-            ("1,2,3,\"lamp\nred,small\"\n", None),
-            ("1,2,3,\"lamp\nred,small,new,good,best\"\n", None),
-            ("1,2,3,\"lamp\n\nred\"\n", None),
-            ("1,2,3,\"a,b\"\n", None),
+            (header, "1,2,3,\"lamp\nred, small, new, good\"\n", None),
+            (header, "1,2,3,\"lamp\nred,small\"\n", None),
+            (header, "1,2,3,\"lamp\nred,small,new,good,best\"\n", None),
+            (header, "1,2,3,\"lamp\n\nred\"\n", None),
+            (header, "1,2,3,\"a,b\"\n", None),
         ] {
             let text = format!("{header}{text}");
             let mut fields = Fields::of(Path::new("f"), &text, 1, ',');
-            fields.expect(4);
             let problem = loop {
                 match fields.next() {
-                    Ok(Some(row)) => assert_eq!(row.fields.len(), 4, "{text}"),
+                    Ok(Some(row)) => {
+                        assert_eq!(row.fields.len(), 4, "{text}");
+                        fields.expect(4);
+                    }
                     Ok(None) => break None,
                     Err(Error::RowsInQuotes {
                         line, closed_in, ..

@@ -187,11 +187,9 @@ fn refuse_joined(shape: &Shape, columns: &[Column]) -> Result<(), Error> {
         name.place >= shape.header.len() && !is_time
     });
     if let Some(name) = joined {
-        return Err(Error::from(ColumnError::UnknownColumn {
-            path: shape.path.clone(),
+        return Err(Error::from(ColumnError::TwoColumns {
             pair: format!("{}={}", name.name, name.header),
-            column: name.header.clone(),
-            found: format!("; two columns make a time, and {} is none", name.name),
+            name: name.name.clone(),
         }));
     }
     Ok(())

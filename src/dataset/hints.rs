@@ -181,6 +181,15 @@ fn pair(name: &str, header: &str) -> String {
     }
 }
 
+/// A text as a shell takes it for one word.
+fn for_shell(text: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "_=,.-+".contains(character);
+    if text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 impl Guessed {
     fn of(shape: &Shape, missing: &[&Column]) -> Self {
         let mut guessed = Self::default();
@@ -247,11 +256,7 @@ pub(super) fn hint(shape: &Shape, columns: &[Column]) -> String {
     let typed = typed.map(|(name, header)| pair(name, header));
     let pairs: Vec<String> = guessed.pairs.into_iter().chain(typed).collect();
     let pairs = pairs.join(",");
-    let quoted = if pairs.contains(' ') {
-        format!("'{pairs}'")
-    } else {
-        pairs
-    };
+    let pairs = for_shell(&pairs);
     let more = guessed.more;
-    format!(". Perhaps --columns {quoted}{more}{row_ids}")
+    format!(". Perhaps --columns {pairs}{more}{row_ids}")
 }

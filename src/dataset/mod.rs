@@ -38,6 +38,7 @@ pub mod limited;
 mod options;
 pub mod replay;
 mod row;
+mod row_columns;
 mod rows;
 mod settle;
 mod shape;

@@ -29,6 +29,8 @@ use crate::domain::time::Timestamp;
 /// Bytes of a day such as 2013-09-04.
 const DAY_BYTES: usize = 10;
 const TIME: &str = "a time such as 2013-09-04T10:30:00, or a date such as 2013-09-04";
+const TIME_IN_A_NUMBER: &str =
+    "a time: the time of the day is a number in the workbook; format its column as times";
 const DATE: &str = "a date such as 2013-09-04";
 const NUMBERS_THERE_ARE: &str = "a number from -9007199254740991 to 9007199254740991";
 const TIMES_THERE_ARE: &str = "a time from 0001-01-01 to 9999-12-30T22:00:00Z";
@@ -46,8 +48,8 @@ const BROKEN: [&str; 8] = [
 pub struct Row<'a> {
     /// The file, for messages.
     pub(super) path: &'a Path,
-    shape: &'a Shape,
-    record: &'a Record,
+    pub(super) shape: &'a Shape,
+    pub(super) record: &'a Record,
     /// Its line in the file, from 1; of a workbook the row of the sheet.
     pub line: u64,
 }
@@ -67,7 +69,7 @@ impl<'a> Row<'a> {
     }
 
     /// The text of a column; empty, absent or missing (`NULL`, `NaN`, `None`, `\N` and their like) is `None`. Of an id, without the .0 that
-    /// a spreadsheet has added to the whole column.
+    /// a program has added.
     #[must_use]
     pub fn text(&self, column: &str) -> Option<&'a str> {
         let mut names = self.shape.names.iter();
@@ -132,12 +134,6 @@ impl<'a> Row<'a> {
         names.filter_map(|name| Some((name.name.as_str(), self.text_of(name)?)))
     }
 
-    /// The same of the columns that the format does not expect.
-    pub fn others(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.entries()
-            .filter(|(name, _)| self.shape.kind(name).is_none())
-    }
-
     /// A value that `parse` accepts; missing is `None`.
     ///
     /// # Errors
@@ -180,9 +176,14 @@ impl<'a> Row<'a> {
             return Ok(None);
         };
         let options = &self.shape.options;
-        // A day of a column that has times is its midnight.
+        let is_joined = self.shape.is_joined(column);
+        if is_joined && tag == Tag::Number {
+            return Err(self.invalid(column, text, TIME_IN_A_NUMBER));
+        }
+        // A day of a column that has times is its midnight. In a pair of columns the time is missing.
         let midnight = format!("{text} 00:00");
-        let is_midnight = tag == Tag::Date && convention.has_times && text.len() == DAY_BYTES;
+        let is_midnight =
+            tag == Tag::Date && convention.has_times && !is_joined && text.len() == DAY_BYTES;
         let written = if is_midnight { &midnight } else { text };
         // The dates of a workbook are no texts, so a format does not apply to them.
         let format = options.date_format.as_deref().filter(|_| tag != Tag::Date);

@@ -21,8 +21,10 @@ use crate::dataset::written_time::DateOrder;
 /// Digits that a number of a spreadsheet keeps.
 const SPREADSHEET_DIGITS_MAX: usize = 15;
 
-const DATES_REMEDY: &str = "mend the rows of one way, or give --date-format, such as %d/%m/%Y, and the rows of the other way are rejected";
-const NUMBERS_REMEDY: &str = "mend the rows of one way, or give --decimal point or --decimal comma, and the rows of the other way are rejected";
+const DATES_REMEDY: &str = "mend the rows of one way; with --date-format, such as %d/%m/%Y, all rows are read that way, and only \
+                            those that are no date then are rejected";
+const NUMBERS_REMEDY: &str = "mend the rows of one way; with --decimal point or --decimal comma all rows are read that way, and only \
+                              those that are no number then are rejected";
 
 /// A column while its rows are read for the first time.
 struct Seen {
@@ -40,8 +42,8 @@ struct Seen {
     comma: Option<Example>,
     ambiguous: Option<Example>,
     point_zero: Option<Example>,
-    /// An amount of money with the sign or the code of a currency.
-    money: Option<Example>,
+    /// The codes that all amounts of money with a sign or a code may be of, and the amount that leaves no others.
+    money: Option<(Vec<String>, Example)>,
     has_day_alone: bool,
 }
 
@@ -160,7 +162,13 @@ impl Seen {
             (Kind::Amount | Kind::Number | Kind::Money, Tag::Text) => {
                 match written_amount::says(text) {
                     written_amount::Says::Nothing => return Ok(()),
-                    written_amount::Says::Ambiguous => &mut self.ambiguous,
+                    written_amount::Says::Ambiguous => {
+                        // A point may be that of a program; a comma is what has to be settled.
+                        if text.contains(',') {
+                            self.ambiguous.take_if(|kept| kept.text.contains('.'));
+                        }
+                        &mut self.ambiguous
+                    }
                     written_amount::Says::Sign(DecimalSign::Point) => &mut self.point,
                     written_amount::Says::Sign(DecimalSign::Comma) => &mut self.comma,
                 }
@@ -177,20 +185,25 @@ impl Seen {
         let Some(mark) = written_amount::mark(&example.text) else {
             return Ok(());
         };
-        let Some(first) = &self.money else {
-            self.money = Some(example.clone());
+        let codes = written_amount::codes(mark);
+        let Some((known, last)) = &mut self.money else {
+            let codes = codes.into_iter().map(str::to_owned).collect();
+            self.money = Some((codes, example.clone()));
             return Ok(());
         };
-        let known = written_amount::mark(&first.text).map(written_amount::codes);
-        let codes = written_amount::codes(mark);
-        if known.is_none_or(|known| known.iter().any(|code| codes.contains(code))) {
-            return Ok(());
+        let count = known.len();
+        known.retain(|code| codes.contains(&code.as_str()));
+        if known.is_empty() {
+            return Err(Error::Currencies {
+                path: shape.path.clone(),
+                column: self.name.clone(),
+                both: both(last, example),
+            });
         }
-        Err(Error::Currencies {
-            path: shape.path.clone(),
-            column: self.name.clone(),
-            both: both(first, example),
-        })
+        if known.len() < count {
+            *last = example.clone();
+        }
+        Ok(())
     }
 
     fn convention(

@@ -13,6 +13,7 @@ use crate::dataset::options::Options;
 use crate::dataset::spool::Cell;
 use crate::dataset::spool::Record;
 use crate::dataset::spool::Tag;
+use crate::dataset::workbook::time_of_day;
 
 /// What the columns of an open file are.
 #[derive(Clone, Debug)]
@@ -36,6 +37,15 @@ pub(super) struct Shape {
     pub(super) others: Others,
     /// How the values of the expected columns are written, by place.
     pub(super) conventions: BTreeMap<usize, Convention>,
+}
+
+/// The tag of a day of a pair of columns: a number such as `20130904` is read as a text.
+fn tag_of_day(day: &Cell) -> Tag {
+    if day.tag == Tag::Number {
+        Tag::Text
+    } else {
+        day.tag
+    }
 }
 
 /// A date and a time of the day that make one column, each by its place from 0.
@@ -71,6 +81,19 @@ impl Shape {
         found.and_then(|known| known.kind)
     }
 
+    /// Whether a column is made of two.
+    pub(super) fn is_joined(&self, name: &str) -> bool {
+        self.place(name)
+            .is_some_and(|place| place >= self.header.len())
+    }
+
+    /// Whether the format reads what stands in this place.
+    pub(super) fn is_read(&self, place: usize) -> bool {
+        let is_of_pair = |pair: &Joined| pair.date == place || pair.time == place;
+        let is_expected = |name: &Name| name.place == place && name.kind.is_some();
+        self.names.iter().any(is_expected) || self.joined.iter().any(is_of_pair)
+    }
+
     /// Takes what the format expects.
     pub(super) fn expect(&mut self, columns: &[Column]) {
         columns.clone_into(&mut self.expected);
@@ -88,18 +111,34 @@ impl Shape {
         for Joined { date, time } in &self.joined {
             let joined = match (record.cells.get(*date), record.cells.get(*time)) {
                 (Some(date), Some(time)) if !date.text.is_empty() && !time.text.is_empty() => {
-                    let is_broken = [Tag::Broken, Tag::Uncomputed].contains(&time.tag);
-                    let tag = if is_broken { time.tag } else { date.tag };
-                    let text = if is_broken {
-                        time.text.clone()
-                    } else {
-                        format!("{} {}", date.text, time.text)
-                    };
-                    Cell { tag, text }
+                    self.joined_cell(date, time)
                 }
-                (date, _) => date.cloned().unwrap_or_default(),
+                (date, _) => Cell {
+                    tag: date.map_or(Tag::Text, tag_of_day),
+                    text: date.map(|date| date.text.clone()).unwrap_or_default(),
+                },
             };
             record.cells.push(joined);
+        }
+    }
+
+    /// A date and a time of the day in one cell. Its tag is [`Tag::Number`] where the time is a number that is no part of a day.
+    fn joined_cell(&self, date: &Cell, time: &Cell) -> Cell {
+        // A format says what a number is, unless the date is none that it applies to.
+        let is_by_format = self.options.date_format.is_some() && date.tag != Tag::Date;
+        let (tag, time) = match time.tag {
+            Tag::Broken | Tag::Uncomputed => return time.clone(),
+            Tag::Number if !is_by_format => match time_of_day(&time.text) {
+                Some(time) => (tag_of_day(date), time),
+                None => (Tag::Number, time.text.clone()),
+            },
+            Tag::Number | Tag::Text | Tag::Date | Tag::Time => {
+                (tag_of_day(date), time.text.clone())
+            }
+        };
+        Cell {
+            tag,
+            text: format!("{} {time}", date.text),
         }
     }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use calamine::CellErrorType;
 use calamine::DataRef;
 use calamine::ExcelDateTime;
+use calamine::ExcelDateTimeType;
 use calamine::Reader;
 use calamine::SheetType;
 use calamine::SheetVisible;
@@ -26,6 +27,7 @@ use crate::dataset::spool::Record;
 use crate::dataset::spool::Spool;
 use crate::dataset::spool::SpoolWriter;
 use crate::dataset::spool::Tag;
+use crate::domain::counted::counted;
 use crate::domain::nearest::did_you_mean;
 
 /// More rows of one value are no title, but a table of one column.
@@ -301,7 +303,14 @@ impl Table {
             }
         }
         if self.beside > 0 {
-            let what = format!("{} values right of the header were left out", self.beside);
+            let what = format!(
+                "{} left out",
+                counted(
+                    self.beside,
+                    "value right of the header was",
+                    "values right of the header were"
+                )
+            );
             found.notable("cells", &what);
         }
         let spool = self.spool.finish();
@@ -351,6 +360,14 @@ fn shown(formula: &XlsxFormulaMetadata) -> String {
         }
         XlsxFormulaMetadata::SharedDerived { .. } | _ => "=...".to_owned(),
     }
+}
+
+/// The time of the day that a number of a workbook is as a part of the day, which spreadsheets show in a format such as `[h]:mm`.
+pub(super) fn time_of_day(number: &str) -> Option<String> {
+    let part = number.parse::<f64>().ok();
+    let part = part.filter(|part| (0.0..1.0).contains(part))?;
+    let at = ExcelDateTime::new(part, ExcelDateTimeType::DateTime, false);
+    Some(date(at).1)
 }
 
 fn date(at: ExcelDateTime) -> (Tag, String) {

@@ -145,7 +145,11 @@ fn without_thousands(whole: &str) -> Option<String> {
     let is_lakhs = separator == ','
         && (1..=LAKH_DIGITS).contains(&first.len())
         && middle.iter().all(|length| *length == LAKH_DIGITS);
-    let is_number = *last == GROUP_DIGITS && is_digits(first) && groups.all(is_digits);
+    // `0,125` has no thousands.
+    let is_number = *last == GROUP_DIGITS
+        && !first.starts_with('0')
+        && is_digits(first)
+        && groups.all(is_digits);
     (is_number && (is_thousands || is_lakhs))
         .then(|| whole.chars().filter(char::is_ascii_digit).collect())
 }
@@ -229,8 +233,8 @@ fn currency_mark(text: &str) -> Option<(&str, &str)> {
     is_mark(after).then_some((after, before))
 }
 
-/// Signs of currencies, and the codes that each may stand for, the first where nothing states another one; empty where several are as
-/// likely.
+/// Signs of currencies, and the codes that each may stand for. Where nothing states which, only a sign of one code and the pound sign are
+/// taken.
 const MARKS: [(&str, &[&str]); 28] = [
     (
         "$",
@@ -286,6 +290,7 @@ mod tests {
     const COMMA: DecimalSign = DecimalSign::Comma;
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn numbers_are_read_in_every_form_that_exports_have() {
         // By hand.
         for (text, decimal, expected) in [
@@ -310,6 +315,13 @@ mod tests {
             ("1.5E-05", POINT, Some("1.5e-05")),
             ("1e3", POINT, Some("1e3")),
             ("12,34.5", POINT, None),
+            ("0,125", POINT, None),
+            ("00,125", POINT, None),
+            ("0,12,345", POINT, None),
+            ("0.125", COMMA, None),
+            ("-0.125,5", COMMA, None),
+            ("10,125", POINT, Some("10125")),
+            ("0,125", COMMA, Some("0.125")),
             ("1,23,456", POINT, Some("123456")),
             ("\u{20b9}12,34,567.50", POINT, Some("1234567.50")),
             ("123,45,678", POINT, None),
@@ -354,6 +366,7 @@ mod tests {
             ("1.5", Says::Sign(POINT)),
             ("1,5", Says::Sign(COMMA)),
             ("0,125", Says::Sign(COMMA)),
+            ("0,125.5", Says::Nothing),
             ("1,234", Says::Ambiguous),
             ("1.234", Says::Ambiguous),
             ("\u{20ac}1.234", Says::Ambiguous),

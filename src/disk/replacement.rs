@@ -109,10 +109,11 @@ pub fn is_special(path: &Path) -> bool {
     found.is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
-/// The path without links, as far as it is there.
+/// The path without links, as far as it is there. A link to what is not there yet is followed too.
 #[must_use]
 pub fn real(path: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let linked = linked(path);
+    let absolute = std::path::absolute(&linked).unwrap_or(linked);
     let mut rest = Vec::new();
     for above in absolute.ancestors() {
         if let Ok(real) = above.canonicalize() {

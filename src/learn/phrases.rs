@@ -117,14 +117,19 @@ pub fn of<'a, 'b>(standings: &'b [Standing<'a>], meaning: Meaning) -> Option<&'b
     standings.iter().find(|one| one.meaning == meaning)
 }
 
-/// Mean days between two orders of the segment's customers, where the features tell: from the first order, or the beginning
-/// of the window, to the last one. Who has bought once has no such time.
+/// Mean days between two orders of the segment's customers, where the features tell: from the beginning of their time as
+/// customers, or of the window, to the last order. Where most have bought once at most there is no such time.
 fn interval_days(standings: &[Standing<'_>]) -> Option<f64> {
-    let mean = |what: &'static str| of(standings, Meaning::Counted(what)).map(|one| one.own.mean);
-    let orders = mean("orders").or_else(|| mean("purchase days"));
-    let orders = orders.or_else(|| {
+    // The mean and the median.
+    let counted = |what: &'static str| {
+        let one = of(standings, Meaning::Counted(what))?;
+        Some((one.own.mean, one.own.numbers.median))
+    };
+    let orders = counted("orders").or_else(|| counted("purchase days"));
+    let (orders, usual) = orders.or_else(|| {
         let channels = ["web orders", "store orders", "catalogue orders"];
-        channels.into_iter().filter_map(mean).reduce(|a, b| a + b)
+        let each = channels.into_iter().filter_map(counted);
+        each.reduce(|one, other| (one.0 + other.0, one.1 + other.1))
     })?;
     let counted = standings
         .iter()
@@ -137,7 +142,7 @@ fn interval_days(standings: &[Standing<'_>]) -> Option<f64> {
     };
     let since_last = of(standings, Meaning::Recency).map_or(0.0, |one| one.own.mean);
     let between = (since_first - since_last).max(0.0);
-    (orders > 1.0).then(|| between / (orders - 1.0))
+    (usual > 1.0 && orders > 1.0).then(|| between / (orders - 1.0))
 }
 
 fn strength(standing: &Standing<'_>) -> f64 {

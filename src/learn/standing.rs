@@ -81,11 +81,11 @@ pub struct Standing<'a> {
 }
 
 impl Standing<'_> {
-    /// Is the mean below 0, also as it is written? The mean of zeros may be -1e-17.
+    /// Are most of its customers below 0, and the mean too, also as it is written? The mean of zeros may be -1e-17.
     #[must_use]
     pub fn is_negative(&self) -> bool {
         let written = wording::number(self.own.mean, self.all.standard_deviation);
-        self.own.numbers.minimum < 0.0 && written.starts_with('-')
+        self.own.numbers.median < 0.0 && written.starts_with('-')
     }
 
     /// The mean where it is that of customers who are there: within the middle half of the segment. Else a few very large

@@ -97,7 +97,9 @@ pub enum Error {
     #[error(transparent)]
     Fit(#[from] kmeans::Error),
     /// Every row was left out.
-    #[error("none of the {read} rows can be used{left_out}")]
+    #[error(
+        "none of the {read} rows can be used{left_out}; --features says what to learn from, and each row needs a value of each"
+    )]
     NoRows {
         /// Rows read.
         read: u64,

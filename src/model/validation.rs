@@ -17,7 +17,6 @@ const WINDOW_DAYS_MAX: u32 = 36_525;
 /// Least standard deviation: with it the square of a scaled value is far from the end of a float.
 pub const STANDARD_DEVIATION_MIN: f64 = 1e-30;
 /// Longest version, id and name, in characters.
-/// Characters of a name in a model.
 pub const NAME_CHARACTERS_MAX: usize = 128;
 
 /// Every problem of the artifact, one sentence each.

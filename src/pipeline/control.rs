@@ -198,7 +198,7 @@ impl Tally {
         }
     }
 
-    /// Rejected deliveries are logged from now on.
+    /// Deliveries that go to the dead letters are logged from now on.
     pub fn log_rejections(&self, now: Instant) {
         self.journal.get_or_init(|| Mutex::new(Journal::new(now)));
     }

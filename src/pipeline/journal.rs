@@ -49,6 +49,8 @@ pub enum Entry {
         judged: usize,
         /// The most frequent verdict and reason.
         kind: Kind,
+        /// Those that went there for it.
+        of_kind: usize,
         /// The field.
         field: &'static str,
         /// What is allowed.
@@ -182,13 +184,14 @@ impl Journal {
         if !is_nearly_all(lost, judged) {
             return None;
         }
-        let (kind, _) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+        let (kind, of_kind) = counts.into_iter().max_by_key(|(_, count)| *count)?;
         let (field, allowed) = self.met.get(&kind)?.clone();
         self.warned_at = Some(now);
         Some(Entry::NearlyAll {
             lost,
             judged,
             kind,
+            of_kind,
             field,
             allowed,
         })

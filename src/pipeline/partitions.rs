@@ -254,6 +254,21 @@ impl Partitions {
         Ok(())
     }
 
+    /// Writes the stores that are open and have no owner. An abort leaves them so, with committed state that is not on disk.
+    ///
+    /// # Errors
+    /// If a store fails.
+    pub fn flush_free(&self) -> Result<(), store::Error> {
+        let slots: Vec<Arc<Mutex<Slot>>> = lock(&self.slots).values().cloned().collect();
+        for slot in slots {
+            let slot = lock(&slot);
+            if let Some(store) = slot.store.as_ref().filter(|_| !slot.is_held) {
+                store.flush(slot.epoch)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether no worker is its owner.
     #[must_use]
     pub fn is_free(&self, partition: Partition) -> bool {

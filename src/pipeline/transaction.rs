@@ -207,7 +207,7 @@ impl<L: WorkerLog> Worker<L> {
         entries.iter().for_each(|entry| self.log_rejections(entry));
     }
 
-    /// Says what the log says of rejected events.
+    /// Writes to the log what became of events that went to the dead letters.
     pub(super) fn log_rejections(&self, entry: &Entry) {
         match entry {
             Entry::First {
@@ -228,9 +228,13 @@ impl<L: WorkerLog> Worker<L> {
                 lost,
                 judged,
                 kind,
+                of_kind,
                 field,
                 allowed,
-            } => rejections::nearly_all((*lost, *judged), named(*kind), field, allowed),
+            } => {
+                let most = (named(*kind), *of_kind);
+                rejections::nearly_all((*lost, *judged), most, field, allowed);
+            }
             Entry::NotNearlyAll => rejections::not_nearly_all(),
         }
     }

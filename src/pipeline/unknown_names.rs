@@ -79,6 +79,7 @@ mod tests {
         let name = |number: usize| UnknownName {
             name: format!("f{number}"),
             meant: None,
+            is_attribute: false,
         };
         assert_eq!(names.take(vec![name(0), name(1)], position, 0).len(), 2);
         assert_eq!(names.take(vec![name(1)], position, 0), []);

@@ -108,12 +108,20 @@ impl<L: WorkerLog> Worker<L> {
     /// # Errors
     /// If the world is broken; bad data never stops it.
     pub fn run(&mut self) -> Result<(), Error> {
-        while !self.shared.control.is_stopping() && !self.finish_at_ends()? {
-            self.turn()?;
+        let control = &Arc::clone(&self.shared).control;
+        loop {
+            while !control.is_stopping() && !self.finish_at_ends()? {
+                self.turn()?;
+            }
+            self.commit()?;
+            self.write_moved_clocks()?;
+            // An abort has dropped what was in hand. A run with ends does it again.
+            if control.is_stopping() || !self.partitions.is_unconfirmed() {
+                break;
+            }
         }
-        self.commit()?;
-        self.write_moved_clocks()?;
-        self.flushes.write_all(&self.partitions, &self.shared)
+        self.flushes.write_all(&self.partitions, &self.shared)?;
+        Ok(self.shared.partitions.flush_free()?)
     }
 
     /// One turn: poll, step, stage, commit, apply; then the flushes that are due.
@@ -337,8 +345,7 @@ impl<L: WorkerLog> Worker<L> {
         }
         let payload = delivery.payload.as_deref().unwrap_or_default();
         for named in tally.note_unknown((judged.unknown, payload), position) {
-            let name = &named.name;
-            rejections::unknown_field(&name.name, name.meant.as_deref());
+            rejections::unknown_field(&named.name);
         }
     }
 }

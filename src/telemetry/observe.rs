@@ -236,6 +236,14 @@ pub fn restore_finished(metrics: &Metrics, partition: u32, records: u64, seconds
     tracing::debug!(partition, records, seconds, "partition restored");
 }
 
+/// A partition does not run yet: partition 0 decides about rates that the settings have and its state has not.
+pub fn waiting_for_rates(partition: u32) {
+    tracing::info!(
+        partition,
+        "money.rates has a rate that the state has not: waiting until partition 0 is committed with it"
+    );
+}
+
 /// A store could not be trusted, and is restored in full from the log.
 pub fn cache_wiped(metrics: &Metrics, partition: u32, reason: &str) {
     metrics

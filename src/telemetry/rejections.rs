@@ -1,5 +1,6 @@
 //! What the log says of events that change no customer, without anything that an event says of one.
 
+use crate::domain::event::UnknownName;
 use crate::telemetry::metrics::Metrics;
 
 /// Stands for a name that may be a value.
@@ -51,21 +52,21 @@ pub fn since(counts: impl Iterator<Item = (Named, u64)>) {
     tracing::warn!(%reasons, "events went to the dead letters and changed no customer");
 }
 
-/// Nearly all of the last events went to the dead letters, most of them for this reason.
+/// Nearly all of the last events went to the dead letters: how many of how many, and the most frequent reason with its count.
 pub fn nearly_all(
     (lost, judged): (usize, usize),
-    (verdict, reason): Named,
+    ((verdict, reason), count): (Named, usize),
     field: &str,
     allowed: &str,
 ) {
-    let verdict = verdict.to_uppercase();
+    let most = format!("{verdict} {reason} {count}");
     tracing::warn!(
         lost,
         judged,
-        reason,
+        most,
         field,
         allowed,
-        "NEARLY ALL EVENTS ARE {verdict}, and change no customer: correct the producer or the settings"
+        "NEARLY ALL EVENTS GO TO THE DEAD LETTERS and change no customer: correct the producer or the settings"
     );
 }
 
@@ -79,13 +80,17 @@ pub fn not_nearly_all() {
 /// The first event with a field that no event has, and the one that may be meant.
 ///
 /// A name that may be a value, such as an address or an id that a producer uses as a key, is not shown.
-pub fn unknown_field(name: &str, meant: Option<&str>) {
-    let name = if may_be_a_value(name) {
+pub fn unknown_field(unknown: &UnknownName) {
+    let name = if may_be_a_value(&unknown.name) {
         NOT_SHOWN
     } else {
-        name
+        &unknown.name
     };
-    match meant {
+    match &unknown.meant {
+        _ if unknown.is_attribute => tracing::warn!(
+            name,
+            "an event has an attribute that no model reads, as segstream computes a feature of this name"
+        ),
         Some(meant) => tracing::warn!(
             name,
             "an event has a field that no event has, which is ignored: did you mean {meant}?"

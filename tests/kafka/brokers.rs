@@ -221,16 +221,12 @@ pub fn changed_coordinators() {
         none.add_partition("none", 0);
         drop(client.committed_offsets(none, PATIENCE));
         let is_on_second = |topic: &str, name: &str| coordinator(&client, topic, name) == 2;
-        let group = |number: u32| format!("coordinator-{number}");
-        let number = (0..1000)
-            .find(|number| {
-                let name = format!("{}-{}", group(*number), std::process::id());
-                is_on_second(GROUPS, &name)
-            })
+        let group = (0..1000)
+            .map(|number| format!("coordinator-{number}"))
+            .find(|name| is_on_second(GROUPS, name))
             .unwrap();
         let replicated = ["topics.replication_factor=2"];
-        let deployment = Deployment::with(&brokers, &group(number), &replicated);
-        assert!(is_on_second(GROUPS, &deployment.name));
+        let deployment = Deployment::named(&brokers, group, &replicated);
         let id = (0..1000)
             .map(|number| format!("one-moved-{number}"))
             .find(|id| {

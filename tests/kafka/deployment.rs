@@ -6,6 +6,8 @@ use std::process::Command;
 use std::process::Output;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -23,6 +25,9 @@ const END_OF_TIME: &str = "2000-01-01T00:00:00Z";
 
 /// What is committed, whatever the clocks of the partitions say.
 const AS_EVALUATED: [&str; 4] = ["state", "export", "--as-of", "evaluated"];
+
+/// Tests of one process run at the same time, and two of them may ask for the same name.
+static DEPLOYMENTS: AtomicU32 = AtomicU32::new(0);
 
 /// A set of topics and a group of its own.
 pub struct Deployment {
@@ -42,9 +47,16 @@ impl Deployment {
 
     /// A deployment whose topics are made under other settings.
     pub fn with(brokers: &str, name: &str, extra: &[&str]) -> Self {
+        let number = DEPLOYMENTS.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{name}-{}-{number}", std::process::id());
+        Self::named(brokers, name, extra)
+    }
+
+    /// A deployment whose group and topics have exactly this name.
+    pub fn named(brokers: &str, name: String, extra: &[&str]) -> Self {
         let deployment = Self {
             brokers: brokers.to_owned(),
-            name: format!("{name}-{}", std::process::id()),
+            name,
             root: tempfile::tempdir().unwrap(),
         };
         let mut create = deployment.command("setup", &["topics", "create"]);

@@ -50,6 +50,7 @@ mod rejections;
 mod restores;
 mod running;
 mod sizes;
+mod snapshots;
 mod surroundings;
 mod upgrade;
 mod vacancies;
@@ -67,10 +68,18 @@ use support::kafka;
 /// Partitions of the topics of a deployment, unless its settings say another number.
 const PARTITIONS: u32 = 12;
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Unless `--test-threads` says another number.
+const TESTS_AT_A_TIME: usize = 4;
 
 fn main() {
-    let arguments = Arguments::from_args();
-    let tests: [(&str, fn()); 49] = [
+    let mut arguments = Arguments::from_args();
+    // Most of them wait for sessions and transactions to end.
+    arguments.test_threads.get_or_insert(TESTS_AT_A_TIME);
+    let tests: [(&str, fn()); 50] = [
+        (
+            "the_changelog_is_read_by_whole_transactions_while_it_is_written",
+            snapshots::whole_transactions,
+        ),
         (
             "three_instances_under_random_blows_end_with_what_the_input_amounts_to",
             chaos::random_blows,

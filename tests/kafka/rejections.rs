@@ -55,7 +55,7 @@ pub fn said_with_their_places() {
     for number in 1..=20 {
         send(&deployment, &[(number, in_pounds(number))]);
     }
-    running.wait_for("NEARLY ALL EVENTS ARE REJECTED");
+    running.wait_for("NEARLY ALL EVENTS GO TO THE DEAD LETTERS");
     running.signal("TERM");
     let seen = std::sync::Arc::clone(&running.seen);
     assert_eq!(running.code(), Some(0));

@@ -1,6 +1,6 @@
 //! The CDNOW purchases through the program as a user runs it: replayed, killed, damaged, exported.
 //!
-//! `SEGSTREAM_TEST_SEED=n` replays the moments of the kills.
+//! `SEGSTREAM_TEST_SEED=n` replays the moments of the kills; `SEGSTREAM_TEST_LONG=1` kills twenty times, else four times.
 
 use crate::support;
 use std::io::BufRead;
@@ -19,9 +19,14 @@ use crate::support::cdnow::assert_oracle;
 use crate::support::cdnow::assert_sequences;
 use crate::support::cdnow::comparable_changes;
 
-const KILLS: u64 = 20;
-/// Events a second while it is killed: the replay lasts about seventeen seconds of sending.
-const RATE: &str = "4000/s";
+/// How often a replay is killed, and the events a second that it sends meanwhile: about a second of sending a kill.
+fn kills() -> (u64, &'static str) {
+    if std::env::var("SEGSTREAM_TEST_LONG").is_ok_and(|value| value == "1") {
+        (20, "4000/s")
+    } else {
+        (4, "16000/s")
+    }
+}
 
 fn segstream(root: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_segstream"));
@@ -227,18 +232,19 @@ fn killed_replay_leaves_no_trace(
     );
     let mut chance = Chance(seed);
     let total = 69_659;
-    let mut moments: Vec<u64> = (0..KILLS)
+    let (number, rate) = kills();
+    let mut moments: Vec<u64> = (0..number)
         .map(|_| total / 10 + chance.below(total * 8 / 10))
         .collect();
     moments.sort_unstable();
     let root = tempfile::tempdir().unwrap();
     let mut kills = 0;
-    let paced: Vec<&str> = [&["--rate", RATE], settings].concat();
+    let paced: Vec<&str> = [&["--rate", rate], settings].concat();
     for moment in moments {
         kills += u64::from(kill_at(replay_command(root.path(), file, &paced), moment));
         damage.strike(&root.path().join("store"), &mut chance);
     }
-    assert_eq!(kills, KILLS, "every kill hit a running replay");
+    assert_eq!(kills, number, "every kill hit a running replay");
     output(replay_command(root.path(), file, settings));
     assert!(
         exported == export(root.path()),

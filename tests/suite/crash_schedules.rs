@@ -1,7 +1,7 @@
 //! Crashes at every named fault point: whatever the schedule, the state equals the fold of the
 //! input and the changes equal those of a run without crashes.
 //!
-//! `SEGSTREAM_TEST_SCHEDULES=1000` is the default; `SEGSTREAM_TEST_SEED=n` replays one schedule.
+//! `SEGSTREAM_TEST_SCHEDULES=200` is the default; `SEGSTREAM_TEST_SEED=n` replays one schedule.
 
 use crate::support;
 use std::collections::BTreeMap;
@@ -21,6 +21,7 @@ use segstream::log::embedded::InputRecord;
 use segstream::simulate::Shop;
 use segstream::simulate::ShopOptions;
 
+const SCHEDULES: u64 = 200;
 const PARTITIONS: u32 = 2;
 const EVENTS_MAX: usize = 60;
 /// After this many faults the schedule lets the run end.
@@ -160,7 +161,7 @@ fn crashes_at_every_fault_point_leave_no_trace() {
     };
     let seeds = match number("SEGSTREAM_TEST_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("SEGSTREAM_TEST_SCHEDULES").unwrap_or(1000),
+        None => 0..number("SEGSTREAM_TEST_SCHEDULES").unwrap_or(SCHEDULES),
     };
     let schedules = seeds.end - seeds.start;
     for seed in seeds {
@@ -173,7 +174,7 @@ fn crashes_at_every_fault_point_leave_no_trace() {
     }
     let hit = hit.lock().unwrap();
     println!("{schedules} schedules, faults by point: {hit:?}");
-    if schedules >= 1000 {
+    if schedules >= SCHEDULES {
         for point in FaultPoint::ALL {
             assert!(hit.contains_key(&point), "{point:?} was never cut");
         }

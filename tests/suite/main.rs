@@ -46,6 +46,7 @@ mod flushes;
 mod formats;
 mod halving;
 mod intake;
+mod last_commit;
 mod layout;
 mod mistakes;
 mod names;

@@ -126,6 +126,35 @@ fn cases() -> Vec<Said> {
             never: &["a longer time since"],
         },
         Said {
+            // One of sixty came back: the others have no time between two orders either.
+            what: "customers who bought once, but for one",
+            columns: vec![
+                ("orders", rows(&[(1, 2.0), (59, 1.0), (61, 9.0)])),
+                ("tenure_days", rows(&[(60, 480.0), (61, 500.0)])),
+                ("recency_days", rows(&[(60, 460.0), (61, 20.0)])),
+                ("total_spending", rows(&[(60, 20.0), (61, 400.0)])),
+            ],
+            k: 2,
+            size: 60,
+            says: &["a long time since the last order", "cheap reminder"],
+            never: &["a longer time since"],
+        },
+        Said {
+            // The mean is -0.5 / 200 = -0.0025, and 199 of 200 have 0.
+            what: "one refund among customers without orders",
+            columns: vec![
+                (
+                    "total_spending",
+                    rows(&[(199, 0.0), (1, -0.5), (200, 100.0)]),
+                ),
+                ("orders", rows(&[(200, 0.0), (200, 4.0)])),
+            ],
+            k: 2,
+            size: 200,
+            says: &["low spend"],
+            never: &["negative", "goes back"],
+        },
+        Said {
             what: "more web orders than others, and still more in stores",
             columns: vec![
                 ("views", parted(&[60, 40])),

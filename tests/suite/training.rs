@@ -425,6 +425,17 @@ fn each_bad_file_gets_one_sentence_with_file_line_and_column_and_exit_code_3() {
             &["line 3", "3 fields, not 2"],
         ),
         bad(
+            "currency.csv",
+            "id,income,currency\n1,5,USD\n2,,EUR\n3,7,\n4,6,JPY\n",
+            "income",
+            "2",
+            &[
+                "\"income\"",
+                "several currencies",
+                "USD in line 2 and JPY in line 5",
+            ],
+        ),
+        bad(
             "quote.csv",
             &format!("id,a\n1,2\n2,\"{}", "x\n".repeat(1 << 20)),
             "a",

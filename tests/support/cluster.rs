@@ -49,6 +49,16 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// The log.
+    pub fn log(&self) -> &KafkaLog {
+        &self.log
+    }
+
+    /// The topic of the changelog.
+    pub fn state_topic(&self) -> &str {
+        &self.connection.topics.state
+    }
+
     /// Writes a record to a changelog, as another worker may.
     pub fn write_to_changelog(&self, partition: Partition) {
         let producer: BaseProducer = ClientConfig::new()

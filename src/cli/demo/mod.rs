@@ -253,10 +253,17 @@ impl Demo<'_> {
             writeln!(notes, "customer http://{address}/v1/customers/c-0")?;
             writeln!(notes, "events   http://{address}/v1/events")?;
         }
-        writeln!(notes, "state    {}", directory.display())?;
+        let [store, log] = ["store", "log"].map(|name| directory.join(name));
         writeln!(
             notes,
-            "faults   2 in 100 events are bad on purpose, as those of a real feed: duplicates, late, test and malformed ones"
+            "state    --set store.directory={} --set embedded.directory={}",
+            store.display(),
+            log.display()
+        )?;
+        writeln!(
+            notes,
+            "faults   2 in 100 events have one on purpose, as those of a real feed: duplicates, delayed, test and malformed ones, \
+             and guests"
         )?;
         Ok(())
     }

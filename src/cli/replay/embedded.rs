@@ -35,8 +35,13 @@ pub(super) fn replay_embedded(
 ) -> anyhow::Result<()> {
     let events = &history.events;
     require_ahead(args, events)?;
-    // The same content, read in the same way, is the same replay, wherever the file is.
-    let source = format!("replay/{:?}/{}", args.format, history.fingerprint);
+    // The same content, read in the same way and under the same rules, is the same replay, wherever the file is. Under other rules
+    // rows that were rejected may be taken.
+    let rules = settings.intake.fingerprint();
+    let source = format!(
+        "replay/{:?}/{}/{rules:016x}",
+        args.format, history.fingerprint
+    );
     let clock = Some(ClockMode::Event);
     let overrides = Overrides {
         clock,

@@ -197,7 +197,14 @@ pub(super) fn refuse_all_rejected(
     let first = match first {
         Some(row) => format!("; line {}: {}", row.line, row.detail),
         None if is_of_another_currency => {
-            "; --set money.base_currency=CODE says which currency the amounts are in, from the first event of a state on".to_owned()
+            let flag = "; --set money.base_currency=CODE says which currency the amounts are in";
+            // A state that has begun keeps its currency.
+            match others {
+                Others::Taken => {
+                    format!("{flag}, with --set store.directory=NEW for a state of its own")
+                }
+                Others::Planned | Others::Sent => flag.to_owned(),
+            }
         }
         None if is_all_unreadable => {
             "; is it a table? --format orders and --format customers read those".to_owned()

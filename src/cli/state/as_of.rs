@@ -66,16 +66,22 @@ impl Later {
     /// If there is one.
     pub(super) fn check(self, as_of: AsOf) -> Result<(), CallError> {
         match as_of {
-            AsOf::At(instant) => self.check_at(instant, ", clock, now and evaluated"),
+            AsOf::At(instant) => self.check_at(instant, |last_at| {
+                format!("{last_at} and later instants, clock, now and evaluated")
+            }),
             AsOf::Clock | AsOf::Now(_) | AsOf::Evaluated => Ok(()),
         }
     }
 
-    /// The same of an instant; `others` is what may be asked for as well.
+    /// The same of an instant; `allowed` is what may be asked for where the last evaluation is at an instant.
     ///
     /// # Errors
     /// If there is one.
-    pub(crate) fn check_at(self, instant: Timestamp, others: &str) -> Result<(), CallError> {
+    pub(crate) fn check_at(
+        self,
+        instant: Timestamp,
+        allowed: impl FnOnce(Timestamp) -> String,
+    ) -> Result<(), CallError> {
         let Some(last_at) = self.last_at else {
             return Ok(());
         };
@@ -83,9 +89,9 @@ impl Later {
             1 => "a customer was evaluated after it, at".to_owned(),
             several => format!("{several} customers were evaluated after it, the last one at"),
         };
+        let allowed = allowed(last_at);
         Err(CallError(format!(
-            "--as-of {instant} is too early: {customers} {last_at}, and what was known before is not kept; allowed are \
-             {last_at} and later instants{others}"
+            "--as-of {instant} is too early: {customers} {last_at}, and what was known before is not kept; allowed are {allowed}"
         )))
     }
 }

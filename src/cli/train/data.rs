@@ -247,7 +247,16 @@ impl DataArgs {
             evaluated
                 .filter(|at| *at > as_of)
                 .for_each(|at| later.add(at));
-            later.check_at(as_of, ", or no --as-of")?;
+            later.check_at(as_of, |last_at| {
+                let day = zone.day_of(last_at);
+                let begins_in_time = zone.start_of(day) >= last_at;
+                let first = if begins_in_time {
+                    day
+                } else {
+                    day.plus_days(1)
+                };
+                format!("{first} and later dates, or no --as-of")
+            })?;
         }
         let as_of = as_of.unwrap_or(newest);
         let table = table_of(&records, &features, as_of, &policy);
@@ -295,7 +304,11 @@ fn date(text: &str, zone: &BusinessZone) -> anyhow::Result<Timestamp> {
 fn feature_names(list: &str) -> anyhow::Result<Vec<String>> {
     let mut names: Vec<String> = Vec::new();
     let mut reader = csv::ReaderBuilder::new();
-    let reader = reader.has_headers(false).trim(csv::Trim::All);
+    // A list may have several lines.
+    let reader = reader
+        .has_headers(false)
+        .flexible(true)
+        .trim(csv::Trim::All);
     let mut reader = reader.from_reader(list.as_bytes());
     for record in reader.records() {
         let record = record?;

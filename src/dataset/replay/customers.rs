@@ -1,5 +1,7 @@
 //! Customers as CSV, and the marketing file as profiles.
 
+use std::collections::HashMap;
+
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -9,8 +11,10 @@ use crate::dataset::column::Kind;
 use crate::dataset::column::Others;
 use crate::dataset::column_error::ColumnError;
 use crate::dataset::error::Error;
+use crate::dataset::options::DecimalSign;
 use crate::dataset::options::Options;
 use crate::dataset::replay::attribute::attribute;
+use crate::dataset::replay::attribute::may_be_a_number;
 use crate::dataset::replay::history::History;
 use crate::dataset::replay::source_event::Context;
 use crate::dataset::replay::source_event::SourceEvent;
@@ -21,6 +25,7 @@ use crate::domain::feature_source::FeatureSource;
 use crate::domain::ids::stable_hash;
 use crate::domain::money::Currency;
 use crate::domain::nearest::is_same_name;
+use crate::domain::order_rows::Refused;
 use crate::domain::time::Timestamp;
 
 /// When the rows of the marketing file hold: the day after its last enrolment.
@@ -56,10 +61,85 @@ pub(super) fn read_customers(
         columns,
         ..History::default()
     };
+    let mut kept_as_text = None;
     while let Some(row) = rows.next_row()? {
+        kept_as_text = kept_as_text.or_else(|| kept_as_text_of(&row, time));
         history.take(customer(&row, time, context))?;
     }
+    if let Some(what) = kept_as_text {
+        rows.found_mut().notable("attributes", &what);
+    }
+    refuse_contradictions(&mut history);
     Ok(history)
+}
+
+/// Refuses rows that state different facts of one customer as of one time: nothing says which of them holds.
+fn refuse_contradictions(history: &mut History) {
+    let mut first_of: HashMap<(Option<&[u8]>, Timestamp), &SourceEvent> = HashMap::new();
+    // Of the first row of a customer and a time, the lines that say the same and the first one that does not.
+    let mut same_as: HashMap<u64, Vec<u64>> = HashMap::new();
+    let mut other_than: HashMap<u64, u64> = HashMap::new();
+    // The line of each row, and that of one that says something else.
+    let mut contradicted: HashMap<u64, u64> = HashMap::new();
+    for event in &history.events {
+        let place = (event.key.as_deref(), event.record_time);
+        let first = *first_of.entry(place).or_insert(event);
+        if first.payload == event.payload {
+            same_as.entry(first.line).or_default().push(event.line);
+        } else {
+            other_than.entry(first.line).or_insert(event.line);
+            contradicted.insert(event.line, first.line);
+        }
+    }
+    for (first, other) in other_than {
+        let same = same_as.remove(&first).unwrap_or_default();
+        contradicted.extend(same.into_iter().map(|line| (line, other)));
+    }
+    let is_taken = |event: &SourceEvent| !contradicted.contains_key(&event.line);
+    let (taken, refused) = std::mem::take(&mut history.events)
+        .into_iter()
+        .partition(is_taken);
+    history.events = taken;
+    let refused: Vec<SourceEvent> = refused;
+    history.refused.extend(refused.into_iter().map(|event| {
+        let customer = String::from_utf8_lossy(event.key.as_deref().unwrap_or_default());
+        let (line, other) = (event.line, contradicted.get(&event.line).copied());
+        Refused {
+            line,
+            column: "customer_id".to_owned(),
+            detail: format!(
+                "customer_id: {customer:?} is in line {line} and in line {}, which state different facts as of one time; a row needs the \
+                 time as of which it holds",
+                other.unwrap_or_default()
+            ),
+            other: None,
+        }
+    }));
+    history.refused.sort_by_key(|row| row.line);
+}
+
+/// The columns that become attributes, and their texts.
+fn attributes<'a>(row: &Row<'a>, time: Option<&str>) -> impl Iterator<Item = (&'a str, &'a str)> {
+    const KNOWN: [&str; 4] = ["customer_id", "birth_year", "income", "joined_at"];
+    let entries = row.entries();
+    entries.filter(move |(column, _)| !KNOWN.contains(column) && Some(*column) != time)
+}
+
+/// What to say of an attribute that looks like a number and is a text.
+fn kept_as_text_of(row: &Row<'_>, time: Option<&str>) -> Option<String> {
+    let decimal = row.stated_decimal();
+    let mut attributes = attributes(row, time);
+    let (column, text) =
+        attributes.find(|(_, text)| may_be_a_number(text, &attribute(text, decimal)))?;
+    let why = match decimal {
+        None => "--decimal says what the sign is, and makes such texts numbers",
+        Some(DecimalSign::Point) => "it is no number with --decimal point",
+        Some(DecimalSign::Comma) => "it is no number with --decimal comma",
+    };
+    let line = row.line;
+    Some(format!(
+        "{column} has {text:?} in line {line}, which is taken as a text: {why}"
+    ))
 }
 
 /// Looks at the names of the columns that become attributes.
@@ -130,13 +210,10 @@ fn customer(row: &Row<'_>, time: Option<&str>, context: &Context) -> Result<Sour
         let allowed = "the time as of which the row holds; --as-of INSTANT gives one to the rows that have none";
         row.invalid(time.unwrap_or_default(), "", allowed)
     })?;
-    let known = ["customer_id", "birth_year", "income", "joined_at"];
-    let mut attributes = Map::new();
-    for (column, text) in row.entries() {
-        if !known.contains(&column) && Some(column) != time {
-            attributes.insert(column.to_owned(), attribute(text));
-        }
-    }
+    let decimal = row.stated_decimal();
+    let attributes: Map<String, Value> = attributes(row, time)
+        .map(|(column, text)| (column.to_owned(), attribute(text, decimal)))
+        .collect();
     let mut profile = Map::new();
     if let Some(year) = row.parsed("birth_year", "a calendar year", |text| {
         text.parse::<i32>().ok()
@@ -191,7 +268,8 @@ pub(super) fn marketing(row: &Row<'_>, context: &Context) -> Result<SourceEvent,
     let mut attributes = Map::new();
     for (column, name) in names {
         if let Some(text) = row.text(column) {
-            attributes.insert(name.to_owned(), attribute(text));
+            let value = attribute(text, row.stated_decimal());
+            attributes.insert(name.to_owned(), value);
         }
     }
     profile.insert("attributes".to_owned(), Value::Object(attributes));
@@ -211,8 +289,8 @@ fn income(row: &Row<'_>, column: &str, base: Currency) -> Result<Option<String>,
     };
     if currency.is_some_and(|currency| currency != base) {
         let text = row.text(column).unwrap_or_default();
-        let of = currency.map_or_else(String::new, |currency| format!(" of {currency}"));
-        let allowed = format!("an income in {base}, the base currency, and not{of}");
+        let stated = currency.map_or_else(String::new, |code| format!("; it is stated in {code}"));
+        let allowed = format!("an income in {base}, the base currency{stated}");
         return Err(row.invalid(column, text, &allowed));
     }
     Ok(Some(income.text))

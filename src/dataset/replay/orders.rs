@@ -159,7 +159,7 @@ fn order_row(row: &Row<'_>, context: &Context, amount_of: AmountOf) -> Result<Or
     // 2 x 3 and 1 x 6 are not the same thing.
     let [quantity, price] = quantity_and_price.map(|factor| factor.to_string());
     let others = row
-        .others()
+        .unread()
         .flat_map(|(column, text)| [column, text])
         .chain([quantity.as_str(), price.as_str()]);
     Ok(OrderRow {

@@ -8,6 +8,7 @@ use crate::dataset::error::Error;
 use crate::dataset::row::Row;
 use crate::dataset::rows::Rows;
 use crate::dataset::table::notes::Notes;
+use crate::dataset::table::one_currency::OneCurrency;
 use crate::dataset::table::wanted::Wanted;
 use crate::domain::nearest::did_you_mean;
 use crate::domain::time::Day;
@@ -83,9 +84,11 @@ pub(super) fn marketing(rows: &mut Rows, wanted: Wanted<'_>) -> Result<TrainingT
         reference_year: Some(MARKETING_REFERENCE_YEAR),
         ..TrainingTable::default()
     };
+    let mut currency = OneCurrency::default();
     let mut notes = Notes::default();
     while let Some(row) = rows.next_row()? {
         row.refuse_broken()?;
+        currency.see(&row, INCOME)?;
         let age = row
             .number("Year_Birth")?
             .map(|year| f64::from(MARKETING_REFERENCE_YEAR) - year);

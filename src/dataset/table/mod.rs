@@ -3,9 +3,11 @@
 mod marketing;
 mod notes;
 mod numeric;
+mod one_currency;
 mod wanted;
 
 pub use crate::dataset::table::marketing::MARKETING_REFERENCE_YEAR;
+pub use crate::dataset::table::notes::REPEATED_ID;
 pub use crate::dataset::table::wanted::Wanted;
 pub use crate::dataset::written_time::parse_date;
 

@@ -6,6 +6,7 @@ use crate::dataset::column::Others;
 use crate::dataset::error::Error;
 use crate::dataset::rows::Rows;
 use crate::dataset::table::notes::Notes;
+use crate::dataset::table::one_currency::OneCurrency;
 use crate::dataset::table::wanted::Wanted;
 use crate::learn::preparation::TrainingRow;
 use crate::learn::preparation::TrainingTable;
@@ -44,9 +45,17 @@ pub(super) fn numeric(
         columns,
         ..TrainingTable::default()
     };
+    let amounts = AMOUNTS.into_iter();
+    let amounts: Vec<&str> = amounts
+        .filter(|name| wanted.names.iter().any(|wanted| wanted == name))
+        .collect();
+    let mut currency = OneCurrency::default();
     let mut notes = Notes::default();
     while let Some(row) = rows.next_row()? {
         row.refuse_broken()?;
+        for amount in &amounts {
+            currency.see(&row, amount)?;
+        }
         let values = table.columns.iter().map(|column| {
             let is_wanted = wanted.names.contains(column);
             if is_wanted {
@@ -58,7 +67,11 @@ pub(super) fn numeric(
         let values = values.collect::<Result<_, _>>()?;
         notes.see_whether_repeated(&row, id_column);
         let id = match id_column {
-            Some(id) => row.required(id, "an id", |text| Some(text.to_owned()))?,
+            Some(id) => {
+                let id = row.required(id, "an id", |text| Some(text.to_owned()))?;
+                notes.see_id(&id);
+                id
+            }
             None => row.line.to_string(),
         };
         table.rows.push(TrainingRow { id, values });

@@ -24,13 +24,15 @@ const EDITS_MAX: usize = 2;
 /// A shorter name is not taken for another one.
 const MISSPELLED_CHARACTERS_MIN: usize = 4;
 
-/// The name of a field that no event has.
+/// The name of a field that no event has, or of an attribute that no model reads.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnknownName {
     /// Its beginning, with the object in which it stands; what cannot be seen is escaped.
     pub name: String,
     /// The field that may be meant.
     pub meant: Option<String>,
+    /// It is an attribute, which is kept; no model reads it, as a feature of its name is computed.
+    pub is_attribute: bool,
 }
 
 /// Names the fields of an event that no event has, at most 64 of them. Empty where it is no JSON object.
@@ -75,6 +77,7 @@ fn unknown_of(members: &Members<'_>, level: Level) -> Vec<UnknownName> {
     let named = unknown.take(NAMES_MAX).map(|name| UnknownName {
         name: format!("{}{}", level.prefix(), shown(name)),
         meant: meant(level, name).map(|meant| format!("{}{meant}", level.prefix())),
+        is_attribute: false,
     });
     named.collect()
 }
@@ -91,6 +94,7 @@ fn of_features(attributes: &Members<'_>) -> Vec<UnknownName> {
             _ => None,
         }
         .map(str::to_owned),
+        is_attribute: true,
     });
     named.collect()
 }
@@ -300,6 +304,7 @@ mod tests {
                 ("profile.attributes.orders", None),
             ]
         );
+        assert!(found.iter().all(|each| each.is_attribute), "{found:?}");
         for nothing in ["", "[]", "1", "{\"a\":1", "\u{0}"] {
             assert_eq!(unknown_names(nothing.as_bytes()), [], "{nothing}");
         }

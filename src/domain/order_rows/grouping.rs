@@ -268,25 +268,23 @@ impl Orders {
         let Some(first) = group.rows.first().cloned() else {
             return;
         };
-        let other = group.rows.iter().find_map(|row| {
-            let difference = difference(&first, row)?;
-            Some((row.line, difference))
-        });
-        if let Some((line, difference)) = other {
+        let mut rows = group.rows.iter();
+        let other = rows.find(|row| difference(&first, row).is_some());
+        if let Some(other) = other.cloned() {
             let are_equal = group.rows.iter().all(|row| row.amount == first.amount);
             let amount = are_equal.then(|| first.amount.to_string());
             self.refuse_rows(group, "order_id", |row| {
-                let other = if row.line == first.line {
-                    line
-                } else {
-                    first.line
+                // A row that is equal to the first one differs from what the first one differs from.
+                let (other, differs) = match difference(row, &first) {
+                    Some(differs) => (first.line, differs),
+                    None => (
+                        other.line,
+                        difference(row, &other).unwrap_or(Difference::Rest),
+                    ),
                 };
-                let (difference, differs) = match &difference {
+                let (difference, differs) = match &differs {
                     Difference::Stated(difference) => (difference.as_str(), None),
-                    Difference::Rest => {
-                        let other = Some(OtherRow::Differs(other));
-                        (REST_DIFFERS, other)
-                    }
+                    Difference::Rest => (REST_DIFFERS, Some(OtherRow::Differs(other))),
                 };
                 let lines = (row.line, other);
                 let detail = not_equal(&row.order_id, lines, difference, amount.as_deref());

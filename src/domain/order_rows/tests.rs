@@ -228,6 +228,31 @@ fn an_order_of_which_something_is_wrong_is_refused_as_a_whole() {
             ],
         ),
         (
+            // Each row is compared with one that it is not equal to.
+            vec!["2 c1 o1 1 5", "3 c1 o1 1 5.0", "4 c1 o1 1 6"],
+            Lines::Orders,
+            vec![2, 3, 4],
+            vec![
+                "in line 2 and in line 4, which are not equal (amount: \"5\" and \"6\")",
+                "in line 3 and in line 4, which are not equal (amount: \"5\" and \"6\")",
+                "in line 4 and in line 2, which are not equal (amount: \"6\" and \"5\")",
+            ],
+        ),
+        (
+            vec![
+                "2 c1 o1 1 5 product=a",
+                "3 c1 o1 1 5 product=a",
+                "4 c1 o1 1 5 product=b",
+            ],
+            Lines::Orders,
+            vec![2, 3, 4],
+            vec![
+                "in line 2 and in line 4, which",
+                "in line 3 and in line 4, which",
+                "in line 4 and in line 2, which",
+            ],
+        ),
+        (
             // The fault of a line is reported also where the customers of the order differ.
             vec!["2 c1 o1 1 5", "3 - o1 1 ?"],
             Lines::Sum,

@@ -218,6 +218,12 @@ impl Definition {
         }
     }
 
+    /// Whether exactly the same currencies have a rate, and the same one.
+    #[must_use]
+    pub fn has_rates_of(&self, other: &Self) -> bool {
+        self.field(RATES) == other.field(RATES)
+    }
+
     /// The definition under which a run of these settings begins.
     #[must_use]
     pub fn begun(&self) -> Self {

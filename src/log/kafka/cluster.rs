@@ -16,13 +16,10 @@ use crate::log::kafka::finding::Level;
 use crate::log::kafka::findings::topic_findings;
 use crate::log::kafka::metadata::MetadataClient;
 use crate::log::kafka::outputs::KafkaOutputs;
-use crate::log::kafka::reader::TopicReader;
 use crate::log::kafka::size_limits::SizeLimits;
+use crate::log::kafka::state_reader::StateReader;
 use crate::log::kafka::worker::KafkaWorker;
 use crate::log::outputs::OutputKind;
-
-/// Records of the changelog taken at a time.
-const CHUNK_RECORDS: usize = 4096;
 
 /// A cluster whose topics are as the service needs them.
 #[derive(Clone, Debug)]
@@ -125,38 +122,11 @@ impl KafkaLog {
             .collect()
     }
 
-    /// Hands every committed record of the state changelog to `take`, with its partition, key and value, in offset order
-    /// within each partition, up to the ends as of now.
+    /// A reader of the state changelog beside the workers.
     ///
     /// # Errors
-    /// If the cluster does not answer.
-    pub fn read_state(
-        &self,
-        mut take: impl FnMut(Partition, &[u8], Option<&[u8]>),
-    ) -> Result<(), Error> {
-        let failed = |error| self.connection.unusable(format!("no changelog: {error}"));
-        let metadata_client = MetadataClient::new(&self.connection).map_err(failed)?;
-        let mut reader =
-            TopicReader::new(&self.connection, &self.connection.topics.state).map_err(failed)?;
-        for partition in (0..self.partitions).map(Partition) {
-            let topic = &self.connection.topics.state;
-            let (mut from, end) = metadata_client.watermarks_at_last(topic, partition)?;
-            loop {
-                let place = (partition, from);
-                let chunk = reader.read_changelog(&self.connection, place, CHUNK_RECORDS, end)?;
-                for record in &chunk.records {
-                    take(partition, &record.key, record.value.as_deref());
-                }
-                from = chunk.offset_next;
-                if chunk.remaining == 0 {
-                    break;
-                }
-                if chunk.records.is_empty() {
-                    // Ends the wait where the cluster or the topic is gone.
-                    metadata_client.watermarks_at_last(topic, partition)?;
-                }
-            }
-        }
-        Ok(())
+    /// If a client cannot be made.
+    pub fn state_reader(&self) -> Result<StateReader, Error> {
+        StateReader::new(&self.connection)
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
+use rdkafka::ClientConfig;
 use rdkafka::Offset;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
@@ -49,11 +50,18 @@ impl std::fmt::Debug for MetadataClient {
 
 impl MetadataClient {
     pub(super) fn new(connection: &Arc<Connection>) -> KafkaResult<Self> {
+        Self::with(connection, &connection.metadata_client())
+    }
+
+    /// The same, where the end of a partition is the place of its first open transaction.
+    pub(super) fn of_stable_ends(connection: &Arc<Connection>) -> KafkaResult<Self> {
+        Self::with(connection, &connection.reader())
+    }
+
+    fn with(connection: &Arc<Connection>, config: &ClientConfig) -> KafkaResult<Self> {
         Ok(Self {
             connection: Arc::clone(connection),
-            client: connection
-                .metadata_client()
-                .create_with_context(Reasons::default())?,
+            client: config.create_with_context(Reasons::default())?,
         })
     }
 

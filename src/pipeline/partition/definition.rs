@@ -1,5 +1,5 @@
-//! Under which definition a partition runs. State that exists is continued under its own; where a partition has none
-//! yet, partition 0 decides, so that two instances of different settings never begin together.
+//! Under which definition a partition runs. State that exists is continued under its own. Where a partition has none yet, or
+//! the settings have more rates, partition 0 decides, so that two instances of different settings never begin together.
 
 use std::time::Instant;
 
@@ -16,15 +16,20 @@ use crate::pipeline::Shared;
 /// The partition that decides.
 pub const DECIDING: Partition = Partition(0);
 const CHUNK_RECORDS: usize = 1024;
-/// How often its changelog is read again while it has no definition.
+/// How often its changelog is read on while it has no definition that fits.
 const ASK_INTERVAL: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// Reads the definition that the changelog of partition 0 has, chunk by chunk.
 #[derive(Debug, Default)]
 pub struct DefinitionSearch {
-    under_way: Option<(PartitionFacts, u64)>,
+    /// How far the changelog is read. The changelog is only appended to, so the reading goes on from there.
+    next: u64,
+    /// As of the reading under way.
+    facts: Option<PartitionFacts>,
+    /// The last definition up to there.
     found: Option<Definition>,
     ended_at: Option<Instant>,
+    is_waiting_for_rates: bool,
 }
 
 impl DefinitionSearch {
@@ -42,16 +47,14 @@ impl DefinitionSearch {
         if self.ended_at.is_some_and(is_soon) {
             return Ok(None);
         }
-        let (facts, from) = match self.under_way.take() {
-            Some(under_way) => under_way,
+        let facts = match self.facts.take() {
+            Some(facts) => facts,
             None => match log.facts(DECIDING)? {
-                Some(facts) => {
-                    let start = facts.changelog_start;
-                    (facts, start)
-                }
+                Some(facts) => facts,
                 None => return Ok(None),
             },
         };
+        let from = self.next.max(facts.changelog_start);
         let chunk = log.read_changelog(DECIDING, from, CHUNK_RECORDS)?;
         for record in &chunk.records {
             let read = definition_in(&record.key, record.value.as_deref());
@@ -62,12 +65,18 @@ impl DefinitionSearch {
             })?;
             self.found = read.or(self.found.take());
         }
+        self.next = chunk.offset_next;
         if chunk.remaining > 0 {
-            self.under_way = Some((facts, chunk.offset_next));
+            self.facts = Some(facts);
             return Ok(None);
         }
         self.ended_at = Some(now);
-        Ok(self.found.take())
+        Ok(self.found.clone())
+    }
+
+    /// Partition 0 runs without a rate of the settings; `true` the first time.
+    pub fn wait_for_rates(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_waiting_for_rates, true)
     }
 }
 

@@ -301,17 +301,26 @@ impl Restore {
             partition,
             differences,
         };
-        if self.store.checkpoint().is_some() {
-            let continued = ours.continued(&self.table.definition);
-            let definition = continued.map_err(|differences| refused(partition, differences))?;
-            shared.partitions.agree(&definition);
-            return Ok(Some(definition));
-        }
+        let own = match self.store.checkpoint() {
+            Some(_) => {
+                let state = &self.table.definition;
+                let continued = ours.continued(state);
+                let definition =
+                    continued.map_err(|differences| refused(partition, differences))?;
+                // A process that has all partitions decides by itself.
+                if definition.has_rates_of(state) || shared.control.gate.is_used() {
+                    shared.partitions.agree(&definition);
+                    return Ok(Some(definition));
+                }
+                Some(definition)
+            }
+            None => None,
+        };
         if partition == DECIDING {
-            return Ok(Some(ours.begun()));
+            return Ok(Some(own.unwrap_or_else(|| ours.begun())));
         }
-        if let Some(definition) = shared.partitions.agreed() {
-            return Ok(Some(definition));
+        if let Some(agreed) = shared.partitions.agreed() {
+            return Ok(Some(own.unwrap_or(agreed)));
         }
         let search = self.search.get_or_insert_default();
         let Some(deciding) = search.advance(log, shared)? else {
@@ -319,7 +328,13 @@ impl Restore {
         };
         let continued = ours.continued(&deciding);
         let definition = continued.map_err(|differences| refused(DECIDING, differences))?;
+        if !definition.has_rates_of(&deciding) {
+            if search.wait_for_rates() {
+                observe::waiting_for_rates(partition.0);
+            }
+            return Ok(None);
+        }
         shared.partitions.agree(&definition);
-        Ok(Some(definition))
+        Ok(Some(own.unwrap_or(definition)))
     }
 }

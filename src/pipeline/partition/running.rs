@@ -43,7 +43,7 @@ pub struct RunningPartition {
     pub(super) offsets: AppliedOffsets,
     pub(super) last_records: LastRecords,
     pub(super) committed: Checkpoint,
-    /// The changelog has no checkpoint of it yet.
+    /// The changelog has no checkpoint of it under its definition yet.
     pub(super) is_new: bool,
     /// This worker has written to the changelog since it read it. Until then an earlier owner that the log has not
     /// stopped may still write there; afterwards the log aborts whatever it writes.
@@ -86,7 +86,7 @@ impl RunningPartition {
         );
         Self {
             owner,
-            is_new: store.checkpoint().is_none(),
+            is_new: table.definition != store.table().definition,
             is_claimed: false,
             store,
             clock,
@@ -134,7 +134,7 @@ impl RunningPartition {
         !self.is_claimed || self.has_taken || !self.staged.is_empty()
     }
 
-    /// The changelog has no checkpoint of it yet.
+    /// The changelog has no checkpoint of it under its definition yet.
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.is_new

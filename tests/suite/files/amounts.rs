@@ -111,7 +111,22 @@ fn amounts_that_are_wrong_or_can_be_read_in_two_ways_are_refused() {
         (
             vec!["1,5", "1.5"],
             options(),
-            vec!["\"1,5\" in line 2", "\"1.5\" in line 3", "--decimal comma"],
+            vec![
+                "\"1,5\" in line 2",
+                "\"1.5\" in line 3",
+                "with --decimal point or --decimal comma all rows are read that way",
+            ],
+        ),
+        // A number below one has no thousands.
+        (
+            vec!["12.50", "0,125"],
+            asked(DecimalSign::Point),
+            vec!["line 3", "0,125"],
+        ),
+        (
+            vec!["12,50", "0.125"],
+            asked(DecimalSign::Comma),
+            vec!["line 3", "0.125"],
         ),
         (
             vec!["1,5"],
@@ -208,7 +223,7 @@ fn a_number_has_a_currency_only_where_it_is_money() {
     };
     for (values, expected) in [
         (vec!["$58,138.00 ", "71613"], vec![58138.0, 71613.0]),
-        (vec!["$5.5", "5.5 USD", "5.5 CAD"], vec![5.5; 3]),
+        (vec!["$5.5", "5.5 USD", "US$5.5", "$5.5"], vec![5.5; 4]),
     ] {
         let expected: Vec<Option<f64>> = expected.into_iter().map(Some).collect();
         assert_eq!(
@@ -223,6 +238,17 @@ fn a_number_has_a_currency_only_where_it_is_money() {
             Options::default(),
             vec!["income", "\"$5.5\" in line 2", "\"\u{20ac}5.5\" in line 4"],
         ),
+        // A sign of several currencies is of the one that another row states.
+        (
+            vec!["$5", "5 USD", "5 CAD"],
+            Options::default(),
+            vec!["\"5 USD\" in line 3", "\"5 CAD\" in line 4"],
+        ),
+        (
+            vec!["$5", "C$7", "$6", "A$9"],
+            Options::default(),
+            vec!["\"C$7\" in line 3", "\"A$9\" in line 5"],
+        ),
         (vec!["$5.5"], in_euros, vec!["line 2", "$5.5", "EUR"]),
         (
             vec!["5;$3\n5"],
@@ -231,5 +257,22 @@ fn a_number_has_a_currency_only_where_it_is_money() {
         ),
     ] {
         assert_says(&read(&values, &options).unwrap_err(), &parts);
+    }
+}
+
+/// Programs write a point and no thousands; a comma may be either.
+#[test]
+fn whether_numbers_can_be_read_in_two_ways_does_not_depend_on_the_order_of_rows() {
+    for (values, line) in [
+        (["1.234", "1,234", "2.345"], "line 3"),
+        (["1,234", "1.234", "2.345"], "line 2"),
+        (["1.234", "2.345", "-1,234"], "line 4"),
+    ] {
+        let rows: String = values.iter().map(|value| format!("{value}\t1\n")).collect();
+        let file = file("f.tsv", format!("x\ty\n{rows}").as_bytes());
+        let mut rows = Rows::open(&file.path, &Options::default()).unwrap();
+        let columns = ["x", "y"].map(|name| Column::required(name, Kind::Number));
+        let problem = rows.expect(&columns, Others::Ignored).unwrap_err();
+        assert_says(&problem.to_string(), &[line, "1,234", "two ways"]);
     }
 }

@@ -384,11 +384,21 @@ fn rows_that_do_not_fit_the_header_are_refused_with_their_line() {
     }
     let tabs = "customer_id\torder_id\toccurred_at\trevenue\tproduct\nc1\to1\t2013-02-13\t5\t\"12 inch\n\
                 c2\to2\t2013-02-13\t6\tlamp\nc3\to3\t2013-02-13\t7\t15\"\nc4\to4\t2013-02-13\t8\tx\n";
-    for end in ["\n", "\r\n", "\r"] {
-        assert_says(
-            &refused(tabs.replace('\n', end).as_bytes(), &options()),
-            &["line 2", "quote", "in line 4", "whole rows"],
-        );
+    // Also in a file that has a space behind each separator.
+    let commas = tabs.replace('\t', ", ");
+    for text in [tabs, &commas] {
+        for end in ["\n", "\r\n", "\r"] {
+            assert_says(
+                &refused(text.replace('\n', end).as_bytes(), &options()),
+                &[
+                    "line 2",
+                    "quote",
+                    "in line 4",
+                    "whole rows",
+                    "take the line breaks out of it",
+                ],
+            );
+        }
     }
     // Titles and lines in quotes are headers of one column.
     for (text, parts) in [
@@ -423,6 +433,9 @@ fn lines_are_those_of_the_file_behind_quoted_line_breaks_and_empty_lines() {
         .unwrap();
         assert_eq!(super::part(&rows, 0)[0], "5");
         assert_eq!(rows.last().unwrap(), "9 c2 o2 2013-02-13T12:00:00.000Z 6 x");
-        assert_says(&notes, &["empty rows: 1"]);
+        assert_says(
+            &notes,
+            &["empty rows: 1 row without any value was left out"],
+        );
     }
 }

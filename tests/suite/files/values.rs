@@ -141,7 +141,7 @@ fn dates_that_can_be_read_in_two_ways_are_settled_by_their_column_or_refused() {
         &[
             "\"13/2/2013\" in line 3",
             "\"2/14/2013\" in line 4",
-            "--date-format",
+            "with --date-format, such as %d/%m/%Y, all rows are read that way",
         ],
     );
     for times in [

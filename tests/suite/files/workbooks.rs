@@ -180,7 +180,10 @@ fn the_header_is_found_below_titles_and_beside_empty_columns_and_hidden_rows_are
     );
     assert_says(
         &notes,
-        &["title: rows 1 to 5", "cells: 1 values right of the header"],
+        &[
+            "title: rows 1 to 5",
+            "cells: 1 value right of the header was left out",
+        ],
     );
 }
 
@@ -276,7 +279,7 @@ fn a_time_of_a_workbook_may_stand_in_two_columns() {
     for (call, expected, note) in [
         (
             "occurred_at=Day+Time",
-            ["2013-02-13T08:26:00.000Z", "2013-02-14T00:00:00.000Z"],
+            ["2013-02-13T08:26:00.000Z", "2013-02-14T12:00:00.000Z"],
             "sheet",
         ),
         (
@@ -290,6 +293,30 @@ fn a_time_of_a_workbook_may_stand_in_two_columns() {
         assert_eq!(super::part(&rows, 3), expected);
         assert_says(&notes, &[note]);
     }
+    // Without a format of times, or with [h]:mm, a time is a number: the part of the day.
+    let joined = super::with_columns("occurred_at=Day+Time");
+    let of = |day: &str, time: &str| {
+        let rows = row(1, &header) + &row(2, &["c", "o1", day, time, "n:5"]);
+        workbook(&[("S", &rows)], false)
+    };
+    for (day, time, expected) in [
+        ("d:41318", "n:0.25", "2013-02-13T06:00:00.000Z"),
+        ("d:41318", "n:0.5", "2013-02-13T12:00:00.000Z"),
+        ("d:41318", "n:0.351388888888889", "2013-02-13T08:26:00.000Z"),
+        ("d:41318", "n:0", "2013-02-13T00:00:00.000Z"),
+        ("2013-02-13", "n:0.25", "2013-02-13T06:00:00.000Z"),
+        ("n:20130213", "8:26", "2013-02-13T08:26:00.000Z"),
+        ("n:20130213", "", "2013-02-13T12:00:00.000Z"),
+    ] {
+        let rows = read("f.xlsx", &of(day, time), &joined).unwrap();
+        assert_eq!(super::part(&rows, 3), [expected], "{day} {time}");
+    }
+    for time in ["n:8.26", "n:1.25", "n:-0.25", "n:1"] {
+        assert_says(
+            &read("f.xlsx", &of("d:41318", time), &joined).unwrap_err(),
+            &["line 2", "occurred_at", "is a number in the workbook"],
+        );
+    }
 }
 
 #[test]
@@ -300,15 +327,21 @@ fn a_workbook_with_long_numbers_in_its_directory_is_read() {
         read("f.xlsx", &bytes, &options()).unwrap(),
         ["2 c o 2013-02-13T12:00:00.000Z 5"]
     );
-    // Cut off, or with a number that points behind its end.
+    // Cut off, or with a number that points behind its end: that of the long end, or that of the directory in it.
     let end = bytes.len() - 22;
-    let mut beyond = bytes.clone();
-    beyond[end - 12..end - 4].copy_from_slice(&[0xff; 8]);
-    for bytes in [beyond, bytes[..end - 1].to_vec()] {
-        assert_says(
-            &read("f.xlsx", &bytes, &options()).unwrap_err(),
-            &["damaged", "cut off"],
-        );
+    assert_says(
+        &read("f.xlsx", &bytes[..end - 1], &options()).unwrap_err(),
+        &["damaged", "cut off"],
+    );
+    for place in [end - 12, end - 28] {
+        for beyond in [u64::MAX, u64::MAX - 3, u64::MAX - 9, 1 << 62] {
+            let mut bytes = bytes.clone();
+            bytes[place..place + 8].copy_from_slice(&beyond.to_le_bytes());
+            assert_says(
+                &read("f.xlsx", &bytes, &options()).unwrap_err(),
+                &["damaged", "cut off"],
+            );
+        }
     }
 }
 
@@ -355,7 +388,7 @@ fn a_workbook_takes_no_more_memory_than_it_has_cells() {
     )
     .unwrap();
     assert_eq!(rows.len(), 1);
-    assert_says(&notes, &["cells: 1 values"]);
+    assert_says(&notes, &["cells: 1 value right"]);
     let strings = b"<sst uniqueCount=\"9000000000000000000\"></sst>";
     let problem = read(
         "f.xlsx",
