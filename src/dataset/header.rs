@@ -41,15 +41,18 @@ pub(super) fn names(
                     header.len() + joined.len() - 1
                 }
                 None => {
+                    let there = header.iter().map(String::as_str);
+                    // The name of the format stands first.
+                    let near = if header.contains(name) {
+                        format!("; did you mean {wanted}={name}?")
+                    } else {
+                        did_you_mean(wanted, there)
+                    };
                     return Err(Error::from(ColumnError::UnknownColumn {
                         path: path.to_owned(),
                         pair,
                         column: wanted.clone(),
-                        found: format!(
-                            "; it has {}{}",
-                            listed(header),
-                            did_you_mean(wanted, header.iter().map(String::as_str))
-                        ),
+                        found: format!("; it has {}{near}", listed(header)),
                     }));
                 }
             },

@@ -62,6 +62,12 @@ const OTHER_NAMES: [(&str, &[&str]); 10] = [
             "updatedat",
             "time",
             "datum",
+            "bestelldatum",
+            "rechnungsdatum",
+            "auftragsdatum",
+            "kaufdatum",
+            "belegdatum",
+            "zeitpunkt",
         ],
     ),
     (
@@ -91,7 +97,10 @@ const OTHER_NAMES: [(&str, &[&str]); 10] = [
         &["price", "unitprice", "itemprice", "lineitemprice", "preis"],
     ),
     ("currency", &["currency", "currencycode", "waehrung"]),
-    ("channel", &["channel", "saleschannel"]),
+    (
+        "channel",
+        &["channel", "saleschannel", "kanal", "vertriebskanal"],
+    ),
     (
         "category",
         &[

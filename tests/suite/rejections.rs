@@ -300,6 +300,29 @@ fn a_customer_under_a_misspelled_name_is_rejected_and_never_a_guest() {
 }
 
 #[test]
+fn what_was_probably_meant_by_a_wrong_value_is_said() {
+    for (member, reason, says) in [
+        (
+            json!({"event_id": null, "order_id": 5}),
+            "event_id",
+            "this order_id cannot be used",
+        ),
+        // 2026-01-20 in seconds.
+        (
+            json!({"occurred_at": 1_768_903_200}),
+            "too_old",
+            "this may be one of seconds",
+        ),
+    ] {
+        let (code, summary, _) = Place::new().replayed(&orders(&[member]), &[]);
+        assert_eq!(code, 3);
+        let first = &rejection(&summary, reason)["first"][0];
+        let allowed = first["allowed"].as_str().unwrap();
+        assert!(allowed.contains(says), "{allowed}");
+    }
+}
+
+#[test]
 fn unknown_fields_are_counted_and_named_and_known_ones_are_not() {
     let lines = orders(&[
         json!({"store_locale": "en-US", "products": [{"sku": "a", "category": "x"}]}),

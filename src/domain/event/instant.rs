@@ -14,6 +14,9 @@ const AHEAD_ACCEPTED_MS: i64 = 5 * 60 * 1000;
 /// An instant ahead by more than this is a mistake; one between the two is clamped to the record time.
 const AHEAD_MAX_MS: i64 = DAY_MS;
 
+/// The seconds since 1970 of the years 2000 to 2099.
+const SECONDS: std::ops::Range<i64> = 946_684_800..4_102_444_800;
+
 /// The shape of an instant before its fraction and offset.
 const LOCAL_TIME: &[u8; 19] = b"0000-00-00T00:00:00";
 /// Digits of a fraction that the calendar library takes; further ones are far below a millisecond.
@@ -30,12 +33,25 @@ pub(super) fn occurred_at(
         given.invalid("an RFC 3339 instant with an offset, or milliseconds since 1970")
     })?;
     accepted_instant(instant, record_time, rules).map_err(|refused| match refused {
-        Refused::TooOld => field(RejectReason::TooOld)
-            .invalid(&format!("at or after events.earliest, {}", rules.earliest)),
+        Refused::TooOld => field(RejectReason::TooOld).invalid(&format!(
+            "at or after events.earliest, {}{}",
+            rules.earliest,
+            given.raw().map_or("", of_seconds)
+        )),
         Refused::Future => field(RejectReason::Future).invalid(&format!(
             "within 24 hours of its record time, {record_time}"
         )),
     })
+}
+
+/// What to say of a number that would be a time of this century if it were of seconds.
+fn of_seconds(raw: &str) -> &'static str {
+    match raw.parse::<i64>() {
+        Ok(seconds) if SECONDS.contains(&seconds) => {
+            "; a number is of milliseconds since 1970, and this may be one of seconds"
+        }
+        Ok(_) | Err(_) => "",
+    }
 }
 
 /// Why an instant is not accepted.

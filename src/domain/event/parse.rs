@@ -129,18 +129,24 @@ fn event_type(field: &Field<'_>) -> Result<EventType, InvalidEvent> {
 /// The id of an event without one: its type, order and refund.
 fn derived_id(raw: &RawEvent<'_>, event_type: EventType) -> Result<String, InvalidEvent> {
     let field = |name, value| Field::new(name, value, RejectReason::EventId);
-    let order_id = field("order_id", raw.order_id)
-        .id(EVENT_ID_CHARACTERS_MAX)
-        .ok()
-        .flatten();
+    let given_order_id = field("order_id", raw.order_id).id(EVENT_ID_CHARACTERS_MAX);
+    let is_no_text = given_order_id.is_err();
+    let order_id = given_order_id.ok().flatten();
     let refund_id = field("refund_id", raw.refund_id)
         .id(EVENT_ID_CHARACTERS_MAX)
         .ok()
         .flatten();
     let Some(order_id) = order_id else {
-        return Err(field("event_id", None).invalid(
-            "a text of 1 to 128 characters, unless there is an order_id to derive it from",
-        ));
+        let allowed =
+            "a text of 1 to 128 characters, unless there is an order_id to derive it from";
+        let event_id = field("event_id", None);
+        return Err(if is_no_text {
+            event_id.invalid(&format!(
+                "{allowed}; this order_id cannot be used, as it is no such text"
+            ))
+        } else {
+            event_id.invalid(allowed)
+        });
     };
     let refund_id = refund_id.as_deref().unwrap_or_default();
     Ok(format!("{}/{order_id}/{refund_id}", event_type.as_str()))
