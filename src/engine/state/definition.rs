@@ -196,7 +196,13 @@ impl Definition {
         for (field, value) in &state.0 {
             match self.0.get(field) {
                 Some(ours) if ours == value => {}
-                Some(ours) if field == RATES => differences.extend(other_rates(value, ours)),
+                Some(ours) if field == RATES => {
+                    let base = self.field(BASE_CURRENCY);
+                    // A rate of the base currency was never used.
+                    let others = other_rates(value, ours).into_iter();
+                    let of_base = base.map(|base| format!("{RATES}.{base}"));
+                    differences.extend(others.filter(|one| Some(&one.field) != of_base.as_ref()));
+                }
                 Some(ours) => differences.push(Difference {
                     field: field.clone(),
                     state: value.clone(),
@@ -358,6 +364,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_rate_of_the_base_currency_in_the_state_is_none() {
+        let state = of(&[(BASE_CURRENCY, "USD"), (RATES, "EUR 108e-2, USD 9e-1")]);
+        let settings = of(&[(BASE_CURRENCY, "USD"), (RATES, "EUR 108e-2")]);
+        let continued = settings.continued(&state).unwrap();
+        assert_eq!(continued.field(RATES), Some("EUR 108e-2"));
     }
 
     #[test]
